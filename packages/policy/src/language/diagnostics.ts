@@ -1,0 +1,27 @@
+/**
+ * What can be wrong with the form of a policy text.
+ *
+ * @module
+ */
+import { type Creators, defineDiagnostics } from '../text/index.ts';
+
+const entries = {
+  'unrecognized-character': { severity: 'error', message: 'character `{character}` has no meaning in a policy' },
+  'line-too-long': {
+    severity: 'error',
+    message: 'a line of {length} bytes is longer than checkpolicy can read (less than {limit})',
+  },
+  'unexpected-token': { severity: 'error', message: 'expected {expected}, found {found}' },
+  'unexpected-end': { severity: 'error', message: 'the policy ends where {expected} was expected' },
+  'reserved-word': { severity: 'error', message: '`{word}` is a reserved word and cannot be a name' },
+  'unknown-statement': { severity: 'error', message: 'no statement begins with `{word}`' },
+  'wrong-section': { severity: 'error', message: '`{statement}` is out of place: it must come before {later}' },
+  'missing-section': { severity: 'error', message: 'the policy has no {what}' },
+  'not-for-xen': { severity: 'error', message: '`{statement}` has no meaning for Xen' },
+  'bad-number': { severity: 'error', message: 'number `{number}` is too large; the largest is {maximum}' },
+  'expression-too-deep': { severity: 'error', message: 'the expression needs a deeper stack than {limit} values' },
+  'not-in-conditional': { severity: 'error', message: '`{statement}` cannot stand in a conditional block' },
+  'empty-set': { severity: 'error', message: 'an empty set needs at least one name' },
+} as const;
+
+export const language: Creators<typeof entries> = defineDiagnostics('language', entries);

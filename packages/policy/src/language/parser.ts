@@ -1,0 +1,185 @@
+/**
+ * A cursor over tokens with what all parts of the grammar need.
+ *
+ * @module
+ */
+import type { Report } from '../text/index.ts';
+import { language } from './diagnostics.ts';
+import type { NameList, NameSet } from './syntax-tree.ts';
+import { originOf, type Token, TokenKind, type Tokens, textOf, wordOf } from './tokens.ts';
+
+/** Ends the parsing of one statement after its fault was reported. Never leaves this folder. */
+export class SyntaxFault extends Error {
+  override readonly name = 'SyntaxFault';
+}
+
+/** Deepest nesting of parentheses and blocks: far above what a policy holds, far below what the stack holds. */
+const MAX_NESTING = 1000;
+
+export class Cursor {
+  readonly tokens: Tokens;
+  readonly report: Report;
+  at: Token = 0;
+  #nesting = 0;
+
+  constructor(tokens: Tokens, report: Report) {
+    this.tokens = tokens;
+    this.report = report;
+  }
+
+  kind(offset = 0): number {
+    return this.tokens.kinds[this.at + offset] ?? TokenKind.end;
+  }
+
+  /** The word of the token ahead, or '' for a token that is neither keyword nor operator. */
+  word(offset = 0): string {
+    const kind = this.kind(offset);
+    return kind === TokenKind.keyword || kind === TokenKind.operator ? wordOf(this.tokens, this.at + offset) : '';
+  }
+
+  get isAtEnd(): boolean {
+    return this.kind() === TokenKind.end;
+  }
+
+  /** Reports that something else was expected here, and gives up on the statement. */
+  fail(expected: string): never {
+    const { tokens } = this;
+    const kind = this.kind();
+    if (kind === TokenKind.end) this.report(language['unexpected-end'](originOf(tokens, Math.max(0, this.at - 1)), { expected }));
+    else if (kind === TokenKind.keyword && expected.startsWith('a name') && /^[a-z]/i.test(textOf(tokens, this.at))) {
+      this.report(language['reserved-word'](originOf(tokens, this.at), { word: textOf(tokens, this.at) }));
+    } else this.report(language['unexpected-token'](originOf(tokens, this.at), { expected, found: `\`${textOf(tokens, this.at)}\`` }));
+    throw new SyntaxFault();
+  }
+
+  accept(word: string): boolean {
+    if (this.word() !== word) return false;
+    this.at++;
+    return true;
+  }
+
+  expect(word: string): void {
+    if (!this.accept(word)) this.fail(`\`${word}\``);
+  }
+
+  identifier(what = 'a name'): Token {
+    if (this.kind() !== TokenKind.identifier) this.fail(what);
+    return this.at++;
+  }
+
+  /** Runs `parse` one level deeper; refuses nesting that no policy needs. */
+  nested<T>(parse: () => T): T {
+    if (++this.#nesting > MAX_NESTING) {
+      this.report(language['expression-too-deep'](originOf(this.tokens, this.at), { limit: MAX_NESTING }));
+      throw new SyntaxFault();
+    }
+    try {
+      return parse();
+    } finally {
+      this.#nesting--;
+    }
+  }
+
+  /** `name, name, …` */
+  commaList(): NameList {
+    const first = this.identifier();
+    while (this.accept(',')) this.identifier();
+    return first;
+  }
+
+  /** `{ name … }`, nothing else inside. */
+  flatSet(): NameSet {
+    const first = this.at;
+    this.expect('{');
+    while (this.word() !== '}') this.identifier('a name or `}`');
+    if (this.at === first + 1) this.report(language['empty-set'](originOf(this.tokens, first), {}));
+    this.at++;
+    return first;
+  }
+
+  /** `name`, `a - b`, `*`, `~name`, `~{ … }`, `{ … }` */
+  nameSet(): NameSet {
+    const first = this.at;
+    if (this.accept('*')) return first;
+    if (this.accept('~')) {
+      if (this.word() === '{') this.#braces();
+      else this.identifier();
+      return first;
+    }
+    if (this.word() === '{') {
+      this.#braces();
+      return first;
+    }
+    this.identifier('a name or a set of names');
+    if (this.accept('-')) this.identifier();
+    return first;
+  }
+
+  /** A set in braces: names, names after `-`, sets in braces. */
+  #braces(): void {
+    const first = this.at;
+    let depth = 0;
+    do {
+      if (this.accept('{')) {
+        depth++;
+        if (this.word() === '}') this.report(language['empty-set'](originOf(this.tokens, first), {}));
+      } else if (this.accept('}')) depth--;
+      else {
+        this.accept('-');
+        this.identifier('a name or `}`');
+      }
+    } while (depth > 0);
+  }
+
+  /** A set of names or one name, as `alias` takes it. */
+  aliases(): NameSet | undefined {
+    return this.accept('alias') ? this.nameSet() : undefined;
+  }
+}
+
+/** One member of a set as written. */
+export interface SetMember {
+  readonly token: Token;
+  /** Written after `-`. */
+  readonly isExcluded: boolean;
+}
+
+/** What a set says as a whole. */
+export interface SetReading {
+  readonly isStar: boolean;
+  readonly isComplement: boolean;
+  readonly members: readonly SetMember[];
+}
+
+/** Reads a set of names from its first token; nested sets are flattened. */
+export function readSet(tokens: Tokens, first: NameSet): SetReading {
+  const isOperator = (at: Token, word: string): boolean =>
+    tokens.kinds[at] === TokenKind.operator && wordOf(tokens, at) === word;
+  if (isOperator(first, '*')) return { isStar: true, isComplement: false, members: [] };
+  const isComplement = isOperator(first, '~');
+  const start = isComplement ? first + 1 : first;
+  if (!isOperator(start, '{')) {
+    const members: SetMember[] = [{ token: start, isExcluded: false }];
+    if (!isComplement && isOperator(start + 1, '-')) members.push({ token: start + 2, isExcluded: true });
+    return { isStar: false, isComplement, members };
+  }
+  const members: SetMember[] = [];
+  let depth = 0;
+  let isExcluded = false;
+  for (let at = start; at < tokens.count; at++) {
+    if (tokens.kinds[at] === TokenKind.identifier) {
+      members.push({ token: at, isExcluded });
+      isExcluded = false;
+    } else if (isOperator(at, '-')) isExcluded = true;
+    else if (isOperator(at, '{')) depth++;
+    else if (--depth === 0) break;
+  }
+  return { isStar: false, isComplement, members };
+}
+
+/** The names of a list separated by commas. */
+export function readList(tokens: Tokens, first: NameList): Token[] {
+  const names = [first];
+  for (let at = first + 1; tokens.kinds[at] === TokenKind.operator && wordOf(tokens, at) === ','; at += 2) names.push(at + 1);
+  return names;
+}

@@ -1,0 +1,277 @@
+/**
+ * Tokens of the policy language, in columns.
+ *
+ * A policy that m4 has expanded can hold millions of tokens, so a token is an index and what is known of it stands in
+ * typed arrays. Each different word is kept once.
+ *
+ * SPEC: checkpolicy `policy_scan.l`: the longest match wins, and the earlier kind wins a tie.
+ * Start reading at `tokenize`.
+ *
+ * @module
+ */
+import type { MappedText, Origin, Report } from '../text/index.ts';
+import { language } from './diagnostics.ts';
+import { KEYWORDS } from './keywords.ts';
+
+/** Index of a token. */
+export type Token = number;
+
+export const TokenKind = {
+  end: 0,
+  keyword: 1,
+  identifier: 2,
+  number: 3,
+  path: 4,
+  quotedPath: 5,
+  filename: 6,
+  /** An address, version or file-system name: lexed, but nowhere allowed in a policy for Xen. */
+  foreign: 7,
+  operator: 8,
+} as const;
+
+/** Longest token and longest line that checkpolicy reads (its `YYLMAX`). */
+export const MAX_LINE = 8192;
+
+/** The tokens of one text. The last one is always of kind `end`. */
+export interface Tokens {
+  readonly source: MappedText;
+  readonly count: number;
+  readonly kinds: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  /** Number of the token's word: keywords in lower case, operators by their meaning, other tokens as written. */
+  readonly words: Uint32Array;
+  /** Word by number. */
+  readonly wordTexts: readonly string[];
+}
+
+/** The word of a token: a keyword in lower case, `&&` as `and` and so on, anything else as written. */
+export function wordOf(tokens: Tokens, token: Token): string {
+  return tokens.wordTexts[tokens.words[token] ?? 0] ?? '';
+}
+
+/** The token as written. */
+export function textOf(tokens: Tokens, token: Token): string {
+  return tokens.source.text.slice(tokens.starts[token], tokens.ends[token]);
+}
+
+export function originOf(tokens: Tokens, token: Token): Origin {
+  return tokens.source.origins.originAt(tokens.starts[token] ?? 0, tokens.ends[token] ?? 0);
+}
+
+const OPERATOR_WORDS: Readonly<Record<string, string>> = {
+  '==': 'eq',
+  '!=': 'neq',
+  '&&': 'and',
+  '||': 'or',
+  '!': 'not',
+  '^': 'xor',
+};
+
+const CLASS = { other: 0, letter: 1, digit: 2, blank: 3, newline: 4, operator: 5, underscore: 6 } as const;
+
+/** What each byte can begin. */
+const classes = (() => {
+  const table = new Uint8Array(256);
+  for (let c = 0x41; c <= 0x5a; c++) table[c] = CLASS.letter;
+  for (let c = 0x61; c <= 0x7a; c++) table[c] = CLASS.letter;
+  for (let c = 0x30; c <= 0x39; c++) table[c] = CLASS.digit;
+  for (const c of ' \t\f') table[c.charCodeAt(0)] = CLASS.blank;
+  table[0x0a] = CLASS.newline;
+  for (const c of '^,:;(){}[].~*-!=&|') table[c.charCodeAt(0)] = CLASS.operator;
+  table[0x5f] = CLASS.underscore;
+  return table;
+})();
+
+const isHex = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66);
+
+/** Letters, digits, `_` and `-`: what an identifier goes on with. */
+const isWordByte = (c: number): boolean => {
+  const kind = classes[c] ?? CLASS.other;
+  return kind === CLASS.letter || kind === CLASS.digit || c === 0x5f || c === 0x2d;
+};
+
+/** End of the identifier that begins at `at`: runs of word bytes with single dots between. */
+function identifierEnd(text: string, at: number): number {
+  let end = at + 1;
+  for (;;) {
+    const c = text.charCodeAt(end);
+    if (isWordByte(c)) end++;
+    else if (c === 0x2e && isWordByte(text.charCodeAt(end + 1))) end += 2;
+    else return end;
+  }
+}
+
+/** End of an IPv6 address at `at`: up to four hex digits and a colon, twice, then hex digits, colons and dots; or `at`. */
+function ipv6End(text: string, at: number): number {
+  let end = at;
+  for (let group = 0; group < 2; group++) {
+    for (let n = 0; n < 4 && isHex(text.charCodeAt(end)); n++) end++;
+    if (text.charCodeAt(end) !== 0x3a) return at;
+    end++;
+  }
+  for (let c = text.charCodeAt(end); isHex(c) || c === 0x3a || c === 0x2e; c = text.charCodeAt(end)) end++;
+  return end;
+}
+
+const NUMBER_LIKE = /0x[0-9A-Fa-f]+|[0-9]+/y;
+const FILESYSTEM = /[0-9A-Za-z]*[A-Za-z][0-9A-Za-z]*/y;
+const IPV4 = /[0-9]{1,3}(?:\.[0-9]{1,3}){3}/y;
+const VERSION = /[0-9]+(?:\.[A-Za-z0-9_.]*)?/y;
+
+function matchEnd(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : at;
+}
+
+/** The token that begins with a digit. */
+function numberToken(text: string, at: number): { kind: number; end: number } {
+  const end = matchEnd(NUMBER_LIKE, text, at);
+  const foreign = Math.max(matchEnd(FILESYSTEM, text, at), matchEnd(IPV4, text, at), ipv6End(text, at), matchEnd(VERSION, text, at));
+  return foreign > end ? { kind: TokenKind.foreign, end: foreign } : { kind: TokenKind.number, end };
+}
+
+class TokenBuilder {
+  kinds = new Uint8Array(1024);
+  starts = new Uint32Array(1024);
+  ends = new Uint32Array(1024);
+  words = new Uint32Array(1024);
+  count = 0;
+  readonly wordTexts: string[] = [''];
+  readonly #numbers = new Map<string, number>();
+
+  push(kind: number, start: number, end: number, word: string): void {
+    if (this.count === this.kinds.length) this.#grow();
+    let number = this.#numbers.get(word);
+    if (number === undefined) {
+      number = this.wordTexts.length;
+      this.wordTexts.push(word);
+      this.#numbers.set(word, number);
+    }
+    const at = this.count++;
+    this.kinds[at] = kind;
+    this.starts[at] = start;
+    this.ends[at] = end;
+    this.words[at] = number;
+  }
+
+  #grow(): void {
+    const wider = <T extends Uint8Array | Uint32Array>(column: T, to: T): T => {
+      to.set(column);
+      return to;
+    };
+    const size = this.kinds.length * 2;
+    this.kinds = wider(this.kinds, new Uint8Array(size));
+    this.starts = wider(this.starts, new Uint32Array(size));
+    this.ends = wider(this.ends, new Uint32Array(size));
+    this.words = wider(this.words, new Uint32Array(size));
+  }
+}
+
+/** Cuts a policy text into tokens. Bytes that begin no token are reported and left out. */
+export function tokenize(source: MappedText, report: Report): Tokens {
+  const { text } = source;
+  const build = new TokenBuilder();
+  const length = text.length;
+  let at = 0;
+  let lineStart = 0;
+  const endLine = (end: number): void => {
+    // checkpolicy reads each line but the first together with the newline before it, as one token.
+    if (end - lineStart + (lineStart === 0 ? 0 : 1) >= MAX_LINE && lineStart !== 0) {
+      report(language['line-too-long'](source.origins.originAt(lineStart, lineStart + 1), { length: end - lineStart, limit: MAX_LINE }));
+    }
+    lineStart = end + 1;
+  };
+  while (at < length) {
+    const c = text.charCodeAt(at);
+    switch (classes[c] ?? CLASS.other) {
+      case CLASS.newline:
+        endLine(at);
+        at++;
+        break;
+      case CLASS.blank:
+        at++;
+        break;
+      case CLASS.letter: {
+        let end = identifierEnd(text, at);
+        const address = isHex(c) ? ipv6End(text, at) : at;
+        if (address > end) {
+          build.push(TokenKind.foreign, at, address, text.slice(at, address));
+          end = address;
+        } else {
+          const word = text.slice(at, end);
+          const keyword = KEYWORDS.get(word);
+          build.push(keyword === undefined ? TokenKind.identifier : TokenKind.keyword, at, end, keyword ?? word);
+        }
+        at = end;
+        break;
+      }
+      case CLASS.digit: {
+        const { kind, end } = numberToken(text, at);
+        build.push(kind, at, end, text.slice(at, end));
+        at = end;
+        break;
+      }
+      case CLASS.operator:
+        at = operatorToken(text, at, c, build, report, source);
+        break;
+      default:
+        at = otherToken(text, at, c, build, report, source);
+    }
+  }
+  endLine(length);
+  build.push(TokenKind.end, length, length, '');
+  return { source, ...build, count: build.count, wordTexts: build.wordTexts };
+}
+
+function operatorToken(text: string, at: number, c: number, build: TokenBuilder, report: Report, source: MappedText): number {
+  if (c === 0x3a) {
+    const address = ipv6End(text, at);
+    if (address > at) {
+      build.push(TokenKind.foreign, at, address, text.slice(at, address));
+      return address;
+    }
+  }
+  const two = text.slice(at, at + 2);
+  const isDouble = two === '==' || two === '!=' || two === '&&' || two === '||';
+  if (!isDouble && (c === 0x3d || c === 0x26 || c === 0x7c)) return unrecognized(text, at, report, source);
+  const written = isDouble ? two : text.charAt(at);
+  const word = OPERATOR_WORDS[written];
+  build.push(word === undefined ? TokenKind.operator : TokenKind.keyword, at, at + written.length, word ?? written);
+  return at + written.length;
+}
+
+/** Comments, paths and quoted names; everything else is not a token. */
+function otherToken(text: string, at: number, c: number, build: TokenBuilder, report: Report, source: MappedText): number {
+  if (c === 0x23) {
+    const end = text.indexOf('\n', at);
+    return end === -1 ? text.length : end;
+  }
+  if (c === 0x2f) {
+    let end = at + 1;
+    while (end < text.length && !' \n\r\t\f'.includes(text.charAt(end))) end++;
+    build.push(TokenKind.path, at, end, text.slice(at, end));
+    return end;
+  }
+  if (c === 0x22) {
+    const close = text.indexOf('"', at + 1);
+    const newline = text.indexOf('\n', at);
+    const inner = close === -1 || (newline !== -1 && newline < close) ? undefined : text.slice(at + 1, close);
+    if (inner?.startsWith('/') === true) {
+      build.push(TokenKind.quotedPath, at, close + 1, inner);
+      return close + 1;
+    }
+    if (inner !== undefined && inner !== '' && !inner.includes('/')) {
+      build.push(TokenKind.filename, at, close + 1, inner);
+      return close + 1;
+    }
+  }
+  return unrecognized(text, at, report, source);
+}
+
+function unrecognized(text: string, at: number, report: Report, source: MappedText): number {
+  const c = text.charCodeAt(at);
+  const shown = c > 0x20 && c < 0x7f ? text.charAt(at) : `\\x${c.toString(16).padStart(2, '0')}`;
+  report(language['unrecognized-character'](source.origins.originAt(at, at + 1), { character: shown }));
+  return at + 1;
+}

@@ -1,0 +1,124 @@
+/**
+ * Reads the primitives of the binary policy, never past the end and never more than the bytes can hold.
+ *
+ * @module
+ */
+import { Ebitmap } from './ebitmap.ts';
+
+/** What can be wrong with a binary. */
+export type BinaryFault =
+  | { readonly kind: 'truncated'; readonly what: string }
+  | { readonly kind: 'bad-count'; readonly what: string; readonly count: number }
+  | { readonly kind: 'bad-value'; readonly what: string; readonly value: number | string }
+  | { readonly kind: 'bad-ebitmap'; readonly what: string }
+  | { readonly kind: 'bad-magic'; readonly found: number }
+  | { readonly kind: 'not-xen'; readonly found: string }
+  | { readonly kind: 'bad-version'; readonly version: number }
+  | { readonly kind: 'duplicate'; readonly what: string; readonly name: string }
+  | { readonly kind: 'trailing'; readonly count: number };
+
+/** Ends the reading of a binary; caught by `readPolicydb` only. */
+export class BinaryError extends Error {
+  override readonly name = 'BinaryError';
+  readonly fault: BinaryFault;
+  readonly offset: number;
+
+  constructor(fault: BinaryFault, offset: number) {
+    super(fault.kind);
+    this.fault = fault;
+    this.offset = offset;
+  }
+}
+
+/** A cursor over the bytes of a policy. `what` in every call names the thing read, for messages. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.offset;
+  }
+
+  fail(fault: BinaryFault, offset: number = this.offset): never {
+    throw new BinaryError(fault, offset);
+  }
+
+  need(size: number, what: string): void {
+    if (size > this.remaining) this.fail({ kind: 'truncated', what });
+  }
+
+  u16(what: string): number {
+    this.need(2, what);
+    this.offset += 2;
+    return this.#view.getUint16(this.offset - 2, true);
+  }
+
+  u32(what: string): number {
+    this.need(4, what);
+    this.offset += 4;
+    return this.#view.getUint32(this.offset - 4, true);
+  }
+
+  u64(what: string): bigint {
+    this.need(8, what);
+    this.offset += 8;
+    return this.#view.getBigUint64(this.offset - 8, true);
+  }
+
+  /** A number of records that take at least `size` bytes each: never more than can still follow. */
+  count(size: number, what: string): number {
+    const count = this.u32(what);
+    if (count * size > this.remaining) this.fail({ kind: 'bad-count', what, count }, this.offset - 4);
+    return count;
+  }
+
+  string(length: number, what: string): string {
+    this.need(length, what);
+    let text = '';
+    for (let i = 0; i < length; i++) text += String.fromCharCode(this.#bytes[this.offset + i] ?? 0);
+    this.offset += length;
+    return text;
+  }
+
+  /** A name: at least one byte, none of them zero. */
+  name(length: number, what: string): string {
+    const start = this.offset;
+    const text = this.string(length, what);
+    if (length === 0 || text.includes('\0')) this.fail({ kind: 'bad-value', what, value: text }, start);
+    return text;
+  }
+
+  /**
+   * A set whose bits are all below `limit`. Units must be ascending, aligned and not empty, and end where the set says.
+   * XEN: `ebitmap_read` in `xen/xsm/flask/ss/ebitmap.c` refuses the same.
+   */
+  ebitmap(limit: number, what: string): Ebitmap {
+    const start = this.offset;
+    const bad = (): never => this.fail({ kind: 'bad-ebitmap', what }, start);
+    const unitSize = this.u32(what);
+    const end = this.u32(what);
+    const count = this.u32(what);
+    if (unitSize !== 64 || end % 64 !== 0 || count * 12 > this.remaining || (count === 0) !== (end === 0)) bad();
+    const bits: number[] = [];
+    let next = 0;
+    for (let i = 0; i < count; i++) {
+      const unit = this.u32(what);
+      const low = this.u32(what);
+      const high = this.u32(what);
+      if (unit % 64 !== 0 || unit < next || unit > end - 64 || (low === 0 && high === 0)) bad();
+      next = unit + 64;
+      for (let word = low, bit = unit; word !== 0; word >>>= 1, bit++) if ((word & 1) !== 0) bits.push(bit);
+      for (let word = high, bit = unit + 32; word !== 0; word >>>= 1, bit++) if ((word & 1) !== 0) bits.push(bit);
+    }
+    if (next !== end) bad();
+    const last = bits.at(-1);
+    if (last !== undefined && last >= limit) this.fail({ kind: 'bad-value', what, value: last }, start);
+    return Ebitmap.fromSorted(Uint32Array.from(bits));
+  }
+}

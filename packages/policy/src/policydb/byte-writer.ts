@@ -1,0 +1,85 @@
+/**
+ * Writes the primitives of the binary policy into a growing buffer.
+ *
+ * @module
+ */
+import { type AvEntries, ENTRY_WORDS } from './av-entries.ts';
+import type { Ebitmap } from './ebitmap.ts';
+
+/** Little-endian output that grows as needed. */
+export class ByteWriter {
+  #bytes = new Uint8Array(64 * 1024);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  u32(...values: number[]): void {
+    this.#reserve(values.length * 4);
+    for (const value of values) {
+      this.#view.setUint32(this.#length, value, true);
+      this.#length += 4;
+    }
+  }
+
+  u64(value: bigint): void {
+    this.#reserve(8);
+    this.#view.setBigUint64(this.#length, value, true);
+    this.#length += 8;
+  }
+
+  /** The bytes of a text that has one character per byte. */
+  string(text: string): void {
+    this.#reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
+  }
+
+  /** SPEC: ebitmap: unit size, end of the last unit, count, then units that are not empty. */
+  ebitmap(set: Ebitmap): void {
+    const { bits } = set;
+    const units: { start: number; low: number; high: number }[] = [];
+    for (const bit of bits) {
+      const start = bit & ~63;
+      let unit = units.at(-1);
+      if (unit === undefined || unit.start !== start) {
+        unit = { start, low: 0, high: 0 };
+        units.push(unit);
+      }
+      const offset = bit & 63;
+      if (offset < 32) unit.low |= 1 << offset;
+      else unit.high |= 1 << (offset - 32);
+    }
+    const last = units.at(-1);
+    this.u32(64, last === undefined ? 0 : last.start + 64, units.length);
+    for (const unit of units) this.u32(unit.start, unit.low >>> 0, unit.high >>> 0);
+  }
+
+  entries(entries: AvEntries): void {
+    const words = entries.words.subarray(0, entries.count * ENTRY_WORDS);
+    const size = words.length * 4;
+    this.#reserve(size);
+    if (isLittleEndian) {
+      this.#bytes.set(new Uint8Array(words.buffer, words.byteOffset, size), this.#length);
+      this.#length += size;
+    } else {
+      for (let i = 0; i < words.length; i += ENTRY_WORDS) {
+        const [keys = 0, header = 0, data = 0] = words.subarray(i, i + ENTRY_WORDS);
+        this.u32(keys, header, data);
+      }
+    }
+  }
+
+  /** What was written. */
+  take(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #reserve(size: number): void {
+    const needed = this.#length + size;
+    if (needed <= this.#bytes.length) return;
+    const wider = new Uint8Array(Math.max(needed + 64 * 1024, needed < 1 << 24 ? this.#bytes.length * 2 : 0));
+    wider.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = wider;
+    this.#view = new DataView(wider.buffer);
+  }
+}
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;

@@ -1,0 +1,20 @@
+/**
+ * The policy as data, its binary reader and its binary writer.
+ *
+ * Imports: `text`.
+ * Start reading at `PolicyDb` in `policydb.ts`.
+ *
+ * @module
+ */
+export { type AvEntries, ENTRY_WORDS, isTypeKind, type RuleClash } from './av-entries.ts';
+export { Ebitmap } from './ebitmap.ts';
+export type { ConditionalEntries } from './expand-conditionals.ts';
+export { expandPolicyRules } from './expand-policy-rules.ts';
+export { rowKeys } from './expand-rules.ts';
+export * from './format.ts';
+export * from './policydb.ts';
+export { type ReadPolicy, readPolicydb } from './read-policydb.ts';
+export { RuleTable } from './rule-table.ts';
+export * from './symtab-order.ts';
+export { type TypeMembers, type TypeSet, type TypeSetKind, TypeSets } from './type-sets.ts';
+export { type ExpandedRules, unwritableAt, writePolicydb } from './write-policydb.ts';

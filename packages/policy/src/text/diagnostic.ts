@@ -1,0 +1,90 @@
+/**
+ * Diagnostics: what a user should know about their input, as values of one shape.
+ *
+ * Start reading at `defineDiagnostics`.
+ *
+ * @module
+ */
+import type { Origin } from './origin.ts';
+import type { Span } from './source-text.ts';
+
+export type Severity = 'error' | 'warning' | 'note';
+
+/** One replacement. A fix only ever edits text that a person wrote. */
+export interface Edit {
+  readonly span: Span;
+  readonly newText: string;
+}
+
+/** A cure that can be applied: a title and the edits that carry it out. */
+export interface Fix {
+  readonly title: string;
+  readonly edits: readonly Edit[];
+}
+
+/** A further fact, with the place it is about when there is one. */
+export interface Note {
+  readonly message: string;
+  readonly origin?: Origin;
+}
+
+/** Something a user should know about their input. Never thrown. */
+export interface Diagnostic {
+  /** Stable name, `area/what-is-wrong`. */
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly origin: Origin | undefined;
+  readonly notes: readonly Note[];
+  readonly fixes: readonly Fix[];
+}
+
+/** Takes one diagnostic; whoever collects them decides where they go. */
+export type Report = (diagnostic: Diagnostic) => void;
+
+/** The `{names}` in a message template, as a union of strings. */
+type Placeholders<T extends string> = T extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
+
+interface Entry {
+  readonly severity: Severity;
+  readonly message: string;
+}
+
+interface Extra {
+  readonly notes?: readonly Note[];
+  readonly fixes?: readonly Fix[];
+}
+
+export type Creators<T extends Record<string, Entry>> = {
+  readonly [K in keyof T]: (
+    origin: Origin | undefined,
+    args: { readonly [P in Placeholders<T[K]['message']>]: string | number },
+    extra?: Extra,
+  ) => Diagnostic;
+};
+
+/** Declares the diagnostics of one area and returns a typed function for each. */
+export function defineDiagnostics<const T extends Record<string, Entry>>(area: string, entries: T): Creators<T> {
+  const creators: Record<string, unknown> = {};
+  for (const [name, entry] of Object.entries(entries)) {
+    creators[name] = (
+      origin: Origin | undefined,
+      args: Record<string, string | number>,
+      extra: Extra = {},
+    ): Diagnostic => ({
+      code: `${area}/${name}`,
+      severity: entry.severity,
+      message: entry.message.replaceAll(/\{(\w+)\}/g, (_, key: string) => String(args[key])),
+      origin,
+      notes: extra.notes ?? [],
+      fixes: extra.fixes ?? [],
+    });
+  }
+  // The loop above made one creator for each key of `entries`.
+  return creators as Creators<T>;
+}
+
+/** Whether any of these stops the work. */
+export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((diagnostic) => diagnostic.severity === 'error');
+}

@@ -1,0 +1,67 @@
+/**
+ * Prints a diagnostic as text: place, message, code, the line with a mark, notes.
+ *
+ * @module
+ */
+import type { Diagnostic, Note } from './diagnostic.ts';
+import { type Origin, userSpan } from './origin.ts';
+import type { Span } from './source-text.ts';
+
+/** The four things a terminal may want to paint. */
+export interface Paint {
+  readonly error: (text: string) => string;
+  readonly warning: (text: string) => string;
+  readonly note: (text: string) => string;
+  readonly strong: (text: string) => string;
+}
+
+const plain: Paint = { error: String, warning: String, note: String, strong: String };
+
+const MAX_EXPANSIONS = 4;
+
+/** `name:line:column` of where a span begins. */
+export function placeText(span: Span): string {
+  const { line, column } = span.source.positionAt(span.start);
+  return `${span.source.name}:${line}:${column}`;
+}
+
+/** The source line of a span with a mark under it, indented for a diagnostic. */
+function frame(span: Span, remark: string): string[] {
+  const { line, column } = span.source.positionAt(span.start);
+  const text = span.source.lineText(line);
+  const indent = text.slice(0, column - 1).replaceAll(/[^\t]/g, ' ');
+  const length = Math.max(1, Math.min(span.end - span.start, text.length - column + 1));
+  const gutter = String(line);
+  const mark = `${' '.repeat(gutter.length)} | ${indent}${'^'.repeat(length)}${remark === '' ? '' : ` ${remark}`}`;
+  return text.trim() === '' ? [] : [`  ${gutter} | ${text}`, `  ${mark}`];
+}
+
+/** Notes that tell through which macros the marked text came, innermost first. */
+export function expansionNotes(origin: Origin): Note[] {
+  const notes: Note[] = [];
+  for (let at = origin; at.kind === 'expanded'; at = at.call) {
+    notes.push({ message: `in the expansion of \`${at.macro}\`, called at ${placeText(at.call.span)}`, origin: at });
+  }
+  if (notes.length <= MAX_EXPANSIONS) return notes;
+  const left = notes.length - MAX_EXPANSIONS;
+  return [...notes.slice(0, MAX_EXPANSIONS), { message: `and ${left} further expansion${left === 1 ? '' : 's'}` }];
+}
+
+/** The diagnostic as lines of text, without a final newline. */
+export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint = plain): string {
+  const lines: string[] = [];
+  const severity = paint[diagnostic.severity](`${diagnostic.severity}:`);
+  const head = `${severity} ${paint.strong(diagnostic.message)} [${diagnostic.code}]`;
+  if (diagnostic.origin === undefined) {
+    lines.push(head);
+  } else {
+    const span = userSpan(diagnostic.origin);
+    lines.push(`${placeText(span)}: ${head}`, ...frame(span, diagnostic.fixes[0]?.title ?? ''));
+  }
+  const notes = [...(diagnostic.origin === undefined ? [] : expansionNotes(diagnostic.origin)), ...diagnostic.notes];
+  for (const note of notes) {
+    const label = paint.note('note:');
+    lines.push(note.origin === undefined ? `${label} ${note.message}` : `${placeText(note.origin.span)}: ${label} ${note.message}`);
+  }
+  return lines.join('\n');
+}

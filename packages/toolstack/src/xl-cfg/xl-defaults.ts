@@ -1,0 +1,39 @@
+/**
+ * What the host decides about a guest: the settings of xl.conf that end up in its configuration.
+ *
+ * Follows Xen `tools/xl/xl.c`, `parse_global_config`.
+ *
+ * @module
+ */
+import type { Guest } from './key-table.ts';
+
+export interface XlDefaults {
+  /** `claim_mode` */
+  readonly claimMode: boolean;
+  /** `run_hotplug_scripts` */
+  readonly runHotplugScripts: boolean;
+  /** `max_grant_frames`; undefined leaves it to the hypervisor. */
+  readonly maxGrantFrames: number | undefined;
+  /** `max_maptrack_frames` */
+  readonly maxMaptrackFrames: number | undefined;
+  /** `max_grant_version` */
+  readonly maxGrantVersion: number | undefined;
+  /** `blkdev_start` */
+  readonly firstBlockDevice: string | undefined;
+  /** The kind of guest without `type`: `pv` on x86, `pvh` on Arm. */
+  readonly guest: Guest;
+  /** Where xl was built to look for `firmware`. */
+  readonly firmwareFolder: string;
+}
+
+/** An x86 host with an empty xl.conf, and Debian's folders. */
+export const XL_DEFAULTS: XlDefaults = {
+  claimMode: true,
+  runHotplugScripts: true,
+  maxGrantFrames: undefined,
+  maxMaptrackFrames: undefined,
+  maxGrantVersion: undefined,
+  firstBlockDevice: undefined,
+  guest: 'pv',
+  firmwareFolder: '/usr/lib/xen-4.17/boot',
+};
