@@ -9,7 +9,7 @@ import { language } from './diagnostics.ts';
 import { type Cursor, SyntaxFault } from './parser.ts';
 import type { ConditionNode, ConstraintNode, NameSet } from './syntax-tree.ts';
 import { originOf, TokenKind } from './tokens.ts';
-import * as format from './expression-numbers.ts';
+import * as format from '../policydb/format.ts';
 
 const OPERATORS: Readonly<Record<string, number>> = {
   eq: format.CEXPR_EQ,

@@ -3,14 +3,21 @@
  *
  * @module
  */
-import type { Report } from '../text/index.ts';
+import { type Fix, nearestName, type Origin, type Report } from '../text/index.ts';
 import { language } from './diagnostics.ts';
+import type { ParseHints, ShortCall } from './parse-hints.ts';
 import type { NameList, NameSet } from './syntax-tree.ts';
 import { originOf, type Token, TokenKind, type Tokens, textOf, wordOf } from './tokens.ts';
 
 /** Ends the parsing of one statement after its fault was reported. Never leaves this folder. */
 export class SyntaxFault extends Error {
   override readonly name = 'SyntaxFault';
+}
+
+/** The fix that puts `name` where a person wrote something else. */
+function replacement(origin: Origin, name: string): Fix {
+  const edits = origin.kind === 'written' ? [{ span: origin.span, newText: name }] : [];
+  return { title: `did you mean \`${name}\`?`, edits };
 }
 
 /** Deepest nesting of parentheses and blocks: far above what a policy holds, far below what the stack holds. */
@@ -21,10 +28,13 @@ export class Cursor {
   readonly report: Report;
   at: Token = 0;
   #nesting = 0;
+  readonly #hints: ParseHints;
+  readonly #reportedCalls = new Set<ShortCall>();
 
-  constructor(tokens: Tokens, report: Report) {
+  constructor(tokens: Tokens, report: Report, hints: ParseHints = {}) {
     this.tokens = tokens;
     this.report = report;
+    this.#hints = hints;
   }
 
   kind(offset = 0): number {
@@ -45,11 +55,50 @@ export class Cursor {
   fail(expected: string): never {
     const { tokens } = this;
     const kind = this.kind();
+    if (this.#blameShortCall()) throw new SyntaxFault();
     if (kind === TokenKind.end) this.report(language['unexpected-end'](originOf(tokens, Math.max(0, this.at - 1)), { expected }));
     else if (kind === TokenKind.keyword && expected.startsWith('a name') && /^[a-z]/i.test(textOf(tokens, this.at))) {
       this.report(language['reserved-word'](originOf(tokens, this.at), { word: textOf(tokens, this.at) }));
     } else this.report(language['unexpected-token'](originOf(tokens, this.at), { expected, found: `\`${textOf(tokens, this.at)}\`` }));
     throw new SyntaxFault();
+  }
+
+  /** Reports the call of a macro that does not exist. */
+  failOnMacro(): never {
+    const macro = textOf(this.tokens, this.at);
+    const origin = originOf(this.tokens, this.at);
+    const near = nearestName(macro, this.#hints.macros ?? []);
+    this.report(
+      language['unknown-macro'](origin, { macro }, near === undefined ? {} : { fixes: [replacement(origin, near)] }),
+    );
+    throw new SyntaxFault();
+  }
+
+  /** Reports a word that begins no statement. */
+  failOnStatement(known: Iterable<string>): never {
+    if (this.#blameShortCall()) throw new SyntaxFault();
+    const word = textOf(this.tokens, this.at);
+    const origin = originOf(this.tokens, this.at);
+    const near = nearestName(word, [...known, ...(this.#hints.macros ?? [])]);
+    this.report(
+      language['unknown-statement'](origin, { word }, near === undefined ? {} : { fixes: [replacement(origin, near)] }),
+    );
+    throw new SyntaxFault();
+  }
+
+  /** Whether the fault is here because a macro was called with too few arguments; reports each such call once. */
+  #blameShortCall(): boolean {
+    const calls = this.#hints.shortCalls ?? [];
+    if (calls.length === 0) return false;
+    const here = this.tokens.starts[this.at] ?? 0;
+    const before = this.at > 0 ? (this.tokens.starts[this.at - 1] ?? 0) : here;
+    const call = calls.findLast(({ start, end }) => (start <= here && here < end) || (start <= before && before < end));
+    if (call === undefined) return false;
+    if (!this.#reportedCalls.has(call)) {
+      this.#reportedCalls.add(call);
+      this.report(language['missing-argument'](call.call, { argument: call.given + 1, macro: call.macro }));
+    }
+    return true;
   }
 
   accept(word: string): boolean {

@@ -66,6 +66,8 @@ interface At {
 
 export type Statement = At &
   (
+    /** A `;` that ends nothing. */
+    | { readonly kind: 'empty' }
     | { readonly kind: 'class'; readonly name: Token }
     | { readonly kind: 'sid'; readonly name: Token }
     | { readonly kind: 'common'; readonly name: Token; readonly permissions: NameSet }
@@ -189,4 +191,6 @@ export interface DominanceNode {
 export interface SyntaxTree {
   readonly tokens: Tokens;
   readonly statements: readonly Statement[];
+  /** Names in text that could not be parsed, so that a part of the policy may be missing from `statements`. */
+  readonly skippedNames: readonly string[];
 }

@@ -1,0 +1,456 @@
+/**
+ * From the syntax tree to the policy as data.
+ *
+ * Two passes, as in checkpolicy: the first declares names, the second uses them. Between them symbols get their final
+ * numbers. Start reading at `compileTree`.
+ *
+ * @module
+ */
+import { readList, type Statement, type SyntaxTree } from '../language/index.ts';
+import {
+  type ClassSymbol,
+  Ebitmap,
+  expandPolicyRules,
+  type ExpandedRules,
+  type HandleUnknown,
+  insertedOrder,
+  type PolicyDb,
+  RuleTable,
+  type RuleClash,
+  type RoleSymbol,
+  SYMTAB_SIZES,
+  symbolTable,
+  TypeSets,
+  type TypeSymbol,
+} from '../policydb/index.ts';
+import type { Report } from '../text/index.ts';
+import { checkBounds, impliedBounds, parentName, setTypeBounds } from './bounds.ts';
+import { ConditionalCompiler } from './conditionals.ts';
+import { addConstraint, addValidateTransition, finishConstraint } from './constraints.ts';
+import { ContextCompiler } from './contexts.ts';
+import { declareSymbols } from './declare-symbols.ts';
+import { primaryOf, type TypeDeclaration } from './declarations.ts';
+import { policy as messages } from './diagnostics.ts';
+import { checkLevels, mlsLevel } from './mls.ts';
+import { numberBooleans, numberRoles, numberTypes, numberUsers } from './number-symbols.ts';
+import { findViolations } from './neverallow.ts';
+import { addDominance, addRoleTypes, declareDominanceRoles, declareUser, RoleRules, roleTypes, userSymbol } from './roles-users.ts';
+import { RuleCompiler } from './rules.ts';
+import { type NameAdvice, Scope } from './scope.ts';
+import { FilenameTransitions, RangeTransitions } from './transitions.ts';
+
+/** What the compiler must know besides the text. */
+export interface TreeOptions {
+  readonly isMls: boolean;
+  readonly handleUnknown: HandleUnknown;
+  readonly advice?: NameAdvice;
+}
+
+/** The policy and its entries, ready to be written. */
+export interface CompiledTree {
+  readonly policy: PolicyDb;
+  readonly rules: ExpandedRules;
+  readonly contexts: ContextCompiler;
+  readonly scope: Scope;
+}
+
+const MAX_TYPES = 0xffff;
+
+function expansionOf(type: TypeDeclaration | undefined): boolean {
+  return type?.kind === 'attribute' && type.expansion === true;
+}
+
+/** The sets of a policy's types, once types have numbers and attributes have their members. */
+function makeTypeSets(byValue: readonly TypeDeclaration[]): TypeSets {
+  const members = byValue.map((type) =>
+    type.kind === 'attribute' ? Ebitmap.of([...type.members].map(({ value }) => value - 1)) : undefined,
+  );
+  return new TypeSets({
+    count: byValue.length,
+    membersOf: (value) => members[value - 1],
+    isExpanded: (value) => expansionOf(byValue[value - 1]),
+  });
+}
+
+/** Takes `expandattribute`, before any rule is expanded. */
+function setExpansion(scope: Scope, node: Extract<Statement, { kind: 'expandattribute' }>): void {
+  for (const token of scope.plainNames(node.names, 'attributes', 'expandattribute')) {
+    const attribute = scope.attribute(token);
+    if (attribute === undefined) continue;
+    if (attribute.expansion !== undefined && attribute.expansion !== node.value) {
+      scope.report(messages['expand-both'](scope.origin(token), { name: attribute.name }));
+      attribute.expansion = false;
+    } else attribute.expansion = node.value;
+  }
+}
+
+function setDefault(scope: Scope, node: Extract<Statement, { kind: 'default' }>): void {
+  const part = { default_user: 'user', default_role: 'role', default_type: 'type', default_range: 'range' } as const;
+  const field = part[node.rule];
+  for (const tclass of scope.classes(node.classes, node.rule)) {
+    const old = tclass.defaults[field];
+    if (old !== 0 && old !== node.value) {
+      scope.report(messages['conflicting-default'](scope.origin(node.at), { class: tclass.name, rule: node.rule }));
+    } else tclass.defaults[field] = node.value;
+  }
+}
+
+type Membership = Extract<Statement, { kind: 'typeattribute' | 'typebounds' | 'roleattribute' }>;
+
+function setBounds(scope: Scope, node: Membership): void {
+  const parent = scope.plainType(node.name, 'typebounds');
+  for (const token of readList(scope.tokens, node.others)) {
+    const child = scope.plainType(token, 'typebounds');
+    if (parent !== undefined && child !== undefined) setTypeBounds(scope, child, parent, token);
+  }
+}
+
+/** A type with a dot in its name is bounded by the type before the dot. */
+function setDottedBounds(scope: Scope, token: number): void {
+  const name = scope.word(token);
+  const type = scope.declared.types.get(name);
+  const before = parentName(name);
+  if (type === undefined || before === undefined) return;
+  const parent = scope.declared.types.get(before);
+  if (parent !== undefined && primaryOf(parent).kind === 'type') setTypeBounds(scope, type, primaryOf(parent), token);
+  else scope.report(messages['orphan-bounds'](scope.origin(token), { what: 'type', name, parent: before }));
+}
+
+/** What the second pass collects. */
+class Second {
+  readonly scope: Scope;
+  readonly sets: TypeSets;
+  readonly rules = new RuleTable();
+  readonly permissive: number[] = [];
+  readonly ruleCompiler: RuleCompiler;
+  readonly conditionals: ConditionalCompiler;
+  readonly roleRules: RoleRules;
+  readonly filenames: FilenameTransitions;
+  readonly ranges: RangeTransitions;
+  readonly contexts: ContextCompiler;
+
+  constructor(scope: Scope, sets: TypeSets) {
+    this.scope = scope;
+    this.sets = sets;
+    this.ruleCompiler = new RuleCompiler(scope, sets);
+    this.conditionals = new ConditionalCompiler(scope, this.ruleCompiler);
+    this.roleRules = new RoleRules(scope);
+    this.filenames = new FilenameTransitions(scope, this.ruleCompiler);
+    this.ranges = new RangeTransitions(scope, this.ruleCompiler);
+    this.contexts = new ContextCompiler(scope, sets);
+  }
+
+  /** Everything that stands before the users. */
+  takeRule(node: Statement): void {
+    const { scope } = this;
+    switch (node.kind) {
+      case 'av-rule':
+      case 'type-rule':
+        this.ruleCompiler.add(node, this.rules);
+        break;
+      case 'if':
+        this.conditionals.add(node);
+        break;
+      case 'filename-transition':
+        this.filenames.add(node);
+        break;
+      case 'range_transition':
+        this.ranges.add(node);
+        break;
+      case 'role-types':
+        addRoleTypes(scope, node);
+        break;
+      case 'role-dominance':
+        scope.report(messages['role-dominance'](scope.origin(node.at), {}));
+        addDominance(scope, node.roles);
+        break;
+      case 'role-allow':
+        this.roleRules.addAllow(node);
+        break;
+      case 'role_transition':
+        this.roleRules.addTransition(node, this.ruleCompiler);
+        break;
+      case 'default':
+        setDefault(scope, node);
+        break;
+      case 'permissive': {
+        const type = scope.plainType(node.name, 'permissive');
+        if (type !== undefined) this.permissive.push(type.value);
+        break;
+      }
+      case 'typebounds':
+        setBounds(scope, node);
+        break;
+      case 'type':
+        setDottedBounds(scope, node.name);
+        break;
+      case 'optional':
+      case 'require':
+        scope.report(messages['optional-unsupported'](scope.origin(node.at), { statement: node.kind }));
+        break;
+      case 'constrain':
+        if (node.isMls) addConstraint(scope, this.sets, node);
+        break;
+      case 'validatetrans':
+        if (node.isMls) addValidateTransition(scope, this.sets, node);
+        break;
+      case 'user':
+        declareUser(scope, node);
+        break;
+      default:
+    }
+  }
+
+  /** Constraints and contexts, which may name users. */
+  takeContext(node: Statement): void {
+    switch (node.kind) {
+      case 'constrain':
+        if (!node.isMls) addConstraint(this.scope, this.sets, node);
+        break;
+      case 'validatetrans':
+        if (!node.isMls) addValidateTransition(this.scope, this.sets, node);
+        break;
+      case 'sid-context':
+        this.contexts.addSid(node);
+        break;
+      case 'pirqcon':
+      case 'pcidevicecon':
+      case 'iomemcon':
+      case 'ioportcon':
+        this.contexts.addDevice(node);
+        break;
+      case 'devicetreecon':
+        this.contexts.addPath(node);
+        break;
+      default:
+    }
+  }
+}
+
+function permissionSymbols(permissions: ReadonlyMap<string, number>): { name: string; value: number }[] {
+  return insertedOrder(
+    [...permissions].map(([name, value]) => ({ name, value })),
+    SYMTAB_SIZES.permissions,
+  );
+}
+
+function classSymbols(scope: Scope): ClassSymbol[] {
+  const symbols = [...scope.declared.classes.values()].map((tclass): ClassSymbol => {
+    const permissions = permissionSymbols(tclass.permissions ?? new Map());
+    return {
+      name: tclass.name,
+      value: tclass.value,
+      common: tclass.common?.name,
+      permissionCount: tclass.permissionCount,
+      permissions,
+      constraints: tclass.constraints.map(finishConstraint),
+      validateTransitions: tclass.validateTransitions.map(finishConstraint),
+      defaults: tclass.defaults,
+    };
+  });
+  return insertedOrder(symbols, SYMTAB_SIZES.classes);
+}
+
+function typeSymbols(scope: Scope, byValue: readonly TypeDeclaration[]): TypeSymbol[] {
+  const { types } = scope.declared;
+  const symbols = [...types.values()].map((type): TypeSymbol => {
+    const primaryName = byValue[type.value - 1]?.name ?? type.name;
+    const bounds = type.bounds?.value ?? impliedBounds(scope, 'type', type, primaryName, types);
+    return { name: type.name, value: type.value, kind: type.kind, bounds };
+  });
+  return insertedOrder(symbols, SYMTAB_SIZES.types);
+}
+
+function roleSymbols(scope: Scope, sets: TypeSets): RoleSymbol[] {
+  const { roles, objectRole } = scope.declared;
+  const types = roleTypes(scope, sets);
+  const all = insertedOrder([...roles.values()], SYMTAB_SIZES.roles);
+  return all.flatMap((role): RoleSymbol[] => {
+    const bounds = impliedBounds(scope, 'role', role, role.name, roles);
+    if (role.isAttribute) return [];
+    return [
+      {
+        name: role.name,
+        value: role.value,
+        bounds,
+        dominates: Ebitmap.of([...role.dominates].map(({ value }) => value - 1)),
+        types: role === objectRole ? Ebitmap.empty : (types.get(role) ?? Ebitmap.empty),
+      },
+    ];
+  });
+}
+
+/** For each type the type itself and its attributes; for an attribute itself. An expanded attribute has no place. */
+function typeAttributeMap(byValue: readonly TypeDeclaration[]): Ebitmap[] {
+  const bits = byValue.map((type, i) => (expansionOf(type) ? [] : [i]));
+  byValue.forEach((attribute, i) => {
+    if (attribute.kind !== 'attribute' || expansionOf(attribute)) return;
+    for (const type of attribute.members) bits[type.value - 1]?.push(i);
+  });
+  return bits.map((one) => Ebitmap.of(one));
+}
+
+function assemble(second: Second, byValue: readonly TypeDeclaration[], options: TreeOptions): PolicyDb {
+  const { scope, sets, contexts } = second;
+  const { declared } = scope;
+  const conditionals = second.conditionals.finish(second.rules);
+  const { allows, transitions } = second.roleRules.finish();
+  const roles = roleSymbols(scope, sets);
+  const users = insertedOrder(
+    [...declared.users.values()].map((user) => userSymbol(user, impliedBounds(scope, 'user', user, user.name, declared.users))),
+    SYMTAB_SIZES.users,
+  );
+  const booleans = [...declared.booleans.values()].filter(({ isTunable }) => !isTunable);
+  const commons = [...declared.commons.values()].map(({ name, value, permissions }) => ({
+    name,
+    value,
+    permissionCount: permissions.size,
+    permissions: permissionSymbols(permissions),
+  }));
+  const sensitivities = [...declared.sensitivities.values()].map(({ name, isAlias, level }) => ({
+    name,
+    isAlias,
+    level: mlsLevel(level),
+  }));
+  const table = <T extends { readonly name: string }>(symbols: readonly T[], initial: number, count = symbols.length) =>
+    symbolTable(insertedOrder(symbols, initial), count);
+  return {
+    isMls: options.isMls,
+    handleUnknown: options.handleUnknown,
+    policyCapabilities: Ebitmap.of(declared.capabilities),
+    permissive: Ebitmap.of(second.permissive),
+    commons: table(commons, SYMTAB_SIZES.commons),
+    classes: symbolTable(classSymbols(scope), declared.classes.size),
+    roles: symbolTable(roles, declared.roles.size),
+    types: symbolTable(typeSymbols(scope, byValue), byValue.length),
+    users: symbolTable(users, users.length),
+    booleans: table(
+      booleans.map(({ name, value, state }) => ({ name, value, state })),
+      SYMTAB_SIZES.booleans,
+    ),
+    sensitivities: table(sensitivities, SYMTAB_SIZES.sensitivities),
+    categories: table([...declared.categories.values()], SYMTAB_SIZES.categories, declared.categoryCount),
+    typeSets: sets,
+    rules: second.rules,
+    conditionals,
+    isExpanded: false,
+    roleTransitions: transitions,
+    roleAllows: allows,
+    filenameTransitions: second.filenames.finish(),
+    objectContexts: {
+      initialSids: contexts.initialSids(),
+      pirqs: contexts.numbers('pirqcon'),
+      ioports: contexts.ranges('ioportcon'),
+      iomem: contexts.ranges('iomemcon'),
+      pciDevices: contexts.numbers('pcidevicecon'),
+      deviceTree: contexts.paths(),
+    },
+    rangeTransitions: second.ranges.finish(),
+    typeAttributeMap: typeAttributeMap(byValue),
+  };
+}
+
+const RULE_NAMES: Readonly<Record<number, string>> = { 0x10: 'type_transition', 0x20: 'type_member', 0x40: 'type_change' };
+
+/** The statements that a clash is about, found by expanding rules until the pair appears. */
+function clashPlaces(policy: PolicyDb, clash: RuleClash): number[] {
+  const tables = [policy.rules, ...policy.conditionals.toReversed().flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])];
+  const places: number[] = [];
+  for (const table of tables) {
+    for (let row = 0; row < table.length; row++) {
+      if (table.kind[row] !== clash.ruleKind || table.tclass[row] !== clash.tclass) continue;
+      const data = table.data[row] ?? 0;
+      if (data !== clash.oldResult && data !== clash.newResult) continue;
+      const sources = policy.typeSets.members(table.source[row] ?? 0);
+      const targets = policy.typeSets.members(table.target[row] ?? 0);
+      const isSelf = table.self[row] === 1 && clash.source === clash.target;
+      if (sources.includes(clash.source) && (isSelf || targets.includes(clash.target))) places.push(table.statement[row] ?? 0);
+    }
+  }
+  return places;
+}
+
+function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly RuleClash[]): void {
+  const name = (value: number): string => policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
+  const at = (offset: number) => scope.tokens.source.origins.originAt(offset, offset + 1);
+  const seen = new Set<string>();
+  for (const clash of clashes) {
+    const places = clashPlaces(policy, clash);
+    const last = places.at(-1);
+    const first = places.find((place) => place !== last);
+    const key = `${first}:${last}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const origin = last === undefined ? undefined : at(last);
+    const notes = first === undefined ? [] : [{ message: 'the earlier rule is here', origin: at(first) }];
+    const parts = {
+      rule: RULE_NAMES[clash.ruleKind] ?? '',
+      source: name(clash.source),
+      target: name(clash.target),
+      class: policy.classes.entries.find(({ value }) => value === clash.tclass)?.name ?? '',
+    };
+    if (clash.kind === 'conflict') {
+      const results = { new: name(clash.newResult), old: name(clash.oldResult) };
+      scope.report(messages['conflicting-type-rule'](origin, { ...parts, ...results }, { notes }));
+    } else scope.report(messages['duplicate-type-rule'](origin, parts, { notes }));
+  }
+}
+
+function permissionNames(policy: PolicyDb, tclass: number, bits: number): string {
+  const symbol = policy.classes.entries.find(({ value }) => value === tclass);
+  const common = symbol?.common === undefined ? undefined : policy.commons.byName.get(symbol.common);
+  const names = [...(common?.permissions ?? []), ...(symbol?.permissions ?? [])]
+    .filter(({ value }) => ((bits >>> (value - 1)) & 1) === 1)
+    .sort((a, b) => a.value - b.value);
+  return names.map(({ name }) => name).join(' ');
+}
+
+function reportViolations(scope: Scope, policy: PolicyDb): void {
+  const typeName = (value: number): string =>
+    policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
+  const at = (offset: number) => scope.tokens.source.origins.originAt(offset, offset + 1);
+  for (const found of findViolations(policy.rules, policy.conditionals, policy.typeSets)) {
+    scope.report(
+      messages['neverallow-violated'](
+        at(found.allow),
+        {
+          source: typeName(found.source),
+          target: typeName(found.target),
+          class: policy.classes.entries.find(({ value }) => value === found.tclass)?.name ?? '',
+          permissions: permissionNames(policy, found.tclass, found.permissions),
+        },
+        { notes: [{ message: 'this `neverallow` rule forbids it', origin: at(found.neverallow) }] },
+      ),
+    );
+  }
+}
+
+/** Compiles a tree. The result is whole only where nothing of severity error was reported. */
+export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Report): CompiledTree {
+  let errors = 0;
+  const counting: Report = (diagnostic) => {
+    if (diagnostic.severity === 'error') errors++;
+    report(diagnostic);
+  };
+  const scope = new Scope(tree, options.isMls, counting, options.advice);
+  for (const node of tree.statements) if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
+  declareSymbols(scope);
+  if (options.isMls) checkLevels(scope);
+  const byValue = numberTypes(scope.declared);
+  if (byValue.length > MAX_TYPES) scope.report(messages['too-many-types'](undefined, { count: byValue.length }));
+  numberRoles(scope.declared);
+  numberBooleans(scope.declared);
+  for (const node of tree.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
+  const second = new Second(scope, makeTypeSets(byValue));
+  for (const node of tree.statements) second.takeRule(node);
+  numberUsers(scope.declared);
+  for (const node of tree.statements) second.takeContext(node);
+  const policy = assemble(second, byValue, options);
+  // What follows looks at the rules as a whole, and would only repeat what is wrong with their parts.
+  if (errors > 0) return { policy, rules: { entries: { count: 0, words: new Uint32Array(0) }, blocks: [] }, contexts: second.contexts, scope };
+  const { rules, clashes } = expandPolicyRules(policy);
+  reportClashes(scope, policy, clashes);
+  reportViolations(scope, policy);
+  if (clashes.length === 0) checkBounds(scope, policy, rules);
+  return { policy, rules, contexts: second.contexts, scope };
+}

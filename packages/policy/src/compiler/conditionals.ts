@@ -1,0 +1,220 @@
+/**
+ * Conditional blocks: normal form, joining of equal conditions, tunables.
+ *
+ * libsepol normalises a condition at three moments and once more, without swapping the branches, when it writes. The
+ * bytes show it, so the same happens here. Format: libsepol `conditional.c` (`cond_normalize_expr`, `cond_expr_equal`),
+ * `expand.c` (`cond_node_copy`, `discard_tunables`).
+ * Start reading at `ConditionalCompiler`.
+ *
+ * @module
+ */
+import type { ConditionNode, Statement } from '../language/index.ts';
+import {
+  COND_AND,
+  COND_BOOL,
+  COND_EQ,
+  COND_MAX_BOOLS,
+  COND_NEQ,
+  COND_NOT,
+  COND_OR,
+  COND_XOR,
+  type Conditional,
+  RuleTable,
+} from '../policydb/index.ts';
+import type { BooleanDeclaration } from './declarations.ts';
+import { policy } from './diagnostics.ts';
+import type { RuleCompiler } from './rules.ts';
+import type { Scope } from './scope.ts';
+
+interface Step {
+  readonly operator: number;
+  /** Set where the operator is `COND_BOOL`. */
+  readonly boolean: BooleanDeclaration | undefined;
+}
+
+/** A condition in normal form, and what it is compared by. */
+interface Normal {
+  readonly steps: readonly Step[];
+  readonly isSwapped: boolean;
+  readonly key: string;
+}
+
+interface Block {
+  steps: readonly Step[];
+  whenTrue: RuleTable;
+  whenFalse: RuleTable;
+}
+
+function evaluate(steps: readonly Step[], valueOf: (boolean: BooleanDeclaration) => boolean): boolean {
+  const stack: boolean[] = [];
+  for (const { operator, boolean } of steps) {
+    if (operator === COND_BOOL) {
+      stack.push(boolean !== undefined && valueOf(boolean));
+      continue;
+    }
+    const b = stack.pop() ?? false;
+    if (operator === COND_NOT) {
+      stack.push(!b);
+      continue;
+    }
+    const a = stack.pop() ?? false;
+    switch (operator) {
+      case COND_OR:
+        stack.push(a || b);
+        break;
+      case COND_AND:
+        stack.push(a && b);
+        break;
+      case COND_XOR:
+      case COND_NEQ:
+        stack.push(a !== b);
+        break;
+      case COND_EQ:
+        stack.push(a === b);
+        break;
+      default:
+        stack.push(false);
+    }
+  }
+  return stack[0] ?? false;
+}
+
+const stepText = ({ operator, boolean }: Step): string => (boolean === undefined ? String(operator) : `#${boolean.name}`);
+
+/**
+ * Takes one final NOT away, and finds what makes two conditions equal: for at most five booleans the set of booleans and
+ * a truth table, for more the whole expression.
+ *
+ * XEN: the table's bits follow the order in which the booleans appear, yet tables are compared whatever the order was.
+ */
+function normalise(steps: readonly Step[]): Normal {
+  const isSwapped = steps.at(-1)?.operator === COND_NOT;
+  const kept = isSwapped ? steps.slice(0, -1) : steps;
+  const booleans: BooleanDeclaration[] = [];
+  let count = 0;
+  for (const { boolean } of kept) {
+    if (boolean === undefined || (count <= COND_MAX_BOOLS && booleans.includes(boolean))) continue;
+    if (count < COND_MAX_BOOLS) booleans.push(boolean);
+    count++;
+  }
+  if (count > COND_MAX_BOOLS) return { steps: kept, isSwapped, key: `${count}|${kept.map(stepText).join(' ')}` };
+  let table = 0;
+  for (let test = 0; test < 1 << count; test++) {
+    if (evaluate(kept, (boolean) => ((test >> booleans.indexOf(boolean)) & 1) === 1)) table |= 1 << test;
+  }
+  const names = booleans.map(({ name }) => name).sort();
+  return { steps: kept, isSwapped, key: `${names.join(' ')}|${table >>> 0}` };
+}
+
+const defaultState = ({ state }: BooleanDeclaration): boolean => state;
+
+/** Collects the conditional blocks of a policy. */
+export class ConditionalCompiler {
+  readonly #scope: Scope;
+  readonly #rules: RuleCompiler;
+  /** In the order written; equal conditions are one block. */
+  readonly #blocks: Block[] = [];
+  readonly #byKey = new Map<string, Block>();
+
+  constructor(scope: Scope, rules: RuleCompiler) {
+    this.#scope = scope;
+    this.#rules = rules;
+  }
+
+  #steps(condition: readonly ConditionNode[]): Step[] | undefined {
+    const steps: Step[] = [];
+    let isWhole = true;
+    for (const { operator, at } of condition) {
+      const boolean = operator === COND_BOOL ? this.#scope.boolean(at) : undefined;
+      if (operator === COND_BOOL && boolean === undefined) isWhole = false;
+      steps.push({ operator, boolean });
+    }
+    const booleans = steps.flatMap(({ boolean }) => boolean ?? []);
+    const tunable = booleans.find(({ isTunable }) => isTunable);
+    const plain = booleans.find(({ isTunable }) => !isTunable);
+    const [first] = condition;
+    if (tunable !== undefined && plain !== undefined && first !== undefined) {
+      this.#scope.report(policy['mixed-condition'](this.#scope.origin(first.at), { boolean: plain.name, tunable: tunable.name }));
+    }
+    return isWhole ? steps : undefined;
+  }
+
+  /** Takes one `if` statement. */
+  add(node: Extract<Statement, { kind: 'if' }>): void {
+    let steps: readonly Step[] | undefined = this.#steps(node.condition);
+    // A branch is kept last rule first.
+    const branch = (rules: typeof node.whenTrue): RuleTable => {
+      const table = new RuleTable();
+      for (const rule of rules.toReversed()) {
+        if (rule.kind !== 'require') this.#rules.add(rule, table);
+        else this.#scope.report(policy['optional-unsupported'](this.#scope.origin(rule.at), { statement: 'require' }));
+      }
+      return table;
+    };
+    let whenTrue = branch(node.whenTrue);
+    let whenFalse = branch(node.whenFalse);
+    if (steps === undefined || (node.whenTrue.length === 0 && node.whenFalse.length === 0)) return;
+    if (node.whenTrue.length === 0) {
+      [whenTrue, whenFalse] = [whenFalse, whenTrue];
+      steps = [...steps, { operator: COND_NOT, boolean: undefined }];
+    }
+    const normal = normalise(steps);
+    if (normal.isSwapped) [whenTrue, whenFalse] = [whenFalse, whenTrue];
+    const equal = this.#byKey.get(normal.key);
+    if (equal === undefined) {
+      const block: Block = { steps: normal.steps, whenTrue, whenFalse };
+      this.#blocks.push(block);
+      this.#byKey.set(normal.key, block);
+    } else {
+      appendRows(equal.whenTrue, whenTrue);
+      appendRows(equal.whenFalse, whenFalse);
+    }
+  }
+
+  /** The blocks as they are written, last one first; rules of tunables go to `rules`. */
+  finish(rules: RuleTable): Conditional[] {
+    for (const block of this.#blocks) normaliseBlock(block);
+    for (const block of this.#blocks.toReversed()) {
+      if (!isTunable(block)) continue;
+      appendRows(rules, evaluate(block.steps, defaultState) ? block.whenTrue : block.whenFalse);
+    }
+    const written: Block[] = [];
+    const byKey = new Map<string, Block>();
+    for (const block of this.#blocks) {
+      if (isTunable(block)) continue;
+      normaliseBlock(block);
+      // XEN: the last normalisation drops a NOT without swapping the branches; four NOTs in a row come out wrong.
+      const { steps, key } = normalise(block.steps);
+      const equal = byKey.get(key);
+      if (equal === undefined) {
+        const copy: Block = { ...block, steps };
+        written.unshift(copy);
+        byKey.set(key, copy);
+      } else {
+        appendRows(equal.whenTrue, block.whenTrue);
+        appendRows(equal.whenFalse, block.whenFalse);
+      }
+    }
+    return written.map(({ steps, whenTrue, whenFalse }) => ({
+      expression: steps.map(({ operator, boolean }) => ({ operator, boolean: boolean?.value ?? 0 })),
+      state: evaluate(steps, defaultState),
+      whenTrue,
+      whenFalse,
+    }));
+  }
+}
+
+function appendRows(to: RuleTable, from: RuleTable): void {
+  for (let row = 0; row < from.length; row++) to.pushRow(from, row);
+}
+
+function normaliseBlock(block: Block): void {
+  const normal = normalise(block.steps);
+  block.steps = normal.steps;
+  if (normal.isSwapped) [block.whenTrue, block.whenFalse] = [block.whenFalse, block.whenTrue];
+}
+
+function isTunable({ steps }: Block): boolean {
+  const booleans = steps.flatMap(({ boolean }) => boolean ?? []);
+  return booleans.length > 0 && booleans.every(({ isTunable: tunable }) => tunable);
+}

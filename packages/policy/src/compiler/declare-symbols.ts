@@ -1,0 +1,243 @@
+/**
+ * First pass over the statements: what they declare.
+ *
+ * A rule may use a name that is declared further down; an attribute, the type of an alias and a role attribute must
+ * stand above the statement that refers to them. SPEC: checkpolicy, pass 1 of `policy_define.c`.
+ * Start reading at `declareSymbols`.
+ *
+ * @module
+ */
+import { type NameSet, readList, type Statement, type Token } from '../language/index.ts';
+import { POLICY_CAPABILITIES } from '../policydb/index.ts';
+import { makeRole, primaryOf, type RoleDeclaration, type TypeDeclaration } from './declarations.ts';
+import { policy } from './diagnostics.ts';
+import { declareMls } from './mls.ts';
+import type { Scope } from './scope.ts';
+
+const MAX_PERMISSIONS = 32;
+
+function reportDuplicate(scope: Scope, what: string, token: Token, first: Token): void {
+  const notes = first >= 0 ? [{ message: 'first declared here', origin: scope.origin(first) }] : [];
+  scope.report(policy.duplicate(scope.origin(token), { what, name: scope.word(token) }, { notes }));
+}
+
+function declareClass(scope: Scope, token: Token): void {
+  const { classes } = scope.declared;
+  const name = scope.word(token);
+  const old = classes.get(name);
+  if (old !== undefined) return reportDuplicate(scope, 'class', token, old.token);
+  classes.set(name, {
+    name,
+    token,
+    value: classes.size + 1,
+    common: undefined,
+    permissions: undefined,
+    permissionCount: 0,
+    constraints: [],
+    validateTransitions: [],
+    defaults: { user: 0, role: 0, type: 0, range: 0 },
+  });
+}
+
+/** Numbers permissions in the order written, from `first`. */
+function declarePermissions(scope: Scope, set: NameSet | undefined, first: number, owner: string): Map<string, number> {
+  const permissions = new Map<string, number>();
+  if (set === undefined) return permissions;
+  const places = new Map<string, Token>();
+  for (const token of scope.plainNames(set, 'permissions', 'class')) {
+    const name = scope.word(token);
+    const earlier = places.get(name);
+    if (earlier !== undefined) reportDuplicate(scope, `permission of ${owner}`, token, earlier);
+    else {
+      places.set(name, token);
+      permissions.set(name, first + permissions.size);
+    }
+  }
+  const count = first - 1 + permissions.size;
+  if (count > MAX_PERMISSIONS) {
+    scope.report(policy['too-many-permissions'](scope.origin(set), { class: owner, count }));
+    for (const [name, value] of permissions) if (value > MAX_PERMISSIONS) permissions.delete(name);
+  }
+  return permissions;
+}
+
+function declareAccessVector(scope: Scope, statement: Extract<Statement, { kind: 'access-vector' }>): void {
+  const tclass = scope.class(statement.name);
+  if (tclass === undefined) return;
+  if (tclass.permissions !== undefined) return reportDuplicate(scope, 'access vector of class', statement.name, -1);
+  if (statement.common !== undefined) {
+    const name = scope.word(statement.common);
+    tclass.common = scope.declared.commons.get(name);
+    if (tclass.common === undefined) {
+      scope.report(
+        policy['unknown-common'](scope.origin(statement.common), { name }, scope.suggest(statement.common, scope.declared.commons.keys())),
+      );
+    }
+  }
+  const inherited = tclass.common?.permissions.size ?? 0;
+  tclass.permissions = declarePermissions(scope, statement.permissions, inherited + 1, tclass.name);
+  tclass.permissionCount = inherited + tclass.permissions.size;
+  if (tclass.common === undefined || statement.permissions === undefined) return;
+  for (const token of scope.plainNames(statement.permissions, 'permissions', 'class')) {
+    const name = scope.word(token);
+    if (tclass.common.permissions.has(name)) {
+      scope.report(policy['inherited-permission'](scope.origin(token), { name, common: tclass.common.name }));
+    }
+  }
+}
+
+/** Declares a type, an attribute, or (with `primary`) an alias. */
+function declareType(scope: Scope, token: Token, kind: TypeDeclaration['kind'], primary?: TypeDeclaration): TypeDeclaration | undefined {
+  const { types, sizes } = scope.declared;
+  const name = scope.word(token);
+  if (name === 'self') {
+    scope.report(policy['reserved-self'](scope.origin(token), {}));
+    return undefined;
+  }
+  if (kind === 'alias' && name.includes('.')) scope.report(policy['dotted-name'](scope.origin(token), { what: 'an alias', name }));
+  const old = types.get(name);
+  sizes.types.insert(old === undefined);
+  if (old !== undefined) {
+    reportDuplicate(scope, kind === 'alias' ? 'alias' : kind, token, old.token);
+    return kind === old.kind ? old : undefined;
+  }
+  const type: TypeDeclaration = {
+    name,
+    token,
+    kind,
+    primary,
+    value: 0,
+    members: new Set(),
+    expansion: undefined,
+    bounds: undefined,
+  };
+  types.set(name, type);
+  return type;
+}
+
+function declareAliases(scope: Scope, aliases: NameSet | undefined, type: TypeDeclaration): void {
+  if (aliases === undefined) return;
+  for (const token of scope.plainNames(aliases, 'aliases', 'alias')) declareType(scope, token, 'alias', type);
+}
+
+/** Puts a type into the attributes of a list. */
+function addToAttributes(scope: Scope, attributes: Token, type: TypeDeclaration): void {
+  for (const token of readList(scope.tokens, attributes)) scope.attribute(token)?.members.add(type);
+}
+
+function declareRole(scope: Scope, token: Token, isAttribute: boolean): RoleDeclaration | undefined {
+  const { roles, sizes } = scope.declared;
+  const name = scope.word(token);
+  const old = roles.get(name);
+  sizes.roles.insert(old === undefined);
+  if (old === undefined) {
+    const role = makeRole(name, token, isAttribute);
+    roles.set(name, role);
+    return role;
+  }
+  if (!isAttribute && !old.isAttribute) return old;
+  reportDuplicate(scope, 'role', token, old.token);
+  return undefined;
+}
+
+function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'bool' | 'tunable' }>): void {
+  const { booleans, sizes } = scope.declared;
+  const name = scope.word(statement.name);
+  if (name.includes('.')) scope.report(policy['dotted-name'](scope.origin(statement.name), { what: 'a boolean', name }));
+  const old = booleans.get(name);
+  sizes.booleans.insert(old === undefined);
+  if (old !== undefined) return reportDuplicate(scope, 'boolean', statement.name, old.token);
+  booleans.set(name, { name, token: statement.name, isTunable: statement.kind === 'tunable', state: statement.value, value: 0 });
+}
+
+function declareSid(scope: Scope, token: Token): void {
+  const { sids } = scope.declared;
+  const name = scope.word(token);
+  const old = sids.get(name);
+  if (old !== undefined) return reportDuplicate(scope, 'initial SID', token, old.token);
+  sids.set(name, { name, token, value: sids.size + 1 });
+}
+
+function declareCommon(scope: Scope, statement: Extract<Statement, { kind: 'common' }>): void {
+  const { commons } = scope.declared;
+  const name = scope.word(statement.name);
+  if (commons.has(name)) return reportDuplicate(scope, 'common', statement.name, -1);
+  commons.set(name, { name, value: commons.size + 1, permissions: declarePermissions(scope, statement.permissions, 1, name) });
+}
+
+function declareCapability(scope: Scope, token: Token): void {
+  const name = scope.word(token);
+  const known: readonly string[] = POLICY_CAPABILITIES;
+  const bit = known.indexOf(name.toLowerCase());
+  if (bit >= 0) scope.declared.capabilities.add(bit);
+  else scope.report(policy['unknown-capability'](scope.origin(token), { name }, scope.suggest(token, POLICY_CAPABILITIES)));
+}
+
+/** Fills `scope.declared` from all statements but those of users. */
+export function declareSymbols(scope: Scope): void {
+  for (const statement of scope.tree.statements) {
+    switch (statement.kind) {
+      case 'class':
+        declareClass(scope, statement.name);
+        break;
+      case 'sid':
+        declareSid(scope, statement.name);
+        break;
+      case 'common':
+        declareCommon(scope, statement);
+        break;
+      case 'access-vector':
+        declareAccessVector(scope, statement);
+        break;
+      case 'attribute':
+        declareType(scope, statement.name, 'attribute');
+        break;
+      case 'type': {
+        const type = declareType(scope, statement.name, 'type');
+        if (type === undefined) break;
+        declareAliases(scope, statement.aliases, type);
+        if (statement.attributes !== undefined) addToAttributes(scope, statement.attributes, type);
+        break;
+      }
+      case 'typealias': {
+        const type = scope.plainType(statement.name, 'typealias');
+        if (type !== undefined) declareAliases(scope, statement.aliases, primaryOf(type));
+        break;
+      }
+      case 'typeattribute': {
+        const type = scope.plainType(statement.name, 'typeattribute');
+        if (type !== undefined) addToAttributes(scope, statement.others, type);
+        break;
+      }
+      case 'bool':
+      case 'tunable':
+        declareBoolean(scope, statement);
+        break;
+      case 'attribute_role':
+        declareRole(scope, statement.name, true);
+        break;
+      case 'role': {
+        const role = declareRole(scope, statement.name, false);
+        if (role === undefined || statement.attributes === undefined) break;
+        for (const token of readList(scope.tokens, statement.attributes)) scope.roleAttribute(token)?.members.add(role);
+        break;
+      }
+      case 'roleattribute': {
+        const role = scope.role(statement.name);
+        if (role === undefined) break;
+        for (const token of readList(scope.tokens, statement.others)) scope.roleAttribute(token)?.members.add(role);
+        break;
+      }
+      case 'policycap':
+        declareCapability(scope, statement.name);
+        break;
+      case 'sensitivity':
+      case 'category':
+      case 'dominance':
+      case 'level':
+        declareMls(scope, statement);
+        break;
+      default:
+    }
+  }
+}

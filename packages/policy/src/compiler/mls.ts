@@ -1,0 +1,165 @@
+/**
+ * Sensitivities, categories, levels and ranges.
+ *
+ * SPEC: checkpolicy `policy_define.c` (`define_sens`, `define_dominance`, `define_category`, `define_level`).
+ *
+ * @module
+ */
+import { type LevelNode, type RangeNode, readList, type Statement, type Token } from '../language/index.ts';
+import { Ebitmap, type MlsLevel, type MlsRange } from '../policydb/index.ts';
+import type { LevelValue } from './declarations.ts';
+import { mls, policy } from './diagnostics.ts';
+import type { Scope } from './scope.ts';
+
+type SymbolStatement = Extract<Statement, { kind: 'sensitivity' | 'category' }>;
+type MlsStatement = SymbolStatement | Extract<Statement, { kind: 'dominance' }> | Extract<Statement, { kind: 'level' }>;
+
+function reportTwice(scope: Scope, what: string, token: Token): void {
+  scope.report(policy.duplicate(scope.origin(token), { what, name: scope.word(token) }));
+}
+
+function checkDots(scope: Scope, what: string, token: Token): void {
+  const name = scope.word(token);
+  if (name.includes('.')) scope.report(policy['dotted-name'](scope.origin(token), { what, name }));
+}
+
+function declareSensitivity(scope: Scope, statement: SymbolStatement): void {
+  const { sensitivities } = scope.declared;
+  const level = { sensitivity: 0, categories: new Set<number>(), isDefined: false };
+  const declare = (token: Token, isAlias: boolean): void => {
+    const name = scope.word(token);
+    checkDots(scope, 'a sensitivity', token);
+    if (sensitivities.has(name)) reportTwice(scope, 'sensitivity', token);
+    else sensitivities.set(name, { name, token, isAlias, level });
+  };
+  declare(statement.name, false);
+  if (statement.aliases === undefined) return;
+  for (const token of scope.plainNames(statement.aliases, 'aliases', 'sensitivity')) declare(token, true);
+}
+
+function declareCategory(scope: Scope, statement: SymbolStatement): void {
+  const { declared } = scope;
+  const value = ++declared.categoryCount;
+  const declare = (token: Token, isAlias: boolean): void => {
+    const name = scope.word(token);
+    checkDots(scope, 'a category', token);
+    if (declared.categories.has(name)) reportTwice(scope, 'category', token);
+    else declared.categories.set(name, { name, value, isAlias });
+  };
+  declare(statement.name, false);
+  if (statement.aliases === undefined) return;
+  for (const token of scope.plainNames(statement.aliases, 'aliases', 'category')) declare(token, true);
+}
+
+function declareDominance(scope: Scope, order: Token): void {
+  const { sensitivities } = scope.declared;
+  let value = 0;
+  for (const token of scope.plainNames(order, 'sensitivities', 'dominance')) {
+    const found = sensitivities.get(scope.word(token));
+    value++;
+    if (found === undefined) reportSensitivity(scope, token);
+    else if (found.level.sensitivity !== 0) scope.report(mls['repeated-in-dominance'](scope.origin(token), { name: found.name }));
+    else found.level.sensitivity = value;
+  }
+  for (const { name, isAlias, level } of sensitivities.values()) {
+    if (!isAlias && level.sensitivity === 0) scope.report(mls['not-in-dominance'](scope.origin(order), { name }));
+  }
+}
+
+function reportSensitivity(scope: Scope, token: Token): void {
+  scope.report(
+    mls['unknown-sensitivity'](
+      scope.origin(token),
+      { name: scope.word(token) },
+      scope.suggest(token, scope.declared.sensitivities.keys()),
+    ),
+  );
+}
+
+/** Adds the categories that one item means, `c` or `low.high`, to a set, as value - 1. */
+function addCategories(scope: Scope, token: Token, categories: Set<number>): void {
+  const { categories: known } = scope.declared;
+  const name = scope.word(token);
+  const dot = name.indexOf('.');
+  const low = known.get(dot < 0 ? name : name.slice(0, dot));
+  const high = dot < 0 ? low : known.get(name.slice(dot + 1));
+  if (low === undefined || high === undefined) {
+    const missing = low === undefined ? (dot < 0 ? name : name.slice(0, dot)) : name.slice(dot + 1);
+    scope.report(mls['unknown-category'](scope.origin(token), { name: missing }, scope.suggest(token, known.keys())));
+  } else if (low.value > high.value) scope.report(mls['category-range'](scope.origin(token), { name }));
+  else for (let value = low.value; value <= high.value; value++) categories.add(value - 1);
+}
+
+function declareLevel(scope: Scope, node: LevelNode): void {
+  const found = scope.declared.sensitivities.get(scope.word(node.sensitivity));
+  if (found === undefined) return reportSensitivity(scope, node.sensitivity);
+  // A second level is refused only where the first had categories.
+  if (found.level.isDefined && found.level.categories.size > 0) {
+    scope.report(mls['repeated-level'](scope.origin(node.sensitivity), { name: found.name }));
+  }
+  found.level.isDefined = true;
+  if (node.categories === undefined) return;
+  for (const token of readList(scope.tokens, node.categories)) addCategories(scope, token, found.level.categories);
+}
+
+/** Takes one statement of the MLS section. */
+export function declareMls(scope: Scope, statement: MlsStatement): void {
+  if (!scope.isMls) {
+    scope.report(mls['needs-mls'](scope.origin(statement.at), { statement: statement.kind }));
+    return;
+  }
+  switch (statement.kind) {
+    case 'sensitivity':
+      return declareSensitivity(scope, statement);
+    case 'category':
+      return declareCategory(scope, statement);
+    case 'dominance':
+      return declareDominance(scope, statement.order);
+    case 'level':
+      return declareLevel(scope, statement.level);
+  }
+}
+
+/** Reports sensitivities that no `level` statement speaks of. */
+export function checkLevels(scope: Scope): void {
+  for (const { name, token, isAlias, level } of scope.declared.sensitivities.values()) {
+    if (!isAlias && !level.isDefined) scope.report(mls['no-level'](scope.origin(token), { name }));
+  }
+}
+
+/** The level that a node means; undefined after a report. */
+export function readLevel(scope: Scope, node: LevelNode): LevelValue | undefined {
+  const found = scope.declared.sensitivities.get(scope.word(node.sensitivity));
+  if (found === undefined) {
+    reportSensitivity(scope, node.sensitivity);
+    return undefined;
+  }
+  const categories = new Set<number>();
+  if (node.categories !== undefined) for (const token of readList(scope.tokens, node.categories)) addCategories(scope, token, categories);
+  return { sensitivity: found.level.sensitivity, categories };
+}
+
+/** Low and high level of a range; a range of one level has it twice. */
+export function readRange(scope: Scope, node: RangeNode): { low: LevelValue; high: LevelValue } | undefined {
+  const low = readLevel(scope, node.low);
+  const high = node.high === undefined ? low : readLevel(scope, node.high);
+  return low === undefined || high === undefined ? undefined : { low, high };
+}
+
+/** Whether level `a` is at least level `b`. */
+export function dominates(a: LevelValue, b: LevelValue): boolean {
+  if (a.sensitivity < b.sensitivity) return false;
+  for (const category of b.categories) if (!a.categories.has(category)) return false;
+  return true;
+}
+
+export const NO_LEVEL: LevelValue = { sensitivity: 0, categories: new Set() };
+
+export function mlsLevel(value: LevelValue | undefined): MlsLevel {
+  const { sensitivity, categories } = value ?? NO_LEVEL;
+  return { sensitivity, categories: Ebitmap.of(categories) };
+}
+
+export function mlsRange(low: LevelValue | undefined, high: LevelValue | undefined): MlsRange {
+  return { low: mlsLevel(low), high: mlsLevel(high) };
+}

@@ -1,0 +1,217 @@
+/**
+ * Roles, users, and what role attributes stand for.
+ *
+ * Format: libsepol `expand.c` (`role_fix_callback`, `expand_role_ebitmap`), `link.c` (`populate_roleattributes`).
+ *
+ * @module
+ */
+import { readSet, type DominanceNode, type Statement } from '../language/index.ts';
+import { Ebitmap, type RoleAllow, type RoleTransition, type TypeSets, type UserSymbol } from '../policydb/index.ts';
+import { makeRole, type RoleDeclaration, type UserDeclaration } from './declarations.ts';
+import { mls, policy } from './diagnostics.ts';
+import { dominates, mlsLevel, mlsRange, readLevel, readRange } from './mls.ts';
+import type { RuleCompiler } from './rules.ts';
+import type { Scope } from './scope.ts';
+
+/** The roles that a set of roles and role attributes stands for, through any nesting. */
+export function rolesMeant(roles: Iterable<RoleDeclaration>): Set<RoleDeclaration> {
+  const meant = new Set<RoleDeclaration>();
+  const seen = new Set<RoleDeclaration>();
+  const pending = [...roles];
+  for (let role = pending.pop(); role !== undefined; role = pending.pop()) {
+    if (!role.isAttribute) meant.add(role);
+    else if (!seen.has(role)) {
+      seen.add(role);
+      pending.push(...role.members);
+    }
+  }
+  return meant;
+}
+
+const ascending = (roles: Iterable<RoleDeclaration>): RoleDeclaration[] => [...roles].sort((a, b) => a.value - b.value);
+
+/** `role r types …`: names add up, and a name taken out once is out for good. */
+export function addRoleTypes(scope: Scope, node: Extract<Statement, { kind: 'role-types' }>): void {
+  const role = scope.role(node.name);
+  const { isStar, isComplement, members } = readSet(scope.tokens, node.types);
+  if (isStar || isComplement) {
+    const operator = isStar ? '*' : '~';
+    scope.report(policy['set-operator'](scope.origin(node.types), { operator, what: 'types', statement: 'role' }));
+  }
+  for (const { token, isExcluded } of members) {
+    const type = scope.type(token, 'role');
+    if (type !== undefined) (isExcluded ? role?.excluded : role?.named)?.add(type);
+  }
+}
+
+/** Declares the roles of a dominance that nobody declared. */
+export function declareDominanceRoles(scope: Scope, nodes: readonly DominanceNode[]): void {
+  const { roles, sizes } = scope.declared;
+  for (const { role, children } of nodes) {
+    declareDominanceRoles(scope, children);
+    const name = scope.word(role);
+    sizes.roles.insert(!roles.has(name));
+    if (!roles.has(name)) roles.set(name, makeRole(name, role, false));
+  }
+}
+
+/** A role gains what the roles below it dominate, and their types. */
+export function addDominance(scope: Scope, nodes: readonly DominanceNode[]): RoleDeclaration[] {
+  return nodes.flatMap(({ role, children }) => {
+    const parent = scope.role(role);
+    for (const child of addDominance(scope, children)) {
+      for (const dominated of child.dominates) parent?.dominates.add(dominated);
+      for (const type of child.named) parent?.named.add(type);
+      for (const type of child.excluded) parent?.excluded.add(type);
+    }
+    return parent ?? [];
+  });
+}
+
+/** The types that a role's own statements give it, as values. */
+export function ownTypes(role: RoleDeclaration, sets: TypeSets): Uint32Array {
+  const values = (types: RoleDeclaration['named']): number[] => [...types].map(({ value }) => value).sort((a, b) => a - b);
+  return sets.members(sets.add({ kind: 'listed', named: values(role.named), excluded: values(role.excluded) }));
+}
+
+/** The types of every role, those from role attributes included. */
+export function roleTypes(scope: Scope, sets: TypeSets): Map<RoleDeclaration, Ebitmap> {
+  const bits = new Map<RoleDeclaration, number[]>();
+  const { roles } = scope.declared;
+  for (const role of roles.values()) bits.set(role, Array.from(ownTypes(role, sets), (value) => value - 1));
+  for (const attribute of roles.values()) {
+    if (!attribute.isAttribute) continue;
+    const own = Array.from(ownTypes(attribute, sets), (value) => value - 1);
+    for (const role of rolesMeant([attribute])) for (const bit of own) bits.get(role)?.push(bit);
+  }
+  return new Map([...bits].map(([role, types]) => [role, Ebitmap.of(types)]));
+}
+
+/** Takes a `user` statement; statements about the same user add up. */
+export function declareUser(scope: Scope, node: Extract<Statement, { kind: 'user' }>): void {
+  const { users, sizes } = scope.declared;
+  const name = scope.word(node.name);
+  let user = users.get(name);
+  sizes.users.insert(user === undefined);
+  if (user === undefined) {
+    user = { name, token: node.name, value: 0, roles: new Set(), level: undefined, low: undefined, high: undefined };
+    users.set(name, user);
+  }
+  for (const role of scope.roles(node.roles, 'user')) user.roles.add(role);
+  if (scope.isMls) addUserRange(scope, node, user);
+  else if (node.level !== undefined) scope.report(mls['unexpected-range'](scope.origin(node.level.sensitivity), {}));
+}
+
+function addUserRange(scope: Scope, node: Extract<Statement, { kind: 'user' }>, user: UserDeclaration): void {
+  if (node.level === undefined || node.range === undefined) {
+    scope.report(mls['no-range'](scope.origin(node.name), { what: 'level and range' }));
+    return;
+  }
+  const level = readLevel(scope, node.level);
+  const range = readRange(scope, node.range);
+  if (level === undefined || range === undefined) return;
+  const joined = (next: typeof level, before: typeof user.level): typeof level => ({
+    sensitivity: next.sensitivity,
+    categories: new Set([...next.categories, ...(before?.categories ?? [])]),
+  });
+  user.level = joined(level, user.level);
+  user.low = joined(range.low, user.low);
+  user.high = node.range.high === undefined ? user.low : joined(range.high, user.high);
+  if (!dominates(user.high, user.low)) scope.report(mls['range-order'](scope.origin(node.range.low.sensitivity), {}));
+  else if (!dominates(user.level, user.low) || !dominates(user.high, user.level)) {
+    scope.report(mls['default-outside-range'](scope.origin(node.level.sensitivity), { user: user.name }));
+  }
+}
+
+export function userSymbol(user: UserDeclaration, bounds: number): UserSymbol {
+  return {
+    name: user.name,
+    value: user.value,
+    bounds,
+    roles: Ebitmap.of([...rolesMeant(user.roles)].map(({ value }) => value - 1)),
+    range: mlsRange(user.low, user.high),
+    defaultLevel: mlsLevel(user.level),
+  };
+}
+
+/** Role allow rules and role transitions: the statement written last comes first. */
+export class RoleRules {
+  readonly #scope: Scope;
+  readonly #allows: { readonly source: Set<RoleDeclaration>; readonly target: Set<RoleDeclaration> }[] = [];
+  readonly #transitions: RoleTransition[][] = [];
+  readonly #known = new Set<string>();
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  addAllow(node: Extract<Statement, { kind: 'role-allow' }>): void {
+    this.#allows.push({ source: this.#scope.roles(node.source, 'allow'), target: this.#scope.roles(node.target, 'allow') });
+  }
+
+  addTransition(node: Extract<Statement, { kind: 'role_transition' }>, rules: RuleCompiler): void {
+    const scope = this.#scope;
+    const roles = scope.roles(node.source, 'role_transition');
+    const types = rules.expandedTypes(node.types, 'role_transition', 'types');
+    const classes = transitionClasses(scope, node.classes, node.at, 'role_transition', rules);
+    const newRole = scope.plainRole(node.result);
+    if (types === undefined || classes === undefined || newRole === undefined) return;
+    const made: RoleTransition[] = [];
+    for (const role of ascending(rolesMeant(roles))) {
+      for (const type of types) {
+        for (const tclass of classes) {
+          const key = `${role.value}:${type}:${tclass}`;
+          if (this.#known.has(key)) {
+            const names = { role: role.name, type: typeName(scope, type), class: className(scope, tclass) };
+            scope.report(policy['duplicate-role-transition'](scope.origin(node.at), names));
+            return;
+          }
+          this.#known.add(key);
+          made.push({ role: role.value, type, tclass, newRole: newRole.value });
+        }
+      }
+    }
+    this.#transitions.push(made);
+  }
+
+  finish(): { allows: RoleAllow[]; transitions: RoleTransition[] } {
+    const allows: RoleAllow[] = [];
+    const known = new Set<string>();
+    for (const { source, target } of this.#allows.toReversed()) {
+      for (const role of ascending(rolesMeant(source))) {
+        for (const newRole of ascending(rolesMeant(target))) {
+          const key = `${role.value}:${newRole.value}`;
+          if (known.has(key)) continue;
+          known.add(key);
+          allows.push({ role: role.value, newRole: newRole.value });
+        }
+      }
+    }
+    return { allows, transitions: this.#transitions.toReversed().flat() };
+  }
+}
+
+export function typeName(scope: Scope, value: number): string {
+  for (const type of scope.declared.types.values()) if (type.value === value && type.kind !== 'alias') return type.name;
+  return String(value);
+}
+
+export function className(scope: Scope, value: number): string {
+  for (const tclass of scope.declared.classes.values()) if (tclass.value === value) return tclass.name;
+  return String(value);
+}
+
+/** Values of the classes of a role or range transition, ascending; without a set they are for class `process`. */
+export function transitionClasses(
+  scope: Scope,
+  set: number | undefined,
+  at: number,
+  statement: string,
+  rules: RuleCompiler,
+): number[] | undefined {
+  if (set !== undefined) return rules.classes(set, statement).map(({ value }) => value);
+  const process = scope.declared.classes.get('process');
+  if (process !== undefined) return [process.value];
+  scope.report(policy['no-process-class'](scope.origin(at), { statement }));
+  return undefined;
+}

@@ -1,0 +1,181 @@
+/**
+ * Access vector rules and type rules, made into rows.
+ *
+ * SPEC: checkpolicy `policy_define.c` (`define_te_avtab`, `define_compute_type`).
+ * Start reading at `RuleCompiler`.
+ *
+ * @module
+ */
+import { type NameSet, readSet, type RuleNode, type Token, TokenKind } from '../language/index.ts';
+import {
+  AVRULE_DONTAUDIT,
+  AVRULE_NEVERALLOW,
+  AVTAB_ALLOWED,
+  AVTAB_AUDITALLOW,
+  AVTAB_AUDITDENY,
+  AVTAB_CHANGE,
+  AVTAB_MEMBER,
+  AVTAB_TRANSITION,
+  type RuleTable,
+  type TypeSets,
+} from '../policydb/index.ts';
+import type { ClassDeclaration } from './declarations.ts';
+import { policy } from './diagnostics.ts';
+import type { Scope } from './scope.ts';
+
+const KINDS: Readonly<Record<string, number>> = {
+  allow: AVTAB_ALLOWED,
+  auditallow: AVTAB_AUDITALLOW,
+  auditdeny: AVTAB_AUDITDENY,
+  dontaudit: AVRULE_DONTAUDIT,
+  neverallow: AVRULE_NEVERALLOW,
+  type_transition: AVTAB_TRANSITION,
+  type_member: AVTAB_MEMBER,
+  type_change: AVTAB_CHANGE,
+};
+
+/** A set of types as a rule names it. */
+export interface RuleSet {
+  /** Id in `TypeSets`. */
+  readonly id: number;
+  readonly hasSelf: boolean;
+}
+
+interface SetRules {
+  readonly allowsStar: boolean;
+  readonly allowsSelf: boolean;
+  readonly what: string;
+}
+
+const SOURCE: SetRules = { allowsStar: false, allowsSelf: false, what: 'source' };
+const TARGET: SetRules = { allowsStar: false, allowsSelf: true, what: 'target' };
+const ALL_PERMISSIONS = 0xffffffff;
+
+/** Makes rows of rules. Nothing is kept between rules but the sets of types. */
+export class RuleCompiler {
+  readonly #scope: Scope;
+  readonly #sets: TypeSets;
+
+  constructor(scope: Scope, sets: TypeSets) {
+    this.#scope = scope;
+    this.#sets = sets;
+  }
+
+  /** The id of a set of types, attributes and aliases; undefined after a report. */
+  typeSet(set: NameSet, statement: string, rules: SetRules): RuleSet | undefined {
+    const scope = this.#scope;
+    const { tokens } = scope;
+    // Nearly every set is one name.
+    if (tokens.kinds[set] === TokenKind.identifier && scope.word(set + 1) !== '-') {
+      if (rules.allowsSelf && scope.word(set) === 'self') {
+        return { id: this.#sets.add({ kind: 'listed', named: [], excluded: [] }), hasSelf: true };
+      }
+      const type = scope.type(set, statement);
+      return type === undefined ? undefined : { id: type.value, hasSelf: false };
+    }
+    const { isStar, isComplement, members } = readSet(tokens, set);
+    if ((isStar || isComplement) && !rules.allowsStar) {
+      const operator = isStar ? '*' : '~';
+      scope.report(policy['set-operator'](scope.origin(set), { operator, what: rules.what, statement }));
+      return undefined;
+    }
+    const named = new Set<number>();
+    const excluded = new Set<number>();
+    let hasSelf = false;
+    let isWhole = true;
+    for (const member of members) {
+      if (rules.allowsSelf && scope.word(member.token) === 'self') {
+        if (member.isExcluded) scope.report(policy['self-excluded'](scope.origin(member.token), {}));
+        hasSelf = true;
+        continue;
+      }
+      const type = scope.type(member.token, statement);
+      if (type === undefined) isWhole = false;
+      else (member.isExcluded ? excluded : named).add(type.value);
+    }
+    if (!isWhole) return undefined;
+    const ascending = (values: Set<number>): number[] => [...values].sort((a, b) => a - b);
+    const kind = isStar ? 'star' : isComplement ? 'complement' : 'listed';
+    return { id: this.#sets.add({ kind, named: ascending(named), excluded: ascending(excluded) }), hasSelf };
+  }
+
+  /** The types of a set with every attribute replaced by its members, as values. */
+  expandedTypes(set: NameSet, statement: string, what: string): Uint32Array | undefined {
+    const found = this.typeSet(set, statement, { allowsStar: false, allowsSelf: false, what });
+    return found === undefined ? undefined : this.#sets.members(found.id);
+  }
+
+  /** Different classes of a set, ascending. */
+  classes(set: NameSet, statement: string): ClassDeclaration[] {
+    return [...new Set(this.#scope.classes(set, statement))].sort((a, b) => a.value - b.value);
+  }
+
+  /** The bits of a set of permissions in one class. */
+  #permissions(set: NameSet, tclass: ClassDeclaration, statement: string): number {
+    const scope = this.#scope;
+    if (scope.tokens.kinds[set] === TokenKind.identifier && scope.word(set + 1) !== '-') return scope.permissionBit(tclass, set);
+    const { isStar, isComplement, members } = readSet(scope.tokens, set);
+    if (isStar) return ALL_PERMISSIONS;
+    let bits = 0;
+    for (const { token, isExcluded } of members) {
+      if (isExcluded) scope.report(policy['set-operator'](scope.origin(token), { operator: '-', what: 'permissions', statement }));
+      bits |= scope.permissionBit(tclass, token);
+    }
+    return (isComplement ? ~bits : bits) >>> 0;
+  }
+
+  #avRule(node: Extract<RuleNode, { kind: 'av-rule' }>, table: RuleTable): void {
+    const scope = this.#scope;
+    const isNeverallow = node.rule === 'neverallow';
+    const source = this.typeSet(node.source, node.rule, { ...SOURCE, allowsStar: isNeverallow });
+    const target = this.typeSet(node.target, node.rule, { ...TARGET, allowsStar: isNeverallow });
+    const classes = this.classes(node.classes, node.rule);
+    const at = scope.tokens.starts[node.at] ?? 0;
+    if (node.rule === 'dontaudit' && scope.word(node.permissions) === '~') {
+      scope.report(policy['star-without-limit'](scope.origin(node.permissions), {}));
+    }
+    for (const tclass of classes) {
+      const bits = this.#permissions(node.permissions, tclass, node.rule);
+      if (source === undefined || target === undefined) continue;
+      table.push(KINDS[node.rule] ?? 0, source.id, target.id, target.hasSelf, tclass.value, bits, at);
+    }
+  }
+
+  #typeRule(node: Extract<RuleNode, { kind: 'type-rule' }>, table: RuleTable): void {
+    const scope = this.#scope;
+    const source = this.typeSet(node.source, node.rule, SOURCE);
+    const target = this.typeSet(node.target, node.rule, TARGET);
+    const classes = this.classes(node.classes, node.rule);
+    const result = scope.plainType(node.result, node.rule);
+    if (source === undefined || target === undefined || result === undefined) return;
+    const at = scope.tokens.starts[node.at] ?? 0;
+    // libsepol keeps the classes of a type rule last first.
+    for (const tclass of classes.toReversed()) {
+      table.push(KINDS[node.rule] ?? 0, source.id, target.id, target.hasSelf, tclass.value, result.value, at);
+    }
+  }
+
+  /** Appends the rows of one rule. */
+  add(node: RuleNode, table: RuleTable): void {
+    if (node.kind === 'av-rule') this.#avRule(node, table);
+    else this.#typeRule(node, table);
+  }
+
+  /** The type that a transition gives. */
+  resultType(token: Token, statement: string): number | undefined {
+    return this.#scope.plainType(token, statement)?.value;
+  }
+
+  /** Expanded source and target of a transition that is not kept in the access vector table. */
+  transitionSets(
+    sourceSet: NameSet,
+    targetSet: NameSet,
+    statement: string,
+    allowsSelf: boolean,
+  ): { sources: Uint32Array; targets: Uint32Array; hasSelf: boolean } | undefined {
+    const source = this.typeSet(sourceSet, statement, SOURCE);
+    const target = this.typeSet(targetSet, statement, { ...TARGET, allowsSelf });
+    if (source === undefined || target === undefined) return undefined;
+    return { sources: this.#sets.members(source.id), targets: this.#sets.members(target.id), hasSelf: target.hasSelf };
+  }
+}

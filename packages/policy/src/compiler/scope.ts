@@ -1,0 +1,220 @@
+/**
+ * Finding declared names, with a report where there is none.
+ *
+ * Start reading at `Scope`.
+ *
+ * @module
+ */
+import { originOf, readSet, type SetMember, type Statement, type SyntaxTree, type Token, type Tokens, wordOf } from '../language/index.ts';
+import { type Diagnostic, type Fix, nearestName, type Note, type Origin, type Report } from '../text/index.ts';
+import {
+  type BooleanDeclaration,
+  type ClassDeclaration,
+  Declarations,
+  primaryOf,
+  type RoleDeclaration,
+  type TypeDeclaration,
+  type UserDeclaration,
+} from './declarations.ts';
+import { policy } from './diagnostics.ts';
+
+/** Says more about a name that does not exist: for instance, that another release of Xen has it. */
+export interface NameAdvice {
+  ofPermission(className: string, permission: string): readonly Note[];
+  ofClass(className: string): readonly Note[];
+  ofName(name: string): readonly Note[];
+}
+
+/** What all parts of the compiler share: the tree, the names declared in it, and where reports go. */
+export class Scope {
+  readonly tree: SyntaxTree;
+  readonly tokens: Tokens;
+  readonly isMls: boolean;
+  readonly declared: Declarations = new Declarations();
+  readonly advice: NameAdvice | undefined;
+  readonly #report: Report;
+  /** Names in statements that could not be parsed: they may be declared there, so nothing is said about them. */
+  readonly #doubtful: ReadonlySet<string>;
+
+  constructor(tree: SyntaxTree, isMls: boolean, report: Report, advice: NameAdvice | undefined) {
+    this.tree = tree;
+    this.tokens = tree.tokens;
+    this.isMls = isMls;
+    this.#report = report;
+    this.#doubtful = new Set(tree.skippedNames);
+    this.advice = advice;
+  }
+
+  report(diagnostic: Diagnostic): void {
+    this.#report(diagnostic);
+  }
+
+  word(token: Token): string {
+    return wordOf(this.tokens, token);
+  }
+
+  origin(token: Token): Origin {
+    return originOf(this.tokens, token);
+  }
+
+  /** The first word of a statement, as written in messages. */
+  statementWord(statement: Statement): string {
+    return this.word(statement.at);
+  }
+
+  /** Extra facts for a report about an unknown name: the nearest name, as a fix of the name as written. */
+  suggest(token: Token, candidates: Iterable<string>, notes: readonly Note[] = []): { fixes: readonly Fix[]; notes: readonly Note[] } {
+    const near = nearestName(this.word(token), candidates);
+    const all = [...notes, ...(this.advice?.ofName(this.word(token)) ?? [])];
+    if (near === undefined) return { fixes: [], notes: all };
+    const origin = this.origin(token);
+    const edits = origin.kind === 'written' ? [{ span: origin.span, newText: near }] : [];
+    return { fixes: [{ title: `did you mean \`${near}\`?`, edits }], notes: all };
+  }
+
+  #unknown(token: Token, make: () => Diagnostic): undefined {
+    if (!this.#doubtful.has(this.word(token))) this.report(make());
+    return undefined;
+  }
+
+  /** A type, attribute or the type behind an alias. */
+  type(token: Token, statement: string): TypeDeclaration | undefined {
+    const found = this.declared.types.get(this.word(token));
+    if (found !== undefined) return primaryOf(found);
+    return this.#unknown(token, () =>
+      policy['unknown-type'](this.origin(token), { name: this.word(token), statement }, this.suggest(token, this.declared.types.keys())),
+    );
+  }
+
+  /** A type that is no attribute. */
+  plainType(token: Token, statement: string): TypeDeclaration | undefined {
+    const type = this.type(token, statement);
+    if (type?.kind !== 'attribute') return type;
+    this.report(policy['not-a-type'](this.origin(token), { name: this.word(token) }));
+    return undefined;
+  }
+
+  attribute(token: Token): TypeDeclaration | undefined {
+    const found = this.declared.types.get(this.word(token));
+    if (found?.kind === 'attribute') return found;
+    if (found !== undefined) {
+      this.report(policy['not-an-attribute'](this.origin(token), { name: this.word(token) }));
+      return undefined;
+    }
+    return this.#unknown(token, () => {
+      const attributes = [...this.declared.types.values()].filter(({ kind }) => kind === 'attribute');
+      const near = this.suggest(
+        token,
+        attributes.map(({ name }) => name),
+      );
+      return policy['undeclared-attribute'](this.origin(token), { name: this.word(token) }, near);
+    });
+  }
+
+  class(token: Token): ClassDeclaration | undefined {
+    const found = this.declared.classes.get(this.word(token));
+    if (found !== undefined) return found;
+    return this.#unknown(token, () =>
+      policy['unknown-class'](
+        this.origin(token),
+        { name: this.word(token) },
+        this.suggest(token, this.declared.classes.keys(), this.advice?.ofClass(this.word(token))),
+      ),
+    );
+  }
+
+  /** Classes of a set: plain names only. In the order written, repetitions kept. */
+  classes(set: Token, statement: string): ClassDeclaration[] {
+    const found: ClassDeclaration[] = [];
+    for (const token of this.plainNames(set, 'classes', statement)) {
+      const one = this.class(token);
+      if (one !== undefined) found.push(one);
+    }
+    return found;
+  }
+
+  /** The names of a set in which nothing but names is allowed. */
+  plainNames(set: Token, what: string, statement: string): Token[] {
+    const { isStar, isComplement, members } = readSet(this.tokens, set);
+    const refuse = (token: Token, operator: string): void =>
+      this.report(policy['set-operator'](this.origin(token), { operator, what, statement }));
+    if (isStar) refuse(set, '*');
+    if (isComplement) refuse(set, '~');
+    const excluded = members.find((member: SetMember) => member.isExcluded);
+    if (excluded !== undefined) refuse(excluded.token, '-');
+    return members.map(({ token }) => token);
+  }
+
+  /** The bit of a permission in a class. */
+  permissionBit(tclass: ClassDeclaration, token: Token): number {
+    const name = this.word(token);
+    const value = tclass.permissions?.get(name) ?? tclass.common?.permissions.get(name);
+    if (value !== undefined) return (1 << (value - 1)) >>> 0;
+    this.#unknown(token, () => {
+      const known = [...(tclass.permissions?.keys() ?? []), ...(tclass.common?.permissions.keys() ?? [])];
+      return policy['unknown-permission'](
+        this.origin(token),
+        { class: tclass.name, name },
+        this.suggest(token, known, this.advice?.ofPermission(tclass.name, name)),
+      );
+    });
+    return 0;
+  }
+
+  role(token: Token): RoleDeclaration | undefined {
+    const found = this.declared.roles.get(this.word(token));
+    if (found !== undefined) return found;
+    return this.#unknown(token, () =>
+      policy['unknown-role'](this.origin(token), { name: this.word(token) }, this.suggest(token, this.declared.roles.keys())),
+    );
+  }
+
+  plainRole(token: Token): RoleDeclaration | undefined {
+    const role = this.role(token);
+    if (role?.isAttribute !== true) return role;
+    this.report(policy['not-a-role'](this.origin(token), { name: role.name }));
+    return undefined;
+  }
+
+  roleAttribute(token: Token): RoleDeclaration | undefined {
+    const found = this.declared.roles.get(this.word(token));
+    if (found?.isAttribute === true) return found;
+    if (found !== undefined) {
+      this.report(policy['not-a-role-attribute'](this.origin(token), { name: found.name }));
+      return undefined;
+    }
+    return this.#unknown(token, () =>
+      policy['undeclared-role-attribute'](
+        this.origin(token),
+        { name: this.word(token) },
+        this.suggest(token, this.declared.roles.keys()),
+      ),
+    );
+  }
+
+  /** Roles and role attributes of a set. */
+  roles(set: Token, statement: string): Set<RoleDeclaration> {
+    const found = new Set<RoleDeclaration>();
+    for (const token of this.plainNames(set, 'roles', statement)) {
+      const role = this.role(token);
+      if (role !== undefined) found.add(role);
+    }
+    return found;
+  }
+
+  user(token: Token): UserDeclaration | undefined {
+    const found = this.declared.users.get(this.word(token));
+    if (found !== undefined) return found;
+    return this.#unknown(token, () =>
+      policy['unknown-user'](this.origin(token), { name: this.word(token) }, this.suggest(token, this.declared.users.keys())),
+    );
+  }
+
+  boolean(token: Token): BooleanDeclaration | undefined {
+    const found = this.declared.booleans.get(this.word(token));
+    if (found !== undefined) return found;
+    return this.#unknown(token, () =>
+      policy['unknown-boolean'](this.origin(token), { name: this.word(token) }, this.suggest(token, this.declared.booleans.keys())),
+    );
+  }
+}

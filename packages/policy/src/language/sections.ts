@@ -1,0 +1,134 @@
+/**
+ * The sections of a policy and the order that they must have.
+ *
+ * SPEC: checkpolicy `policy_parse.y` (`base_policy`).
+ *
+ * @module
+ */
+import type { Report } from '../text/index.ts';
+import { language } from './diagnostics.ts';
+import type { Statement } from './syntax-tree.ts';
+import { originOf, type Tokens, wordOf } from './tokens.ts';
+
+/** Sections in order, each with what it holds as a reader would name it. */
+const SECTIONS = [
+  'the classes',
+  'the initial SIDs',
+  'the commons',
+  'the access vectors',
+  'the defaults of classes',
+  'the sensitivities',
+  'the dominance of sensitivities',
+  'the categories',
+  'the levels',
+  'the MLS constraints',
+  'the type enforcement rules',
+  'the users',
+  'the constraints',
+  'the contexts of the initial SIDs',
+  'the contexts of devices',
+] as const;
+
+const RULES = 10;
+
+/** Number of the section in which a statement belongs. */
+function sectionOf(statement: Statement): number {
+  switch (statement.kind) {
+    case 'class':
+      return 0;
+    case 'sid':
+      return 1;
+    case 'common':
+      return 2;
+    case 'access-vector':
+      return 3;
+    case 'default':
+      return 4;
+    case 'sensitivity':
+      return 5;
+    case 'dominance':
+      return 6;
+    case 'category':
+      return 7;
+    case 'level':
+      return 8;
+    case 'constrain':
+    case 'validatetrans':
+      return statement.isMls ? 9 : 12;
+    case 'user':
+      return 11;
+    case 'sid-context':
+      return 13;
+    case 'pirqcon':
+    case 'pcidevicecon':
+    case 'iomemcon':
+    case 'ioportcon':
+    case 'devicetreecon':
+      return 14;
+    default:
+      return RULES;
+  }
+}
+
+/**
+ * Which statements are out of place: as few as possible, so that a block in the wrong section does not make everything
+ * after it look wrong. Marks all outside a longest run of sections that never goes back.
+ */
+function outOfPlace(sections: readonly number[]): boolean[] {
+  const tails: number[] = [];
+  const previous = new Int32Array(sections.length).fill(-1);
+  sections.forEach((section, i) => {
+    let low = 0;
+    let high = tails.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((sections[tails[middle] ?? 0] ?? 0) <= section) low = middle + 1;
+      else high = middle;
+    }
+    previous[i] = low > 0 ? (tails[low - 1] ?? -1) : -1;
+    tails[low] = i;
+  });
+  const wrong = sections.map(() => true);
+  for (let at = tails.at(-1) ?? -1; at >= 0; at = previous[at] ?? -1) wrong[at] = false;
+  return wrong;
+}
+
+/** Reports statements outside their section, a second dominance, and sections that a policy must have. */
+export function checkSections(statements: readonly Statement[], tokens: Tokens, report: Report): void {
+  const sections = statements.map(sectionOf);
+  const wrong = outOfPlace(sections);
+  const present = new Set(sections);
+  let current = 0;
+  let reportedSection = -1;
+  statements.forEach((statement, i) => {
+    const section = sections[i] ?? 0;
+    if (wrong[i] !== true) {
+      current = section;
+      reportedSection = -1;
+      return;
+    }
+    // One report for each run of statements of the same section.
+    if (reportedSection === section) return;
+    reportedSection = section;
+    const where =
+      section < current ? `before ${SECTIONS[Math.min(current, section + 1)] ?? ''}` : `after ${SECTIONS[section - 1] ?? ''}`;
+    report(
+      language['wrong-section'](originOf(tokens, statement.at), {
+        statement: wordOf(tokens, statement.at) || ';',
+        place: `${where}, with ${SECTIONS[section] ?? ''}`,
+      }),
+    );
+  });
+  let dominances = 0;
+  for (const statement of statements) {
+    if (statement.kind === 'dominance' && ++dominances > 1) {
+      report(language['repeated-dominance'](originOf(tokens, statement.at), {}));
+    }
+  }
+  const needed = [0, 1, 3, RULES, 11, 13];
+  if ([5, 6, 7, 8, 9].some((section) => present.has(section))) needed.push(5, 6, 8, 9);
+  const end = originOf(tokens, Math.max(0, tokens.count - 2));
+  for (const section of needed.sort((a, b) => a - b)) {
+    if (!present.has(section)) report(language['missing-section'](end, { what: (SECTIONS[section] ?? '').replace(/^the /, '') }));
+  }
+}
