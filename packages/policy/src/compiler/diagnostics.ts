@@ -99,8 +99,9 @@ const sourceEntries = {
   'no-modules': { severity: 'error', message: '`{path}` switches no module on' },
   'no-module-file': { severity: 'error', message: 'module `{module}` is on, but there is no file `{path}`' },
   'module-line': { severity: 'warning', message: 'line of `modules.conf` is neither `name = on` nor `name = off`' },
+  'lost-rules': { severity: 'warning', message: '{what} cannot be written at version {version} and are lost' },
   version: { severity: 'error', message: 'policy version {version} does not exist for Xen; choose 24 or 30' },
-  'no-rules': { severity: 'error', message: 'the policy has no rule, and Xen cannot load a policy without rules' },
+  'no-rules': { severity: 'warning', message: 'the policy has no rule outside conditional blocks, and Xen loads no such policy' },
 } as const;
 
 export const source: Creators<typeof sourceEntries> = defineDiagnostics('source', sourceEntries);

@@ -1,0 +1,10 @@
+/**
+ * The compiler: policy directories and policy texts to policydb and bytes.
+ *
+ * Imports: `text`, `m4`, `language`, `policydb`, `releases`.
+ * Start reading at `compileDirectory` in `pipeline.ts`; from there, `compileTree`.
+ *
+ * @module
+ */
+export { type CompiledPolicy, type CompileOptions, compileDirectory, compileText } from './pipeline.ts';
+export type { PolicyFiles } from './policy-sources.ts';

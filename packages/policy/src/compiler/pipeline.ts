@@ -1,0 +1,154 @@
+/**
+ * The way from policy text to the bytes that Xen loads.
+ *
+ * Start reading at `compileDirectory`.
+ *
+ * @module
+ */
+import { type ParseHints, parsePolicy } from '../language/index.ts';
+import { runM4 } from '../m4/index.ts';
+import { type HandleUnknown, type PolicyDb, type PolicyVersion, unwritableAt, writePolicydb } from '../policydb/index.ts';
+import { BASELINE_RELEASE, releasesWith, releasesWithClass, type XenReleaseName, xenRelease } from '../releases/index.ts';
+import {
+  type Diagnostic,
+  hasErrors,
+  type MappedText,
+  type Note,
+  type Report,
+  type SourceText,
+  userSpan,
+  writtenText,
+} from '../text/index.ts';
+import { compileTree, type CompiledTree } from './compile-tree.ts';
+import { label, source as messages } from './diagnostics.ts';
+import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
+import type { NameAdvice } from './scope.ts';
+
+export interface CompileOptions {
+  /** Version of the binary policy; 30 where nothing is said. */
+  readonly version?: PolicyVersion;
+  readonly isMls?: boolean;
+  readonly handleUnknown?: HandleUnknown;
+  /** Macros to define before the policy is read. */
+  readonly definitions?: readonly { readonly name: string; readonly value: string }[];
+  /** The release of Xen whose classes are meant, for a directory outside of a Xen tree. */
+  readonly release?: XenReleaseName;
+}
+
+export interface CompiledPolicy {
+  /** Undefined where there are errors. */
+  readonly policy: PolicyDb | undefined;
+  readonly bytes: Uint8Array | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** What the policy's macros printed with `errprint`. */
+  readonly errorOutput: string;
+  /** The text after m4. */
+  readonly text: MappedText;
+}
+
+/** Sensitivities and categories that Xen's build gives a policy. */
+const MLS_DEFINITIONS = [
+  { name: 'mls_num_sens', value: '16' },
+  { name: 'mls_num_cats', value: '256' },
+];
+
+const MAX_DIAGNOSTICS = 1000;
+
+/** Keeps each thing said once: a fault in the body of a macro shows up in every expansion. */
+class Diagnostics {
+  readonly list: Diagnostic[] = [];
+  readonly #seen = new Set<string>();
+
+  readonly report: Report = (diagnostic) => {
+    const span = diagnostic.origin === undefined ? undefined : userSpan(diagnostic.origin);
+    const key = `${diagnostic.code}|${diagnostic.message}|${span?.source.name}|${span?.start}`;
+    if (this.#seen.has(key) || this.list.length >= MAX_DIAGNOSTICS) return;
+    this.#seen.add(key);
+    this.list.push(diagnostic);
+  };
+}
+
+function quote(names: readonly string[]): string {
+  return names.map((name) => `Xen ${name}`).join(', ');
+}
+
+/** Says where a missing name could come from: another release of Xen, or a module that is switched off. */
+function makeAdvice(modulesOff: PolicySources['modulesOff']): NameAdvice {
+  const releaseNote = (releases: readonly string[]): readonly Note[] =>
+    releases.length === 0 ? [] : [{ message: `known to ${quote(releases)}` }];
+  return {
+    ofPermission: (className, permission) => releaseNote(releasesWith(className, permission)),
+    ofClass: (className) => releaseNote(releasesWithClass(className)),
+    ofName: (name) => {
+      const words = new RegExp(`(?<![\\w.-])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w-])`);
+      const module = modulesOff.find(({ text }) => words.test(text));
+      return module === undefined ? [] : [{ message: `module \`${module.name}\` speaks of it, and \`modules.conf\` switches it off` }];
+    },
+  };
+}
+
+/** Warns about, or refuses, what a version cannot hold. */
+function checkVersion({ policy, contexts, scope, rules }: CompiledTree, version: PolicyVersion, report: Report): void {
+  for (const { low, high } of unwritableAt(policy, version)) {
+    const token = contexts.iomemToken(low);
+    const origin = token === undefined ? undefined : scope.origin(token);
+    report(label['unwritable-at-version'](origin, { range: `0x${low.toString(16)}-0x${high.toString(16)}`, version }));
+  }
+  if (version === 24) {
+    for (const { path, token } of contexts.pathTokens()) {
+      report(label['lost-at-version'](scope.origin(token), { what: path, version }));
+    }
+    if (policy.roleTransitions.length > 0) report(messages['lost-rules'](undefined, { what: 'role transitions', version }));
+    if (policy.filenameTransitions.length > 0) {
+      report(messages['lost-rules'](undefined, { what: 'transitions with a file name', version }));
+    }
+  }
+  if (rules.entries.count === 0) report(messages['no-rules'](undefined, {}));
+}
+
+function compileMapped(
+  text: MappedText,
+  options: CompileOptions,
+  found: Diagnostics,
+  errorOutput: string,
+  hints: ParseHints,
+  advice: NameAdvice,
+): CompiledPolicy {
+  const failed = (): CompiledPolicy => ({ policy: undefined, bytes: undefined, diagnostics: found.list, errorOutput, text });
+  const version = options.version ?? 30;
+  const tree = parsePolicy(text, found.report, hints);
+  const compiled = compileTree(
+    tree,
+    { isMls: options.isMls ?? false, handleUnknown: options.handleUnknown ?? 'deny', advice },
+    found.report,
+  );
+  if (!hasErrors(found.list)) checkVersion(compiled, version, found.report);
+  if (hasErrors(found.list)) return failed();
+  const bytes = writePolicydb(compiled.policy, compiled.rules, version);
+  return { policy: compiled.policy, bytes, diagnostics: found.list, errorOutput, text };
+}
+
+/** Compiles a policy that m4 has expanded already, as `checkpolicy` takes it. */
+export function compileText(source: SourceText, options: CompileOptions = {}): CompiledPolicy {
+  const found = new Diagnostics();
+  return compileMapped(writtenText(source), options, found, '', {}, makeAdvice([]));
+}
+
+/** Compiles a policy directory: m4, then the policy language. */
+export function compileDirectory(files: PolicyFiles, options: CompileOptions = {}): CompiledPolicy {
+  const found = new Diagnostics();
+  const { sources, modulesOff } = collectPolicySources(files, xenRelease(options.release ?? BASELINE_RELEASE), found.report);
+  const definitions = [
+    { name: 'self_contained_policy', value: '' },
+    ...(options.isMls === true ? [{ name: 'enable_mls', value: '' }] : []),
+    ...MLS_DEFINITIONS,
+    ...(options.definitions ?? []),
+  ];
+  const expanded = runM4(sources, { definitions });
+  for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
+  if (hasErrors(found.list)) {
+    return { policy: undefined, bytes: undefined, diagnostics: found.list, errorOutput: expanded.errorOutput, text: expanded.output };
+  }
+  const hints: ParseHints = { macros: expanded.macros.keys(), shortCalls: expanded.shortCalls };
+  return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, makeAdvice(modulesOff));
+}

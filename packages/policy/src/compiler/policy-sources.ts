@@ -1,0 +1,134 @@
+/**
+ * The files of a policy directory, in the order in which m4 reads them.
+ *
+ * The layout and the order are those of Xen's `tools/flask/policy` (its `Makefile.common`). Classes, permissions and
+ * initial SIDs come from the Xen tree around the directory where there is one, and from the tables of a release
+ * otherwise.
+ * Start reading at `collectPolicySources`.
+ *
+ * @module
+ */
+import type { XenRelease } from '../releases/index.ts';
+import { type Report, SourceText } from '../text/index.ts';
+import { source as messages } from './diagnostics.ts';
+
+/** A policy directory, however it is stored. Paths are relative to it and use `/`. */
+export interface PolicyFiles {
+  /** The content, one character per byte; undefined where there is no such file. */
+  readText(path: string): string | undefined;
+  /** Names in a directory; empty where there is none. */
+  listNames(directory: string): readonly string[];
+  /** How a path is to be shown to the user. */
+  describe(path: string): string;
+}
+
+/** Where the tables of the hypervisor lie, seen from `tools/flask/policy` of a Xen tree. */
+const XEN_TABLES = '../../../xen/xsm/flask/policy';
+
+export interface PolicySources {
+  readonly sources: readonly SourceText[];
+  /** Modules that `modules.conf` switches off, with their texts. */
+  readonly modulesOff: readonly { readonly name: string; readonly text: string }[];
+}
+
+interface Modules {
+  readonly on: readonly string[];
+  readonly off: readonly string[];
+}
+
+/** What `modules.conf` says. As in Xen, a module is on where the third word of its line is `on`. */
+function readModules(file: SourceText, report: Report): Modules {
+  const on: string[] = [];
+  const off: string[] = [];
+  let start = 0;
+  for (const line of file.text.split('\n')) {
+    const words = line.trim().split(/[ \t]+/);
+    const [name = '', , state] = words;
+    if (/^[a-z]/.test(name)) {
+      if (state === 'on') on.push(name);
+      else {
+        off.push(name);
+        if (state !== 'off' || words[1] !== '=') {
+          const span = { source: file, start: start + line.indexOf(name), end: start + line.trimEnd().length };
+          report(messages['module-line']({ kind: 'written', span }, {}));
+        }
+      }
+    }
+    start += line.length + 1;
+  }
+  return { on, off };
+}
+
+/** The tables of a release as policy text. */
+function releaseTables(release: XenRelease): { classes: SourceText; sids: SourceText; vectors: SourceText } {
+  const lines = (file: string, text: readonly string[]): SourceText =>
+    new SourceText(`xen-${release.name}/${file}`, text.map((line) => `${line}\n`).join(''));
+  return {
+    classes: lines(
+      'security_classes',
+      release.classes.map(({ name }) => `class ${name}`),
+    ),
+    sids: lines(
+      'initial_sids',
+      release.initialSids.map((name) => `sid ${name}`),
+    ),
+    vectors: lines(
+      'access_vectors',
+      release.classes.map(({ name, permissions }) => `class ${name} { ${permissions.join(' ')} }`),
+    ),
+  };
+}
+
+/** Reads a policy directory. Reports files that are missing. */
+export function collectPolicySources(files: PolicyFiles, release: XenRelease, report: Report): PolicySources {
+  const open = (path: string): SourceText | undefined => {
+    const text = files.readText(path);
+    return text === undefined ? undefined : new SourceText(files.describe(path), text);
+  };
+  const optional = (path: string): SourceText[] => {
+    const file = open(path);
+    return file === undefined ? [] : [file];
+  };
+  const required = (path: string): SourceText[] => {
+    const file = open(path);
+    if (file === undefined) report(messages['no-file'](undefined, { path: files.describe(path) }));
+    return file === undefined ? [] : [file];
+  };
+  const [conf] = required('modules/modules.conf');
+  const modules = conf === undefined ? { on: [], off: [] } : readModules(conf, report);
+  if (conf !== undefined && modules.on.length === 0) report(messages['no-modules'](undefined, { path: conf.name }));
+  const rules = modules.on.flatMap((module) => {
+    const path = `modules/${module}.te`;
+    const file = open(path);
+    if (file === undefined) report(messages['no-module-file'](undefined, { module, path: files.describe(path) }));
+    return file ?? [];
+  });
+  const support = files
+    .listNames('policy/support')
+    .filter((name) => name.endsWith('.spt') && !name.startsWith('.'))
+    .toSorted();
+  const hasTree = files.readText(`${XEN_TABLES}/security_classes`) !== undefined;
+  const tables = releaseTables(release);
+  return {
+    sources: [
+      ...(hasTree ? required(`${XEN_TABLES}/security_classes`) : [tables.classes]),
+      ...optional('policy/security_classes'),
+      ...(hasTree ? required(`${XEN_TABLES}/initial_sids`) : [tables.sids]),
+      ...(hasTree ? required(`${XEN_TABLES}/access_vectors`) : [tables.vectors]),
+      ...optional('policy/access_vectors'),
+      ...support.flatMap((name) => optional(`policy/support/${name}`)),
+      ...optional('policy/mls'),
+      ...modules.on.flatMap((module) => optional(`modules/${module}.if`)),
+      ...optional('policy/global_tunables'),
+      ...rules,
+      ...required('policy/users'),
+      ...modules.on.flatMap((module) => optional(`modules/${module}.cons`)),
+      ...required('policy/initial_sids'),
+      ...optional('policy/device_contexts'),
+    ],
+    modulesOff: modules.off.map((name) => ({
+      name,
+      text: ['.if', '.te'].map((ending) => files.readText(`modules/${name}${ending}`) ?? '').join('\n'),
+    })),
+  };
+}

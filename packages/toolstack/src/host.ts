@@ -1,0 +1,141 @@
+/**
+ * `Host`: what a person may ask of a Xen host, and the report that comes back.
+ *
+ * Simulated and real hosts both implement it. Every operation gives an `OperationReport`: a refusal is an answer,
+ * never an exception.
+ *
+ * Imports: `@dewar/policy/text`, `./hypercalls.ts`, `./xl-cfg/`.
+ * Start reading at `Host` and `OperationReport`.
+ *
+ * @module
+ */
+import type { Diagnostic } from '@dewar/policy/text';
+import type { BooleanState, Domid, Errno, ObservedCheck, OpenMapping, Process } from './hypercalls.ts';
+import type { DomainConfig } from './xl-cfg/index.ts';
+
+/** Some equal hypercalls in a row, made by one program, with the checks that one of them caused. */
+export interface HypercallRecord {
+  readonly domid: Domid;
+  readonly process: Process;
+  /** As in `HypercallTable`. */
+  readonly name: string;
+  /** The domain that it was about, if any. */
+  readonly targetDomid: Domid | undefined;
+  readonly result: 'ok' | Errno;
+  /** How many times it was made in a row, with the same checks and the same result. */
+  readonly count: number;
+  readonly checks: readonly CheckRecord[];
+}
+
+/** A check, and how often it was made in this hypercall (a continuation makes it again). */
+export interface CheckRecord extends ObservedCheck {
+  readonly count: number;
+}
+
+/** One step of an operation, in words. */
+export interface TimelineStep {
+  readonly title: string;
+  readonly process: Process;
+  readonly outcome: 'done' | 'failed' | 'ignored-failure';
+  readonly hypercalls: readonly HypercallRecord[];
+}
+
+/** A domain changed its label. */
+export interface LabelChange {
+  readonly domid: Domid;
+  readonly from: string;
+  readonly to: string;
+  /** Index of the step in the timeline. */
+  readonly step: number;
+  /** Pages that others had mapped when the label changed. The change revokes none of them. */
+  readonly openMappings: readonly OpenMapping[];
+}
+
+/** How a domain stands. */
+export interface DomainState {
+  readonly domid: Domid;
+  /** Undefined when xenstore has none: a domain that was given up has lost it. */
+  readonly name: string | undefined;
+  readonly uuid: string;
+  /** Undefined when the caller may not ask for it. */
+  readonly label: string | undefined;
+  readonly memoryMib: number;
+  readonly vcpus: number;
+  readonly state: 'running' | 'paused' | 'dying';
+  /** Nothing that dom0 may do brings it to life or to an end. */
+  readonly isStranded: boolean;
+}
+
+export type OperationName =
+  | 'create'
+  | 'list'
+  | 'pause'
+  | 'unpause'
+  | 'destroy'
+  | 'dump-core'
+  | 'rename'
+  | 'dmesg'
+  | 'getenforce'
+  | 'setenforce'
+  | 'booleans'
+  | 'set-boolean'
+  | 'load-policy'
+  | 'probe-foreign-map';
+
+/** What happened. */
+export interface OperationReport<T = undefined> {
+  readonly operation: OperationName;
+  readonly outcome: 'done' | 'failed';
+  /** The exit status that xl 4.17 would have. xl says 0 for a pause or an unpause that was denied. */
+  readonly xlExitCode: number;
+  /** What xl, libxl and libxc would print on stderr. */
+  readonly xlMessages: readonly string[];
+  readonly value: T | undefined;
+  readonly timeline: readonly TimelineStep[];
+  readonly labelChanges: readonly LabelChange[];
+  /** The domain that it was about, as it stands afterwards; undefined when it is gone or never was. */
+  readonly domain: DomainState | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface CreateOptions {
+  /** Leave the guest paused (`xl create -p`). */
+  readonly paused?: boolean;
+  /** The UUID to use when the configuration names none; randomness comes from outside. */
+  readonly uuid: string;
+}
+
+/** What dump-core wrote down of a guest. */
+export interface CoreDump {
+  readonly domid: Domid;
+  readonly pages: number;
+  readonly vcpus: number;
+  readonly addressSize: 32 | 64;
+}
+
+/** What dom0 learned when it tried to map one page of a guest. */
+export interface ForeignMapProbe {
+  readonly domid: Domid;
+  readonly access: 'read' | 'read-write';
+  readonly outcome: 'mapped' | 'denied';
+  readonly avcLine: string | undefined;
+}
+
+/** What xl asks of a host. A domain is named, or given by its number. */
+export interface Host {
+  create(config: DomainConfig, options: CreateOptions): Promise<OperationReport>;
+  list(): Promise<OperationReport<readonly DomainState[]>>;
+  pause(domain: string): Promise<OperationReport>;
+  unpause(domain: string): Promise<OperationReport>;
+  destroy(domain: string): Promise<OperationReport>;
+  dumpCore(domain: string): Promise<OperationReport<CoreDump>>;
+  rename(domain: string, newName: string): Promise<OperationReport>;
+  dmesg(options?: { readonly clear?: boolean }): Promise<OperationReport<string>>;
+  getenforce(): Promise<OperationReport<boolean>>;
+  setenforce(isEnforcing: boolean): Promise<OperationReport>;
+  booleans(): Promise<OperationReport<readonly BooleanState[]>>;
+  setBoolean(name: string, value: boolean): Promise<OperationReport>;
+  loadPolicy(bytes: Uint8Array): Promise<OperationReport>;
+  /** Tries to map one page of the guest from dom0, and gives it back at once. */
+  probeForeignMap(domain: string, access?: 'read' | 'read-write'): Promise<OperationReport<ForeignMapProbe>>;
+}

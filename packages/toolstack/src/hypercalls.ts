@@ -1,0 +1,252 @@
+/**
+ * `Hypercalls`: what a toolstack, a daemon in dom0 or a guest may ask of Xen.
+ *
+ * One entry, `call`, over one typed table. Names are `<hypercall>.<sub-operation>` with Xen's own words
+ * (Xen `xen/include/public/{domctl,sysctl,memory,grant_table,event_channel}.h`, `xen/include/public/xsm/flask_op.h`).
+ * Calls are synchronous: a hypercall that Xen would continue later is complete when `call` returns.
+ *
+ * Imports: nothing.
+ * Start reading at `HypercallTable`.
+ *
+ * @module
+ */
+declare const brand: unique symbol;
+
+/** The number of a Xen domain. */
+export type Domid = number & { readonly [brand]: 'Domid' };
+
+/** A port of a domain's event channels. */
+export type Port = number & { readonly [brand]: 'Port' };
+
+/** The number that Xen gives to a foreign mapping or a grant mapping. */
+export type MappingHandle = number & { readonly [brand]: 'MappingHandle' };
+
+/** A security identifier, as Xen hands it out; unlike a context it means nothing on another host. */
+export type SidNumber = number;
+
+/** The errno names that our hypercalls come back with. */
+export type Errno =
+  | 'EACCES'
+  | 'EAGAIN'
+  | 'EBUSY'
+  | 'EEXIST'
+  | 'EINVAL'
+  | 'ENOENT'
+  | 'ENOMEM'
+  | 'ENOSYS'
+  | 'EPERM'
+  | 'ERANGE'
+  | 'ESRCH';
+
+/** The programs that make hypercalls. FLASK cannot tell those of one domain apart; a reader can. */
+export type Process = 'xl' | 'libxl' | 'libxc' | 'xenstored' | 'xenconsoled' | 'guest kernel' | 'flask tools' | 'probe';
+
+/** Who makes a hypercall: the domain, which has the label, and the program in it, which has none. */
+export interface Actor {
+  readonly domid: Domid;
+  readonly process: Process;
+}
+
+/** Some pages of a domain, by pseudo-physical frame number. */
+export interface FrameRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What `getdomaininfo` tells of a domain. Xen `struct xen_domctl_getdomaininfo`. */
+export interface DomainInfo {
+  readonly domid: Domid;
+  readonly ssidref: SidNumber;
+  readonly isPaused: boolean;
+  readonly isDying: boolean;
+  readonly isRunning: boolean;
+  readonly totalPages: number;
+  readonly maxPages: number;
+  readonly onlineVcpus: number;
+  readonly handle: string;
+}
+
+/** Why Xen does not take a context: the first part of it that is wrong. */
+export interface RefusedContext {
+  readonly text: string;
+  readonly reason: string;
+}
+
+/** One boolean of the policy: what holds, and what a commit would make hold. */
+export interface BooleanState {
+  readonly name: string;
+  readonly enforcing: boolean;
+  readonly pending: boolean;
+}
+
+/** One hypercall's arguments and what it gives back when it succeeds. */
+interface Entry<Args, Result> {
+  readonly args: Args;
+  readonly result: Result;
+}
+
+type Nothing = Readonly<Record<never, never>>;
+interface OnDomain {
+  readonly domid: Domid;
+}
+
+/** Every hypercall that Dewar knows. */
+export interface HypercallTable {
+  'xen_version.version': Entry<Nothing, { readonly release: string }>;
+  /** A denial is no error: Xen answers with the text `<denied>`. */
+  'xen_version.extraversion': Entry<Nothing, { readonly text: string }>;
+  'sysctl.physinfo': Entry<Nothing, { readonly totalPages: number; readonly freePages: number; readonly cpus: number }>;
+  'sysctl.cputopoinfo': Entry<Nothing, Nothing>;
+  'sysctl.numainfo': Entry<Nothing, Nothing>;
+  'sysctl.get_cpu_policy': Entry<Nothing, Nothing>;
+  'sysctl.get_cpu_featureset': Entry<Nothing, Nothing>;
+  'sysctl.cpupool_op': Entry<Nothing, { readonly scheduler: string }>;
+  /** Domains that the caller may not see are left out; that is no error. */
+  'sysctl.getdomaininfolist': Entry<
+    { readonly first: Domid; readonly max: number },
+    { readonly domains: readonly DomainInfo[] }
+  >;
+  'sysctl.readconsole': Entry<{ readonly clear: boolean }, { readonly text: string }>;
+
+  'domctl.createdomain': Entry<
+    { readonly ssidref: SidNumber; readonly maxVcpus: number; readonly handle: string; readonly domid?: Domid },
+    { readonly domid: Domid }
+  >;
+  /** Checked again at each continuation. */
+  'domctl.destroydomain': Entry<OnDomain, { readonly continuations: number }>;
+  'domctl.pausedomain': Entry<OnDomain, Nothing>;
+  'domctl.unpausedomain': Entry<OnDomain, Nothing>;
+  /** Gives the domain, or the next higher one; a denial is an error here. */
+  'domctl.getdomaininfo': Entry<OnDomain, DomainInfo>;
+  'domctl.max_vcpus': Entry<OnDomain & { readonly max: number }, Nothing>;
+  'domctl.setnodeaffinity': Entry<OnDomain, Nothing>;
+  'domctl.setvcpuaffinity': Entry<OnDomain & { readonly vcpu: number }, Nothing>;
+  'domctl.max_mem': Entry<OnDomain & { readonly maxPages: number }, Nothing>;
+  'domctl.settscinfo': Entry<OnDomain, Nothing>;
+  'domctl.set_cpu_policy': Entry<OnDomain, Nothing>;
+  'domctl.set_address_size': Entry<OnDomain & { readonly size: 32 | 64 }, Nothing>;
+  'domctl.get_address_size': Entry<OnDomain, { readonly size: 32 | 64 }>;
+  'domctl.hypercall_init': Entry<OnDomain & { readonly frame: number }, Nothing>;
+  'domctl.setvcpucontext': Entry<OnDomain & { readonly vcpu: number }, Nothing>;
+  'domctl.getvcpucontext': Entry<OnDomain & { readonly vcpu: number }, { readonly isInitialised: boolean }>;
+  'domctl.scheduler_op.getinfo': Entry<OnDomain, { readonly weight: number; readonly cap: number }>;
+  'domctl.scheduler_op.putinfo': Entry<OnDomain & { readonly weight: number; readonly cap: number }, Nothing>;
+
+  'memory_op.set_memory_map': Entry<OnDomain, Nothing>;
+  'memory_op.claim_pages': Entry<OnDomain & { readonly pages: number }, Nothing>;
+  /** A denial is no error: no extent is done. */
+  'memory_op.populate_physmap': Entry<OnDomain & { readonly frames: FrameRange }, { readonly pagesDone: number }>;
+  'memory_op.acquire_resource': Entry<OnDomain & { readonly resource: 'grant_table' }, { readonly frame: number }>;
+  'memory_op.current_reservation': Entry<OnDomain, { readonly pages: number }>;
+  'memory_op.maximum_gpfn': Entry<OnDomain, { readonly frame: number }>;
+
+  /** Writes page-table entries of the caller that name pages of `domid`. */
+  'mmu_update.map_foreign': Entry<
+    OnDomain & { readonly frames: FrameRange; readonly isWritable: boolean },
+    { readonly mapping: MappingHandle }
+  >;
+  /** Clears such entries; Xen makes no check. */
+  'mmu_update.unmap_foreign': Entry<{ readonly mapping: MappingHandle }, Nothing>;
+  'mmu_update.machphys_update': Entry<OnDomain & { readonly frames: FrameRange }, Nothing>;
+  'mmuext_op.pin_table': Entry<OnDomain & { readonly frame: number }, Nothing>;
+  'mmuext_op.tlb_flush': Entry<OnDomain, Nothing>;
+
+  'event_channel_op.alloc_unbound': Entry<OnDomain & { readonly remote: Domid }, { readonly port: Port }>;
+  'event_channel_op.bind_interdomain': Entry<
+    { readonly remote: Domid; readonly remotePort: Port },
+    { readonly port: Port }
+  >;
+  'event_channel_op.send': Entry<{ readonly port: Port }, Nothing>;
+  'event_channel_op.status': Entry<OnDomain & { readonly port: Port }, { readonly status: PortStatus }>;
+  /** Xen makes no check. */
+  'event_channel_op.close': Entry<{ readonly port: Port }, Nothing>;
+
+  /** What libxc writes through its mapping of the grant table; no hypercall, so no check. */
+  'grant_table.seed': Entry<
+    OnDomain & { readonly mapping: MappingHandle; readonly ref: number; readonly frame: number; readonly to: Domid },
+    Nothing
+  >;
+  'grant_table_op.map_grant_ref': Entry<
+    { readonly granter: Domid; readonly ref: number; readonly isWritable: boolean },
+    { readonly mapping: MappingHandle }
+  >;
+  'grant_table_op.unmap_grant_ref': Entry<{ readonly mapping: MappingHandle }, Nothing>;
+  'grant_table_op.query_size': Entry<OnDomain, { readonly frames: number }>;
+  'grant_table_op.setup_table': Entry<OnDomain, Nothing>;
+
+  'console_io.write': Entry<{ readonly text: string }, Nothing>;
+
+  'xsm_op.load_policy': Entry<{ readonly bytes: Uint8Array }, Nothing>;
+  'xsm_op.getenforce': Entry<Nothing, { readonly isEnforcing: boolean }>;
+  'xsm_op.setenforce': Entry<{ readonly isEnforcing: boolean }, Nothing>;
+  'xsm_op.context_to_sid': Entry<{ readonly context: string }, { readonly sid: SidNumber }>;
+  'xsm_op.sid_to_context': Entry<{ readonly sid: SidNumber }, { readonly context: string }>;
+  'xsm_op.access': Entry<
+    { readonly source: SidNumber; readonly target: SidNumber; readonly tclass: number },
+    { readonly allowed: number; readonly auditAllow: number; readonly auditDeny: number; readonly seqno: number }
+  >;
+  'xsm_op.relabel_domain': Entry<OnDomain & { readonly sid: SidNumber }, Nothing>;
+  'xsm_op.getbools': Entry<Nothing, { readonly booleans: readonly BooleanState[] }>;
+  'xsm_op.setbool': Entry<{ readonly name: string; readonly value: boolean; readonly commit: boolean }, Nothing>;
+  'xsm_op.commitbools': Entry<Nothing, Nothing>;
+}
+
+/** The state of an event channel. */
+export type PortStatus = 'closed' | 'unbound' | 'interdomain';
+
+/** The name of a hypercall. */
+export type HypercallName = keyof HypercallTable;
+
+/** The arguments of one hypercall. */
+export type HypercallArgs<N extends HypercallName> = HypercallTable[N]['args'];
+
+/** What one hypercall gives back. `reason` says more than an errno can, where Dewar knows more. */
+export type HypercallResult<N extends HypercallName> =
+  | { readonly kind: 'ok'; readonly value: HypercallTable[N]['result'] }
+  | { readonly kind: 'error'; readonly errno: Errno; readonly reason?: string };
+
+/** One check that FLASK made. */
+export interface ObservedCheck {
+  readonly class: string;
+  readonly permissions: readonly string[];
+  /** The contexts that had the roles of source and target. */
+  readonly source: string;
+  readonly target: string;
+  readonly outcome: 'granted' | 'denied';
+  /** The permissions that the policy does not give; empty when all are given. */
+  readonly denied: readonly string[];
+  /** The operation was refused: it was denied while Xen was enforcing. */
+  readonly isEnforced: boolean;
+  /** The domains that the check is about, when both are known. */
+  readonly sourceDomid: Domid | undefined;
+  readonly targetDomid: Domid | undefined;
+  /** The line that Xen logged, without `(XEN) `; a granted check has one only where the policy audits it. */
+  readonly avcLine: string | undefined;
+  /** The check stands at the entry of a continuation of the same hypercall. */
+  readonly isContinuation: boolean;
+}
+
+/** A page of a domain that another one has mapped. */
+export interface OpenMapping {
+  readonly mapping: MappingHandle;
+  readonly kind: 'foreign' | 'grant';
+  readonly owner: Domid;
+  readonly frames: FrameRange;
+  readonly mapper: Actor;
+  readonly isWritable: boolean;
+  /** The grant that allowed it. */
+  readonly ref: number | undefined;
+  /** The label that the owner had when the page was mapped. */
+  readonly labelWhenMapped: string;
+}
+
+/** What a Xen host does for those who run on it. */
+export interface Hypercalls {
+  call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N>;
+  /** Tells of every check, granted ones too, while it is made. The answer stops it. */
+  observe(listener: (check: ObservedCheck) => void): () => void;
+  /** How often `VIRQ_DOM_EXC` (a domain died) came in since it was last asked. */
+  takeDomainExceptions(): number;
+  /** The pages of a domain that others have mapped. A real host cannot tell; a simulated one can. */
+  openMappings(owner: Domid): readonly OpenMapping[];
+}
