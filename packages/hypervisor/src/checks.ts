@@ -1,0 +1,175 @@
+/**
+ * Which checks each hypercall makes: one table, as data, for Xen 4.17 (from 4.17.5 on).
+ *
+ * The simulator runs it, a reader can search it backwards, and documentation is printed from it.
+ * Format: Xen `xen/xsm/flask/hooks.c`, `xen/xsm/flask/flask_op.c`.
+ *
+ * Imports: `@dewar/toolstack`.
+ * Start reading at `CHECKS`.
+ *
+ * @module
+ */
+import type { Errno, HypercallName } from '@dewar/toolstack';
+
+/**
+ * A label that takes part in a check.
+ *
+ * `caller`: the domain that makes the hypercall. `target`: the domain it is about as the caller sees it, that is
+ * its self label when the two are one, its target label when it is the caller's target, else its own label.
+ * `label`: the domain's own label whoever asks. `new label`: the label that the request names.
+ * `port`, `new port`: labels of the event channel that exists and of the one being made.
+ * `remote`: the domain at the other end as the owner of the channel sees it.
+ * `owner as seen by remote`: the binder as the domain at the other end sees it.
+ * `xen`, `security`: the initial SIDs.
+ */
+export type Endpoint =
+  | 'caller'
+  | 'target'
+  | 'label'
+  | 'new label'
+  | 'port'
+  | 'new port'
+  | 'remote port'
+  | 'remote'
+  | 'owner as seen by remote'
+  | 'xen'
+  | 'security';
+
+/** When a check is made at all. */
+export type Condition = 'always' | 'writable' | 'read-only' | 'the value changes' | 'clearing' | 'interdomain port';
+
+/** One check of one hypercall. */
+export interface CheckRow {
+  readonly class: string;
+  /** All of them in one request: what is granted is not granted in parts. */
+  readonly permissions: readonly string[];
+  readonly source: Endpoint;
+  readonly target: Endpoint;
+  readonly when: Condition;
+  /** What the avc line names: the caller alone, the caller and the domain, or both ends of the channel. */
+  readonly audit: 'current' | 'domains';
+  /** What a denial does: an errno, or the hypercall goes on with less. */
+  readonly denial: Errno | 'does less';
+  /** The part of the hypercall that makes it; the parts follow each other. */
+  readonly stage: 'entry' | 'hook';
+  /** Made again each time that the hypercall is continued. */
+  readonly isRepeated: boolean;
+}
+
+type Extra = Partial<Omit<CheckRow, 'class' | 'permissions'>>;
+
+function row(checked: string, permissions: string, extra: Extra = {}): CheckRow {
+  return {
+    class: checked,
+    permissions: permissions.split(' '),
+    source: 'caller',
+    target: 'target',
+    when: 'always',
+    audit: 'domains',
+    denial: 'EACCES',
+    stage: 'entry',
+    isRepeated: false,
+    ...extra,
+  };
+}
+
+const onXen: Extra = { target: 'xen', audit: 'current' };
+const onSecurity: Extra = { target: 'security', audit: 'current' };
+
+/** The checks of each hypercall, in the order in which Xen makes them. */
+export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
+  'xen_version.version': [],
+  'xen_version.extraversion': [row('version', 'xen_extraversion', { ...onXen, denial: 'does less' })],
+  'sysctl.physinfo': [row('xen', 'physinfo', onXen)],
+  'sysctl.cputopoinfo': [row('xen', 'physinfo', onXen)],
+  'sysctl.numainfo': [row('xen', 'physinfo', onXen)],
+  'sysctl.get_cpu_policy': [row('xen', 'physinfo', onXen)],
+  'sysctl.get_cpu_featureset': [row('xen2', 'get_cpu_featureset', onXen)],
+  'sysctl.cpupool_op': [row('xen', 'cpupool_op', onXen)],
+  // XEN: each domain is asked for; a denied one is skipped.
+  'sysctl.getdomaininfolist': [row('domain', 'getdomaininfo', { denial: 'does less' })],
+  'sysctl.readconsole': [
+    row('xen', 'readconsole', { ...onXen, when: 'read-only' }),
+    row('xen', 'readconsole clearconsole', { ...onXen, when: 'clearing' }),
+  ],
+
+  // XEN: since 4.17.5 at the gate, flask_domctl(), and again in flask_domain_create().
+  'domctl.createdomain': [
+    row('domain', 'create', { target: 'new label', audit: 'current' }),
+    row('domain', 'create', { target: 'new label', audit: 'current', stage: 'hook' }),
+  ],
+  'domctl.destroydomain': [row('domain', 'destroy', { isRepeated: true })],
+  'domctl.pausedomain': [row('domain', 'pause')],
+  'domctl.unpausedomain': [row('domain', 'unpause')],
+  'domctl.getdomaininfo': [row('domain', 'getdomaininfo')],
+  'domctl.max_vcpus': [row('domain', 'max_vcpus')],
+  'domctl.setnodeaffinity': [row('domain', 'setaffinity')],
+  'domctl.setvcpuaffinity': [row('domain', 'setaffinity')],
+  'domctl.max_mem': [row('domain', 'setdomainmaxmem')],
+  'domctl.settscinfo': [row('domain2', 'settsc')],
+  'domctl.set_cpu_policy': [row('domain2', 'set_cpu_policy')],
+  'domctl.set_address_size': [row('domain', 'setaddrsize')],
+  'domctl.get_address_size': [row('domain', 'getaddrsize')],
+  'domctl.hypercall_init': [row('domain', 'hypercall')],
+  'domctl.setvcpucontext': [row('domain', 'setvcpucontext')],
+  'domctl.getvcpucontext': [row('domain', 'getvcpucontext')],
+  'domctl.scheduler_op.getinfo': [row('domain', 'getscheduler')],
+  'domctl.scheduler_op.putinfo': [row('domain2', 'setscheduler')],
+
+  'memory_op.set_memory_map': [row('mmu', 'memorymap')],
+  'memory_op.claim_pages': [row('domain2', 'setclaim')],
+  'memory_op.populate_physmap': [row('mmu', 'adjust', { denial: 'does less' })],
+  'memory_op.acquire_resource': [row('domain2', 'resource_map')],
+  'memory_op.current_reservation': [row('mmu', 'stat')],
+  'memory_op.maximum_gpfn': [row('mmu', 'stat')],
+
+  'mmu_update.map_foreign': [
+    row('mmu', 'map_read', { when: 'read-only' }),
+    row('mmu', 'map_read map_write', { when: 'writable' }),
+  ],
+  'mmu_update.unmap_foreign': [],
+  'mmu_update.machphys_update': [row('mmu', 'updatemp')],
+  'mmuext_op.pin_table': [row('mmu', 'mmuext_op'), row('mmu', 'pinpage', { stage: 'hook' })],
+  'mmuext_op.tlb_flush': [row('mmu', 'mmuext_op')],
+
+  'event_channel_op.alloc_unbound': [
+    row('event', 'create', { target: 'new port', audit: 'current' }),
+    row('event', 'bind', { source: 'new port', target: 'remote', audit: 'current' }),
+  ],
+  'event_channel_op.bind_interdomain': [
+    row('event', 'create', { target: 'new port' }),
+    row('event', 'bind', { source: 'new port', target: 'remote' }),
+    // XEN: the label that the other end got when it was made, against the binder's label of today.
+    row('event', 'bind', { source: 'remote port', target: 'owner as seen by remote' }),
+  ],
+  'event_channel_op.send': [row('event', 'send', { target: 'port', audit: 'current', when: 'interdomain port' })],
+  // XEN: flask_evtchn_status() has the owner of the port as its source, whoever asks.
+  'event_channel_op.status': [row('event', 'status', { source: 'label', target: 'port', audit: 'current' })],
+  'event_channel_op.close': [],
+
+  'grant_table.seed': [],
+  'grant_table_op.map_grant_ref': [
+    row('grant', 'map_read', { when: 'read-only' }),
+    row('grant', 'map_read map_write', { when: 'writable' }),
+  ],
+  'grant_table_op.unmap_grant_ref': [row('grant', 'unmap')],
+  'grant_table_op.query_size': [row('grant', 'query')],
+  'grant_table_op.setup_table': [row('grant', 'setup')],
+
+  'console_io.write': [row('xen', 'writeconsole', onXen)],
+
+  'xsm_op.load_policy': [row('security', 'load_policy', onSecurity)],
+  'xsm_op.getenforce': [],
+  'xsm_op.setenforce': [row('security', 'setenforce', { ...onSecurity, when: 'the value changes' })],
+  'xsm_op.context_to_sid': [row('security', 'check_context', onSecurity)],
+  'xsm_op.sid_to_context': [row('security', 'check_context', onSecurity)],
+  'xsm_op.access': [row('security', 'compute_av', onSecurity)],
+  'xsm_op.relabel_domain': [
+    row('domain2', 'relabelfrom', { target: 'label' }),
+    row('domain2', 'relabelto', { target: 'new label' }),
+    row('domain', 'transition', { source: 'label', target: 'new label' }),
+  ],
+  'xsm_op.getbools': [],
+  'xsm_op.setbool': [row('security', 'setbool', onSecurity)],
+  'xsm_op.commitbools': [row('security', 'setbool', onSecurity)],
+};

@@ -1,0 +1,67 @@
+/**
+ * What the simulated Xen keeps of a domain.
+ *
+ * @module
+ */
+import type { Actor, Domid, FrameRange, MappingHandle, Port, PortStatus, SidNumber } from '@dewar/toolstack';
+
+/** One event channel of a domain. Its label is that of the time when it was made. */
+export interface EventChannel {
+  readonly port: Port;
+  sid: SidNumber;
+  status: PortStatus;
+  remote: Domid | undefined;
+  remotePort: Port | undefined;
+}
+
+/** One entry of a grant table: who may map which frame. */
+export interface Grant {
+  readonly ref: number;
+  readonly frame: number;
+  readonly to: Domid;
+}
+
+/** Pages of one domain that another has mapped; each holds its owner back from being freed. */
+export interface Mapping {
+  readonly handle: MappingHandle;
+  readonly kind: 'foreign' | 'grant';
+  readonly owner: Domid;
+  readonly frames: FrameRange;
+  readonly mapper: Actor;
+  readonly isWritable: boolean;
+  readonly ref: number | undefined;
+  readonly labelWhenMapped: string;
+}
+
+export interface Domain {
+  readonly domid: Domid;
+  readonly handle: string;
+  sid: SidNumber;
+  /** The label that the domain has in its own eyes. XEN: `domain_security_struct.self_sid`. */
+  selfSid: SidNumber;
+  /** `dead` domains are kept by the pages that others still have mapped. */
+  life: 'alive' | 'dying' | 'dead';
+  pauseCount: number;
+  readonly maxVcpus: number;
+  onlineVcpus: number;
+  /** vCPUs that have their registers. */
+  readonly initialisedVcpus: Set<number>;
+  addressSize: 32 | 64;
+  totalPages: number;
+  maxPages: number;
+  claimedPages: number;
+  weight: number;
+  readonly grants: Map<number, Grant>;
+  readonly eventChannels: Map<Port, EventChannel>;
+  nextPort: number;
+}
+
+/** Frame of the grant table in acquire_resource; outside of the guest's own frames. */
+export const GRANT_TABLE_FRAME = 0x7fff_ffff;
+
+/** Whether a range lies in what the domain has. */
+export function hasFrames(domain: Domain, frames: FrameRange): boolean {
+  if (!Number.isSafeInteger(frames.first) || !Number.isSafeInteger(frames.count)) return false;
+  if (frames.first === GRANT_TABLE_FRAME) return frames.count === 1;
+  return frames.first >= 0 && frames.count > 0 && frames.first + frames.count <= domain.totalPages;
+}
