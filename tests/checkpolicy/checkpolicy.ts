@@ -17,7 +17,11 @@ export interface Settings {
 }
 
 /** The bytes that checkpolicy writes, or undefined where it refuses the policy. */
-export function compileWithCheckpolicy(tool: ReferenceTool, text: string, { version, isMls }: Settings): Uint8Array | undefined {
+export function compileWithCheckpolicy(
+  tool: ReferenceTool,
+  text: string,
+  { version, isMls }: Settings,
+): Uint8Array | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'dewar-checkpolicy-'));
   try {
     const input = join(folder, 'policy.conf');

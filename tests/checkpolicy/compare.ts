@@ -29,7 +29,12 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith('.conf')))
     else if (theirs !== undefined && ours !== undefined && Buffer.from(ours).equals(theirs)) same++;
     else {
       different++;
-      const what = theirs === undefined ? 'refused by checkpolicy only' : ours === undefined ? 'refused by Dewar only' : 'bytes differ';
+      const what =
+        theirs === undefined
+          ? 'refused by checkpolicy only'
+          : ours === undefined
+            ? 'refused by Dewar only'
+            : 'bytes differ';
       console.log(`${name} version ${version}: ${what}`);
     }
   }

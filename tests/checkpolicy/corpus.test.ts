@@ -30,7 +30,11 @@ describe.each(expected)('$name at version $version', ({ name, version, isMls, sh
   test('compiles to the recorded bytes', () => {
     const errors = diagnostics.filter(({ severity }) => severity === 'error');
     expect(errors.map((error) => renderDiagnostic(error))).toEqual([]);
-    expect(createHash('sha256').update(bytes ?? '').digest('hex')).toBe(sha256);
+    expect(
+      createHash('sha256')
+        .update(bytes ?? '')
+        .digest('hex'),
+    ).toBe(sha256);
   });
 
   test.skipIf(checkpolicy === undefined)('compiles to what the installed checkpolicy writes', () => {

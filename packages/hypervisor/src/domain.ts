@@ -59,9 +59,12 @@ export interface Domain {
 /** Frame of the grant table in acquire_resource; outside of the guest's own frames. */
 export const GRANT_TABLE_FRAME = 0x7fff_ffff;
 
+/** Frame of the shared info page, which Xen allocates beside the guest's own memory. */
+export const SHARED_INFO_FRAME = 0x7fff_fffe;
+
 /** Whether a range lies in what the domain has. */
 export function hasFrames(domain: Domain, frames: FrameRange): boolean {
   if (!Number.isSafeInteger(frames.first) || !Number.isSafeInteger(frames.count)) return false;
-  if (frames.first === GRANT_TABLE_FRAME) return frames.count === 1;
+  if (frames.first === GRANT_TABLE_FRAME || frames.first === SHARED_INFO_FRAME) return frames.count === 1;
   return frames.first >= 0 && frames.count > 0 && frames.first + frames.count <= domain.totalPages;
 }

@@ -34,6 +34,7 @@ export type Errno =
   | 'ENOENT'
   | 'ENOMEM'
   | 'ENOSYS'
+  | 'EOVERFLOW'
   | 'EPERM'
   | 'ERANGE'
   | 'ESRCH';

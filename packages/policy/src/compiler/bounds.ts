@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type AvEntries, AVTAB_ALLOWED, ENTRY_WORDS, type ExpandedRules, type PolicyDb } from '../policydb/index.ts';
-import { type TypeDeclaration, primaryOf } from './declarations.ts';
+import { AVTAB_ALLOWED, type AvEntries, ENTRY_WORDS, type ExpandedRules, type PolicyDb } from '../policydb/index.ts';
+import { primaryOf, type TypeDeclaration } from './declarations.ts';
 import { policy as messages } from './diagnostics.ts';
 import type { Scope } from './scope.ts';
 
@@ -70,7 +70,13 @@ function readEntries({ count, words }: AvEntries): Entry[] {
 /** Whether every type, role and user stays within what its parent is allowed; reports the ones that do not. */
 export function checkBounds(scope: Scope, policy: PolicyDb, rules: ExpandedRules): void {
   checkTypeBounds(scope, policy, rules);
-  const check = (what: string, table: ReadonlyMap<string, { token: number }>, name: string, parent: string, isWithin: boolean): void => {
+  const check = (
+    what: string,
+    table: ReadonlyMap<string, { token: number }>,
+    name: string,
+    parent: string,
+    isWithin: boolean,
+  ): void => {
     if (isWithin) return;
     const token = table.get(name)?.token ?? 0;
     scope.report(messages['bounds-exceeded'](scope.origin(Math.max(0, token)), { what, name, parent }));
@@ -88,8 +94,12 @@ export function checkBounds(scope: Scope, policy: PolicyDb, rules: ExpandedRules
 function checkTypeBounds(scope: Scope, policy: PolicyDb, rules: ExpandedRules): void {
   const children = policy.types.entries.filter(({ kind, bounds }) => kind === 'type' && bounds !== 0);
   if (children.length === 0) return;
-  const boundsOf = new Map(policy.types.entries.filter(({ kind }) => kind === 'type').map(({ value, bounds }) => [value, bounds]));
-  const nameOf = new Map(policy.types.entries.filter(({ kind }) => kind !== 'alias').map(({ value, name }) => [value, name]));
+  const boundsOf = new Map(
+    policy.types.entries.filter(({ kind }) => kind === 'type').map(({ value, bounds }) => [value, bounds]),
+  );
+  const nameOf = new Map(
+    policy.types.entries.filter(({ kind }) => kind !== 'alias').map(({ value, name }) => [value, name]),
+  );
   const memberSets = new Map<number, ReadonlySet<number>>();
   const members = (key: number): ReadonlySet<number> => {
     let set = memberSets.get(key);
@@ -100,10 +110,16 @@ function checkTypeBounds(scope: Scope, policy: PolicyDb, rules: ExpandedRules): 
     return set;
   };
   const allows = readEntries(rules.entries).filter(({ kind }) => kind === AVTAB_ALLOWED);
-  const blocks = rules.blocks.map(({ whenTrue, whenFalse }) => [readEntries(whenTrue), readEntries(whenFalse)] as const);
+  const blocks = rules.blocks.map(
+    ({ whenTrue, whenFalse }) => [readEntries(whenTrue), readEntries(whenFalse)] as const,
+  );
 
   /** What entries give to a type; bits that `other` has too count as unconditional. */
-  const collect = (entries: readonly Entry[], type: number, both?: { everywhere: Allowed; other: Allowed }): Allowed => {
+  const collect = (
+    entries: readonly Entry[],
+    type: number,
+    both?: { everywhere: Allowed; other: Allowed },
+  ): Allowed => {
     const allowed: Allowed = new Map();
     for (const { source, target, tclass, data } of entries) {
       if (!members(source).has(type)) continue;
@@ -148,7 +164,11 @@ function checkTypeBounds(scope: Scope, policy: PolicyDb, rules: ExpandedRules): 
     const note = `for instance on \`${nameOf.get(found.target) ?? ''}\` (${tclass})`;
     const token = scope.declared.types.get(child.name)?.token ?? 0;
     scope.report(
-      messages['bounds-exceeded'](scope.origin(token), { what: 'type', name: child.name, parent }, { notes: [{ message: note }] }),
+      messages['bounds-exceeded'](
+        scope.origin(token),
+        { what: 'type', name: child.name, parent },
+        { notes: [{ message: note }] },
+      ),
     );
   }
 }

@@ -10,14 +10,14 @@ import { readList, type Statement, type SyntaxTree } from '../language/index.ts'
 import {
   type ClassSymbol,
   Ebitmap,
-  expandPolicyRules,
   type ExpandedRules,
+  expandPolicyRules,
   type HandleUnknown,
   insertedOrder,
   type PolicyDb,
-  RuleTable,
-  type RuleClash,
   type RoleSymbol,
+  type RuleClash,
+  RuleTable,
   SYMTAB_SIZES,
   symbolTable,
   TypeSets,
@@ -28,13 +28,21 @@ import { checkBounds, impliedBounds, parentName, setTypeBounds } from './bounds.
 import { ConditionalCompiler } from './conditionals.ts';
 import { addConstraint, addValidateTransition, finishConstraint } from './constraints.ts';
 import { ContextCompiler } from './contexts.ts';
-import { declareSymbols } from './declare-symbols.ts';
 import { primaryOf, type TypeDeclaration } from './declarations.ts';
+import { declareSymbols } from './declare-symbols.ts';
 import { policy as messages } from './diagnostics.ts';
 import { checkLevels, mlsLevel } from './mls.ts';
-import { numberBooleans, numberRoles, numberTypes, numberUsers } from './number-symbols.ts';
 import { findViolations } from './neverallow.ts';
-import { addDominance, addRoleTypes, declareDominanceRoles, declareUser, RoleRules, roleTypes, userSymbol } from './roles-users.ts';
+import { numberBooleans, numberRoles, numberTypes, numberUsers } from './number-symbols.ts';
+import {
+  addDominance,
+  addRoleTypes,
+  declareDominanceRoles,
+  declareUser,
+  RoleRules,
+  roleTypes,
+  userSymbol,
+} from './roles-users.ts';
 import { RuleCompiler } from './rules.ts';
 import { type NameAdvice, Scope } from './scope.ts';
 import { FilenameTransitions, RangeTransitions } from './transitions.ts';
@@ -297,7 +305,9 @@ function assemble(second: Second, byValue: readonly TypeDeclaration[], options: 
   const { allows, transitions } = second.roleRules.finish();
   const roles = roleSymbols(scope, sets);
   const users = insertedOrder(
-    [...declared.users.values()].map((user) => userSymbol(user, impliedBounds(scope, 'user', user, user.name, declared.users))),
+    [...declared.users.values()].map((user) =>
+      userSymbol(user, impliedBounds(scope, 'user', user, user.name, declared.users)),
+    ),
     SYMTAB_SIZES.users,
   );
   const booleans = [...declared.booleans.values()].filter(({ isTunable }) => !isTunable);
@@ -350,11 +360,14 @@ function assemble(second: Second, byValue: readonly TypeDeclaration[], options: 
   };
 }
 
-const RULE_NAMES: Readonly<Record<number, string>> = { 0x10: 'type_transition', 0x20: 'type_member', 0x40: 'type_change' };
+const RULE_NAMES: Readonly<Record<number, string>> = { 16: 'type_transition', 32: 'type_member', 64: 'type_change' };
 
 /** The statements that a clash is about, found by expanding rules until the pair appears. */
 function clashPlaces(policy: PolicyDb, clash: RuleClash): number[] {
-  const tables = [policy.rules, ...policy.conditionals.toReversed().flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])];
+  const tables = [
+    policy.rules,
+    ...policy.conditionals.toReversed().flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]),
+  ];
   const places: number[] = [];
   for (const table of tables) {
     for (let row = 0; row < table.length; row++) {
@@ -364,14 +377,16 @@ function clashPlaces(policy: PolicyDb, clash: RuleClash): number[] {
       const sources = policy.typeSets.members(table.source[row] ?? 0);
       const targets = policy.typeSets.members(table.target[row] ?? 0);
       const isSelf = table.self[row] === 1 && clash.source === clash.target;
-      if (sources.includes(clash.source) && (isSelf || targets.includes(clash.target))) places.push(table.statement[row] ?? 0);
+      if (sources.includes(clash.source) && (isSelf || targets.includes(clash.target)))
+        places.push(table.statement[row] ?? 0);
     }
   }
   return places;
 }
 
 function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly RuleClash[]): void {
-  const name = (value: number): string => policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
+  const name = (value: number): string =>
+    policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
   const at = (offset: number) => scope.tokens.source.origins.originAt(offset, offset + 1);
   const seen = new Set<string>();
   for (const clash of clashes) {
@@ -447,7 +462,13 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   for (const node of tree.statements) second.takeContext(node);
   const policy = assemble(second, byValue, options);
   // What follows looks at the rules as a whole, and would only repeat what is wrong with their parts.
-  if (errors > 0) return { policy, rules: { entries: { count: 0, words: new Uint32Array(0) }, blocks: [] }, contexts: second.contexts, scope };
+  if (errors > 0)
+    return {
+      policy,
+      rules: { entries: { count: 0, words: new Uint32Array(0) }, blocks: [] },
+      contexts: second.contexts,
+      scope,
+    };
   const { rules, clashes } = expandPolicyRules(policy);
   reportClashes(scope, policy, clashes);
   reportViolations(scope, policy);

@@ -79,7 +79,8 @@ function evaluate(steps: readonly Step[], valueOf: (boolean: BooleanDeclaration)
   return stack[0] ?? false;
 }
 
-const stepText = ({ operator, boolean }: Step): string => (boolean === undefined ? String(operator) : `#${boolean.name}`);
+const stepText = ({ operator, boolean }: Step): string =>
+  boolean === undefined ? String(operator) : `#${boolean.name}`;
 
 /**
  * Takes one final NOT away, and finds what makes two conditions equal: for at most five booleans the set of booleans and
@@ -134,7 +135,9 @@ export class ConditionalCompiler {
     const plain = booleans.find(({ isTunable }) => !isTunable);
     const [first] = condition;
     if (tunable !== undefined && plain !== undefined && first !== undefined) {
-      this.#scope.report(policy['mixed-condition'](this.#scope.origin(first.at), { boolean: plain.name, tunable: tunable.name }));
+      this.#scope.report(
+        policy['mixed-condition'](this.#scope.origin(first.at), { boolean: plain.name, tunable: tunable.name }),
+      );
     }
     return isWhole ? steps : undefined;
   }

@@ -7,12 +7,12 @@
  */
 import { type ConstraintNode, readSet, type Statement } from '../language/index.ts';
 import {
+  accessVector,
   CEXPR_ROLE,
   CEXPR_USER,
   type Constraint,
   type ConstraintStep,
   Ebitmap,
-  accessVector,
   type TypeSets,
 } from '../policydb/index.ts';
 import type { ClassDeclaration, ConstraintDraft, ConstraintStepDraft } from './declarations.ts';
@@ -59,7 +59,12 @@ function names(
   };
 }
 
-function expression(scope: Scope, sets: TypeSets, nodes: readonly ConstraintNode[], statement: string): ConstraintStepDraft[] | undefined {
+function expression(
+  scope: Scope,
+  sets: TypeSets,
+  nodes: readonly ConstraintNode[],
+  statement: string,
+): ConstraintStepDraft[] | undefined {
   const steps: ConstraintStepDraft[] = [];
   let isWhole = true;
   for (const node of nodes) {
@@ -68,7 +73,13 @@ function expression(scope: Scope, sets: TypeSets, nodes: readonly ConstraintNode
       if (meant === undefined) isWhole = false;
       else steps.push({ kind: 'names', attribute: node.attribute, operator: node.operator, ...meant });
     } else if (node.kind === 'attribute') {
-      steps.push({ kind: 'attribute', attribute: node.attribute, operator: node.operator, names: NOTHING, written: NOTHING });
+      steps.push({
+        kind: 'attribute',
+        attribute: node.attribute,
+        operator: node.operator,
+        names: NOTHING,
+        written: NOTHING,
+      });
     } else steps.push({ kind: node.kind, attribute: 0, operator: 0, names: NOTHING, written: NOTHING });
   }
   return isWhole ? steps : undefined;
@@ -87,7 +98,9 @@ export function addConstraint(scope: Scope, sets: TypeSets, node: Extract<Statem
   const { isStar, isComplement, members } = readSet(scope.tokens, node.permissions);
   const excluded = members.find((member) => member.isExcluded);
   if (excluded !== undefined) {
-    scope.report(policy['set-operator'](scope.origin(excluded.token), { operator: '-', what: 'permissions', statement }));
+    scope.report(
+      policy['set-operator'](scope.origin(excluded.token), { operator: '-', what: 'permissions', statement }),
+    );
   }
   // XEN: a class named twice gets two nodes, and only the second one gets the permissions.
   const first = new Map<ClassDeclaration, ConstraintDraft>();
@@ -108,7 +121,11 @@ export function addConstraint(scope: Scope, sets: TypeSets, node: Extract<Statem
   }
 }
 
-export function addValidateTransition(scope: Scope, sets: TypeSets, node: Extract<Statement, { kind: 'validatetrans' }>): void {
+export function addValidateTransition(
+  scope: Scope,
+  sets: TypeSets,
+  node: Extract<Statement, { kind: 'validatetrans' }>,
+): void {
   const statement = scope.statementWord(node);
   const steps = expression(scope, sets, node.expression, statement);
   for (const tclass of scope.classes(node.classes, statement)) {
@@ -118,7 +135,8 @@ export function addValidateTransition(scope: Scope, sets: TypeSets, node: Extrac
 
 function finishStep(step: ConstraintStepDraft): ConstraintStep {
   const { kind, attribute, operator } = step;
-  if (kind === 'names') return { kind, attribute, operator, names: Ebitmap.of(step.names), written: Ebitmap.of(step.written) };
+  if (kind === 'names')
+    return { kind, attribute, operator, names: Ebitmap.of(step.names), written: Ebitmap.of(step.written) };
   return kind === 'attribute' ? { kind, attribute, operator } : { kind };
 }
 

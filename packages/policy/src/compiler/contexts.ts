@@ -7,7 +7,14 @@
  * @module
  */
 import { type ContextNode, numberValue, type Statement, type Token } from '../language/index.ts';
-import type { Context, InitialSidContext, NumberContext, PathContext, RangeContext, TypeSets } from '../policydb/index.ts';
+import type {
+  Context,
+  InitialSidContext,
+  NumberContext,
+  PathContext,
+  RangeContext,
+  TypeSets,
+} from '../policydb/index.ts';
 import type { LevelDraft, LevelValue, RoleDeclaration } from './declarations.ts';
 import { label, mls, policy } from './diagnostics.ts';
 import { dominates, mlsRange, readRange } from './mls.ts';
@@ -49,8 +56,10 @@ export class ContextCompiler {
     const role = scope.role(node.role);
     const type = scope.plainType(node.type, 'context');
     const range = node.range === undefined ? undefined : readRange(scope, node.range);
-    if (!scope.isMls && node.range !== undefined) scope.report(mls['unexpected-range'](scope.origin(node.range.low.sensitivity), {}));
-    if (scope.isMls && node.range === undefined) scope.report(mls['no-range'](scope.origin(node.type), { what: 'range' }));
+    if (!scope.isMls && node.range !== undefined)
+      scope.report(mls['unexpected-range'](scope.origin(node.range.low.sensitivity), {}));
+    if (scope.isMls && node.range === undefined)
+      scope.report(mls['no-range'](scope.origin(node.type), { what: 'range' }));
     if (user === undefined || role === undefined || type === undefined) return undefined;
     const isObject = role === scope.declared.objectRole;
     if (!isObject && !user.roles.has(role)) {
@@ -66,7 +75,8 @@ export class ContextCompiler {
     const at = scope.origin(node.range.low.sensitivity);
     if (!dominates(high, low)) scope.report(mls['range-order'](at, {}));
     else if (!isObject && user.low !== undefined && user.high !== undefined) {
-      if (!dominates(low, user.low) || !dominates(user.high, high)) scope.report(label['range-of-user'](at, { user: user.name }));
+      if (!dominates(low, user.low) || !dominates(user.high, high))
+        scope.report(label['range-of-user'](at, { user: user.name }));
     }
     for (const level of new Set([low, high])) this.#checkCategories(level, node.range.low.sensitivity);
     return { user: user.value, role: role.value, type: type.value, range: mlsRange(low, high) };
@@ -81,7 +91,9 @@ export class ContextCompiler {
     for (const bit of level.categories) {
       if (allowed === undefined || allowed.level.categories.has(bit)) continue;
       const category = [...categories.values()].find(({ value }) => value === bit + 1)?.name ?? String(bit + 1);
-      this.#scope.report(mls['category-not-in-level'](this.#scope.origin(token), { category, sensitivity: allowed.name }));
+      this.#scope.report(
+        mls['category-not-in-level'](this.#scope.origin(token), { category, sensitivity: allowed.name }),
+      );
       return;
     }
   }
@@ -100,7 +112,9 @@ export class ContextCompiler {
     const context = this.#context(node.context);
     const name = scope.word(node.name);
     if (!scope.declared.sids.has(name)) {
-      scope.report(policy['unknown-sid'](scope.origin(node.name), { name }, scope.suggest(node.name, scope.declared.sids.keys())));
+      scope.report(
+        policy['unknown-sid'](scope.origin(node.name), { name }, scope.suggest(node.name, scope.declared.sids.keys())),
+      );
     } else if (this.#sids.has(name)) scope.report(label['sid-twice'](scope.origin(node.name), { name }));
     else if (context !== undefined) this.#sids.set(name, context);
     this.#places.set(`sid ${name}`, node.name);
@@ -111,7 +125,9 @@ export class ContextCompiler {
   }
 
   #earlier(token: Token | undefined): { notes: { message: string; origin: ReturnType<Scope['origin']> }[] } {
-    return { notes: token === undefined ? [] : [{ message: 'the earlier label is here', origin: this.#scope.origin(token) }] };
+    return {
+      notes: token === undefined ? [] : [{ message: 'the earlier label is here', origin: this.#scope.origin(token) }],
+    };
   }
 
   addDevice(node: DeviceStatement): void {
@@ -124,14 +140,21 @@ export class ContextCompiler {
       const key = `${node.kind} ${number}`;
       if (this.#places.has(key)) {
         const shown = node.kind === 'pirqcon' ? String(number) : `0x${number.toString(16)}`;
-        scope.report(label.duplicate(scope.origin(node.low), { what, number: shown }, this.#earlier(this.#places.get(key))));
+        scope.report(
+          label.duplicate(scope.origin(node.low), { what, number: shown }, this.#earlier(this.#places.get(key))),
+        );
       } else if (context !== undefined) this.#numbers[node.kind].set(number, { number, context });
       this.#places.set(key, node.low);
       return;
     }
     const high = node.high === undefined ? low : this.#value(node.high);
     if (low > high) {
-      scope.report(label['range-backwards'](scope.origin(node.low), { what, range: `0x${low.toString(16)}-0x${high.toString(16)}` }));
+      scope.report(
+        label['range-backwards'](scope.origin(node.low), {
+          what,
+          range: `0x${low.toString(16)}-0x${high.toString(16)}`,
+        }),
+      );
       return;
     }
     const ranges = this.#ranges[node.kind];
@@ -148,7 +171,9 @@ export class ContextCompiler {
     const path = scope.word(node.path);
     const old = this.#paths.get(path);
     if (old !== undefined) {
-      scope.report(label.duplicate(scope.origin(node.path), { what: 'device tree node', number: path }, this.#earlier(old.token)));
+      scope.report(
+        label.duplicate(scope.origin(node.path), { what: 'device tree node', number: path }, this.#earlier(old.token)),
+      );
     } else if (context !== undefined) this.#paths.set(path, { path, context, token: node.path });
   }
 
@@ -158,7 +183,8 @@ export class ContextCompiler {
       const context = this.#sids.get(name);
       if (context !== undefined) return { sid: value, context };
       // Where a statement about the SID failed, that was reported already.
-      if (!this.#places.has(`sid ${name}`)) this.#scope.report(label['sid-without'](this.#scope.origin(token), { name }));
+      if (!this.#places.has(`sid ${name}`))
+        this.#scope.report(label['sid-without'](this.#scope.origin(token), { name }));
       return [];
     });
   }

@@ -70,7 +70,11 @@ function declareAccessVector(scope: Scope, statement: Extract<Statement, { kind:
     tclass.common = scope.declared.commons.get(name);
     if (tclass.common === undefined) {
       scope.report(
-        policy['unknown-common'](scope.origin(statement.common), { name }, scope.suggest(statement.common, scope.declared.commons.keys())),
+        policy['unknown-common'](
+          scope.origin(statement.common),
+          { name },
+          scope.suggest(statement.common, scope.declared.commons.keys()),
+        ),
       );
     }
   }
@@ -87,14 +91,20 @@ function declareAccessVector(scope: Scope, statement: Extract<Statement, { kind:
 }
 
 /** Declares a type, an attribute, or (with `primary`) an alias. */
-function declareType(scope: Scope, token: Token, kind: TypeDeclaration['kind'], primary?: TypeDeclaration): TypeDeclaration | undefined {
+function declareType(
+  scope: Scope,
+  token: Token,
+  kind: TypeDeclaration['kind'],
+  primary?: TypeDeclaration,
+): TypeDeclaration | undefined {
   const { types, sizes } = scope.declared;
   const name = scope.word(token);
   if (name === 'self') {
     scope.report(policy['reserved-self'](scope.origin(token), {}));
     return undefined;
   }
-  if (kind === 'alias' && name.includes('.')) scope.report(policy['dotted-name'](scope.origin(token), { what: 'an alias', name }));
+  if (kind === 'alias' && name.includes('.'))
+    scope.report(policy['dotted-name'](scope.origin(token), { what: 'an alias', name }));
   const old = types.get(name);
   sizes.types.insert(old === undefined);
   if (old !== undefined) {
@@ -143,11 +153,18 @@ function declareRole(scope: Scope, token: Token, isAttribute: boolean): RoleDecl
 function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'bool' | 'tunable' }>): void {
   const { booleans, sizes } = scope.declared;
   const name = scope.word(statement.name);
-  if (name.includes('.')) scope.report(policy['dotted-name'](scope.origin(statement.name), { what: 'a boolean', name }));
+  if (name.includes('.'))
+    scope.report(policy['dotted-name'](scope.origin(statement.name), { what: 'a boolean', name }));
   const old = booleans.get(name);
   sizes.booleans.insert(old === undefined);
   if (old !== undefined) return reportDuplicate(scope, 'boolean', statement.name, old.token);
-  booleans.set(name, { name, token: statement.name, isTunable: statement.kind === 'tunable', state: statement.value, value: 0 });
+  booleans.set(name, {
+    name,
+    token: statement.name,
+    isTunable: statement.kind === 'tunable',
+    state: statement.value,
+    value: 0,
+  });
 }
 
 function declareSid(scope: Scope, token: Token): void {
@@ -162,7 +179,11 @@ function declareCommon(scope: Scope, statement: Extract<Statement, { kind: 'comm
   const { commons } = scope.declared;
   const name = scope.word(statement.name);
   if (commons.has(name)) return reportDuplicate(scope, 'common', statement.name, -1);
-  commons.set(name, { name, value: commons.size + 1, permissions: declarePermissions(scope, statement.permissions, 1, name) });
+  commons.set(name, {
+    name,
+    value: commons.size + 1,
+    permissions: declarePermissions(scope, statement.permissions, 1, name),
+  });
 }
 
 function declareCapability(scope: Scope, token: Token): void {
@@ -170,7 +191,10 @@ function declareCapability(scope: Scope, token: Token): void {
   const known: readonly string[] = POLICY_CAPABILITIES;
   const bit = known.indexOf(name.toLowerCase());
   if (bit >= 0) scope.declared.capabilities.add(bit);
-  else scope.report(policy['unknown-capability'](scope.origin(token), { name }, scope.suggest(token, POLICY_CAPABILITIES)));
+  else
+    scope.report(
+      policy['unknown-capability'](scope.origin(token), { name }, scope.suggest(token, POLICY_CAPABILITIES)),
+    );
 }
 
 /** Fills `scope.declared` from all statements but those of users. */

@@ -24,17 +24,29 @@ const te = {
   duplicate: { severity: 'error', message: '{what} `{name}` is declared twice' },
   'reserved-self': { severity: 'error', message: '`self` stands for the source of a rule and cannot be declared' },
   'dotted-name': { severity: 'error', message: 'the name of {what} cannot hold a dot: `{name}`' },
-  'too-many-permissions': { severity: 'error', message: 'class `{class}` has {count} permissions, and 32 is the limit' },
+  'too-many-permissions': {
+    severity: 'error',
+    message: 'class `{class}` has {count} permissions, and 32 is the limit',
+  },
   'inherited-permission': { severity: 'error', message: 'permission `{name}` is already in common `{common}`' },
   'set-operator': { severity: 'error', message: '`{operator}` is not allowed in the {what} of `{statement}`' },
   'self-excluded': { severity: 'error', message: '`self` cannot be taken out of a set' },
-  'star-without-limit': { severity: 'warning', message: 'a `dontaudit` rule with `~` silences permissions that do not exist yet' },
+  'star-without-limit': {
+    severity: 'warning',
+    message: 'a `dontaudit` rule with `~` silences permissions that do not exist yet',
+  },
   'conflicting-default': { severity: 'error', message: 'class `{class}` already has another `{rule}`' },
   'conflicting-bounds': { severity: 'error', message: 'type `{type}` is already bounded by `{parent}`' },
   'orphan-bounds': { severity: 'error', message: '{what} `{name}` is bounded by `{parent}`, which does not exist' },
   'bounds-exceeded': { severity: 'error', message: '{what} `{name}` is allowed more than `{parent}`, which bounds it' },
-  'no-process-class': { severity: 'error', message: '`{statement}` without a class means class `process`, which is not declared' },
-  'duplicate-role-transition': { severity: 'error', message: 'a role transition for (`{role}`, `{type}`, `{class}`) exists already' },
+  'no-process-class': {
+    severity: 'error',
+    message: '`{statement}` without a class means class `process`, which is not declared',
+  },
+  'duplicate-role-transition': {
+    severity: 'error',
+    message: 'a role transition for (`{role}`, `{type}`, `{class}`) exists already',
+  },
   'duplicate-filename-transition': {
     severity: 'error',
     message: 'a transition for (`{source}`, `{target}`, `{class}`, "{name}") exists already',
@@ -51,12 +63,21 @@ const te = {
     severity: 'error',
     message: '`neverallow` is broken: `{source}` may `{permissions}` on `{target}` ({class})',
   },
-  'mixed-condition': { severity: 'error', message: 'a condition cannot mix the boolean `{boolean}` with the tunable `{tunable}`' },
+  'mixed-condition': {
+    severity: 'error',
+    message: 'a condition cannot mix the boolean `{boolean}` with the tunable `{tunable}`',
+  },
   'empty-constraint': { severity: 'warning', message: 'the constraint names no permission and is left out' },
-  'expand-both': { severity: 'warning', message: 'attribute `{name}` is to be expanded and not to be expanded; it is not' },
+  'expand-both': {
+    severity: 'warning',
+    message: 'attribute `{name}` is to be expanded and not to be expanded; it is not',
+  },
   'role-dominance': { severity: 'warning', message: 'dominance of roles is deprecated' },
   'optional-unsupported': { severity: 'error', message: '`{statement}` blocks have no place in a policy for Xen' },
-  'too-many-types': { severity: 'error', message: '{count} types and attributes are more than the format can hold (65535)' },
+  'too-many-types': {
+    severity: 'error',
+    message: '{count} types and attributes are more than the format can hold (65535)',
+  },
 } as const;
 
 export const policy: Creators<typeof te> = defineDiagnostics('te', te);
@@ -72,7 +93,10 @@ const mlsEntries = {
   'repeated-in-dominance': { severity: 'error', message: 'sensitivity `{name}` stands twice in the dominance' },
   'repeated-level': { severity: 'error', message: 'sensitivity `{name}` already has a level' },
   'no-level': { severity: 'error', message: 'sensitivity `{name}` has no `level` statement' },
-  'category-not-in-level': { severity: 'error', message: 'category `{category}` is not in the level of sensitivity `{sensitivity}`' },
+  'category-not-in-level': {
+    severity: 'error',
+    message: 'category `{category}` is not in the level of sensitivity `{sensitivity}`',
+  },
   'range-order': { severity: 'error', message: 'the high level of the range does not dominate its low level' },
   'default-outside-range': { severity: 'error', message: 'the default level of user `{user}` is outside the range' },
 } as const;
@@ -88,7 +112,10 @@ const contextEntries = {
   duplicate: { severity: 'error', message: '{what} {number} is labelled already' },
   overlap: { severity: 'error', message: '{what} {range} overlaps {other}' },
   'range-backwards': { severity: 'error', message: '{what} {range} ends before it begins' },
-  'lost-at-version': { severity: 'warning', message: 'the label of `{what}` cannot be written at version {version} and is lost' },
+  'lost-at-version': {
+    severity: 'warning',
+    message: 'the label of `{what}` cannot be written at version {version} and is lost',
+  },
   'unwritable-at-version': { severity: 'error', message: 'frames {range} cannot be written at version {version}' },
 } as const;
 
@@ -101,7 +128,10 @@ const sourceEntries = {
   'module-line': { severity: 'warning', message: 'line of `modules.conf` is neither `name = on` nor `name = off`' },
   'lost-rules': { severity: 'warning', message: '{what} cannot be written at version {version} and are lost' },
   version: { severity: 'error', message: 'policy version {version} does not exist for Xen; choose 24 or 30' },
-  'no-rules': { severity: 'warning', message: 'the policy has no rule outside conditional blocks, and Xen loads no such policy' },
+  'no-rules': {
+    severity: 'warning',
+    message: 'the policy has no rule outside conditional blocks, and Xen loads no such policy',
+  },
 } as const;
 
 export const source: Creators<typeof sourceEntries> = defineDiagnostics('source', sourceEntries);

@@ -58,7 +58,8 @@ function declareDominance(scope: Scope, order: Token): void {
     const found = sensitivities.get(scope.word(token));
     value++;
     if (found === undefined) reportSensitivity(scope, token);
-    else if (found.level.sensitivity !== 0) scope.report(mls['repeated-in-dominance'](scope.origin(token), { name: found.name }));
+    else if (found.level.sensitivity !== 0)
+      scope.report(mls['repeated-in-dominance'](scope.origin(token), { name: found.name }));
     else found.level.sensitivity = value;
   }
   for (const { name, isAlias, level } of sensitivities.values()) {
@@ -135,7 +136,8 @@ export function readLevel(scope: Scope, node: LevelNode): LevelValue | undefined
     return undefined;
   }
   const categories = new Set<number>();
-  if (node.categories !== undefined) for (const token of readList(scope.tokens, node.categories)) addCategories(scope, token, categories);
+  if (node.categories !== undefined)
+    for (const token of readList(scope.tokens, node.categories)) addCategories(scope, token, categories);
   return { sensitivity: found.level.sensitivity, categories };
 }
 

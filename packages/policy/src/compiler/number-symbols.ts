@@ -31,7 +31,8 @@ export function numberRoles({ roles, sizes, objectRole }: Declarations): void {
 /** Tunables keep 0: they are gone when the policy is written. */
 export function numberBooleans({ booleans, sizes }: Declarations): void {
   let value = 0;
-  for (const boolean of tableOrder(booleans.values(), sizes.booleans.size)) if (!boolean.isTunable) boolean.value = ++value;
+  for (const boolean of tableOrder(booleans.values(), sizes.booleans.size))
+    if (!boolean.isTunable) boolean.value = ++value;
 }
 
 export function numberUsers({ users, sizes }: Declarations): void {

@@ -7,8 +7,20 @@
  */
 import { type ParseHints, parsePolicy } from '../language/index.ts';
 import { runM4 } from '../m4/index.ts';
-import { type HandleUnknown, type PolicyDb, type PolicyVersion, unwritableAt, writePolicydb } from '../policydb/index.ts';
-import { BASELINE_RELEASE, releasesWith, releasesWithClass, type XenReleaseName, xenRelease } from '../releases/index.ts';
+import {
+  type HandleUnknown,
+  type PolicyDb,
+  type PolicyVersion,
+  unwritableAt,
+  writePolicydb,
+} from '../policydb/index.ts';
+import {
+  BASELINE_RELEASE,
+  releasesWith,
+  releasesWithClass,
+  type XenReleaseName,
+  xenRelease,
+} from '../releases/index.ts';
 import {
   type Diagnostic,
   hasErrors,
@@ -19,7 +31,7 @@ import {
   userSpan,
   writtenText,
 } from '../text/index.ts';
-import { compileTree, type CompiledTree } from './compile-tree.ts';
+import { type CompiledTree, compileTree } from './compile-tree.ts';
 import { label, source as messages } from './diagnostics.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
 import type { NameAdvice } from './scope.ts';
@@ -82,7 +94,9 @@ function makeAdvice(modulesOff: PolicySources['modulesOff']): NameAdvice {
     ofName: (name) => {
       const words = new RegExp(`(?<![\\w.-])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w-])`);
       const module = modulesOff.find(({ text }) => words.test(text));
-      return module === undefined ? [] : [{ message: `module \`${module.name}\` speaks of it, and \`modules.conf\` switches it off` }];
+      return module === undefined
+        ? []
+        : [{ message: `module \`${module.name}\` speaks of it, and \`modules.conf\` switches it off` }];
     },
   };
 }
@@ -98,7 +112,8 @@ function checkVersion({ policy, contexts, scope, rules }: CompiledTree, version:
     for (const { path, token } of contexts.pathTokens()) {
       report(label['lost-at-version'](scope.origin(token), { what: path, version }));
     }
-    if (policy.roleTransitions.length > 0) report(messages['lost-rules'](undefined, { what: 'role transitions', version }));
+    if (policy.roleTransitions.length > 0)
+      report(messages['lost-rules'](undefined, { what: 'role transitions', version }));
     if (policy.filenameTransitions.length > 0) {
       report(messages['lost-rules'](undefined, { what: 'transitions with a file name', version }));
     }
@@ -114,7 +129,13 @@ function compileMapped(
   hints: ParseHints,
   advice: NameAdvice,
 ): CompiledPolicy {
-  const failed = (): CompiledPolicy => ({ policy: undefined, bytes: undefined, diagnostics: found.list, errorOutput, text });
+  const failed = (): CompiledPolicy => ({
+    policy: undefined,
+    bytes: undefined,
+    diagnostics: found.list,
+    errorOutput,
+    text,
+  });
   const version = options.version ?? 30;
   const tree = parsePolicy(text, found.report, hints);
   const compiled = compileTree(
@@ -137,7 +158,11 @@ export function compileText(source: SourceText, options: CompileOptions = {}): C
 /** Compiles a policy directory: m4, then the policy language. */
 export function compileDirectory(files: PolicyFiles, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
-  const { sources, modulesOff } = collectPolicySources(files, xenRelease(options.release ?? BASELINE_RELEASE), found.report);
+  const { sources, modulesOff } = collectPolicySources(
+    files,
+    xenRelease(options.release ?? BASELINE_RELEASE),
+    found.report,
+  );
   const definitions = [
     { name: 'self_contained_policy', value: '' },
     ...(options.isMls === true ? [{ name: 'enable_mls', value: '' }] : []),
@@ -147,7 +172,13 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
   const expanded = runM4(sources, { definitions });
   for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
   if (hasErrors(found.list)) {
-    return { policy: undefined, bytes: undefined, diagnostics: found.list, errorOutput: expanded.errorOutput, text: expanded.output };
+    return {
+      policy: undefined,
+      bytes: undefined,
+      diagnostics: found.list,
+      errorOutput: expanded.errorOutput,
+      text: expanded.output,
+    };
   }
   const hints: ParseHints = { macros: expanded.macros.keys(), shortCalls: expanded.shortCalls };
   return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, makeAdvice(modulesOff));

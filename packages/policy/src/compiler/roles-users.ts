@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { readSet, type DominanceNode, type Statement } from '../language/index.ts';
+import { type DominanceNode, readSet, type Statement } from '../language/index.ts';
 import { Ebitmap, type RoleAllow, type RoleTransition, type TypeSets, type UserSymbol } from '../policydb/index.ts';
 import { makeRole, type RoleDeclaration, type UserDeclaration } from './declarations.ts';
 import { mls, policy } from './diagnostics.ts';
@@ -70,7 +70,8 @@ export function addDominance(scope: Scope, nodes: readonly DominanceNode[]): Rol
 
 /** The types that a role's own statements give it, as values. */
 export function ownTypes(role: RoleDeclaration, sets: TypeSets): Uint32Array {
-  const values = (types: RoleDeclaration['named']): number[] => [...types].map(({ value }) => value).sort((a, b) => a - b);
+  const values = (types: RoleDeclaration['named']): number[] =>
+    [...types].map(({ value }) => value).sort((a, b) => a - b);
   return sets.members(sets.add({ kind: 'listed', named: values(role.named), excluded: values(role.excluded) }));
 }
 
@@ -78,7 +79,11 @@ export function ownTypes(role: RoleDeclaration, sets: TypeSets): Uint32Array {
 export function roleTypes(scope: Scope, sets: TypeSets): Map<RoleDeclaration, Ebitmap> {
   const bits = new Map<RoleDeclaration, number[]>();
   const { roles } = scope.declared;
-  for (const role of roles.values()) bits.set(role, Array.from(ownTypes(role, sets), (value) => value - 1));
+  for (const role of roles.values())
+    bits.set(
+      role,
+      Array.from(ownTypes(role, sets), (value) => value - 1),
+    );
   for (const attribute of roles.values()) {
     if (!attribute.isAttribute) continue;
     const own = Array.from(ownTypes(attribute, sets), (value) => value - 1);
@@ -146,7 +151,10 @@ export class RoleRules {
   }
 
   addAllow(node: Extract<Statement, { kind: 'role-allow' }>): void {
-    this.#allows.push({ source: this.#scope.roles(node.source, 'allow'), target: this.#scope.roles(node.target, 'allow') });
+    this.#allows.push({
+      source: this.#scope.roles(node.source, 'allow'),
+      target: this.#scope.roles(node.target, 'allow'),
+    });
   }
 
   addTransition(node: Extract<Statement, { kind: 'role_transition' }>, rules: RuleCompiler): void {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type NameSet, readSet, type RuleNode, type Token, TokenKind } from '../language/index.ts';
+import { type NameSet, type RuleNode, readSet, type Token, TokenKind } from '../language/index.ts';
 import {
   AVRULE_DONTAUDIT,
   AVRULE_NEVERALLOW,
@@ -113,12 +113,14 @@ export class RuleCompiler {
   /** The bits of a set of permissions in one class. */
   #permissions(set: NameSet, tclass: ClassDeclaration, statement: string): number {
     const scope = this.#scope;
-    if (scope.tokens.kinds[set] === TokenKind.identifier && scope.word(set + 1) !== '-') return scope.permissionBit(tclass, set);
+    if (scope.tokens.kinds[set] === TokenKind.identifier && scope.word(set + 1) !== '-')
+      return scope.permissionBit(tclass, set);
     const { isStar, isComplement, members } = readSet(scope.tokens, set);
     if (isStar) return ALL_PERMISSIONS;
     let bits = 0;
     for (const { token, isExcluded } of members) {
-      if (isExcluded) scope.report(policy['set-operator'](scope.origin(token), { operator: '-', what: 'permissions', statement }));
+      if (isExcluded)
+        scope.report(policy['set-operator'](scope.origin(token), { operator: '-', what: 'permissions', statement }));
       bits |= scope.permissionBit(tclass, token);
     }
     return (isComplement ? ~bits : bits) >>> 0;

@@ -5,8 +5,17 @@
  *
  * @module
  */
-import { originOf, readSet, type SetMember, type Statement, type SyntaxTree, type Token, type Tokens, wordOf } from '../language/index.ts';
-import { type Diagnostic, type Fix, nearestName, type Note, type Origin, type Report } from '../text/index.ts';
+import {
+  originOf,
+  readSet,
+  type SetMember,
+  type Statement,
+  type SyntaxTree,
+  type Token,
+  type Tokens,
+  wordOf,
+} from '../language/index.ts';
+import { type Diagnostic, type Fix, type Note, nearestName, type Origin, type Report } from '../text/index.ts';
 import {
   type BooleanDeclaration,
   type ClassDeclaration,
@@ -63,7 +72,11 @@ export class Scope {
   }
 
   /** Extra facts for a report about an unknown name: the nearest name, as a fix of the name as written. */
-  suggest(token: Token, candidates: Iterable<string>, notes: readonly Note[] = []): { fixes: readonly Fix[]; notes: readonly Note[] } {
+  suggest(
+    token: Token,
+    candidates: Iterable<string>,
+    notes: readonly Note[] = [],
+  ): { fixes: readonly Fix[]; notes: readonly Note[] } {
     const near = nearestName(this.word(token), candidates);
     const all = [...notes, ...(this.advice?.ofName(this.word(token)) ?? [])];
     if (near === undefined) return { fixes: [], notes: all };
@@ -82,7 +95,11 @@ export class Scope {
     const found = this.declared.types.get(this.word(token));
     if (found !== undefined) return primaryOf(found);
     return this.#unknown(token, () =>
-      policy['unknown-type'](this.origin(token), { name: this.word(token), statement }, this.suggest(token, this.declared.types.keys())),
+      policy['unknown-type'](
+        this.origin(token),
+        { name: this.word(token), statement },
+        this.suggest(token, this.declared.types.keys()),
+      ),
     );
   }
 
@@ -165,7 +182,11 @@ export class Scope {
     const found = this.declared.roles.get(this.word(token));
     if (found !== undefined) return found;
     return this.#unknown(token, () =>
-      policy['unknown-role'](this.origin(token), { name: this.word(token) }, this.suggest(token, this.declared.roles.keys())),
+      policy['unknown-role'](
+        this.origin(token),
+        { name: this.word(token) },
+        this.suggest(token, this.declared.roles.keys()),
+      ),
     );
   }
 
@@ -206,7 +227,11 @@ export class Scope {
     const found = this.declared.users.get(this.word(token));
     if (found !== undefined) return found;
     return this.#unknown(token, () =>
-      policy['unknown-user'](this.origin(token), { name: this.word(token) }, this.suggest(token, this.declared.users.keys())),
+      policy['unknown-user'](
+        this.origin(token),
+        { name: this.word(token) },
+        this.suggest(token, this.declared.users.keys()),
+      ),
     );
   }
 
@@ -214,7 +239,11 @@ export class Scope {
     const found = this.declared.booleans.get(this.word(token));
     if (found !== undefined) return found;
     return this.#unknown(token, () =>
-      policy['unknown-boolean'](this.origin(token), { name: this.word(token) }, this.suggest(token, this.declared.booleans.keys())),
+      policy['unknown-boolean'](
+        this.origin(token),
+        { name: this.word(token) },
+        this.suggest(token, this.declared.booleans.keys()),
+      ),
     );
   }
 }

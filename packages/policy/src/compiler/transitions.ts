@@ -58,7 +58,12 @@ export class FilenameTransitions {
       const pair = (source: number, target: number): boolean => {
         const key = `${source}:${target}:${tclass}:${name}`;
         if (this.#known.has(key)) {
-          const names = { source: typeName(scope, source), target: typeName(scope, target), class: className(scope, tclass), name };
+          const names = {
+            source: typeName(scope, source),
+            target: typeName(scope, target),
+            class: className(scope, tclass),
+            name,
+          };
           scope.report(policy['duplicate-filename-transition'](scope.origin(node.at), names));
           return false;
         }
@@ -130,7 +135,8 @@ export class RangeTransitions {
     const value = mlsRange(range.low, range.high);
     const part: RangeTransition[] = [];
     for (const source of sets.sources) {
-      for (const target of sets.targets) for (const tclass of classes) part.push({ source, target, tclass, range: value });
+      for (const target of sets.targets)
+        for (const tclass of classes) part.push({ source, target, tclass, range: value });
     }
     this.#parts.push(part);
   }
@@ -145,7 +151,8 @@ export class RangeTransitions {
       }
     }
     const mask = tableSizeFor(RANGE_BUCKETS, byKey.size) - 1;
-    const bucket = ({ source, target, tclass }: RangeTransition): number => (source + (target << 3) + (tclass << 5)) & mask;
+    const bucket = ({ source, target, tclass }: RangeTransition): number =>
+      (source + (target << 3) + (tclass << 5)) & mask;
     return [...byKey.values()].sort(
       (a, b) => bucket(a) - bucket(b) || a.source - b.source || a.target - b.target || a.tclass - b.tclass,
     );

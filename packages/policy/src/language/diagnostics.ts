@@ -21,7 +21,10 @@ const entries = {
   'missing-argument': { severity: 'error', message: 'argument {argument} of `{macro}` is missing' },
   'missing-section': { severity: 'error', message: 'the policy has no {what}' },
   'not-for-xen': { severity: 'error', message: '`{statement}` has no meaning for Xen' },
-  'filename-in-conditional': { severity: 'error', message: 'a transition with a file name cannot stand in a conditional block' },
+  'filename-in-conditional': {
+    severity: 'error',
+    message: 'a transition with a file name cannot stand in a conditional block',
+  },
   'bad-number': { severity: 'error', message: 'number `{number}` is too large; the largest is {maximum}' },
   'not-octal': { severity: 'warning', message: '`{number}` begins with 0 and is read as octal: {value}' },
   'expression-too-deep': { severity: 'error', message: 'the expression needs a deeper stack than {limit} values' },

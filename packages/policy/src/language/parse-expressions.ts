@@ -5,11 +5,12 @@
  *
  * @module
  */
+
+import * as format from '../policydb/format.ts';
 import { language } from './diagnostics.ts';
 import { type Cursor, SyntaxFault } from './parser.ts';
 import type { ConditionNode, ConstraintNode, NameSet } from './syntax-tree.ts';
 import { originOf, TokenKind } from './tokens.ts';
-import * as format from '../policydb/format.ts';
 
 const OPERATORS: Readonly<Record<string, number>> = {
   eq: format.CEXPR_EQ,
@@ -33,7 +34,8 @@ const SIDES: Readonly<Record<string, number>> = { '1': 0, '2': format.CEXPR_TARG
 
 function operator(cursor: Cursor, allowed: readonly string[]): number {
   const number = OPERATORS[cursor.word()];
-  if (number === undefined || !allowed.includes(cursor.word())) cursor.fail(`an operator (${allowed.map((word) => `\`${word}\``).join(', ')})`);
+  if (number === undefined || !allowed.includes(cursor.word()))
+    cursor.fail(`an operator (${allowed.map((word) => `\`${word}\``).join(', ')})`);
   cursor.at++;
   return number ?? 0;
 }
@@ -57,14 +59,20 @@ function constraintNames(cursor: Cursor): NameSet {
 function constraintPrimary(cursor: Cursor, validatesTransition: boolean): ConstraintNode {
   const at = cursor.at;
   const word = cursor.word();
-  if (cursor.accept('sameuser')) return { kind: 'attribute', at, attribute: format.CEXPR_USER, operator: format.CEXPR_EQ };
+  if (cursor.accept('sameuser'))
+    return { kind: 'attribute', at, attribute: format.CEXPR_USER, operator: format.CEXPR_EQ };
   if (word === 'source' || word === 'target') {
     cursor.at++;
     const side = word === 'target' ? format.CEXPR_TARGET : 0;
-    const kind = cursor.accept('role') ? format.CEXPR_ROLE : cursor.accept('type') ? format.CEXPR_TYPE : cursor.fail('`role` or `type`');
+    const kind = cursor.accept('role')
+      ? format.CEXPR_ROLE
+      : cursor.accept('type')
+        ? format.CEXPR_TYPE
+        : cursor.fail('`role` or `type`');
     return { kind: 'names', at, attribute: kind | side, operator: format.CEXPR_EQ, names: constraintNames(cursor) };
   }
-  if (cursor.accept('role')) return { kind: 'attribute', at, attribute: format.CEXPR_ROLE, operator: operator(cursor, ALL) };
+  if (cursor.accept('role'))
+    return { kind: 'attribute', at, attribute: format.CEXPR_ROLE, operator: operator(cursor, ALL) };
   if (/^[lh][12]$/.test(word)) {
     cursor.at++;
     const comparison = operator(cursor, ALL);
@@ -166,7 +174,9 @@ export function conditionExpression(cursor: Cursor): ConditionNode[] {
   const first = cursor.at;
   const steps: ConditionNode[] = [];
   conditionSteps(cursor, 0, steps);
-  const takes = steps.map((step) => (step.operator === format.COND_BOOL ? 0 : step.operator === format.COND_NOT ? 1 : 2));
+  const takes = steps.map((step) =>
+    step.operator === format.COND_BOOL ? 0 : step.operator === format.COND_NOT ? 1 : 2,
+  );
   checkDepth(cursor, takes, format.COND_EXPR_MAXDEPTH, first);
   return steps;
 }

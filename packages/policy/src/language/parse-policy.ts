@@ -8,7 +8,7 @@
  */
 import type { MappedText, Report } from '../text/index.ts';
 import type { ParseHints } from './parse-hints.ts';
-import { STATEMENT_WORDS, parseStatement } from './parse-statements.ts';
+import { parseStatement, STATEMENT_WORDS } from './parse-statements.ts';
 import { Cursor, SyntaxFault } from './parser.ts';
 import { checkSections } from './sections.ts';
 import type { Statement, SyntaxTree } from './syntax-tree.ts';

@@ -64,8 +64,10 @@ function number(cursor: Cursor, maximum: bigint): Token {
   if (cursor.kind() !== TokenKind.number) cursor.fail('a number');
   const text = textOf(cursor.tokens, cursor.at);
   const origin = originOf(cursor.tokens, cursor.at);
-  if (numberValue(text) > maximum) cursor.report(language['bad-number'](origin, { number: text, maximum: `0x${maximum.toString(16)}` }));
-  if (/^0[0-9]*[89]/.test(text)) cursor.report(language['not-octal'](origin, { number: text, value: String(numberValue(text)) }));
+  if (numberValue(text) > maximum)
+    cursor.report(language['bad-number'](origin, { number: text, maximum: `0x${maximum.toString(16)}` }));
+  if (/^0[0-9]*[89]/.test(text))
+    cursor.report(language['not-octal'](origin, { number: text, value: String(numberValue(text)) }));
   return cursor.at++;
 }
 
@@ -120,7 +122,10 @@ function conditionalBlock(cursor: Cursor): ConditionalRule[] {
     if (rule.kind === 'filename-transition') {
       cursor.report(language['filename-in-conditional'](originOf(cursor.tokens, at), {}));
     } else if (rule.kind === 'av-rule' || rule.kind === 'type-rule' || rule.kind === 'require') rules.push(rule);
-    else cursor.report(language['not-in-conditional'](originOf(cursor.tokens, at), { statement: `${word} between roles` }));
+    else
+      cursor.report(
+        language['not-in-conditional'](originOf(cursor.tokens, at), { statement: `${word} between roles` }),
+      );
   }
   return rules;
 }
@@ -268,7 +273,11 @@ function block(cursor: Cursor): Statement[] {
   return statements;
 }
 
-function deviceContext(cursor: Cursor, at: Token, kind: 'pirqcon' | 'pcidevicecon' | 'iomemcon' | 'ioportcon'): Statement {
+function deviceContext(
+  cursor: Cursor,
+  at: Token,
+  kind: 'pirqcon' | 'pcidevicecon' | 'iomemcon' | 'ioportcon',
+): Statement {
   const maximum = kind === 'iomemcon' ? MAX_U64 : MAX_U32;
   const low = number(cursor, maximum);
   const isRange = kind === 'iomemcon' || kind === 'ioportcon';
@@ -276,13 +285,21 @@ function deviceContext(cursor: Cursor, at: Token, kind: 'pirqcon' | 'pcideviceco
   return { kind, at, low, high, context: context(cursor) };
 }
 
-function named<K extends 'attribute' | 'attribute_role' | 'policycap' | 'permissive'>(cursor: Cursor, at: Token, kind: K): Statement {
+function named<K extends 'attribute' | 'attribute_role' | 'policycap' | 'permissive'>(
+  cursor: Cursor,
+  at: Token,
+  kind: K,
+): Statement {
   const name = cursor.identifier();
   cursor.expect(';');
   return { kind, at, name };
 }
 
-function membership<K extends 'typeattribute' | 'typebounds' | 'roleattribute'>(cursor: Cursor, at: Token, kind: K): Statement {
+function membership<K extends 'typeattribute' | 'typebounds' | 'roleattribute'>(
+  cursor: Cursor,
+  at: Token,
+  kind: K,
+): Statement {
   const name = cursor.identifier();
   const others = cursor.commaList();
   cursor.expect(';');
@@ -417,7 +434,11 @@ const FOREIGN_STATEMENTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Words that begin a statement. */
-export const STATEMENT_WORDS: ReadonlySet<string> = new Set([...Object.keys(STATEMENTS), ...AV_RULES, ...FOREIGN_STATEMENTS]);
+export const STATEMENT_WORDS: ReadonlySet<string> = new Set([
+  ...Object.keys(STATEMENTS),
+  ...AV_RULES,
+  ...FOREIGN_STATEMENTS,
+]);
 
 /** Parses one statement. Throws `SyntaxFault` after reporting where it is malformed. */
 export function parseStatement(cursor: Cursor): Statement {

@@ -56,10 +56,14 @@ export class Cursor {
     const { tokens } = this;
     const kind = this.kind();
     if (this.#blameShortCall()) throw new SyntaxFault();
-    if (kind === TokenKind.end) this.report(language['unexpected-end'](originOf(tokens, Math.max(0, this.at - 1)), { expected }));
+    if (kind === TokenKind.end)
+      this.report(language['unexpected-end'](originOf(tokens, Math.max(0, this.at - 1)), { expected }));
     else if (kind === TokenKind.keyword && expected.startsWith('a name') && /^[a-z]/i.test(textOf(tokens, this.at))) {
       this.report(language['reserved-word'](originOf(tokens, this.at), { word: textOf(tokens, this.at) }));
-    } else this.report(language['unexpected-token'](originOf(tokens, this.at), { expected, found: `\`${textOf(tokens, this.at)}\`` }));
+    } else
+      this.report(
+        language['unexpected-token'](originOf(tokens, this.at), { expected, found: `\`${textOf(tokens, this.at)}\`` }),
+      );
     throw new SyntaxFault();
   }
 
@@ -229,6 +233,7 @@ export function readSet(tokens: Tokens, first: NameSet): SetReading {
 /** The names of a list separated by commas. */
 export function readList(tokens: Tokens, first: NameList): Token[] {
   const names = [first];
-  for (let at = first + 1; tokens.kinds[at] === TokenKind.operator && wordOf(tokens, at) === ','; at += 2) names.push(at + 1);
+  for (let at = first + 1; tokens.kinds[at] === TokenKind.operator && wordOf(tokens, at) === ','; at += 2)
+    names.push(at + 1);
   return names;
 }

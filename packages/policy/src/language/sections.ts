@@ -111,7 +111,9 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
     if (reportedSection === section) return;
     reportedSection = section;
     const where =
-      section < current ? `before ${SECTIONS[Math.min(current, section + 1)] ?? ''}` : `after ${SECTIONS[section - 1] ?? ''}`;
+      section < current
+        ? `before ${SECTIONS[Math.min(current, section + 1)] ?? ''}`
+        : `after ${SECTIONS[section - 1] ?? ''}`;
     report(
       language['wrong-section'](originOf(tokens, statement.at), {
         statement: wordOf(tokens, statement.at) || ';',
@@ -129,6 +131,7 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
   if ([5, 6, 7, 8, 9].some((section) => present.has(section))) needed.push(5, 6, 8, 9);
   const end = originOf(tokens, Math.max(0, tokens.count - 2));
   for (const section of needed.sort((a, b) => a - b)) {
-    if (!present.has(section)) report(language['missing-section'](end, { what: (SECTIONS[section] ?? '').replace(/^the /, '') }));
+    if (!present.has(section))
+      report(language['missing-section'](end, { what: (SECTIONS[section] ?? '').replace(/^the /, '') }));
   }
 }

@@ -54,7 +54,17 @@ export type DefaultKind = 'default_user' | 'default_role' | 'default_type' | 'de
 
 /** Something a `require` block asks for. */
 export interface RequireNode {
-  readonly kind: 'class' | 'role' | 'type' | 'attribute' | 'attribute_role' | 'user' | 'bool' | 'tunable' | 'sensitivity' | 'category';
+  readonly kind:
+    | 'class'
+    | 'role'
+    | 'type'
+    | 'attribute'
+    | 'attribute_role'
+    | 'user'
+    | 'bool'
+    | 'tunable'
+    | 'sensitivity'
+    | 'category';
   readonly names: readonly Token[];
   readonly permissions: NameSet | undefined;
 }
@@ -65,8 +75,8 @@ interface At {
 }
 
 export type Statement = At &
+  /** A `;` that ends nothing. */
   (
-    /** A `;` that ends nothing. */
     | { readonly kind: 'empty' }
     | { readonly kind: 'class'; readonly name: Token }
     | { readonly kind: 'sid'; readonly name: Token }
@@ -103,7 +113,11 @@ export type Statement = At &
         readonly attributes: NameList | undefined;
       }
     | { readonly kind: 'typealias'; readonly name: Token; readonly aliases: NameSet }
-    | { readonly kind: 'typeattribute' | 'typebounds' | 'roleattribute'; readonly name: Token; readonly others: NameList }
+    | {
+        readonly kind: 'typeattribute' | 'typebounds' | 'roleattribute';
+        readonly name: Token;
+        readonly others: NameList;
+      }
     | { readonly kind: 'bool' | 'tunable'; readonly name: Token; readonly value: boolean }
     | RuleNode
     | {

@@ -127,7 +127,12 @@ function matchEnd(pattern: RegExp, text: string, at: number): number {
 /** The token that begins with a digit. */
 function numberToken(text: string, at: number): { kind: number; end: number } {
   const end = matchEnd(NUMBER_LIKE, text, at);
-  const foreign = Math.max(matchEnd(FILESYSTEM, text, at), matchEnd(IPV4, text, at), ipv6End(text, at), matchEnd(VERSION, text, at));
+  const foreign = Math.max(
+    matchEnd(FILESYSTEM, text, at),
+    matchEnd(IPV4, text, at),
+    ipv6End(text, at),
+    matchEnd(VERSION, text, at),
+  );
   return foreign > end ? { kind: TokenKind.foreign, end: foreign } : { kind: TokenKind.number, end };
 }
 
@@ -178,7 +183,12 @@ export function tokenize(source: MappedText, report: Report): Tokens {
   const endLine = (end: number): void => {
     // checkpolicy reads each line but the first together with the newline before it, as one token.
     if (end - lineStart + (lineStart === 0 ? 0 : 1) >= MAX_LINE && lineStart !== 0) {
-      report(language['line-too-long'](source.origins.originAt(lineStart, lineStart + 1), { length: end - lineStart, limit: MAX_LINE }));
+      report(
+        language['line-too-long'](source.origins.originAt(lineStart, lineStart + 1), {
+          length: end - lineStart,
+          limit: MAX_LINE,
+        }),
+      );
     }
     lineStart = end + 1;
   };
@@ -224,7 +234,14 @@ export function tokenize(source: MappedText, report: Report): Tokens {
   return { source, ...build, count: build.count, wordTexts: build.wordTexts };
 }
 
-function operatorToken(text: string, at: number, c: number, build: TokenBuilder, report: Report, source: MappedText): number {
+function operatorToken(
+  text: string,
+  at: number,
+  c: number,
+  build: TokenBuilder,
+  report: Report,
+  source: MappedText,
+): number {
   if (c === 0x3a) {
     const address = ipv6End(text, at);
     if (address > at) {
@@ -242,7 +259,14 @@ function operatorToken(text: string, at: number, c: number, build: TokenBuilder,
 }
 
 /** Comments, paths and quoted names; everything else is not a token. */
-function otherToken(text: string, at: number, c: number, build: TokenBuilder, report: Report, source: MappedText): number {
+function otherToken(
+  text: string,
+  at: number,
+  c: number,
+  build: TokenBuilder,
+  report: Report,
+  source: MappedText,
+): number {
   if (c === 0x23) {
     const end = text.indexOf('\n', at);
     return end === -1 ? text.length : end;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { AVTAB_AUDITALLOW, AVTAB_ALLOWED, AVTAB_AUDITDENY, AVTAB_TYPE, AVRULE_DONTAUDIT } from './format.ts';
+import { AVRULE_DONTAUDIT, AVTAB_ALLOWED, AVTAB_AUDITALLOW, AVTAB_AUDITDENY, AVTAB_TYPE } from './format.ts';
 
 /** Words of one entry. */
 export const ENTRY_WORDS = 3;

@@ -7,11 +7,20 @@ import { type Diagnostic, defineDiagnostics, unreachable } from '../text/index.t
 import type { BinaryError } from './byte-reader.ts';
 
 const entries = {
-  'bad-magic': { severity: 'error', message: 'not a binary policy: it begins with {found} instead of 0xf97cff8c, at byte {offset}' },
+  'bad-magic': {
+    severity: 'error',
+    message: 'not a binary policy: it begins with {found} instead of 0xf97cff8c, at byte {offset}',
+  },
   'not-xen': { severity: 'error', message: 'a binary policy for `{found}` instead of `XenFlask`, at byte {offset}' },
-  'bad-version': { severity: 'error', message: 'policy version {version} does not exist for Xen; the versions are 24 and 30, at byte {offset}' },
+  'bad-version': {
+    severity: 'error',
+    message: 'policy version {version} does not exist for Xen; the versions are 24 and 30, at byte {offset}',
+  },
   truncated: { severity: 'error', message: 'the file ends inside {what}, at byte {offset}' },
-  'bad-count': { severity: 'error', message: 'more entries of {what} ({count}) than the rest of the file can hold, at byte {offset}' },
+  'bad-count': {
+    severity: 'error',
+    message: 'more entries of {what} ({count}) than the rest of the file can hold, at byte {offset}',
+  },
   'bad-value': { severity: 'error', message: 'impossible value `{value}` for {what}, at byte {offset}' },
   'bad-ebitmap': { severity: 'error', message: 'malformed set of {what}, at byte {offset}' },
   duplicate: { severity: 'error', message: '{what} `{name}` appears twice, at byte {offset}' },

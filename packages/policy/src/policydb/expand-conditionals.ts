@@ -5,7 +5,15 @@
  *
  * @module
  */
-import { type AvEntries, ENTRY_WORDS, firstDatum, isTypeKind, mergedDatum, type RuleClash, storedKind } from './av-entries.ts';
+import {
+  type AvEntries,
+  ENTRY_WORDS,
+  firstDatum,
+  isTypeKind,
+  mergedDatum,
+  type RuleClash,
+  storedKind,
+} from './av-entries.ts';
 import { rowKeys } from './expand-rules.ts';
 import { AVRULE_NEVERALLOW, AVTAB_ENABLED } from './format.ts';
 import type { Conditional } from './policydb.ts';
@@ -35,7 +43,8 @@ interface EntryList {
 /** Looks up the result of a type rule outside conditionals; undefined where there is none. */
 type FindUnconditional = (source: number, target: number, tclass: number, kind: number) => number | undefined;
 
-const keyOf = (source: number, target: number, tclass: number, kind: number): string => `${source}:${target}:${tclass}:${kind}`;
+const keyOf = (source: number, target: number, tclass: number, kind: number): string =>
+  `${source}:${target}:${tclass}:${kind}`;
 
 /** libsepol puts each new entry first, then moves type rules to the front one by one. */
 function inFileOrder(list: EntryList): AvEntries {
@@ -62,7 +71,15 @@ export function expandConditionals(
   // Entries of all blocks by key, newest first: what libsepol's conditional table holds.
   const table = new Map<string, Entry[]>();
 
-  const insert = (list: EntryList, opposite: EntryList, ruleKind: number, source: number, target: number, tclass: number, data: number): boolean => {
+  const insert = (
+    list: EntryList,
+    opposite: EntryList,
+    ruleKind: number,
+    source: number,
+    target: number,
+    tclass: number,
+    data: number,
+  ): boolean => {
     const kind = storedKind(ruleKind);
     const key = keyOf(source, target, tclass, kind);
     const present = table.get(key);
@@ -103,7 +120,8 @@ export function expandConditionals(
     let row = 0;
     while (row < rules.length) {
       let end = row + 1;
-      while (end < rules.length && rules.statement[end] === rules.statement[row] && rules.kind[end] === rules.kind[row]) end++;
+      while (end < rules.length && rules.statement[end] === rules.statement[row] && rules.kind[end] === rules.kind[row])
+        end++;
       const kind = rules.kind[row] ?? 0;
       if (kind !== AVRULE_NEVERALLOW) {
         const { sources, targets } = rowKeys(rules, row, sets);

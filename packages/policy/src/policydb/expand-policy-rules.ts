@@ -26,7 +26,8 @@ function rowsAsEntries(rules: RuleTable, enabled: number): AvEntries {
 function unconditionalTypeRules(policy: PolicyDb, entries: AvEntries): Map<string, number> {
   const found = new Map<string, number>();
   const hasTypeRule = (rules: RuleTable): boolean => rules.kind.subarray(0, rules.length).some(isTypeKind);
-  if (!policy.conditionals.some(({ whenTrue, whenFalse }) => hasTypeRule(whenTrue) || hasTypeRule(whenFalse))) return found;
+  if (!policy.conditionals.some(({ whenTrue, whenFalse }) => hasTypeRule(whenTrue) || hasTypeRule(whenFalse)))
+    return found;
   for (let i = 0; i < entries.count; i++) {
     const keys = entries.words[i * ENTRY_WORDS] ?? 0;
     const header = entries.words[i * ENTRY_WORDS + 1] ?? 0;

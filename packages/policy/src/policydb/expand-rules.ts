@@ -8,7 +8,15 @@
  *
  * @module
  */
-import { type AvEntries, ENTRY_WORDS, firstDatum, isTypeKind, mergedDatum, type RuleClash, storedKind } from './av-entries.ts';
+import {
+  type AvEntries,
+  ENTRY_WORDS,
+  firstDatum,
+  isTypeKind,
+  mergedDatum,
+  type RuleClash,
+  storedKind,
+} from './av-entries.ts';
 import { AVTAB_BUCKETS, avtabBucket } from './avtab-order.ts';
 import { AVRULE_DONTAUDIT, AVRULE_NEVERALLOW, AVTAB_AUDITDENY } from './format.ts';
 import type { RuleTable } from './rule-table.ts';
@@ -36,7 +44,8 @@ function visitRow(rules: RuleTable, row: number, sets: TypeSets, skipped: Readon
   const { sources, targets } = rowKeys(rules, row, sets);
   for (let i = 0; i < sources.length; i++) {
     const source = sources[i] ?? 0;
-    if (self && (skipped.size === 0 || !skipped.has(`${row}:${source}:${source}`))) visit(source, source, tclass, kind, data);
+    if (self && (skipped.size === 0 || !skipped.has(`${row}:${source}:${source}`)))
+      visit(source, source, tclass, kind, data);
     for (let j = 0; j < targets.length; j++) {
       const target = targets[j] ?? 0;
       if (skipped.size === 0 || !skipped.has(`${row}:${source}:${target}`)) visit(source, target, tclass, kind, data);
@@ -218,6 +227,9 @@ function mergeEntry(words: Uint32Array, i: number, count: number, bucketStart: n
   const to = count * ENTRY_WORDS;
   words[to] = key;
   words[to + 1] = header;
-  words[to + 2] = kind === AVRULE_DONTAUDIT || kind === AVTAB_AUDITDENY ? mergedDatum(kind, 0xffffffff, data) : firstDatum(kind, data);
+  words[to + 2] =
+    kind === AVRULE_DONTAUDIT || kind === AVTAB_AUDITDENY
+      ? mergedDatum(kind, 0xffffffff, data)
+      : firstDatum(kind, data);
   return count + 1;
 }

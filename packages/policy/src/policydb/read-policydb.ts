@@ -43,7 +43,8 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
   if (version !== 24 && version !== 30) input.fail({ kind: 'bad-version', version }, input.offset - 4);
   const config = input.u32('header');
   const tables = input.u32('header');
-  if (tables !== format.SYM_NUM) input.fail({ kind: 'bad-value', what: 'number of symbol tables', value: tables }, input.offset - 4);
+  if (tables !== format.SYM_NUM)
+    input.fail({ kind: 'bad-value', what: 'number of symbol tables', value: tables }, input.offset - 4);
   const kinds = input.u32('header');
   if (kinds !== (version === 30 ? 6 : 5)) {
     input.fail({ kind: 'bad-value', what: 'number of kinds of object contexts', value: kinds }, input.offset - 4);
@@ -96,7 +97,8 @@ function readCondition(input: ByteReader, booleans: number): ConditionStep[] {
       input.fail({ kind: 'bad-value', what: 'boolean of a condition', value: boolean }, input.offset - 4);
     }
     depth += needed === 0 ? 1 : needed === 2 ? -1 : 0;
-    if (depth > format.COND_EXPR_MAXDEPTH) input.fail({ kind: 'bad-value', what: 'depth of a condition', value: depth }, start);
+    if (depth > format.COND_EXPR_MAXDEPTH)
+      input.fail({ kind: 'bad-value', what: 'depth of a condition', value: depth }, start);
     expression.push({ operator, boolean });
   }
   if (depth !== 1) input.fail({ kind: 'bad-value', what: 'condition', value: count }, start);
@@ -139,7 +141,10 @@ function readObjectContexts(input: ByteReader, symbols: Symbols, version: format
   const number = (what: string): { number: number; context: Context }[] =>
     readList(input, 4 + CONTEXT_SIZE, what, () => ({ number: input.u32(what), context: context() }));
   const is30 = version === 30;
-  const initialSids = readList(input, 4 + CONTEXT_SIZE, 'initial SIDs', () => ({ sid: input.u32('initial SID'), context: context() }));
+  const initialSids = readList(input, 4 + CONTEXT_SIZE, 'initial SIDs', () => ({
+    sid: input.u32('initial SID'),
+    context: context(),
+  }));
   const pirqs = number('interrupts');
   const ioports = readList(input, 8 + CONTEXT_SIZE, 'I/O ports', () => ({
     low: BigInt(input.u32('I/O ports')),
@@ -176,10 +181,15 @@ function readTransitions(
     const newRole = readReference(input, roles, 'new role of a role transition');
     return { role, type, newRole, tclass: hasClass ? readReference(input, classes, 'class of a role transition') : 0 };
   });
-  const roleAllows = readList(input, 8, 'role allow rules', (): RoleAllow => ({
-    role: readReference(input, roles, 'role of a role allow rule'),
-    newRole: readReference(input, roles, 'role of a role allow rule'),
-  }));
+  const roleAllows = readList(
+    input,
+    8,
+    'role allow rules',
+    (): RoleAllow => ({
+      role: readReference(input, roles, 'role of a role allow rule'),
+      newRole: readReference(input, roles, 'role of a role allow rule'),
+    }),
+  );
   const filenameTransitions =
     version >= format.POLICYDB_VERSION_FILENAME_TRANS
       ? readList(input, 20, 'filename transitions', (): FilenameTransition => {
@@ -187,7 +197,13 @@ function readTransitions(
           const source = readReference(input, types, 'source of a filename transition');
           const target = readReference(input, types, 'target of a filename transition');
           const tclass = readReference(input, classes, 'class of a filename transition');
-          return { name, source, target, tclass, result: readReference(input, types, 'result of a filename transition') };
+          return {
+            name,
+            source,
+            target,
+            tclass,
+            result: readReference(input, types, 'result of a filename transition'),
+          };
         })
       : [];
   return { roleTransitions, roleAllows, filenameTransitions };

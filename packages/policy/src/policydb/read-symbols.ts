@@ -55,7 +55,8 @@ function readTable<T extends { readonly name: string }>(
 ): SymbolTable<T> {
   const start = input.offset;
   const primaryCount = input.u32(what);
-  if (primaryCount > Math.min(maximum, start + input.remaining)) input.fail({ kind: 'bad-count', what, count: primaryCount }, start);
+  if (primaryCount > Math.min(maximum, start + input.remaining))
+    input.fail({ kind: 'bad-count', what, count: primaryCount }, start);
   const count = input.count(size, what);
   const entries: T[] = [];
   const names = new Set<string>();
@@ -106,7 +107,8 @@ export function readLevel(input: ByteReader): MlsLevel {
 
 export function readRange(input: ByteReader): MlsRange {
   const items = input.u32('range');
-  if (items !== 1 && items !== 2) input.fail({ kind: 'bad-value', what: 'number of levels', value: items }, input.offset - 4);
+  if (items !== 1 && items !== 2)
+    input.fail({ kind: 'bad-value', what: 'number of levels', value: items }, input.offset - 4);
   const lowSensitivity = input.u32('range');
   const highSensitivity = items === 2 ? input.u32('range') : lowSensitivity;
   const lowCategories = input.ebitmap(MAX_SYMBOLS, 'categories');
@@ -158,7 +160,8 @@ function readConstraint(input: ByteReader, version: number): Constraint {
     const needed = step.kind === 'not' ? 1 : step.kind === 'and' || step.kind === 'or' ? 2 : 0;
     if (depth < needed) input.fail({ kind: 'bad-value', what: 'constraint expression', value: step.kind }, start);
     depth += needed === 0 ? 1 : needed === 2 ? -1 : 0;
-    if (depth > format.CEXPR_MAXDEPTH) input.fail({ kind: 'bad-value', what: 'depth of a constraint', value: depth }, start);
+    if (depth > format.CEXPR_MAXDEPTH)
+      input.fail({ kind: 'bad-value', what: 'depth of a constraint', value: depth }, start);
     expression.push(step);
   }
   if (depth !== 1) input.fail({ kind: 'bad-value', what: 'constraint expression', value: count }, start);

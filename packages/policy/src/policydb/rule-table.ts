@@ -29,7 +29,15 @@ export class RuleTable {
   /** Which statement the row came from: equal for the rows of one statement; the start of its text, where there is one. */
   statement: Uint32Array = new Uint32Array(INITIAL_ROWS);
 
-  push(kind: number, source: number, target: number, self: boolean, tclass: number, data: number, statement: number): void {
+  push(
+    kind: number,
+    source: number,
+    target: number,
+    self: boolean,
+    tclass: number,
+    data: number,
+    statement: number,
+  ): void {
     if (this.length === this.kind.length) this.#grow(this.length * 2);
     const row = this.length++;
     this.kind[row] = kind;

@@ -104,7 +104,8 @@ export class TypeSets {
     const found: number[] = [];
     for (const value of set.named) {
       const members = types.membersOf(value);
-      if (members !== undefined && (all || types.isExpanded(value))) for (const bit of members.bits) found.push(bit + 1);
+      if (members !== undefined && (all || types.isExpanded(value)))
+        for (const bit of members.bits) found.push(bit + 1);
       else found.push(value);
     }
     const kept = excluded.size === 0 ? found : found.filter((value) => !excluded.has(value));

@@ -8,6 +8,7 @@
  */
 import type { AvEntries } from './av-entries.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { Ebitmap } from './ebitmap.ts';
 import type { ConditionalEntries } from './expand-conditionals.ts';
 import * as format from './format.ts';
 import type {
@@ -20,7 +21,6 @@ import type {
   PolicyDb,
   SymbolTable,
 } from './policydb.ts';
-import { Ebitmap } from './ebitmap.ts';
 
 /** The access vector table and the conditional blocks of a policy, ready to be written. */
 export interface ExpandedRules {
@@ -244,7 +244,10 @@ function writeObjectContexts(out: ByteWriter, policy: PolicyDb, version: format.
 }
 
 /** What stands in the way of writing a policy at a version: frames that 32 bits cannot hold. */
-export function unwritableAt(policy: PolicyDb, version: format.PolicyVersion): readonly PolicyDb['objectContexts']['iomem'][number][] {
+export function unwritableAt(
+  policy: PolicyDb,
+  version: format.PolicyVersion,
+): readonly PolicyDb['objectContexts']['iomem'][number][] {
   if (version >= format.POLICYDB_VERSION_XEN_DEVICETREE) return [];
   return policy.objectContexts.iomem.filter((item) => item.high > 0xffffffffn);
 }

@@ -61,7 +61,11 @@ export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint = plain): 
   const notes = [...(diagnostic.origin === undefined ? [] : expansionNotes(diagnostic.origin)), ...diagnostic.notes];
   for (const note of notes) {
     const label = paint.note('note:');
-    lines.push(note.origin === undefined ? `${label} ${note.message}` : `${placeText(note.origin.span)}: ${label} ${note.message}`);
+    lines.push(
+      note.origin === undefined
+        ? `${label} ${note.message}`
+        : `${placeText(note.origin.span)}: ${label} ${note.message}`,
+    );
   }
   return lines.join('\n');
 }

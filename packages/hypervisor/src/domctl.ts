@@ -1,0 +1,232 @@
+/**
+ * Domctls: making, changing and ending a domain.
+ *
+ * Follows Xen `xen/common/domctl.c`, `do_domctl`, and `xen/common/domain.c`.
+ *
+ * @module
+ */
+import type { Domid, DomainInfo, Errno, HypercallName, HypercallResult } from '@dewar/toolstack';
+import type { Domain } from './domain.ts';
+import { DOMID_LIMIT, failed, type Handlers, type Machine, ok } from './machine.ts';
+
+/** Pages that one go of the teardown gives back. Xen decides by the time that has passed. */
+const PAGES_PER_CONTINUATION = 8192;
+
+/** The most vCPUs of a PV guest. XEN: `MAX_VIRT_CPUS`. */
+const MAX_VCPUS = 8192;
+
+/** XEN: the limit in `_domain_pause_by_systemcontroller`. */
+const MAX_PAUSES = 255;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+type DomctlName = Extract<HypercallName, `domctl.${string}`>;
+
+/** What Xen tells of a domain. XEN: `getdomaininfo`. */
+export function describeDomain(domain: Domain): DomainInfo {
+  return {
+    domid: domain.domid,
+    ssidref: domain.sid,
+    isPaused: domain.pauseCount > 0 || domain.life !== 'alive',
+    isDying: domain.life !== 'alive',
+    isRunning: domain.pauseCount === 0 && domain.life === 'alive',
+    totalPages: domain.totalPages,
+    maxPages: domain.maxPages,
+    onlineVcpus: domain.onlineVcpus,
+    handle: domain.handle,
+  };
+}
+
+/** The errno of a refused check; a check that only makes Xen do less has none here. */
+function refused(denial: Errno | 'does less'): { readonly kind: 'error'; readonly errno: Errno } {
+  return failed(denial === 'does less' ? 'EACCES' : denial);
+}
+
+/** Looks the domain up, makes the checks, then works: the order of every domctl. */
+function onDomain<N extends DomctlName>(
+  name: N,
+  machine: Machine,
+  caller: Domain,
+  domid: Domid,
+  work: (domain: Domain) => HypercallResult<N>,
+): HypercallResult<N> {
+  const domain = machine.domain(domid);
+  if (domain === undefined) return failed('ESRCH');
+  const denial = machine.check(name, caller, { domain });
+  return denial === undefined ? work(domain) : refused(denial);
+}
+
+function nextDomid(machine: Machine): Domid | undefined {
+  for (let tries = 0; tries < DOMID_LIMIT; tries++) {
+    const candidate = machine.state.nextDomid;
+    machine.state.nextDomid = candidate + 1 < DOMID_LIMIT ? candidate + 1 : 1;
+    // A number below the limit and above 0 is what Xen calls the id of a domain.
+    const domid = candidate as Domid;
+    if (!machine.state.domains.has(domid)) return domid;
+  }
+  return undefined;
+}
+
+/** Takes the domain apart, a piece at a time, with a check before each. XEN: `domain_kill` and its continuations. */
+function destroy(machine: Machine, caller: Domain, domain: Domain): HypercallResult<'domctl.destroydomain'> {
+  if (domain === caller) return failed('EINVAL');
+  if (domain.life === 'dead') return ok({ continuations: 0 });
+  if (domain.life === 'alive') {
+    domain.life = 'dying';
+    domain.claimedPages = 0;
+  }
+  let continuations = 0;
+  for (;;) {
+    const held = machine.openMappings(domain.domid).reduce((pages, mapping) => pages + mapping.frames.count, 0);
+    if (domain.totalPages - held <= PAGES_PER_CONTINUATION) break;
+    domain.totalPages -= PAGES_PER_CONTINUATION;
+    continuations++;
+    machine.onContinuation?.(domain.domid, continuations);
+    const denial = machine.check('domctl.destroydomain', caller, { domain, isContinuation: true });
+    if (denial !== undefined) return refused(denial);
+  }
+  closeEverything(machine, domain);
+  domain.life = 'dead';
+  machine.state.domainExceptions++;
+  machine.releaseIfUnused(domain);
+  return ok({ continuations });
+}
+
+/** The teardown of a domain's own mappings and channels makes no check. */
+function closeEverything(machine: Machine, domain: Domain): void {
+  for (const mapping of [...machine.state.mappings.values()]) {
+    if (mapping.mapper.domid === domain.domid) machine.dropMapping(mapping.handle);
+  }
+  for (const channel of domain.eventChannels.values()) {
+    const peer = channel.remote === undefined ? undefined : machine.domain(channel.remote);
+    const other = channel.remotePort === undefined ? undefined : peer?.eventChannels.get(channel.remotePort);
+    if (other === undefined) continue;
+    other.status = 'unbound';
+    other.remotePort = undefined;
+  }
+  domain.eventChannels.clear();
+  domain.grants.clear();
+}
+
+/** How each domctl is carried out. */
+export const DOMCTLS: Handlers<DomctlName> = {
+  'domctl.createdomain': (machine, caller, { ssidref, maxVcpus, handle, domid: wanted }) => {
+    const entry = machine.check('domctl.createdomain', caller, { sids: { 'new label': ssidref } });
+    if (entry !== undefined) return refused(entry);
+    if (!Number.isInteger(maxVcpus) || maxVcpus < 1 || maxVcpus > MAX_VCPUS) return failed('EINVAL');
+    if (!UUID.test(handle)) return failed('EINVAL');
+    if (wanted !== undefined && machine.domain(wanted) !== undefined) return failed('EEXIST');
+    const domid = wanted ?? nextDomid(machine);
+    if (domid === undefined) return failed('ENOMEM');
+    const { flask } = machine;
+    // XEN: flask_domain_create() puts the label of the new security structure in the place of SID 0.
+    const sid = ssidref === 0 ? flask.initialSid('unlabeled') : ssidref;
+    const hook = machine.check('domctl.createdomain', caller, { stage: 'hook', sids: { 'new label': sid } });
+    if (hook !== undefined) return refused(hook);
+    if (sid === flask.initialSid('dom0')) {
+      if (machine.state.isDom0Created) return failed('EINVAL', 'only one domain may ever have the label of dom0');
+      machine.state.isDom0Created = true;
+    }
+    const selfSid = flask.transitionSid(sid, sid, 'domain');
+    if (selfSid === undefined) return failed('EACCES', 'the self label of the new domain is not valid');
+    machine.state.domains.set(domid, {
+      domid,
+      handle,
+      sid,
+      selfSid,
+      life: 'alive',
+      pauseCount: 1,
+      maxVcpus,
+      onlineVcpus: 0,
+      initialisedVcpus: new Set(),
+      addressSize: 64,
+      totalPages: 0,
+      maxPages: 0,
+      claimedPages: 0,
+      weight: 256,
+      grants: new Map(),
+      eventChannels: new Map(),
+      nextPort: 1,
+    });
+    return ok({ domid });
+  },
+  'domctl.destroydomain': (machine, caller, { domid }) =>
+    onDomain('domctl.destroydomain', machine, caller, domid, (domain) => destroy(machine, caller, domain)),
+  'domctl.pausedomain': (machine, caller, { domid }) =>
+    onDomain('domctl.pausedomain', machine, caller, domid, (domain) => {
+      if (domain === caller) return failed('EINVAL');
+      // XEN: _domain_pause_by_systemcontroller() counts, so a second pause needs a second unpause.
+      if (domain.pauseCount >= MAX_PAUSES) return failed('EOVERFLOW');
+      domain.pauseCount++;
+      return ok({});
+    }),
+  'domctl.unpausedomain': (machine, caller, { domid }) =>
+    onDomain('domctl.unpausedomain', machine, caller, domid, (domain) => {
+      if (domain.pauseCount === 0) return failed('EINVAL');
+      domain.pauseCount--;
+      return ok({});
+    }),
+  'domctl.getdomaininfo': (machine, caller, { domid }) => {
+    const domain = machine.domainsFrom(domid)[0];
+    if (domain === undefined) return failed('ESRCH');
+    const denial = machine.check('domctl.getdomaininfo', caller, { domain });
+    return denial === undefined ? ok(describeDomain(domain)) : refused(denial);
+  },
+  'domctl.max_vcpus': (machine, caller, { domid, max }) =>
+    onDomain('domctl.max_vcpus', machine, caller, domid, (domain) => {
+      // XEN: the number was fixed at creation; the domctl must repeat it.
+      if (max !== domain.maxVcpus) return failed('EINVAL');
+      domain.onlineVcpus = max;
+      return ok({});
+    }),
+  'domctl.setnodeaffinity': (machine, caller, { domid }) =>
+    onDomain('domctl.setnodeaffinity', machine, caller, domid, () => ok({})),
+  'domctl.setvcpuaffinity': (machine, caller, { domid, vcpu }) =>
+    onDomain('domctl.setvcpuaffinity', machine, caller, domid, (domain) =>
+      vcpu >= 0 && vcpu < domain.onlineVcpus ? ok({}) : failed('ESRCH'),
+    ),
+  'domctl.max_mem': (machine, caller, { domid, maxPages }) =>
+    onDomain('domctl.max_mem', machine, caller, domid, (domain) => {
+      if (!Number.isSafeInteger(maxPages) || maxPages < 0) return failed('EINVAL');
+      domain.maxPages = maxPages;
+      return ok({});
+    }),
+  'domctl.settscinfo': (machine, caller, { domid }) =>
+    onDomain('domctl.settscinfo', machine, caller, domid, (domain) =>
+      domain === caller ? failed('EINVAL') : ok({}),
+    ),
+  'domctl.set_cpu_policy': (machine, caller, { domid }) =>
+    onDomain('domctl.set_cpu_policy', machine, caller, domid, () => ok({})),
+  'domctl.set_address_size': (machine, caller, { domid, size }) =>
+    onDomain('domctl.set_address_size', machine, caller, domid, (domain) => {
+      // XEN: switch_compat() refuses a domain that has memory.
+      if (size !== domain.addressSize && domain.totalPages > 0) return failed('EACCES');
+      domain.addressSize = size;
+      return ok({});
+    }),
+  'domctl.get_address_size': (machine, caller, { domid }) =>
+    onDomain('domctl.get_address_size', machine, caller, domid, (domain) => ok({ size: domain.addressSize })),
+  'domctl.hypercall_init': (machine, caller, { domid, frame }) =>
+    onDomain('domctl.hypercall_init', machine, caller, domid, (domain) =>
+      frame >= 0 && frame < domain.totalPages ? ok({}) : failed('EACCES'),
+    ),
+  'domctl.setvcpucontext': (machine, caller, { domid, vcpu }) =>
+    onDomain('domctl.setvcpucontext', machine, caller, domid, (domain) => {
+      if (domain === caller || vcpu < 0 || vcpu >= domain.onlineVcpus) return failed('EINVAL');
+      domain.initialisedVcpus.add(vcpu);
+      return ok({});
+    }),
+  'domctl.getvcpucontext': (machine, caller, { domid, vcpu }) =>
+    onDomain('domctl.getvcpucontext', machine, caller, domid, (domain) => {
+      if (domain === caller || vcpu < 0 || vcpu >= domain.onlineVcpus) return failed('EINVAL');
+      return ok({ isInitialised: domain.initialisedVcpus.has(vcpu) });
+    }),
+  'domctl.scheduler_op.getinfo': (machine, caller, { domid }) =>
+    onDomain('domctl.scheduler_op.getinfo', machine, caller, domid, (domain) => ok({ weight: domain.weight, cap: 0 })),
+  'domctl.scheduler_op.putinfo': (machine, caller, { domid, weight }) =>
+    onDomain('domctl.scheduler_op.putinfo', machine, caller, domid, (domain) => {
+      if (!Number.isInteger(weight) || weight < 1 || weight > 65535) return failed('EINVAL');
+      domain.weight = weight;
+      return ok({});
+    }),
+};

@@ -1,0 +1,78 @@
+/**
+ * Grant tables: pages that a domain lets another one map.
+ *
+ * Follows Xen `xen/common/grant_table.c`. A status of a single operation comes back as an errno.
+ *
+ * @module
+ */
+import type { HypercallName } from '@dewar/toolstack';
+import { GRANT_TABLE_FRAME } from './domain.ts';
+import { failed, type Handlers, ok } from './machine.ts';
+import { addMapping, errnoOf } from './memory.ts';
+
+/** Entries of one frame of a grant table, version 1. */
+const GRANT_LIMIT = 512;
+
+type GrantName = Extract<HypercallName, `grant_table_op.${string}` | 'grant_table.seed'>;
+
+/** How each of them is carried out. */
+export const GRANT_OPS: Handlers<GrantName> = {
+  'grant_table.seed': (machine, caller, { domid, mapping, ref, frame, to }) => {
+    const domain = machine.domain(domid);
+    const open = machine.state.mappings.get(mapping);
+    const isTable =
+      open?.owner === domid &&
+      open.mapper.domid === caller.domid &&
+      open.isWritable &&
+      open.frames.first === GRANT_TABLE_FRAME;
+    if (domain === undefined || !isTable) return failed('EINVAL');
+    if (!(ref >= 0 && ref < GRANT_LIMIT) || !(frame >= 0 && frame < domain.totalPages)) return failed('EINVAL');
+    domain.grants.set(ref, { ref, frame, to });
+    return ok({});
+  },
+  'grant_table_op.map_grant_ref': (machine, caller, { granter, ref, isWritable }, actor) => {
+    const domain = machine.domain(granter);
+    if (domain === undefined) return failed('ESRCH');
+    const denial = machine.check('grant_table_op.map_grant_ref', caller, {
+      domain,
+      when: isWritable ? 'writable' : 'read-only',
+    });
+    if (denial !== undefined) return failed(errnoOf(denial));
+    const grant = domain.grants.get(ref);
+    if (grant === undefined || grant.to !== caller.domid || domain.life !== 'alive') {
+      return failed('EINVAL', 'the grant entry names no page for this domain');
+    }
+    const handle = addMapping(machine, {
+      kind: 'grant',
+      owner: granter,
+      frames: { first: grant.frame, count: 1 },
+      mapper: actor,
+      isWritable,
+      ref,
+      labelWhenMapped: machine.flask.sidToContext(domain.sid),
+    });
+    return handle === undefined ? failed('ENOMEM') : ok({ mapping: handle });
+  },
+  'grant_table_op.unmap_grant_ref': (machine, caller, { mapping }) => {
+    const open = machine.state.mappings.get(mapping);
+    if (open?.kind !== 'grant' || open.mapper.domid !== caller.domid) return failed('EINVAL');
+    const domain = machine.domain(open.owner);
+    if (domain === undefined) return failed('ESRCH');
+    const denial = machine.check('grant_table_op.unmap_grant_ref', caller, { domain });
+    if (denial !== undefined) return failed(errnoOf(denial));
+    machine.dropMapping(mapping);
+    return ok({});
+  },
+  'grant_table_op.query_size': (machine, caller, { domid }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    const denial = machine.check('grant_table_op.query_size', caller, { domain });
+    return denial === undefined ? ok({ frames: 1 }) : failed(errnoOf(denial));
+  },
+  'grant_table_op.setup_table': (machine, caller, { domid }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    const denial = machine.check('grant_table_op.setup_table', caller, { domain });
+    return denial === undefined ? ok({}) : failed(errnoOf(denial));
+  },
+};

@@ -1,0 +1,225 @@
+/**
+ * The state of the simulated Xen, and the one place where checks are made.
+ *
+ * Start reading at `Machine.check`.
+ *
+ * @module
+ */
+import { InvariantError } from '@dewar/policy/text';
+import type {
+  Actor,
+  Domid,
+  Errno,
+  HypercallArgs,
+  HypercallName,
+  HypercallResult,
+  MappingHandle,
+  ObservedCheck,
+  OpenMapping,
+  SidNumber,
+} from '@dewar/toolstack';
+import { CHECKS, type CheckRow, type Endpoint } from './checks.ts';
+import type { Domain, Mapping } from './domain.ts';
+import type { Flask } from './flask.ts';
+
+/** Lines of the console ring that are kept; Xen keeps a fixed number of bytes. */
+const CONSOLE_LINES = 4096;
+
+/** The domain ids that Xen gives to guests end before this. XEN: `DOMID_FIRST_RESERVED`. */
+export const DOMID_LIMIT = 0x7ff0;
+
+/** What a hypercall knows when it makes its checks. */
+export interface Binding {
+  /** The domain that the hypercall is about. */
+  readonly domain?: Domain;
+  /** Labels that the hypercall itself computed or was given. */
+  readonly sids?: Partial<Record<Endpoint, SidNumber>>;
+  readonly when?: CheckRow['when'];
+  readonly stage?: CheckRow['stage'];
+  readonly isContinuation?: boolean;
+}
+
+/** A check came out badly: what the hypercall returns, or that it goes on with less. */
+export type Denial = Errno | 'does less';
+
+/** How one kind of hypercall is carried out. */
+export type Handler<N extends HypercallName> = (
+  machine: Machine,
+  caller: Domain,
+  args: HypercallArgs<N>,
+  actor: Actor,
+) => HypercallResult<N>;
+
+export type Handlers<N extends HypercallName> = { readonly [K in N]: Handler<K> };
+
+/** A hypercall that did what it was asked. */
+export function ok<T>(value: T): { readonly kind: 'ok'; readonly value: T } {
+  return { kind: 'ok', value };
+}
+
+/** A hypercall that was refused. */
+export function failed(
+  errno: Errno,
+  reason?: string,
+): { readonly kind: 'error'; readonly errno: Errno; readonly reason?: string } {
+  return reason === undefined ? { kind: 'error', errno } : { kind: 'error', errno, reason };
+}
+
+/** What decides when nothing is denied: the state that `Machine` starts from. */
+export interface MachineState {
+  readonly domains: Map<Domid, Domain>;
+  readonly mappings: Map<MappingHandle, Mapping>;
+  readonly console: string[];
+  readonly hostPages: number;
+  nextDomid: number;
+  nextMapping: number;
+  domainExceptions: number;
+  isDom0Created: boolean;
+}
+
+/** The machine that all handlers work on. */
+export class Machine {
+  readonly flask: Flask;
+  readonly state: MachineState;
+  /** Told at each continuation of a long hypercall, when the rest of the host has its turn. */
+  onContinuation: ((domid: Domid, done: number) => void) | undefined;
+  readonly #listeners = new Set<(check: ObservedCheck) => void>();
+
+  constructor(flask: Flask, state: MachineState) {
+    this.flask = flask;
+    this.state = state;
+  }
+
+  observe(listener: (check: ObservedCheck) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Writes a line to the console ring. */
+  log(line: string): void {
+    const { console } = this.state;
+    console.push(line);
+    if (console.length > CONSOLE_LINES) console.splice(0, console.length - CONSOLE_LINES);
+  }
+
+  domain(domid: Domid): Domain | undefined {
+    return this.state.domains.get(domid);
+  }
+
+  /** Domains in the order of their numbers, from `first` on. */
+  domainsFrom(first: Domid): Domain[] {
+    return [...this.state.domains.values()]
+      .filter((domain) => domain.domid >= first)
+      .sort((a, b) => a.domid - b.domid);
+  }
+
+  /** How many pages of the host belong to nobody. */
+  freePages(): number {
+    let used = 0;
+    for (const domain of this.state.domains.values()) used += domain.totalPages + domain.claimedPages;
+    return Math.max(0, this.state.hostPages - used);
+  }
+
+  openMappings(owner: Domid): OpenMapping[] {
+    return [...this.state.mappings.values()]
+      .filter((mapping) => mapping.owner === owner && mapping.mapper.domid !== owner)
+      .map(({ handle, ...rest }) => ({ mapping: handle, ...rest }));
+  }
+
+  /**
+   * The label of `b` in the eyes of `a`.
+   *
+   * XEN: `domain_target_sid`; a domain that is another's device model cannot be made here yet, so there is no third case.
+   */
+  targetSid(a: Domain, b: Domain): SidNumber {
+    return a === b ? a.selfSid : b.sid;
+  }
+
+  /** Makes the checks of one stage of a hypercall, in order; stops at the first that refuses it. */
+  check(name: HypercallName, caller: Domain, binding: Binding = {}): Denial | undefined {
+    const stage = binding.stage ?? 'entry';
+    for (const row of CHECKS[name]) {
+      if (row.stage !== stage) continue;
+      if (row.when !== 'always' && row.when !== binding.when) continue;
+      if (binding.isContinuation === true && !row.isRepeated) continue;
+      const denial = this.#checkRow(row, caller, binding);
+      if (denial !== undefined) return denial;
+    }
+    return undefined;
+  }
+
+  #checkRow(row: CheckRow, caller: Domain, binding: Binding): Denial | undefined {
+    const source = this.#resolve(row.source, caller, binding);
+    const target = this.#resolve(row.target, caller, binding);
+    const namesDomains = row.audit === 'domains';
+    const subject = namesDomains ? binding.domain : undefined;
+    const answer = this.flask.hasPerm(source, target, row.class, row.permissions, {
+      current: caller.domid,
+      ...(namesDomains ? { source: caller.domid } : {}),
+      ...(subject === undefined ? {} : { target: subject.domid }),
+    });
+    for (const line of answer.logged) this.log(`(XEN) ${line}`);
+    const check: ObservedCheck = {
+      class: row.class,
+      permissions: row.permissions,
+      source: this.flask.sidToContext(source),
+      target: this.flask.sidToContext(target),
+      outcome: answer.denied.length === 0 ? 'granted' : 'denied',
+      denied: answer.denied,
+      isEnforced: answer.isRefused,
+      sourceDomid: namesDomains ? caller.domid : undefined,
+      targetDomid: subject?.domid,
+      avcLine: answer.logged.at(-1),
+      isContinuation: binding.isContinuation === true,
+    };
+    for (const listener of this.#listeners) listener(check);
+    return answer.isRefused ? row.denial : undefined;
+  }
+
+  #resolve(endpoint: Endpoint, caller: Domain, binding: Binding): SidNumber {
+    const given = binding.sids?.[endpoint];
+    if (given !== undefined) return given;
+    switch (endpoint) {
+      case 'caller':
+        return caller.sid;
+      case 'xen':
+        return this.flask.initialSid('xen');
+      case 'security':
+        return this.flask.initialSid('security');
+      case 'target':
+        if (binding.domain !== undefined) return this.targetSid(caller, binding.domain);
+        break;
+      case 'label':
+        if (binding.domain !== undefined) return binding.domain.sid;
+        break;
+      case 'new label':
+      case 'port':
+      case 'new port':
+      case 'remote port':
+      case 'remote':
+      case 'owner as seen by remote':
+        break;
+    }
+    throw new InvariantError(`the hypercall bound no label for \`${endpoint}\``);
+  }
+
+  /** Gives back a mapping; when it was the last of a dead domain, that domain is gone. */
+  dropMapping(handle: MappingHandle): void {
+    const mapping = this.state.mappings.get(handle);
+    if (mapping === undefined) return;
+    this.state.mappings.delete(handle);
+    const owner = this.domain(mapping.owner);
+    if (owner?.life === 'dead') this.releaseIfUnused(owner);
+  }
+
+  /** XEN: `complete_domain_destroy`, which tells again that a domain died. */
+  releaseIfUnused(domain: Domain): void {
+    const open = this.openMappings(domain.domid);
+    domain.totalPages = open.reduce((pages, mapping) => pages + mapping.frames.count, 0);
+    if (open.length > 0) return;
+    this.state.domains.delete(domain.domid);
+    this.state.domainExceptions++;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Memory: giving a domain pages, and mapping those of another.
+ *
+ * Follows Xen `xen/common/memory.c`, `do_memory_op`, and `xen/arch/x86/mm.c`, `do_mmu_update`, `do_mmuext_op`.
+ * The caller is a PV domain, as dom0 is: it maps foreign pages by writing its page tables.
+ *
+ * @module
+ */
+import type { Domid, Errno, HypercallName, HypercallResult, MappingHandle } from '@dewar/toolstack';
+import { type Domain, GRANT_TABLE_FRAME, hasFrames, type Mapping } from './domain.ts';
+import { failed, type Handlers, type Machine, ok } from './machine.ts';
+
+/** Mappings that are open at one time; more than any honest host has. */
+const MAPPING_LIMIT = 65_536;
+
+type MemoryName = Extract<HypercallName, `memory_op.${string}` | `mmu_update.${string}` | `mmuext_op.${string}`>;
+
+/** The errno with which a denial ends the hypercall. */
+export function errnoOf(denial: Errno | 'does less'): Errno {
+  return denial === 'does less' ? 'EACCES' : denial;
+}
+
+/** Keeps a new mapping; undefined when there are too many. */
+export function addMapping(machine: Machine, mapping: Omit<Mapping, 'handle'>): MappingHandle | undefined {
+  const { state } = machine;
+  if (state.mappings.size >= MAPPING_LIMIT) return undefined;
+  // Handles are handed out here and nowhere else.
+  const handle = state.nextMapping++ as MappingHandle;
+  state.mappings.set(handle, { handle, ...mapping });
+  return handle;
+}
+
+function onDomain<N extends MemoryName>(
+  name: N,
+  machine: Machine,
+  caller: Domain,
+  domid: Domid,
+  work: (domain: Domain) => HypercallResult<N>,
+): HypercallResult<N> {
+  const domain = machine.domain(domid);
+  if (domain === undefined) return failed('ESRCH');
+  const denial = machine.check(name, caller, { domain });
+  return denial === undefined ? work(domain) : failed(errnoOf(denial));
+}
+
+/** How each of them is carried out. */
+export const MEMORY_OPS: Handlers<MemoryName> = {
+  'memory_op.set_memory_map': (machine, caller, { domid }) =>
+    onDomain('memory_op.set_memory_map', machine, caller, domid, () => ok({})),
+  'memory_op.claim_pages': (machine, caller, { domid, pages }) =>
+    onDomain('memory_op.claim_pages', machine, caller, domid, (domain) => {
+      if (!Number.isSafeInteger(pages) || pages < 0 || domain.life !== 'alive') return failed('EINVAL');
+      domain.claimedPages = 0;
+      const missing = Math.max(0, pages - domain.totalPages);
+      if (missing > machine.freePages()) return failed('ENOMEM');
+      domain.claimedPages = missing;
+      return ok({});
+    }),
+  'memory_op.populate_physmap': (machine, caller, { domid, frames }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    // XEN: a denial here ends in "no extent done", not in an errno.
+    if (machine.check('memory_op.populate_physmap', caller, { domain }) !== undefined) return ok({ pagesDone: 0 });
+    if (frames.first !== domain.totalPages || !(frames.count > 0) || domain.life !== 'alive') return failed('EINVAL');
+    const room = Math.min(domain.maxPages - domain.totalPages, machine.freePages() + domain.claimedPages);
+    const pagesDone = Math.max(0, Math.min(frames.count, room));
+    domain.totalPages += pagesDone;
+    domain.claimedPages = Math.max(0, domain.claimedPages - pagesDone);
+    return ok({ pagesDone });
+  },
+  'memory_op.acquire_resource': (machine, caller, { domid }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    if (domain === caller) return failed('EPERM');
+    const denial = machine.check('memory_op.acquire_resource', caller, { domain });
+    return denial === undefined ? ok({ frame: GRANT_TABLE_FRAME }) : failed(errnoOf(denial));
+  },
+  'memory_op.current_reservation': (machine, caller, { domid }) =>
+    onDomain('memory_op.current_reservation', machine, caller, domid, (domain) => ok({ pages: domain.totalPages })),
+  'memory_op.maximum_gpfn': (machine, caller, { domid }) =>
+    onDomain('memory_op.maximum_gpfn', machine, caller, domid, (domain) => ok({ frame: domain.totalPages - 1 })),
+  'mmu_update.map_foreign': (machine, caller, { domid, frames, isWritable }, actor) => {
+    const domain = machine.domain(domid);
+    // XEN: get_pg_owner() knows no foreign domain by the caller's own number.
+    if (domain === undefined || domain === caller) return failed('ESRCH');
+    const denial = machine.check('mmu_update.map_foreign', caller, {
+      domain,
+      when: isWritable ? 'writable' : 'read-only',
+    });
+    if (denial !== undefined) return failed(errnoOf(denial));
+    if (domain.life !== 'alive' || !hasFrames(domain, frames)) return failed('EINVAL');
+    const mapping = addMapping(machine, {
+      kind: 'foreign',
+      owner: domid,
+      frames,
+      mapper: actor,
+      isWritable,
+      ref: undefined,
+      labelWhenMapped: machine.flask.sidToContext(domain.sid),
+    });
+    return mapping === undefined ? failed('ENOMEM') : ok({ mapping });
+  },
+  'mmu_update.unmap_foreign': (machine, caller, { mapping }) => {
+    const found = machine.state.mappings.get(mapping);
+    if (found?.kind !== 'foreign' || found.mapper.domid !== caller.domid) return failed('EINVAL');
+    machine.dropMapping(mapping);
+    return ok({});
+  },
+  'mmu_update.machphys_update': (machine, caller, { domid, frames }) =>
+    onDomain('mmu_update.machphys_update', machine, caller, domid, (domain) =>
+      hasFrames(domain, frames) ? ok({}) : failed('EINVAL'),
+    ),
+  'mmuext_op.pin_table': (machine, caller, { domid, frame }) =>
+    onDomain('mmuext_op.pin_table', machine, caller, domid, (domain) => {
+      if (!hasFrames(domain, { first: frame, count: 1 })) return failed('EINVAL');
+      // XEN: xsm_memory_pin_page(), once the page has been found to be a page table.
+      const denial = machine.check('mmuext_op.pin_table', caller, { domain, stage: 'hook' });
+      return denial === undefined ? ok({}) : failed(errnoOf(denial));
+    }),
+  'mmuext_op.tlb_flush': (machine, caller, { domid }) =>
+    onDomain('mmuext_op.tlb_flush', machine, caller, domid, () => ok({})),
+};

@@ -1,0 +1,69 @@
+/**
+ * Sysctls, the version hypercall and the console: what concerns the host as a whole.
+ *
+ * Follows Xen `xen/common/sysctl.c`, `do_sysctl`, and `xen/drivers/char/console.c`.
+ *
+ * @module
+ */
+import type { HypercallName, HypercallResult } from '@dewar/toolstack';
+import { describeDomain } from './domctl.ts';
+import type { Domain } from './domain.ts';
+import { failed, type Handlers, type Machine, ok } from './machine.ts';
+
+/** Characters that a guest may write in one go. */
+const CONSOLE_WRITE_LIMIT = 4096;
+
+type SysctlName = Extract<HypercallName, `sysctl.${string}` | `xen_version.${string}` | `console_io.${string}`>;
+
+function onHost<N extends SysctlName>(
+  name: N,
+  machine: Machine,
+  caller: Domain,
+  work: () => HypercallResult<N>,
+): HypercallResult<N> {
+  const denial = machine.check(name, caller);
+  return denial === undefined ? work() : failed(denial === 'does less' ? 'EACCES' : denial);
+}
+
+/** How each of them is carried out. */
+export const SYSCTLS: Handlers<SysctlName> = {
+  'xen_version.version': () => ok({ release: '4.17' }),
+  'xen_version.extraversion': (machine, caller) =>
+    ok({ text: machine.check('xen_version.extraversion', caller) === undefined ? '.5' : '<denied>' }),
+  'sysctl.physinfo': (machine, caller) =>
+    onHost('sysctl.physinfo', machine, caller, () =>
+      ok({ totalPages: machine.state.hostPages, freePages: machine.freePages(), cpus: 2 }),
+    ),
+  'sysctl.cputopoinfo': (machine, caller) => onHost('sysctl.cputopoinfo', machine, caller, () => ok({})),
+  'sysctl.numainfo': (machine, caller) => onHost('sysctl.numainfo', machine, caller, () => ok({})),
+  'sysctl.get_cpu_policy': (machine, caller) => onHost('sysctl.get_cpu_policy', machine, caller, () => ok({})),
+  'sysctl.get_cpu_featureset': (machine, caller) => onHost('sysctl.get_cpu_featureset', machine, caller, () => ok({})),
+  'sysctl.cpupool_op': (machine, caller) =>
+    onHost('sysctl.cpupool_op', machine, caller, () => ok({ scheduler: 'credit2' })),
+  'sysctl.getdomaininfolist': (machine, caller, { first, max }) => {
+    const domains = [];
+    for (const domain of machine.domainsFrom(first)) {
+      if (domains.length >= max) break;
+      if (machine.check('sysctl.getdomaininfolist', caller, { domain }) === undefined) {
+        domains.push(describeDomain(domain));
+      }
+    }
+    return ok({ domains });
+  },
+  'sysctl.readconsole': (machine, caller, { clear }) => {
+    const denial = machine.check('sysctl.readconsole', caller, { when: clear ? 'clearing' : 'read-only' });
+    if (denial !== undefined) return failed('EACCES');
+    const text = machine.state.console.map((line) => `${line}\n`).join('');
+    if (clear) machine.state.console.length = 0;
+    return ok({ text });
+  },
+  'console_io.write': (machine, caller, { text }) =>
+    onHost('console_io.write', machine, caller, () => {
+      for (const line of text.slice(0, CONSOLE_WRITE_LIMIT).split('\n')) {
+        // XEN: what a guest may not print stays out of the ring.
+        const shown = line.replaceAll(/[^\x20-\x7e\t]/g, '');
+        if (shown !== '') machine.log(`(d${caller.domid}) ${shown}`);
+      }
+      return ok({});
+    }),
+};

@@ -1,0 +1,82 @@
+/**
+ * The lines in which Xen tells of a decision.
+ *
+ * Follows: Xen `xen/xsm/flask/avc.c` (`avc_audit`, `avc_dump_av`).
+ *
+ * @module
+ */
+
+/** What a check was about, besides labels. */
+export interface AuditData {
+  /** The domain that asked, where the record names one. */
+  readonly source?: number;
+  readonly target?: number;
+  /** The domain that runs now: named where the record names no domain. */
+  readonly current: number;
+  /** PCI device (SBDF). */
+  readonly device?: number;
+  readonly irq?: number;
+  readonly range?: { readonly low: bigint; readonly high: bigint };
+  readonly dtdevice?: string;
+}
+
+export interface AvcRecord {
+  readonly outcome: 'denied' | 'granted';
+  /** Bits to name. */
+  readonly permissions: number;
+  readonly permissionNames: readonly string[];
+  readonly scontext: string;
+  readonly tcontext: string;
+  readonly tclass: string;
+  readonly data: AuditData;
+  /** Before 4.17 the line names domains by `domid=`. */
+  readonly hasOldNames: boolean;
+}
+
+const SPECIAL_DOMAINS: ReadonlyMap<number, string> = new Map([
+  [0x7ff1, '[IO]'],
+  [0x7ff2, '[XEN]'],
+  [0x7ff3, '[COW]'],
+  [0x7fff, '[IDLE]'],
+]);
+
+const hex = (value: bigint | number): string => (BigInt(value) === 0n ? '0' : `0x${value.toString(16)}`);
+
+function domains({ source, target, current }: AuditData, hasOldNames: boolean): string {
+  if (hasOldNames) {
+    if (source !== undefined && target !== undefined && source !== target) return `domid=${source} target=${target}`;
+    if (source === undefined && target !== undefined) return `target=${target}`;
+    return `domid=${source ?? current}`;
+  }
+  const name = (domid: number): string => `d${SPECIAL_DOMAINS.get(domid) ?? domid}`;
+  if (source !== undefined && target !== undefined && source !== target)
+    return `source=${name(source)} target=${name(target)}`;
+  if (source !== undefined) return `source=${name(source)}`;
+  return target === undefined ? `current=${name(current)}` : `target=${name(target)}`;
+}
+
+function permissionText(bits: number, names: readonly string[]): string {
+  if (bits === 0) return ' null';
+  let text = ' {';
+  let rest = bits >>> 0;
+  for (let bit = 0; bit < names.length; bit++) {
+    const mask = (1 << bit) >>> 0;
+    if ((rest & mask) === 0) continue;
+    text += ` ${names[bit] ?? ''}`;
+    rest = (rest & ~mask) >>> 0;
+  }
+  return rest === 0 ? `${text} }` : `${text} 0x${rest.toString(16)} }`;
+}
+
+/** The line, without the console's prefix and without its end. */
+export function formatAvcLine(record: AvcRecord): string {
+  const { device, irq, range, dtdevice } = record.data;
+  const parts = [`avc:  ${record.outcome} ${permissionText(record.permissions, record.permissionNames)} for`];
+  parts.push(domains(record.data, record.hasOldNames));
+  if (device !== undefined) parts.push(`device=${hex(device)}`);
+  if (irq !== undefined) parts.push(`irq=${irq}`);
+  if (range !== undefined) parts.push(`range=${hex(range.low)}-${hex(range.high)}`);
+  if (dtdevice !== undefined) parts.push(`dtdevice=${dtdevice}`);
+  parts.push(`scontext=${record.scontext}`, `tcontext=${record.tcontext}`, `tclass=${record.tclass}`);
+  return parts.join(' ');
+}

@@ -1,0 +1,257 @@
+/**
+ * Decisions over one policy, on contexts: access vectors and the contexts of new objects.
+ *
+ * Follows: Xen `xen/xsm/flask/ss/services.c` (`context_struct_compute_av`, `type_attribute_bounds_av`,
+ * `security_compute_sid`), `mls.c` (`mls_compute_sid`).
+ * Start reading at `PolicyView`.
+ *
+ * @module
+ */
+import {
+  type AccessVector,
+  AVTAB_MEMBER,
+  AVTAB_TRANSITION,
+  accessVector,
+  type ClassSymbol,
+  COND_AND,
+  COND_BOOL,
+  COND_EQ,
+  COND_NEQ,
+  COND_NOT,
+  COND_OR,
+  COND_XOR,
+  type Conditional,
+  type Context,
+  Ebitmap,
+  type MlsRange,
+  type PolicyDb,
+} from '../policydb/index.ts';
+import { findTypeRule, indexConditionals, indexRules, type RuleIndex } from './av-index.ts';
+import { evaluateConstraint } from './constraints.ts';
+import { type ContextLookup, type ContextNames, contextLookup, contextNames, contextText } from './context-text.ts';
+
+/** What the security server says about one source, target and object class. */
+export interface AvDecision {
+  readonly allowed: AccessVector;
+  readonly auditAllow: AccessVector;
+  readonly auditDeny: AccessVector;
+  /** The policy's sequence number, so that a cached decision can be told stale. */
+  readonly seqno: number;
+  /** The source type is permissive: report a denial, but let it pass. */
+  readonly permissive: boolean;
+}
+
+/** Access vectors without what only a server knows. */
+export interface Vectors {
+  allowed: number;
+  auditAllow: number;
+  auditDeny: number;
+}
+
+const OBJECT_R = 1;
+
+/** The value of a conditional's expression. A malformed one is false. */
+function evaluateCondition({ expression }: Conditional, booleans: readonly boolean[]): boolean {
+  const stack: boolean[] = [];
+  for (const { operator, boolean } of expression) {
+    if (operator === COND_BOOL) {
+      stack.push(booleans[boolean] === true);
+      continue;
+    }
+    const b = stack.pop() ?? false;
+    if (operator === COND_NOT) {
+      stack.push(!b);
+      continue;
+    }
+    const a = stack.pop() ?? false;
+    if (operator === COND_OR) stack.push(a || b);
+    else if (operator === COND_AND) stack.push(a && b);
+    else if (operator === COND_XOR || operator === COND_NEQ) stack.push(a !== b);
+    else stack.push(operator === COND_EQ && a === b);
+  }
+  return stack[0] ?? false;
+}
+
+/** A policy with what decisions need at hand. */
+export class PolicyView {
+  readonly policy: PolicyDb;
+  readonly names: ContextNames;
+  readonly lookup: ContextLookup;
+  /** Value of class `domain`, or 0. */
+  readonly domainClass: number;
+  readonly #classes: (ClassSymbol | undefined)[] = [];
+  readonly #transitionBit: number;
+  readonly #roleAllows = new Set<number>();
+  readonly #roleTransitions = new Map<number, number>();
+  readonly #rangeTransitions = new Map<string, MlsRange>();
+  readonly #rules: RuleIndex;
+  /** Keys of each type in the access vector table: the type and its attributes. */
+  readonly #keys: Uint32Array[];
+  #conditional: RuleIndex | undefined;
+  /** Booleans by value. */
+  readonly booleans: boolean[] = [];
+
+  constructor(policy: PolicyDb) {
+    this.policy = policy;
+    this.names = contextNames(policy);
+    this.lookup = contextLookup(policy);
+    for (const symbol of policy.classes.entries) this.#classes[symbol.value] = symbol;
+    const domain = policy.classes.byName.get('domain');
+    this.domainClass = domain?.value ?? 0;
+    const transition = domain?.permissions.find(({ name }) => name === 'transition');
+    this.#transitionBit = transition === undefined ? 0 : (1 << (transition.value - 1)) >>> 0;
+    for (const { role, newRole } of policy.roleAllows) this.#roleAllows.add(role * 0x10000 + newRole);
+    for (const { role, type, newRole } of policy.roleTransitions) {
+      const key = role * 0x10000 + type;
+      if (!this.#roleTransitions.has(key)) this.#roleTransitions.set(key, newRole);
+    }
+    for (const { source, target, tclass, range } of policy.rangeTransitions) {
+      this.#rangeTransitions.set(`${source}:${target}:${tclass}`, range);
+    }
+    this.#rules = indexRules(policy);
+    this.#keys = policy.typeAttributeMap.map(({ bits }) => bits.map((bit) => bit + 1));
+    for (const { value, state } of policy.booleans.entries) this.booleans[value] = state;
+    this.applyBooleans();
+  }
+
+  /** Makes the values in `booleans` hold. */
+  applyBooleans(): void {
+    const states = this.policy.conditionals.map((conditional) => evaluateCondition(conditional, this.booleans));
+    this.#conditional = indexConditionals(this.policy, states);
+  }
+
+  text(context: Context): string {
+    return contextText(context, this.names, this.policy.isMls);
+  }
+
+  classSymbol(tclass: number): ClassSymbol | undefined {
+    return this.#classes[tclass];
+  }
+
+  isPermissive(type: number): boolean {
+    return this.policy.permissive.has(type);
+  }
+
+  dominated(role: number): Ebitmap {
+    return role === OBJECT_R ? Ebitmap.empty : (this.lookup.roles[role]?.dominates ?? Ebitmap.empty);
+  }
+
+  /** What the rules give, before constraints, roles and bounds. */
+  ruleVectors(sourceType: number, targetType: number, tclass: number): Vectors {
+    const out: Vectors = { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff };
+    const sources = this.#keys[sourceType - 1];
+    const targets = this.#keys[targetType - 1];
+    if (sources === undefined || targets === undefined) return out;
+    const { vectors } = this.#rules;
+    const conditional = this.#conditional?.vectors;
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i] ?? 0;
+      for (let j = 0; j < targets.length; j++) {
+        const target = targets[j] ?? 0;
+        const at = vectors.find(source, target, tclass);
+        if (at >= 0) {
+          out.allowed |= vectors.allowed[at] ?? 0;
+          out.auditAllow |= vectors.auditAllow[at] ?? 0;
+          out.auditDeny &= vectors.auditDeny[at] ?? 0;
+        }
+        if (conditional === undefined) continue;
+        const also = conditional.find(source, target, tclass);
+        if (also < 0) continue;
+        out.allowed |= conditional.allowed[also] ?? 0;
+        out.auditAllow |= conditional.auditAllow[also] ?? 0;
+        out.auditDeny &= conditional.auditDeny[also] ?? 0;
+      }
+    }
+    return out;
+  }
+
+  /** The permissions that the constraints of a class take away. */
+  constrained(source: Context, target: Context, tclass: number, allowed: number): number {
+    let removed = 0;
+    for (const { permissions, expression } of this.#classes[tclass]?.constraints ?? []) {
+      if ((permissions & allowed & ~removed) === 0) continue;
+      if (!evaluateConstraint(expression, source, target, (role) => this.dominated(role))) removed |= permissions;
+    }
+    return removed >>> 0;
+  }
+
+  /** Whether the change of role that `transition` means is allowed. */
+  roleChangeRefused(source: Context, target: Context, tclass: number): boolean {
+    return (
+      tclass === this.domainClass &&
+      source.role !== target.role &&
+      !this.#roleAllows.has(source.role * 0x10000 + target.role)
+    );
+  }
+
+  get transitionBit(): number {
+    return this.#transitionBit;
+  }
+
+  computeAv(source: Context, target: Context, tclass: number): Vectors {
+    const out = this.ruleVectors(source.type, target.type, tclass);
+    out.allowed &= ~this.constrained(source, target, tclass, out.allowed);
+    if ((out.allowed & this.#transitionBit) !== 0 && this.roleChangeRefused(source, target, tclass)) {
+      out.allowed &= ~this.#transitionBit;
+    }
+    out.allowed = (out.allowed & ~this.#exceeding(source, target, tclass, out.allowed)) >>> 0;
+    return out;
+  }
+
+  /**
+   * Permissions that bounds take away. Xen tries the bounding source, then the bounding target, then both, and is content
+   * as soon as one of them is allowed everything.
+   */
+  #exceeding(source: Context, target: Context, tclass: number, allowed: number): number {
+    const sourceBounds = this.lookup.types[source.type]?.bounds ?? 0;
+    const targetBounds = this.lookup.types[target.type]?.bounds ?? 0;
+    const lowSource = { ...source, type: sourceBounds };
+    const lowTarget = { ...target, type: targetBounds };
+    let masked = 0;
+    const attempts: [Context, Context][] = [];
+    if (sourceBounds !== 0) attempts.push([lowSource, target]);
+    if (targetBounds !== 0) attempts.push([source, lowTarget]);
+    if (sourceBounds !== 0 && targetBounds !== 0) attempts.push([lowSource, lowTarget]);
+    for (const [from, to] of attempts) {
+      masked = (allowed & ~this.computeAv(from, to, tclass).allowed) >>> 0;
+      if (masked === 0) return 0;
+    }
+    return masked;
+  }
+
+  /** The context of a new object; not checked for validity. `kind` is `AVTAB_TRANSITION`, `AVTAB_MEMBER` or `AVTAB_CHANGE`. */
+  newContext(source: Context, target: Context, tclass: number, kind: number): Context {
+    const isDomain = tclass === this.domainClass;
+    const user = kind === AVTAB_MEMBER ? target.user : source.user;
+    let role = isDomain ? source.role : OBJECT_R;
+    let type = isDomain ? source.type : target.type;
+    const rule =
+      findTypeRule(this.#rules, kind, source.type, target.type, tclass) ??
+      (this.#conditional === undefined
+        ? undefined
+        : findTypeRule(this.#conditional, kind, source.type, target.type, tclass));
+    if (rule !== undefined) type = rule;
+    // XEN: the class of a role transition is ignored; only domains have one.
+    if (kind === AVTAB_TRANSITION && isDomain)
+      role = this.#roleTransitions.get(source.role * 0x10000 + target.type) ?? role;
+    return { user, role, type, range: this.#newRange(source, target, tclass, kind, isDomain) };
+  }
+
+  #newRange(source: Context, target: Context, tclass: number, kind: number, isDomain: boolean): MlsRange {
+    const low: MlsRange = { low: source.range.low, high: source.range.low };
+    if (kind === AVTAB_MEMBER) return low;
+    const rule =
+      kind === AVTAB_TRANSITION ? this.#rangeTransitions.get(`${source.type}:${target.type}:${tclass}`) : undefined;
+    return rule ?? (isDomain ? source.range : low);
+  }
+}
+
+export function decision({ allowed, auditAllow, auditDeny }: Vectors, seqno: number, permissive: boolean): AvDecision {
+  return {
+    allowed: accessVector(allowed),
+    auditAllow: accessVector(auditAllow),
+    auditDeny: accessVector(auditDeny),
+    seqno,
+    permissive,
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * The security server and its access vector cache.
+ *
+ * Imports: `text`, `policydb`, `releases`.
+ * Start reading at `SecurityServer`.
+ *
+ * @module
+ */
+export { type AccessOutcome, Avc, type AvcOptions } from './avc.ts';
+export { type AuditData, type AvcRecord, formatAvcLine } from './avc-line.ts';
+export type { ContextFault } from './context-text.ts';
+export { type AvDecision, PolicyView, type Vectors } from './decisions.ts';
+export type { NumberKind, ObjectKind, RangeKind } from './object-labels.ts';
+export {
+  type ContextOutcome,
+  type LoadOutcome,
+  type PolicyBoolean,
+  SecurityServer,
+  type SecurityServerOptions,
+  type SecurityServerSnapshot,
+} from './security-server.ts';
+export { type Sid, sidOf } from './sid-table.ts';

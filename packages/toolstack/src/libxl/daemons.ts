@@ -1,0 +1,162 @@
+/**
+ * xenstored and xenconsoled: daemons in dom0 that map a page of each guest and hold one end of an event channel.
+ *
+ * Follows Xen `tools/xenstore/xenstored_domain.c`, `introduce_domain`, `domain_cleanup`, and
+ * `tools/console/daemon/io.c`, `domain_create_ring`, `enum_domains`.
+ *
+ * @module
+ */
+import type { TimelineStep } from '../host.ts';
+import type { Domid, MappingHandle, Port, Process } from '../hypercalls.ts';
+import type { Recorder } from './recorder.ts';
+import type { Attachment, ToolstackState } from './toolstack-state.ts';
+
+/** XEN: `GNTTAB_RESERVED_CONSOLE` and `GNTTAB_RESERVED_XENSTORE`. */
+export const CONSOLE_REF = 0;
+export const XENSTORE_REF = 1;
+
+export const DOM0: Domid = 0 as Domid;
+
+/** A PV dom0 maps a granted page twice: for its kernel and for the program. */
+const MAPS_PER_GRANT = 2;
+
+/** Maps the granted page; undefined when it is not granted. */
+function mapGrant(recorder: Recorder, process: Process, domid: Domid, ref: number): MappingHandle[] | undefined {
+  const mappings: MappingHandle[] = [];
+  for (let i = 0; i < MAPS_PER_GRANT; i++) {
+    const mapped = recorder.ask(process, 'grant_table_op.map_grant_ref', { granter: domid, ref, isWritable: true });
+    if (mapped.kind === 'error') {
+      unmapAll(recorder, process, { domid, mappings, port: undefined });
+      return undefined;
+    }
+    mappings.push(mapped.value.mapping);
+  }
+  return mappings;
+}
+
+/** Gives the pages back; those that Xen does not take back stay in the list. */
+function unmapAll(recorder: Recorder, process: Process, attachment: Attachment): void {
+  attachment.mappings = attachment.mappings.filter((mapping) => {
+    const granted = recorder.ask(process, 'grant_table_op.unmap_grant_ref', { mapping });
+    if (granted.kind === 'ok') return false;
+    return granted.errno !== 'EINVAL' || recorder.ask(process, 'mmu_update.unmap_foreign', { mapping }).kind !== 'ok';
+  });
+}
+
+function bind(recorder: Recorder, process: Process, domid: Domid, remotePort: Port): Port | undefined {
+  const bound = recorder.ask(process, 'event_channel_op.bind_interdomain', { remote: domid, remotePort });
+  return bound.kind === 'ok' ? bound.value.port : undefined;
+}
+
+/** Serves a new guest's xenstore ring. The program that asked for it does not look at the answer. */
+export function introduceDomain(
+  recorder: Recorder,
+  state: ToolstackState,
+  domid: Domid,
+  port: Port,
+): TimelineStep['outcome'] {
+  return recorder.step('xenstored maps the xenstore page and binds its event channel', 'xenstored', () => {
+    const mappings = mapGrant(recorder, 'xenstored', domid, XENSTORE_REF);
+    if (mappings === undefined) return 'ignored-failure';
+    const attachment: Attachment = { domid, mappings, port: undefined };
+    attachment.port = bind(recorder, 'xenstored', domid, port);
+    if (attachment.port === undefined) {
+      unmapAll(recorder, 'xenstored', attachment);
+      if (attachment.mappings.length > 0) state.xenstored.set(domid, attachment);
+      return 'ignored-failure';
+    }
+    state.xenstored.set(domid, attachment);
+    return 'done';
+  });
+}
+
+/** Looks through all domains, as xenconsoled does whenever one comes or goes. */
+function enumerateDomains(recorder: Recorder, visit: (domid: Domid, isDying: boolean) => void): void {
+  let domid = 1;
+  for (;;) {
+    // Any number may be asked for; Xen answers with the next domain.
+    const info = recorder.ask('xenconsoled', 'domctl.getdomaininfo', { domid: domid as Domid });
+    if (info.kind === 'error') return;
+    visit(info.value.domid, info.value.isDying);
+    domid = info.value.domid + 1;
+  }
+}
+
+/** Serves a new guest's console; libxl waits until it does. */
+export function attachConsole(
+  recorder: Recorder,
+  state: ToolstackState,
+  domid: Domid,
+  port: Port,
+  ringFrame: number,
+): TimelineStep['outcome'] {
+  return recorder.step('xenconsoled maps the console page and binds its event channel', 'xenconsoled', () => {
+    let isSeen = false;
+    enumerateDomains(recorder, (found, isDying) => {
+      if (found === domid && !isDying) isSeen = true;
+    });
+    if (!isSeen) return 'failed';
+    let mappings = mapGrant(recorder, 'xenconsoled', domid, CONSOLE_REF);
+    if (mappings === undefined) {
+      // XEN: domain_create_ring() falls back to the frame number that xenstore names.
+      const frames = { first: ringFrame, count: 1 };
+      const mapped = recorder.ask('xenconsoled', 'mmu_update.map_foreign', { domid, frames, isWritable: true });
+      if (mapped.kind === 'error') return 'failed';
+      mappings = [mapped.value.mapping];
+    }
+    const attachment: Attachment = { domid, mappings, port: undefined };
+    attachment.port = bind(recorder, 'xenconsoled', domid, port);
+    // XEN: without its channel the ring stays mapped until the domain goes.
+    state.xenconsoled.set(domid, attachment);
+    return attachment.port === undefined ? 'failed' : 'done';
+  });
+}
+
+function detach(recorder: Recorder, process: Process, map: Map<Domid, Attachment>, attachment: Attachment): void {
+  if (attachment.port !== undefined) {
+    recorder.ask(process, 'event_channel_op.close', { port: attachment.port });
+    attachment.port = undefined;
+  }
+  unmapAll(recorder, process, attachment);
+  if (attachment.mappings.length === 0) map.delete(attachment.domid);
+}
+
+/** What xenstored does when Xen says that some domain died: it asks after all that it serves, itself last. */
+function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
+  let isNews = false;
+  for (const attachment of [...state.xenstored.values()].reverse()) {
+    if (attachment.port === undefined) continue;
+    const info = recorder.ask('xenstored', 'domctl.getdomaininfo', { domid: attachment.domid });
+    if (info.kind === 'ok' && info.value.domid === attachment.domid && !info.value.isDying) continue;
+    detach(recorder, 'xenstored', state.xenstored, attachment);
+    isNews = true;
+  }
+  recorder.ask('xenstored', 'domctl.getdomaininfo', { domid: DOM0 });
+  return isNews;
+}
+
+/** What xenconsoled does when xenstored says that a domain was released. */
+function cleanUpXenconsoled(recorder: Recorder, state: ToolstackState): void {
+  const alive = new Set<Domid>();
+  enumerateDomains(recorder, (domid, isDying) => {
+    const attachment = state.xenconsoled.get(domid);
+    if (!isDying) alive.add(domid);
+    else if (attachment !== undefined) detach(recorder, 'xenconsoled', state.xenconsoled, attachment);
+  });
+  for (const attachment of [...state.xenconsoled.values()]) {
+    if (!alive.has(attachment.domid) && attachment.port !== undefined) {
+      detach(recorder, 'xenconsoled', state.xenconsoled, attachment);
+    }
+  }
+}
+
+/** Lets the daemons act on the deaths that Xen has told of. */
+export function settleDeaths(recorder: Recorder, state: ToolstackState): void {
+  for (let deaths = recorder.hypercalls.takeDomainExceptions(); deaths > 0; deaths--) {
+    recorder.step('xenstored and xenconsoled give back what they mapped of the dead domain', 'xenstored', () => {
+      if (cleanUpXenstored(recorder, state)) cleanUpXenconsoled(recorder, state);
+      return 'done';
+    });
+    deaths += recorder.hypercalls.takeDomainExceptions();
+  }
+}

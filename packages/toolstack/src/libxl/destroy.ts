@@ -1,0 +1,124 @@
+/**
+ * The end of a domain.
+ *
+ * Follows Xen `tools/libs/light/libxl_domain.c`, `libxl__domain_destroy`, `destroy_domid_pci_done`,
+ * `domain_destroy_domid_cb`.
+ *
+ * @module
+ */
+import type { Note } from '@dewar/policy/text';
+import type { Domid } from '../hypercalls.ts';
+import { settleDeaths } from './daemons.ts';
+import { denialNotes, guest, refusalNotes } from './diagnostics.ts';
+import { distinctPages, finalState, logLibxl, lookAt, type Operation } from './operation.ts';
+import type { Refusal } from './recorder.ts';
+
+/** What an errno says. XEN: as the C library words it. */
+const ERRNO_TEXTS: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EINVAL: 'Invalid argument',
+  ENOMEM: 'Cannot allocate memory',
+  EPERM: 'Operation not permitted',
+  ESRCH: 'No such process',
+};
+
+export function errnoText(errno: string): string {
+  return ERRNO_TEXTS[errno] ?? errno;
+}
+
+/** How a destroy went: libxl's return code, and what stood in its way. */
+export interface Destruction {
+  readonly rc: 0 | -3 | -21;
+  readonly refusals: readonly Refusal[];
+}
+
+/** Takes a domain apart: pause, xenstore entries, then Xen; a failed pause is only logged. */
+export function destroyDomain(operation: Operation, domid: Domid): Destruction {
+  const { recorder, state } = operation;
+  const refusals: Refusal[] = [];
+  let rc: Destruction['rc'] = 0;
+  recorder.step(`libxl pauses domain ${domid} and removes its entries from xenstore`, 'libxl', () => {
+    if (lookAt(operation, domid, false) === undefined) {
+      logLibxl(operation, 'libxl_domain.c:1183:libxl__destroy_domid', `Domain ${domid}:Non-existant domain`);
+      rc = -21;
+      return 'failed';
+    }
+    const paused = recorder.ask('libxl', 'domctl.pausedomain', { domid });
+    if (paused.kind === 'error') {
+      if (recorder.refusal !== undefined) refusals.push(recorder.refusal);
+      logLibxl(operation, 'libxl_domain.c:1219:destroy_domid_pci_done', `Domain ${domid}:xc_domain_pause failed`);
+    }
+    lookAt(operation, domid, true);
+    lookAt(operation, domid, true);
+    const record = state.guests.get(domid);
+    if (record !== undefined) record.name = undefined;
+    return paused.kind === 'ok' ? 'done' : 'ignored-failure';
+  });
+  if (rc === 0) {
+    recorder.step(`libxl destroys domain ${domid}`, 'libxl', () => {
+      const destroyed = recorder.ask('libxl', 'domctl.destroydomain', { domid });
+      if (destroyed.kind === 'ok') return 'done';
+      if (recorder.refusal !== undefined) refusals.push(recorder.refusal);
+      const why = errnoText(destroyed.errno);
+      logLibxl(
+        operation,
+        'libxl_domain.c:1616:domain_destroy_domid_cb',
+        `Domain ${domid}:xc_domain_destroy failed: ${why}`,
+      );
+      rc = -3;
+      return 'failed';
+    });
+  }
+  if (rc !== 0) {
+    logLibxl(operation, 'libxl_domain.c:1137:domain_destroy_callback', `Domain ${domid}:Unable to destroy guest`);
+  }
+  settleDeaths(recorder, state);
+  forgetIfGone(operation, domid, rc);
+  return { rc, refusals };
+}
+
+/** Keeps what is still true of the domain. */
+function forgetIfGone(operation: Operation, domid: Domid, rc: Destruction['rc']): void {
+  const { state } = operation;
+  const record = state.guests.get(domid);
+  if (record === undefined) return;
+  if (rc === -3) {
+    record.isGivenUp = true;
+    return;
+  }
+  if (operation.recorder.hypercalls.openMappings(domid).length === 0) state.guests.delete(domid);
+}
+
+/** xl's last word on a destroy that failed. */
+export function logDestroyFailed(operation: Operation, domid: Domid): void {
+  logLibxl(operation, 'libxl_domain.c:1064:domain_destroy_cb', `Domain ${domid}:Destruction of domain failed`);
+}
+
+/** Says what keeps a domain on the host after it was to be destroyed. */
+export function reportLeftovers(operation: Operation, domid: Domid, destruction: Destruction): void {
+  const open = distinctPages(operation.recorder.hypercalls.openMappings(domid));
+  const left = finalState(operation, domid);
+  if (destruction.rc === -3) {
+    const notes: Note[] = destruction.refusals.flatMap((refusal) =>
+      refusal.check === undefined ? refusalNotes(refusal) : denialNotes(refusal.check),
+    );
+    notes.push({
+      message: 'it stays, without a name and with its memory, until the policy changes, or Xen is permissive or restarts',
+    });
+    const label = left?.label ?? destruction.refusals.find(({ check }) => check !== undefined)?.check?.target ?? '?';
+    operation.diagnostics.push(guest.stranded(undefined, { domid, label }, { notes }));
+    return;
+  }
+  if (destruction.rc !== 0 || left === undefined || open.length === 0) return;
+  const notes: Note[] = open.map(({ mapper, frames, kind }) => ({
+    message: `${mapper.process} in domain ${mapper.domid} has page ${frames.first} mapped (${kind})`,
+  }));
+  const check = operation.recorder.timeline
+    .flatMap((step) => step.hypercalls)
+    .filter((call) => call.name === 'grant_table_op.unmap_grant_ref')
+    .flatMap((call) => call.checks)
+    .findLast((one) => one.isEnforced && one.targetDomid === domid);
+  if (check !== undefined) notes.push(...denialNotes(check));
+  const pages = open.reduce((sum, { frames }) => sum + frames.count, 0);
+  operation.diagnostics.push(guest.zombie(undefined, { domid, pages }, { notes }));
+}

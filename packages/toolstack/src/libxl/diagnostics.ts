@@ -1,0 +1,64 @@
+/**
+ * Diagnostics about an operation on a guest.
+ *
+ * @module
+ */
+import { type Creators, defineDiagnostics, type Note } from '@dewar/policy/text';
+import type { ObservedCheck } from '../hypercalls.ts';
+import type { Refusal } from './recorder.ts';
+
+const entries = {
+  'invalid-label': { severity: 'error', message: 'label `{label}` is not valid: {reason}' },
+  'label-not-asked': { severity: 'error', message: 'may not ask Xen for the label `{label}`' },
+  'step-failed': { severity: 'error', message: 'guest `{guest}` was not created: {step} failed' },
+  'relabel-denied': {
+    severity: 'error',
+    message: 'guest `{guest}` was built but could not be relabelled to `{label}`',
+  },
+  'console-timeout': {
+    severity: 'error',
+    message: 'guest `{guest}` was not created: its console was not served in time',
+  },
+  stranded: { severity: 'error', message: 'domain {domid} is stranded under `{label}`: dom0 could not destroy it' },
+  zombie: { severity: 'error', message: 'domain {domid} is dead but keeps {pages} page(s) that others have mapped' },
+  'pages-stay-mapped': {
+    severity: 'note',
+    message: 'page {page} of domain {domid} stays mapped after the relabel to `{label}`',
+  },
+  'name-taken': { severity: 'error', message: 'a guest with the name `{name}` exists already' },
+  'not-rehearsed': { severity: 'error', message: 'cannot rehearse a guest of type `{type}`' },
+  'bad-request': { severity: 'error', message: 'cannot create guest `{guest}`: {reason}' },
+  'unknown-domain': { severity: 'error', message: '`{domain}` is no domain of this host' },
+  'is-dom0': { severity: 'error', message: 'cannot {operation} dom0' },
+  'operation-failed': { severity: 'error', message: 'cannot {operation} domain {domid}' },
+  'request-failed': { severity: 'error', message: 'cannot {operation}' },
+  'unknown-boolean': { severity: 'error', message: 'the policy has no boolean `{name}`' },
+} as const;
+
+/** Makes the diagnostics of area `guest`. */
+export const guest: Creators<typeof entries> = defineDiagnostics('guest', entries);
+
+/** The type in a context. */
+function typeOf(context: string): string {
+  return context.split(':')[2] ?? context;
+}
+
+/** What was denied, and the rule that would have allowed it. */
+export function denialNotes(check: ObservedCheck): Note[] {
+  const permissions = check.denied.join(' ');
+  const rule = `allow ${typeOf(check.source)} ${typeOf(check.target)}:${check.class} { ${permissions} };`;
+  const notes: Note[] = [
+    { message: `\`${check.source}\` lacks \`${check.class} { ${permissions} }\` on \`${check.target}\`` },
+  ];
+  if (check.avcLine !== undefined) notes.push({ message: check.avcLine });
+  notes.push({ message: `a type rule that would grant it: \`${rule}\`` });
+  return notes;
+}
+
+/** Why a hypercall failed. */
+export function refusalNotes(refusal: Refusal | undefined): Note[] {
+  if (refusal === undefined) return [];
+  const notes: Note[] = [{ message: `\`${refusal.hypercall}\` gave ${refusal.errno}` }];
+  if (refusal.reason !== undefined) notes.push({ message: refusal.reason });
+  return refusal.check === undefined ? notes : [...notes, ...denialNotes(refusal.check)];
+}

@@ -1,0 +1,155 @@
+/**
+ * One operation while it is under way, and what all operations share.
+ *
+ * @module
+ */
+import type { Diagnostic } from '@dewar/policy/text';
+import type { DomainState, LabelChange, OperationName, OperationReport } from '../host.ts';
+import type { Domid, DomainInfo, HypercallResult, OpenMapping, Process } from '../hypercalls.ts';
+import { DOM0 } from './daemons.ts';
+import { guest } from './diagnostics.ts';
+import type { Recorder } from './recorder.ts';
+import type { ToolstackState } from './toolstack-state.ts';
+
+/** libxl asks for this many domains at once. */
+const DOMAINS_AT_ONCE = 1024;
+
+export interface Operation {
+  readonly name: OperationName;
+  readonly recorder: Recorder;
+  readonly state: ToolstackState;
+  readonly messages: string[];
+  readonly diagnostics: Diagnostic[];
+  readonly labelChanges: LabelChange[];
+}
+
+/** What libxl logs. */
+export function logLibxl(operation: Operation, place: string, text: string): void {
+  operation.messages.push(`libxl: error: ${place}: ${text}`);
+}
+
+/** libxl's own look at one domain; undefined when there is none, or none that it may see. XEN: `libxl_domain_info`. */
+export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): DomainInfo | undefined {
+  const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
+  const info = list.kind === 'ok' ? list.value.domains[0] : undefined;
+  if (info?.domid !== domid) return undefined;
+  if (withLabel) labelOf(operation, info);
+  return info;
+}
+
+/** Asks Xen for the text of a domain's label. XEN: `libxl__xcinfo2xlinfo`, which goes on without it. */
+export function labelOf(operation: Operation, info: DomainInfo): string | undefined {
+  const answer = operation.recorder.ask('libxl', 'xsm_op.sid_to_context', { sid: info.ssidref });
+  return answer.kind === 'ok' ? answer.value.context : undefined;
+}
+
+/** All domains that dom0 may see. XEN: `libxl_list_domain`. */
+export function listDomains(operation: Operation): DomainState[] {
+  const infos: DomainInfo[] = [];
+  // Any number may be asked for; Xen answers with the domains from there on.
+  let first: Domid | undefined = DOM0;
+  while (first !== undefined) {
+    const list: HypercallResult<'sysctl.getdomaininfolist'> = operation.recorder.ask(
+      'libxl',
+      'sysctl.getdomaininfolist',
+      { first, max: DOMAINS_AT_ONCE },
+    );
+    const domains = list.kind === 'ok' ? list.value.domains : [];
+    infos.push(...domains);
+    const last = domains.length < DOMAINS_AT_ONCE ? undefined : domains.at(-1);
+    first = last === undefined ? undefined : ((last.domid + 1) as Domid);
+  }
+  return infos.map((info) => describe(operation, info, labelOf(operation, info)));
+}
+
+export function describe(operation: Operation, info: DomainInfo, label: string | undefined): DomainState {
+  const record = operation.state.guests.get(info.domid);
+  return {
+    domid: info.domid,
+    name: info.domid === DOM0 ? 'Domain-0' : record?.name,
+    uuid: info.handle,
+    label,
+    memoryMib: Math.floor(info.totalPages / 256),
+    vcpus: info.onlineVcpus,
+    state: info.isDying ? 'dying' : info.isPaused ? 'paused' : 'running',
+    isStranded: record?.isGivenUp === true,
+  };
+}
+
+/** The request that every xl command starts with. */
+export function startXl(operation: Operation): void {
+  operation.recorder.ask('xl', 'sysctl.physinfo', {});
+}
+
+/**
+ * Finds the domain that a person names.
+ *
+ * XEN: `find_domain` of xl takes digits as a domain id without a look at any domain, and all else as a name.
+ */
+export function findDomain(operation: Operation, text: string): Domid | undefined {
+  let found: Domid | undefined;
+  operation.recorder.step(`xl looks for domain \`${text}\``, 'xl', () => {
+    startXl(operation);
+    if (/^[0-9]{1,5}$/.test(text)) {
+      // Whether there is such a domain shows when something is asked of it.
+      found = Number(text) as Domid;
+      return 'done';
+    }
+    found = listDomains(operation).find((domain) => domain.name === text)?.domid;
+    return found === undefined ? 'failed' : 'done';
+  });
+  if (found === undefined) {
+    operation.messages.push(`${text} is an invalid domain identifier (rc=-6)`);
+    operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: text }));
+  }
+  return found;
+}
+
+/** One entry for each page and program, however often the program has it mapped. */
+export function distinctPages(mappings: readonly OpenMapping[]): OpenMapping[] {
+  const seen = new Set<string>();
+  return mappings.filter(({ frames, mapper, kind, isWritable }) => {
+    const key = [frames.first, frames.count, mapper.domid, mapper.process, kind, isWritable].join();
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
+}
+
+/** A report about an operation that is over. */
+export function report<T>(
+  operation: Operation,
+  result: {
+    readonly isDone: boolean;
+    readonly xlExitCode: number;
+    readonly value?: T;
+    readonly domain?: DomainState | undefined;
+  },
+): OperationReport<T> {
+  return {
+    operation: operation.name,
+    outcome: result.isDone ? 'done' : 'failed',
+    xlExitCode: result.xlExitCode,
+    xlMessages: operation.messages,
+    value: result.value,
+    timeline: operation.recorder.timeline,
+    labelChanges: operation.labelChanges,
+    domain: result.domain,
+    diagnostics: operation.diagnostics,
+  };
+}
+
+/**
+ * How a domain stands after an operation.
+ *
+ * It is asked outside of the timeline, which shows only what xl would do.
+ */
+export function finalState(operation: Operation, domid: Domid, process: Process = 'probe'): DomainState | undefined {
+  const { hypercalls } = operation.recorder;
+  const actor = { domid: DOM0, process };
+  const list = hypercalls.call(actor, 'sysctl.getdomaininfolist', { first: domid, max: 1 });
+  const info = list.kind === 'ok' ? list.value.domains[0] : undefined;
+  if (info?.domid !== domid) return undefined;
+  const label = hypercalls.call(actor, 'xsm_op.sid_to_context', { sid: info.ssidref });
+  return describe(operation, info, label.kind === 'ok' ? label.value.context : undefined);
+}

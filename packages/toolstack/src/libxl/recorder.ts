@@ -1,0 +1,149 @@
+/**
+ * Writes down what an operation does: steps, hypercalls, checks.
+ *
+ * @module
+ */
+import type { CheckRecord, HypercallRecord, TimelineStep } from '../host.ts';
+import type {
+  Actor,
+  Domid,
+  HypercallArgs,
+  HypercallName,
+  HypercallResult,
+  Hypercalls,
+  ObservedCheck,
+  Process,
+} from '../hypercalls.ts';
+
+/** Why a step came to nothing. */
+export interface Refusal {
+  readonly hypercall: HypercallName;
+  readonly errno: string;
+  readonly reason: string | undefined;
+  /** The check that was denied, when it was FLASK that refused. */
+  readonly check: ObservedCheck | undefined;
+}
+
+/** Any hypercall's result, as far as one asks only whether it worked. */
+export type AnyResult = HypercallResult<HypercallName>;
+
+interface OpenStep {
+  readonly title: string;
+  readonly process: Process;
+  readonly hypercalls: HypercallRecord[];
+}
+
+function sameCheck(a: ObservedCheck, b: ObservedCheck): boolean {
+  return (
+    a.class === b.class &&
+    a.source === b.source &&
+    a.target === b.target &&
+    a.outcome === b.outcome &&
+    a.avcLine === b.avcLine &&
+    a.isContinuation === b.isContinuation &&
+    a.sourceDomid === b.sourceDomid &&
+    a.targetDomid === b.targetDomid &&
+    a.permissions.join() === b.permissions.join()
+  );
+}
+
+function collapse(checks: readonly ObservedCheck[]): CheckRecord[] {
+  const records: CheckRecord[] = [];
+  for (const check of checks) {
+    const last = records.at(-1);
+    if (last !== undefined && sameCheck(last, check)) records.splice(-1, 1, { ...last, count: last.count + 1 });
+    else records.push({ ...check, count: 1 });
+  }
+  return records;
+}
+
+function sameHypercall(a: HypercallRecord, b: HypercallRecord): boolean {
+  return (
+    a.name === b.name &&
+    a.process === b.process &&
+    a.domid === b.domid &&
+    a.targetDomid === b.targetDomid &&
+    a.result === b.result &&
+    a.checks.length === b.checks.length &&
+    a.checks.every((check, i) => {
+      const other = b.checks[i];
+      return other !== undefined && check.count === other.count && sameCheck(check, other);
+    })
+  );
+}
+
+function targetOf(args: object): Domid | undefined {
+  const named = args as { readonly domid?: Domid; readonly granter?: Domid; readonly remote?: Domid };
+  return named.domid ?? named.granter ?? named.remote;
+}
+
+/** Passes hypercalls on, and keeps the record of one operation. */
+export class Recorder {
+  readonly hypercalls: Hypercalls;
+  readonly #dom0: Domid;
+  readonly #steps: TimelineStep[] = [];
+  #open: OpenStep | undefined;
+  #refusal: Refusal | undefined;
+
+  constructor(hypercalls: Hypercalls, dom0: Domid) {
+    this.hypercalls = hypercalls;
+    this.#dom0 = dom0;
+  }
+
+  get timeline(): readonly TimelineStep[] {
+    return this.#steps;
+  }
+
+  /** Why the last hypercall that failed did so. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Does some work as one step; the work says how it came out. */
+  step(title: string, process: Process, work: () => TimelineStep['outcome']): TimelineStep['outcome'] {
+    const open: OpenStep = { title, process, hypercalls: [] };
+    this.#open = open;
+    const outcome = work();
+    this.#steps.push({ ...open, outcome });
+    this.#open = undefined;
+    return outcome;
+  }
+
+  /** Makes a hypercall as a program in dom0. */
+  ask<N extends HypercallName>(process: Process, name: N, args: HypercallArgs<N>): HypercallResult<N> {
+    return this.askAs({ domid: this.#dom0, process }, name, args);
+  }
+
+  askAs<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N> {
+    const checks: ObservedCheck[] = [];
+    const stop = this.hypercalls.observe((check) => checks.push(check));
+    const result = this.hypercalls.call(actor, name, args);
+    stop();
+    const check = checks.findLast((one) => one.isEnforced);
+    if (result.kind === 'error') {
+      this.#refusal = { hypercall: name, errno: result.errno, reason: result.reason, check };
+    } else if (check !== undefined && checks.length === 1) {
+      // Some denials have no errno; who relies on the result finds the reason here.
+      this.#refusal = { hypercall: name, errno: 'EACCES', reason: undefined, check };
+    }
+    const record: HypercallRecord = {
+      ...actor,
+      name,
+      targetDomid: targetOf(args),
+      result: result.kind === 'ok' ? 'ok' : result.errno,
+      count: 1,
+      checks: collapse(checks),
+    };
+    const list = this.#open?.hypercalls;
+    const last = list?.at(-1);
+    if (last !== undefined && sameHypercall(last, record)) list?.splice(-1, 1, { ...last, count: last.count + 1 });
+    else list?.push(record);
+    return result;
+  }
+}
+
+/** Makes hypercalls one after the other, up to the first that fails. */
+export function inOrder(calls: readonly (() => AnyResult)[]): TimelineStep['outcome'] {
+  for (const call of calls) if (call().kind === 'error') return 'failed';
+  return 'done';
+}

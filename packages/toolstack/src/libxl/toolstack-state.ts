@@ -1,0 +1,132 @@
+/**
+ * What the toolstack keeps outside of Xen: xenstore's entries of the guests, and what the two daemons have mapped.
+ *
+ * @module
+ */
+import type { Domid, MappingHandle, Port } from '../hypercalls.ts';
+
+/** What xenstore and libxl's own files say of a guest. */
+export interface GuestRecord {
+  readonly domid: Domid;
+  /** Removed when the guest is taken apart, even if Xen then keeps the domain. */
+  name: string | undefined;
+  readonly uuid: string;
+  storePort: Port | undefined;
+  consolePort: Port | undefined;
+  /** A destroy was refused: the domain is there, and nothing speaks for it any more. */
+  isGivenUp: boolean;
+}
+
+/** A guest that a daemon serves: the ring that it has mapped, and its end of the event channel. */
+export interface Attachment {
+  readonly domid: Domid;
+  mappings: MappingHandle[];
+  port: Port | undefined;
+}
+
+export interface ToolstackState {
+  readonly guests: Map<Domid, GuestRecord>;
+  readonly xenstored: Map<Domid, Attachment>;
+  readonly xenconsoled: Map<Domid, Attachment>;
+}
+
+/** `ToolstackState` as JSON. */
+export interface ToolstackSnapshot {
+  readonly version: 1;
+  readonly guests: readonly Readonly<Record<string, unknown>>[];
+  readonly xenstored: readonly Readonly<Record<string, unknown>>[];
+  readonly xenconsoled: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The state of a host on which no guest was ever made. */
+export function emptyToolstackState(): ToolstackState {
+  return { guests: new Map(), xenstored: new Map(), xenconsoled: new Map() };
+}
+
+export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
+  const attachments = (map: ReadonlyMap<Domid, Attachment>): Record<string, unknown>[] =>
+    [...map.values()].map((one) => ({ ...one, mappings: [...one.mappings] }));
+  return {
+    version: 1,
+    guests: [...state.guests.values()].map((guest) => ({ ...guest })),
+    xenstored: attachments(state.xenstored),
+    xenconsoled: attachments(state.xenconsoled),
+  };
+}
+
+/** More guests than Xen has domain ids. */
+const RECORD_LIMIT = 0x8000;
+
+function isWhole(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function records(value: unknown): readonly Readonly<Record<string, unknown>>[] | undefined {
+  if (!Array.isArray(value) || value.length > RECORD_LIMIT) return undefined;
+  const items: readonly unknown[] = value;
+  const found: Readonly<Record<string, unknown>>[] = [];
+  for (const item of items) {
+    if (typeof item !== 'object' || item === null) return undefined;
+    // An object that is not null has string keys.
+    found.push(item as Readonly<Record<string, unknown>>);
+  }
+  return found;
+}
+
+function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | undefined {
+  const { domid, name, uuid, storePort, consolePort, isGivenUp } = record;
+  if (!isWhole(domid) || typeof uuid !== 'string' || uuid.length > 64 || typeof isGivenUp !== 'boolean') {
+    return undefined;
+  }
+  if (name !== undefined && (typeof name !== 'string' || name.length > 4096)) return undefined;
+  if (storePort !== undefined && !isWhole(storePort)) return undefined;
+  if (consolePort !== undefined && !isWhole(consolePort)) return undefined;
+  // The numbers were checked just now; only Xen can say what they stand for.
+  return {
+    domid: domid as Domid,
+    name,
+    uuid,
+    storePort: storePort as Port | undefined,
+    consolePort: consolePort as Port | undefined,
+    isGivenUp,
+  };
+}
+
+function readAttachment(record: Readonly<Record<string, unknown>>): Attachment | undefined {
+  const { domid, mappings, port } = record;
+  if (!isWhole(domid) || !Array.isArray(mappings) || mappings.length > 16) return undefined;
+  const handles: readonly unknown[] = mappings;
+  if (!handles.every(isWhole) || (port !== undefined && !isWhole(port))) return undefined;
+  // As above.
+  return { domid: domid as Domid, mappings: handles as MappingHandle[], port: port as Port | undefined };
+}
+
+function readAll<T extends { readonly domid: Domid }>(
+  value: unknown,
+  readOne: (record: Readonly<Record<string, unknown>>) => T | undefined,
+): Map<Domid, T> | undefined {
+  const list = records(value);
+  if (list === undefined) return undefined;
+  const map = new Map<Domid, T>();
+  for (const record of list) {
+    const one = readOne(record);
+    if (one === undefined || map.has(one.domid)) return undefined;
+    map.set(one.domid, one);
+  }
+  return map;
+}
+
+/** Reads a snapshot back; undefined when it is none. */
+export function restoreToolstack(snapshot: unknown): ToolstackState | undefined {
+  if (typeof snapshot !== 'object' || snapshot === null) return undefined;
+  // As above.
+  const { version, guests, xenstored, xenconsoled } = snapshot as Readonly<Record<string, unknown>>;
+  const state = {
+    guests: readAll(guests, readGuest),
+    xenstored: readAll(xenstored, readAttachment),
+    xenconsoled: readAll(xenconsoled, readAttachment),
+  };
+  if (version !== 1 || state.guests === undefined) return undefined;
+  if (state.xenstored === undefined || state.xenconsoled === undefined) return undefined;
+  return { guests: state.guests, xenstored: state.xenstored, xenconsoled: state.xenconsoled };
+}
