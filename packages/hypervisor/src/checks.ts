@@ -127,6 +127,10 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
     row('mmu', 'map_read', { when: 'read-only' }),
     row('mmu', 'map_read map_write', { when: 'writable' }),
   ],
+  'mmu_update.map_own': [
+    row('mmu', 'map_read', { when: 'read-only' }),
+    row('mmu', 'map_read map_write', { when: 'writable' }),
+  ],
   'mmu_update.unmap_foreign': [],
   'mmu_update.machphys_update': [row('mmu', 'updatemp')],
   'mmuext_op.pin_table': [row('mmu', 'mmuext_op'), row('mmu', 'pinpage', { stage: 'hook' })],

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import type { Domid, DomainInfo, Errno, HypercallName, HypercallResult } from '@dewar/toolstack';
-import type { Domain } from './domain.ts';
+import type { DomainInfo, Domid, Errno, HypercallName, HypercallResult } from '@dewar/toolstack';
+import { type Domain, SHARED_INFO_FRAME } from './domain.ts';
 import { DOMID_LIMIT, failed, type Handlers, type Machine, ok } from './machine.ts';
 
 /** Pages that one go of the teardown gives back. Xen decides by the time that has passed. */
@@ -34,6 +34,7 @@ export function describeDomain(domain: Domain): DomainInfo {
     maxPages: domain.maxPages,
     onlineVcpus: domain.onlineVcpus,
     handle: domain.handle,
+    sharedInfoFrame: SHARED_INFO_FRAME,
   };
 }
 
@@ -192,9 +193,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
       return ok({});
     }),
   'domctl.settscinfo': (machine, caller, { domid }) =>
-    onDomain('domctl.settscinfo', machine, caller, domid, (domain) =>
-      domain === caller ? failed('EINVAL') : ok({}),
-    ),
+    onDomain('domctl.settscinfo', machine, caller, domid, (domain) => (domain === caller ? failed('EINVAL') : ok({}))),
   'domctl.set_cpu_policy': (machine, caller, { domid }) =>
     onDomain('domctl.set_cpu_policy', machine, caller, domid, () => ok({})),
   'domctl.set_address_size': (machine, caller, { domid, size }) =>

@@ -43,7 +43,7 @@ export interface Binding {
 export type Denial = Errno | 'does less';
 
 /** How one kind of hypercall is carried out. */
-export type Handler<N extends HypercallName> = (
+type Handler<N extends HypercallName> = (
   machine: Machine,
   caller: Domain,
   args: HypercallArgs<N>,
@@ -110,9 +110,7 @@ export class Machine {
 
   /** Domains in the order of their numbers, from `first` on. */
   domainsFrom(first: Domid): Domain[] {
-    return [...this.state.domains.values()]
-      .filter((domain) => domain.domid >= first)
-      .sort((a, b) => a.domid - b.domid);
+    return [...this.state.domains.values()].filter((domain) => domain.domid >= first).sort((a, b) => a.domid - b.domid);
   }
 
   /** How many pages of the host belong to nobody. */
@@ -160,7 +158,6 @@ export class Machine {
       ...(namesDomains ? { source: caller.domid } : {}),
       ...(subject === undefined ? {} : { target: subject.domid }),
     });
-    for (const line of answer.logged) this.log(`(XEN) ${line}`);
     const check: ObservedCheck = {
       class: row.class,
       permissions: row.permissions,
@@ -171,7 +168,7 @@ export class Machine {
       isEnforced: answer.isRefused,
       sourceDomid: namesDomains ? caller.domid : undefined,
       targetDomid: subject?.domid,
-      avcLine: answer.logged.at(-1),
+      avcLine: answer.logged,
       isContinuation: binding.isContinuation === true,
     };
     for (const listener of this.#listeners) listener(check);

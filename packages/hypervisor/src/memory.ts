@@ -100,6 +100,12 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
     });
     return mapping === undefined ? failed('ENOMEM') : ok({ mapping });
   },
+  'mmu_update.map_own': (machine, caller, { frames, isWritable }) => {
+    const when = isWritable ? 'writable' : 'read-only';
+    const denial = machine.check('mmu_update.map_own', caller, { domain: caller, when });
+    if (denial !== undefined) return failed(errnoOf(denial));
+    return hasFrames(caller, frames) ? ok({}) : failed('EINVAL');
+  },
   'mmu_update.unmap_foreign': (machine, caller, { mapping }) => {
     const found = machine.state.mappings.get(mapping);
     if (found?.kind !== 'foreign' || found.mapper.domid !== caller.domid) return failed('EINVAL');

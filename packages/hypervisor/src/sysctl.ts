@@ -6,8 +6,8 @@
  * @module
  */
 import type { HypercallName, HypercallResult } from '@dewar/toolstack';
-import { describeDomain } from './domctl.ts';
 import type { Domain } from './domain.ts';
+import { describeDomain } from './domctl.ts';
 import { failed, type Handlers, type Machine, ok } from './machine.ts';
 
 /** Characters that a guest may write in one go. */

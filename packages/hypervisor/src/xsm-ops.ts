@@ -62,19 +62,12 @@ export const XSM_OPS: Handlers<XsmName> = {
     const denial = machine.check('xsm_op.setbool', caller);
     if (denial !== undefined) return failed(errnoOf(denial));
     if (!machine.flask.setBoolean(name, value, commit)) return failed('ENOENT');
-    if (commit) logBooleans(machine);
     return ok({});
   },
   'xsm_op.commitbools': (machine, caller) => {
     const denial = machine.check('xsm_op.commitbools', caller);
     if (denial !== undefined) return failed(errnoOf(denial));
-    if (machine.flask.commitBooleans()) logBooleans(machine);
+    machine.flask.commitBooleans();
     return ok({});
   },
 };
-
-/** XEN: `security_set_bools` writes down what it did. */
-function logBooleans(machine: Parameters<(typeof XSM_OPS)['xsm_op.getbools']>[0]): void {
-  const values = machine.flask.booleans().map(({ name, enforcing }) => `${name}:${enforcing ? 1 : 0}`);
-  machine.log(`(XEN) Flask: committed booleans { ${values.join(', ')} }`);
-}

@@ -62,10 +62,11 @@ export interface DomainState {
   readonly memoryMib: number;
   readonly vcpus: number;
   readonly state: 'running' | 'paused' | 'dying';
-  /** Nothing that dom0 may do brings it to life or to an end. */
+  /** dom0 was refused when it destroyed it: it has lost its name, and stays until that is allowed. */
   readonly isStranded: boolean;
 }
 
+/** What was asked of the host. */
 export type OperationName =
   | 'create'
   | 'list'
@@ -98,6 +99,7 @@ export interface OperationReport<T = undefined> {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** How a guest is created, beside its configuration. */
 export interface CreateOptions {
   /** Leave the guest paused (`xl create -p`). */
   readonly paused?: boolean;
@@ -128,7 +130,8 @@ export interface Host {
   pause(domain: string): Promise<OperationReport>;
   unpause(domain: string): Promise<OperationReport>;
   destroy(domain: string): Promise<OperationReport>;
-  dumpCore(domain: string): Promise<OperationReport<CoreDump>>;
+  /** `file` is what messages call the core. */
+  dumpCore(domain: string, file?: string): Promise<OperationReport<CoreDump>>;
   rename(domain: string, newName: string): Promise<OperationReport>;
   dmesg(options?: { readonly clear?: boolean }): Promise<OperationReport<string>>;
   getenforce(): Promise<OperationReport<boolean>>;

@@ -65,6 +65,8 @@ export interface DomainInfo {
   readonly maxPages: number;
   readonly onlineVcpus: number;
   readonly handle: string;
+  /** Where the page is that Xen and the domain share; mapped like any page of the domain. */
+  readonly sharedInfoFrame: number;
 }
 
 /** Why Xen does not take a context: the first part of it that is wrong. */
@@ -146,7 +148,9 @@ export interface HypercallTable {
     OnDomain & { readonly frames: FrameRange; readonly isWritable: boolean },
     { readonly mapping: MappingHandle }
   >;
-  /** Clears such entries; Xen makes no check. */
+  /** Writes page-table entries of the caller that name its own pages. */
+  'mmu_update.map_own': Entry<{ readonly frames: FrameRange; readonly isWritable: boolean }, Nothing>;
+  /** Clears such entries of foreign pages; Xen makes no check. */
   'mmu_update.unmap_foreign': Entry<{ readonly mapping: MappingHandle }, Nothing>;
   'mmu_update.machphys_update': Entry<OnDomain & { readonly frames: FrameRange }, Nothing>;
   'mmuext_op.pin_table': Entry<OnDomain & { readonly frame: number }, Nothing>;
@@ -241,6 +245,12 @@ export interface OpenMapping {
   readonly labelWhenMapped: string;
 }
 
+/** A domain as Xen itself knows it. */
+export interface InspectedDomain {
+  readonly info: DomainInfo;
+  readonly label: string;
+}
+
 /** What a Xen host does for those who run on it. */
 export interface Hypercalls {
   call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N>;
@@ -248,6 +258,8 @@ export interface Hypercalls {
   observe(listener: (check: ObservedCheck) => void): () => void;
   /** How often `VIRQ_DOM_EXC` (a domain died) came in since it was last asked. */
   takeDomainExceptions(): number;
+  /** How a domain stands, without asking FLASK; for reports, not for decisions. A simulated host can tell. */
+  inspectDomain(domid: Domid): InspectedDomain | undefined;
   /** The pages of a domain that others have mapped. A real host cannot tell; a simulated one can. */
   openMappings(owner: Domid): readonly OpenMapping[];
 }

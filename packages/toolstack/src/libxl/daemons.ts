@@ -25,11 +25,12 @@ function mapGrant(recorder: Recorder, process: Process, domid: Domid, ref: numbe
   const mappings: MappingHandle[] = [];
   for (let i = 0; i < MAPS_PER_GRANT; i++) {
     const mapped = recorder.ask(process, 'grant_table_op.map_grant_ref', { granter: domid, ref, isWritable: true });
-    if (mapped.kind === 'error') {
-      unmapAll(recorder, process, { domid, mappings, port: undefined });
-      return undefined;
-    }
-    mappings.push(mapped.value.mapping);
+    if (mapped.kind === 'ok') mappings.push(mapped.value.mapping);
+  }
+  if (mappings.length < MAPS_PER_GRANT) {
+    // The kernel asks for both before it looks at the answers.
+    unmapAll(recorder, process, { domid, mappings, port: undefined });
+    return undefined;
   }
   return mappings;
 }
@@ -109,6 +110,25 @@ export function attachConsole(
     // XEN: without its channel the ring stays mapped until the domain goes.
     state.xenconsoled.set(domid, attachment);
     return attachment.port === undefined ? 'failed' : 'done';
+  });
+}
+
+/** xenconsoled looks at its channel whenever xenstore tells it of a change, and binds anew when it may not. */
+export function recheckConsole(
+  recorder: Recorder,
+  state: ToolstackState,
+  domid: Domid,
+  remotePort: Port,
+): TimelineStep['outcome'] {
+  const attachment = state.xenconsoled.get(domid);
+  const port = attachment?.port;
+  if (attachment === undefined || port === undefined) return 'done';
+  return recorder.step('xenconsoled looks at its event channel again', 'xenconsoled', () => {
+    const status = recorder.ask('xenconsoled', 'event_channel_op.status', { domid: DOM0, port });
+    if (status.kind === 'ok' && status.value.status === 'interdomain') return 'done';
+    recorder.ask('xenconsoled', 'event_channel_op.close', { port });
+    attachment.port = bind(recorder, 'xenconsoled', domid, remotePort);
+    return 'ignored-failure';
   });
 }
 

@@ -39,6 +39,8 @@ export function destroyDomain(operation: Operation, domid: Domid): Destruction {
   let rc: Destruction['rc'] = 0;
   recorder.step(`libxl pauses domain ${domid} and removes its entries from xenstore`, 'libxl', () => {
     if (lookAt(operation, domid, false) === undefined) {
+      // XEN: a domain that may not be seen is to libxl a domain that is not there.
+      if (recorder.refusal !== undefined) refusals.push(recorder.refusal);
       logLibxl(operation, 'libxl_domain.c:1183:libxl__destroy_domid', `Domain ${domid}:Non-existant domain`);
       rc = -21;
       return 'failed';
@@ -82,7 +84,8 @@ function forgetIfGone(operation: Operation, domid: Domid, rc: Destruction['rc'])
   const { state } = operation;
   const record = state.guests.get(domid);
   if (record === undefined) return;
-  if (rc === -3) {
+  const isThere = operation.recorder.hypercalls.inspectDomain(domid) !== undefined;
+  if (rc !== 0 && isThere) {
     record.isGivenUp = true;
     return;
   }
@@ -98,12 +101,15 @@ export function logDestroyFailed(operation: Operation, domid: Domid): void {
 export function reportLeftovers(operation: Operation, domid: Domid, destruction: Destruction): void {
   const open = distinctPages(operation.recorder.hypercalls.openMappings(domid));
   const left = finalState(operation, domid);
-  if (destruction.rc === -3) {
+  if (destruction.rc === -3 || (destruction.rc === -21 && left !== undefined)) {
     const notes: Note[] = destruction.refusals.flatMap((refusal) =>
       refusal.check === undefined ? refusalNotes(refusal) : denialNotes(refusal.check),
     );
     notes.push({
-      message: 'it stays, without a name and with its memory, until the policy changes, or Xen is permissive or restarts',
+      message:
+        destruction.rc === -3
+          ? 'it stays, without a name and with its memory, until the policy changes, or Xen is permissive or restarts'
+          : 'dom0 may not even see it, so libxl takes it for gone; it keeps its memory',
     });
     const label = left?.label ?? destruction.refusals.find(({ check }) => check !== undefined)?.check?.target ?? '?';
     operation.diagnostics.push(guest.stranded(undefined, { domid, label }, { notes }));

@@ -19,6 +19,10 @@ const entries = {
     severity: 'error',
     message: 'guest `{guest}` was not created: its console was not served in time',
   },
+  'start-denied': {
+    severity: 'warning',
+    message: 'guest `{guest}` was started, but its kernel is denied what it cannot do without',
+  },
   stranded: { severity: 'error', message: 'domain {domid} is stranded under `{label}`: dom0 could not destroy it' },
   zombie: { severity: 'error', message: 'domain {domid} is dead but keeps {pages} page(s) that others have mapped' },
   'pages-stay-mapped': {

@@ -5,7 +5,7 @@
  */
 import type { Diagnostic } from '@dewar/policy/text';
 import type { DomainState, LabelChange, OperationName, OperationReport } from '../host.ts';
-import type { Domid, DomainInfo, HypercallResult, OpenMapping, Process } from '../hypercalls.ts';
+import type { DomainInfo, Domid, HypercallResult, OpenMapping } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
 import { guest } from './diagnostics.ts';
 import type { Recorder } from './recorder.ts';
@@ -38,7 +38,7 @@ export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): 
 }
 
 /** Asks Xen for the text of a domain's label. XEN: `libxl__xcinfo2xlinfo`, which goes on without it. */
-export function labelOf(operation: Operation, info: DomainInfo): string | undefined {
+function labelOf(operation: Operation, info: DomainInfo): string | undefined {
   const answer = operation.recorder.ask('libxl', 'xsm_op.sid_to_context', { sid: info.ssidref });
   return answer.kind === 'ok' ? answer.value.context : undefined;
 }
@@ -54,15 +54,15 @@ export function listDomains(operation: Operation): DomainState[] {
       'sysctl.getdomaininfolist',
       { first, max: DOMAINS_AT_ONCE },
     );
-    const domains = list.kind === 'ok' ? list.value.domains : [];
+    const domains: readonly DomainInfo[] = list.kind === 'ok' ? list.value.domains : [];
     infos.push(...domains);
-    const last = domains.length < DOMAINS_AT_ONCE ? undefined : domains.at(-1);
+    const last: DomainInfo | undefined = domains.length < DOMAINS_AT_ONCE ? undefined : domains.at(-1);
     first = last === undefined ? undefined : ((last.domid + 1) as Domid);
   }
   return infos.map((info) => describe(operation, info, labelOf(operation, info)));
 }
 
-export function describe(operation: Operation, info: DomainInfo, label: string | undefined): DomainState {
+function describe(operation: Operation, info: DomainInfo, label: string | undefined): DomainState {
   const record = operation.state.guests.get(info.domid);
   return {
     domid: info.domid,
@@ -139,17 +139,8 @@ export function report<T>(
   };
 }
 
-/**
- * How a domain stands after an operation.
- *
- * It is asked outside of the timeline, which shows only what xl would do.
- */
-export function finalState(operation: Operation, domid: Domid, process: Process = 'probe'): DomainState | undefined {
-  const { hypercalls } = operation.recorder;
-  const actor = { domid: DOM0, process };
-  const list = hypercalls.call(actor, 'sysctl.getdomaininfolist', { first: domid, max: 1 });
-  const info = list.kind === 'ok' ? list.value.domains[0] : undefined;
-  if (info?.domid !== domid) return undefined;
-  const label = hypercalls.call(actor, 'xsm_op.sid_to_context', { sid: info.ssidref });
-  return describe(operation, info, label.kind === 'ok' ? label.value.context : undefined);
+/** How a domain stands after an operation; looked up past FLASK, so that the report adds no check of its own. */
+export function finalState(operation: Operation, domid: Domid): DomainState | undefined {
+  const found = operation.recorder.hypercalls.inspectDomain(domid);
+  return found === undefined ? undefined : describe(operation, found.info, found.label);
 }

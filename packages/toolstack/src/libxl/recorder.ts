@@ -7,6 +7,7 @@ import type { CheckRecord, HypercallRecord, TimelineStep } from '../host.ts';
 import type {
   Actor,
   Domid,
+  Errno,
   HypercallArgs,
   HypercallName,
   HypercallResult,
@@ -94,15 +95,21 @@ export class Recorder {
     return this.#steps;
   }
 
-  /** Why the last hypercall that failed did so. */
+  /** Why the last hypercall of this step, or of the step just done, that failed did so. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
+  }
+
+  /** Says why a step failed where Xen gave no errno. */
+  explain(hypercall: HypercallName, errno: Errno, reason: string): void {
+    this.#refusal ??= { hypercall, errno, reason, check: undefined };
   }
 
   /** Does some work as one step; the work says how it came out. */
   step(title: string, process: Process, work: () => TimelineStep['outcome']): TimelineStep['outcome'] {
     const open: OpenStep = { title, process, hypercalls: [] };
     this.#open = open;
+    this.#refusal = undefined;
     const outcome = work();
     this.#steps.push({ ...open, outcome });
     this.#open = undefined;
@@ -122,9 +129,9 @@ export class Recorder {
     const check = checks.findLast((one) => one.isEnforced);
     if (result.kind === 'error') {
       this.#refusal = { hypercall: name, errno: result.errno, reason: result.reason, check };
-    } else if (check !== undefined && checks.length === 1) {
-      // Some denials have no errno; who relies on the result finds the reason here.
-      this.#refusal = { hypercall: name, errno: 'EACCES', reason: undefined, check };
+    } else if (checks[0]?.isEnforced === true) {
+      // Some denials have no errno: the domain is left out of a list, no page is given. Who needed that finds the reason here.
+      this.#refusal = { hypercall: name, errno: 'EACCES', reason: undefined, check: checks[0] };
     }
     const record: HypercallRecord = {
       ...actor,

@@ -13,6 +13,8 @@ export interface GuestRecord {
   readonly uuid: string;
   storePort: Port | undefined;
   consolePort: Port | undefined;
+  /** Its kernel has run. */
+  hasStarted: boolean;
   /** A destroy was refused: the domain is there, and nothing speaks for it any more. */
   isGivenUp: boolean;
 }
@@ -24,6 +26,7 @@ export interface Attachment {
   port: Port | undefined;
 }
 
+/** All of it, for one host. */
 export interface ToolstackState {
   readonly guests: Map<Domid, GuestRecord>;
   readonly xenstored: Map<Domid, Attachment>;
@@ -74,10 +77,11 @@ function records(value: unknown): readonly Readonly<Record<string, unknown>>[] |
 }
 
 function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | undefined {
-  const { domid, name, uuid, storePort, consolePort, isGivenUp } = record;
+  const { domid, name, uuid, storePort, consolePort, isGivenUp, hasStarted } = record;
   if (!isWhole(domid) || typeof uuid !== 'string' || uuid.length > 64 || typeof isGivenUp !== 'boolean') {
     return undefined;
   }
+  if (typeof hasStarted !== 'boolean') return undefined;
   if (name !== undefined && (typeof name !== 'string' || name.length > 4096)) return undefined;
   if (storePort !== undefined && !isWhole(storePort)) return undefined;
   if (consolePort !== undefined && !isWhole(consolePort)) return undefined;
@@ -88,6 +92,7 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
     uuid,
     storePort: storePort as Port | undefined,
     consolePort: consolePort as Port | undefined,
+    hasStarted,
     isGivenUp,
   };
 }

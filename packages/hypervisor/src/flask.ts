@@ -1,0 +1,196 @@
+/**
+ * FLASK inside of the simulated Xen: the security server, its cache, and the mode.
+ *
+ * Imports: `@dewar/policy/security-server`, `@dewar/policy/releases`.
+ * Start reading at `Flask`.
+ *
+ * @module
+ */
+import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
+import {
+  type AuditData,
+  Avc,
+  type ContextFault,
+  SecurityServer,
+  type SecurityServerSnapshot,
+} from '@dewar/policy/security-server';
+import { InvariantError } from '@dewar/policy/text';
+import type { BooleanState, SidNumber } from '@dewar/toolstack';
+
+/** How one check came out. */
+export interface CheckAnswer {
+  /** The hypercall must not go on. */
+  readonly isRefused: boolean;
+  /** What the policy does not give, whether or not it was let pass. */
+  readonly denied: readonly string[];
+  readonly logged: string | undefined;
+}
+
+export type PolicyLoad = { readonly kind: 'loaded' } | { readonly kind: 'refused'; readonly reason: string };
+
+/** A class by name, with the bits of its permissions. */
+interface ClassBits {
+  readonly id: number;
+  readonly bits: ReadonlyMap<string, number>;
+}
+
+/** What is kept of FLASK from one run to the next. */
+export interface FlaskSnapshot {
+  /** The policy that is loaded, two hexadecimal digits for each byte. */
+  readonly policy: string;
+  readonly isEnforcing: boolean;
+  readonly server: SecurityServerSnapshot;
+}
+
+/** The security module of one host. */
+export class Flask {
+  readonly server: SecurityServer;
+  readonly #avc: Avc;
+  readonly #classes: ReadonlyMap<string, ClassBits>;
+  readonly #allowed = new Map<string, number>();
+  #isEnforcing: boolean;
+  #policy: Uint8Array = new Uint8Array();
+
+  constructor(release: XenReleaseName, isEnforcing: boolean, log: (line: string) => void) {
+    this.#isEnforcing = isEnforcing;
+    const tables = xenRelease(release);
+    const mode = (): boolean => this.#isEnforcing;
+    this.server = new SecurityServer({ release: tables, isEnforcing: mode, log });
+    this.#avc = new Avc(this.server, { isEnforcing: mode, log });
+    this.server.onReset(() => this.#allowed.clear());
+    this.#classes = new Map(
+      tables.classes.map(({ name, id, permissions }) => [
+        name,
+        { id, bits: new Map(permissions.map((permission, bit) => [permission, (1 << bit) >>> 0])) },
+      ]),
+    );
+  }
+
+  get isEnforcing(): boolean {
+    return this.#isEnforcing;
+  }
+
+  setEnforcing(isEnforcing: boolean): void {
+    // XEN: flask_security_setenforce() empties the cache only on the way to enforcing.
+    if (isEnforcing && !this.#isEnforcing) this.#avc.flush();
+    this.#isEnforcing = isEnforcing;
+  }
+
+  initialSid(name: string): SidNumber {
+    return this.server.initialSid(name);
+  }
+
+  sidToContext(sid: SidNumber): string {
+    return this.server.sidToContext(sid);
+  }
+
+  contextToSid(
+    text: string,
+  ): { readonly kind: 'sid'; readonly sid: SidNumber } | { readonly kind: 'invalid'; readonly reason: string } {
+    const answer = this.server.contextToSid(text);
+    return answer.kind === 'sid' ? answer : { kind: 'invalid', reason: faultText(answer.reason) };
+  }
+
+  /** The label that something new gets; undefined when that label would not be valid. */
+  transitionSid(source: SidNumber, target: SidNumber, className: string): SidNumber | undefined {
+    const sid = this.server.transitionSid(source, target, this.#class(className).id);
+    return typeof sid === 'number' ? sid : undefined;
+  }
+
+  /** Makes one check, as Xen does: through the cache, with a line for what is audited. */
+  hasPerm(
+    source: SidNumber,
+    target: SidNumber,
+    className: string,
+    permissions: readonly string[],
+    data: AuditData,
+  ): CheckAnswer {
+    const { id, bits } = this.#class(className);
+    let requested = 0;
+    for (const permission of permissions) requested = (requested | this.#bit(bits, permission)) >>> 0;
+    const outcome = this.#avc.hasPerm(source, target, id, requested, data);
+    // A cache in permissive mode forgets what it let pass; the policy does not.
+    const missing = (requested & ~this.#allowedBits(source, target, id)) >>> 0;
+    return {
+      isRefused: outcome.kind === 'denied',
+      denied: permissions.filter((permission) => (missing & this.#bit(bits, permission)) !== 0),
+      logged: outcome.line,
+    };
+  }
+
+  computeAv(
+    source: SidNumber,
+    target: SidNumber,
+    tclass: number,
+  ): { allowed: number; auditAllow: number; auditDeny: number; seqno: number } | undefined {
+    const decision = this.server.computeAv(source, target, tclass);
+    if (decision === 'EINVAL') return undefined;
+    const { allowed, auditAllow, auditDeny, seqno } = decision;
+    return { allowed, auditAllow, auditDeny, seqno };
+  }
+
+  loadPolicy(bytes: Uint8Array): PolicyLoad {
+    const outcome = this.server.loadPolicy(bytes);
+    if (outcome.kind === 'refused') {
+      return { kind: 'refused', reason: outcome.diagnostics[0]?.message ?? 'the policy is not valid' };
+    }
+    this.#policy = bytes.slice();
+    return { kind: 'loaded' };
+  }
+
+  booleans(): BooleanState[] {
+    return this.server.booleans().map(({ name, value, pending }) => ({ name, enforcing: value, pending }));
+  }
+
+  /** Whether there is such a boolean. */
+  setBoolean(name: string, value: boolean, commit: boolean): boolean {
+    if (!commit) return this.server.setBoolean(name, value) === undefined;
+    // XEN: FLASK_SETBOOL with `commit` applies its own value; pending ones of others stay pending.
+    const pending = this.server.booleans().filter((one) => one.name !== name && one.pending !== one.value);
+    for (const one of pending) this.server.setBoolean(one.name, one.value);
+    const isKnown = this.server.setBoolean(name, value) === undefined;
+    if (isKnown) this.server.commitBooleans();
+    for (const one of pending) this.server.setBoolean(one.name, one.pending);
+    return isKnown;
+  }
+
+  commitBooleans(): void {
+    this.server.commitBooleans();
+  }
+
+  snapshot(): FlaskSnapshot {
+    let policy = '';
+    for (const byte of this.#policy) policy += byte.toString(16).padStart(2, '0');
+    return { policy, isEnforcing: this.#isEnforcing, server: this.server.snapshot() };
+  }
+
+  #class(name: string): ClassBits {
+    const found = this.#classes.get(name);
+    if (found === undefined) throw new InvariantError(`this release has no class \`${name}\``);
+    return found;
+  }
+
+  #bit(bits: ReadonlyMap<string, number>, permission: string): number {
+    const bit = bits.get(permission);
+    if (bit === undefined) throw new InvariantError(`this release has no permission \`${permission}\``);
+    return bit;
+  }
+
+  #allowedBits(source: SidNumber, target: SidNumber, tclass: number): number {
+    const key = `${source} ${target} ${tclass}`;
+    let allowed = this.#allowed.get(key);
+    if (allowed === undefined) {
+      const decision = this.server.computeAv(source, target, tclass);
+      allowed = decision === 'EINVAL' ? 0 : decision.allowed;
+      if (this.#allowed.size >= CACHE_LIMIT) this.#allowed.clear();
+      this.#allowed.set(key, allowed);
+    }
+    return allowed;
+  }
+}
+
+const CACHE_LIMIT = 65_536;
+
+function faultText(fault: ContextFault): string {
+  return fault.message;
+}

@@ -1,0 +1,39 @@
+/**
+ * How far macro expansion may go. GNU m4 has no such limits: an endless macro runs until memory is full.
+ *
+ * @module
+ */
+
+/** Bounds of one run; reaching one ends the run with the diagnostic `m4/limit-reached`. */
+export interface M4Limits {
+  /** Calls inside the arguments of calls. */
+  readonly nesting: number;
+  /** Macro calls altogether. */
+  readonly calls: number;
+  /** Bytes scanned altogether. */
+  readonly scanned: number;
+  /** Bytes of output, and of all diversions together. */
+  readonly output: number;
+  /** Bytes of one argument list or one expansion. */
+  readonly argument: number;
+  /** Expansions that wait to be scanned again. */
+  readonly pending: number;
+}
+
+export const DEFAULT_LIMITS: M4Limits = {
+  nesting: 1000,
+  calls: 10_000_000,
+  scanned: 2_000_000_000,
+  output: 256 * 1024 * 1024,
+  argument: 64 * 1024 * 1024,
+  pending: 500_000,
+};
+
+/** Thrown to end a run from within; caught in `runM4` alone. */
+export class EndOfRun extends Error {
+  readonly exitStatus: number;
+  constructor(exitStatus: number) {
+    super('end of run');
+    this.exitStatus = exitStatus;
+  }
+}

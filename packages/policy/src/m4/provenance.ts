@@ -1,0 +1,253 @@
+/**
+ * Where the characters of a text came from, kept compactly while m4 moves text about.
+ *
+ * A `Provenance` is a tree over stretches of source texts. Copying text shares the tree, and expanding a macro
+ * wraps it, so a macro that is redefined by appending to itself costs one node each time. Origins as the rest of
+ * the compiler knows them are made only when somebody asks.
+ *
+ * Start reading at `Provenance`.
+ *
+ * @module
+ */
+import type { MappedText, Origin, SourceText, Span } from '../text/index.ts';
+
+/** One source text seen through one macro call; stretches of text point at these. */
+export interface Frame {
+  readonly source: SourceText;
+  /** The call whose expansion the text belongs to; undefined for text as it was written. */
+  readonly call: Call | undefined;
+}
+
+/** Longest chain of calls that is kept; a deeper one keeps its innermost and its outermost part. */
+const MAX_CHAIN = 200;
+
+/** One macro call: the name and where it stood. */
+export class Call {
+  readonly macro: string;
+  readonly frame: Frame;
+  readonly start: number;
+  readonly end: number;
+  readonly depth: number;
+  #frames: Frame[] = [];
+  #origin: Origin | undefined;
+
+  constructor(macro: string, frame: Frame, start: number, end: number) {
+    this.macro = macro;
+    const parent = frame.call;
+    if (parent !== undefined && parent.depth >= MAX_CHAIN) {
+      let outermost = parent;
+      while (outermost.frame.call !== undefined) outermost = outermost.frame.call;
+      this.frame = outermost.frameOf(frame.source);
+      this.depth = 2;
+    } else {
+      this.frame = frame;
+      this.depth = parent === undefined ? 1 : parent.depth + 1;
+    }
+    this.start = start;
+    this.end = end;
+  }
+
+  /** The frame for text of `source` that this call expanded. */
+  frameOf(source: SourceText): Frame {
+    for (const frame of this.#frames) if (frame.source === source) return frame;
+    const frame: Frame = { source, call: this };
+    this.#frames.push(frame);
+    return frame;
+  }
+
+  /** Where the macro's name stood. Chains are at most `MAX_CHAIN` long, so the recursion is bounded. */
+  get origin(): Origin {
+    this.#origin ??= frameOrigin(this.frame, this.start, this.end);
+    return this.#origin;
+  }
+}
+
+/** The origin of a stretch of one frame's source. */
+export function frameOrigin(frame: Frame, start: number, end: number): Origin {
+  const span: Span = { source: frame.source, start, end };
+  if (frame.call === undefined) return { kind: 'written', span };
+  return { kind: 'expanded', span, macro: frame.call.macro, call: frame.call.origin };
+}
+
+/**
+ * Where `length` characters came from. One of three shapes:
+ * a leaf (`frame` is set), a sequence (`parts`), or `parts` seen through the expansion `call`.
+ */
+export interface Provenance {
+  readonly length: number;
+  readonly frame: Frame | undefined;
+  readonly offset: number;
+  /** When not 0, all characters stand for the same span of this length: text that m4 made, such as a number. */
+  readonly fixed: number;
+  readonly parts: readonly Provenance[];
+  readonly call: Call | undefined;
+}
+
+const NO_PARTS: readonly Provenance[] = [];
+
+/** Text that stands in a source as it is. */
+export function leaf(length: number, frame: Frame, offset: number): Provenance {
+  return { length, frame, offset, fixed: 0, parts: NO_PARTS, call: undefined };
+}
+
+/** Text that m4 made; it points at one span however long it is. */
+export function fixedLeaf(length: number, frame: Frame, offset: number, span: number): Provenance {
+  return { length, frame, offset, fixed: Math.max(1, span), parts: NO_PARTS, call: undefined };
+}
+
+/** Several stretches one after the other. */
+export function sequence(parts: readonly Provenance[], length: number): Provenance {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  return { length, frame: undefined, offset: 0, fixed: 0, parts, call: undefined };
+}
+
+/** The text of a macro's body as the expansion of `call`. */
+export function expandedBy(provenance: Provenance, call: Call): Provenance {
+  if (provenance.frame !== undefined) {
+    return { ...provenance, frame: call.frameOf(provenance.frame.source) };
+  }
+  return { length: provenance.length, frame: undefined, offset: 0, fixed: 0, parts: [provenance], call };
+}
+
+/** Part of a leaf. */
+export function leafSlice(whole: Provenance, from: number, to: number): Provenance {
+  if (from === 0 && to === whole.length) return whole;
+  return { ...whole, length: to - from, offset: whole.fixed === 0 ? whole.offset + from : whole.offset };
+}
+
+/** The leaves of a tree in order. Trees may be as deep as a text has been appended to, so this keeps its own stack. */
+export function leavesOf(provenance: Provenance): Provenance[] {
+  if (provenance.frame !== undefined) return [provenance];
+  const leaves: Provenance[] = [];
+  const nodes: Provenance[] = [provenance];
+  const calls: (Call | undefined)[] = [undefined];
+  for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+    const outer = calls.pop();
+    if (node.frame !== undefined) {
+      if (node.length > 0) leaves.push(outer === undefined ? node : expandedBy(node, outer));
+      continue;
+    }
+    // The outermost expansion is the one that put the text where it is now.
+    const call = outer ?? node.call;
+    for (let i = node.parts.length - 1; i >= 0; i--) {
+      const part = node.parts[i];
+      if (part === undefined) continue;
+      nodes.push(part);
+      calls.push(call);
+    }
+  }
+  return leaves;
+}
+
+/** The first leaf of a tree, or undefined for no text. */
+export function firstLeaf(provenance: Provenance): Provenance | undefined {
+  let node: Provenance | undefined = provenance;
+  let call: Call | undefined;
+  while (node !== undefined && node.frame === undefined) {
+    call ??= node.call;
+    node = node.parts.find((part) => part.length > 0);
+  }
+  return node === undefined || call === undefined ? node : expandedBy(node, call);
+}
+
+/** The origin of the first character of a text, spanning its first stretch. */
+export function originOf(provenance: Provenance): Origin | undefined {
+  const first = firstLeaf(provenance);
+  if (first?.frame === undefined) return undefined;
+  return frameOrigin(first.frame, first.offset, first.offset + (first.fixed === 0 ? first.length : first.fixed));
+}
+
+/** The stretches of an output text, in columns. */
+export class RunList {
+  count = 0;
+  starts: Int32Array<ArrayBuffer> = new Int32Array(64);
+  offsets: Int32Array<ArrayBuffer> = new Int32Array(64);
+  fixed: Int32Array<ArrayBuffer> = new Int32Array(64);
+  frames: Frame[] = [];
+
+  /** Adds a stretch that begins at `start`; one that goes on where the last ended is joined to it. */
+  add(start: number, length: number, frame: Frame, offset: number, fixed: number): void {
+    if (length === 0) return;
+    const last = this.count - 1;
+    if (
+      last >= 0 &&
+      this.frames[last] === frame &&
+      this.fixed[last] === fixed &&
+      (fixed === 0
+        ? (this.offsets[last] ?? 0) + start - (this.starts[last] ?? 0) === offset
+        : this.offsets[last] === offset)
+    ) {
+      return;
+    }
+    if (this.count === this.starts.length) {
+      this.starts = grown(this.starts);
+      this.offsets = grown(this.offsets);
+      this.fixed = grown(this.fixed);
+    }
+    this.starts[this.count] = start;
+    this.offsets[this.count] = offset;
+    this.fixed[this.count] = fixed;
+    this.frames.push(frame);
+    this.count++;
+  }
+
+  /** Adds the stretches of a tree, beginning at `start`. */
+  addTree(start: number, provenance: Provenance): void {
+    if (provenance.frame !== undefined) {
+      this.add(start, provenance.length, provenance.frame, provenance.offset, provenance.fixed);
+      return;
+    }
+    let at = start;
+    for (const part of leavesOf(provenance)) {
+      if (part.frame !== undefined) this.add(at, part.length, part.frame, part.offset, part.fixed);
+      at += part.length;
+    }
+  }
+
+  /** Adds another list whose text now begins at `start`. */
+  addAll(start: number, other: RunList, length: number): void {
+    for (let i = 0; i < other.count; i++) {
+      const frame = other.frames[i];
+      if (frame === undefined) continue;
+      const from = other.starts[i] ?? 0;
+      const to = i + 1 < other.count ? (other.starts[i + 1] ?? 0) : length;
+      this.add(start + from, to - from, frame, other.offsets[i] ?? 0, other.fixed[i] ?? 0);
+    }
+  }
+}
+
+function grown(column: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const wider = new Int32Array(column.length * 2);
+  wider.set(column);
+  return wider;
+}
+
+/** The finished text with its origins, found by binary search. `nowhere` answers for a text without characters. */
+export function mappedText(text: string, runs: RunList, nowhere: SourceText): MappedText {
+  return {
+    text,
+    origins: {
+      originAt(start: number, end: number): Origin {
+        if (runs.count === 0) return { kind: 'written', span: { source: nowhere, start: 0, end: 0 } };
+        const at = Math.max(0, Math.min(start, text.length - 1));
+        let low = 0;
+        let high = runs.count - 1;
+        while (low < high) {
+          const middle = (low + high + 1) >>> 1;
+          if ((runs.starts[middle] ?? 0) <= at) low = middle;
+          else high = middle - 1;
+        }
+        const frame = runs.frames[low];
+        if (frame === undefined) return { kind: 'written', span: { source: nowhere, start: 0, end: 0 } };
+        const offset = runs.offsets[low] ?? 0;
+        const fixed = runs.fixed[low] ?? 0;
+        if (fixed !== 0) return frameOrigin(frame, offset, offset + fixed);
+        const runStart = runs.starts[low] ?? 0;
+        const runEnd = low + 1 < runs.count ? (runs.starts[low + 1] ?? 0) : text.length;
+        const from = offset + Math.min(start, text.length) - runStart;
+        return frameOrigin(frame, from, Math.max(from, offset + Math.min(end, runEnd) - runStart));
+      },
+    },
+  };
+}

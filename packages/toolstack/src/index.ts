@@ -1,0 +1,20 @@
+/**
+ * What a person may ask of a Xen host, what a toolstack may ask of Xen, and our libxl between the two.
+ *
+ * Imports: `@dewar/policy/text`, `@dewar/policy/releases`.
+ * Start reading at `Host`, `Hypercalls` and `LibxlHost`.
+ *
+ * @module
+ */
+export * from './host.ts';
+export * from './hypercalls.ts';
+export { DOM0 } from './libxl/daemons.ts';
+export { LibxlHost } from './libxl/libxl-host.ts';
+export {
+  type Attachment,
+  emptyToolstackState,
+  type GuestRecord,
+  restoreToolstack,
+  type ToolstackSnapshot,
+  type ToolstackState,
+} from './libxl/toolstack-state.ts';

@@ -1,0 +1,217 @@
+/**
+ * Our libxl as a `Host`, over any `Hypercalls`.
+ *
+ * @module
+ */
+import type {
+  CoreDump,
+  CreateOptions,
+  DomainState,
+  ForeignMapProbe,
+  Host,
+  OperationName,
+  OperationReport,
+} from '../host.ts';
+import type { BooleanState, HypercallArgs, HypercallName, HypercallResult, Hypercalls } from '../hypercalls.ts';
+import type { DomainConfig } from '../xl-cfg/index.ts';
+import { createGuest } from './create.ts';
+import { DOM0 } from './daemons.ts';
+import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
+import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
+import { Recorder } from './recorder.ts';
+import { dumpCore, pauseGuest, renameGuest, reportRefusal, unpauseGuest } from './run-state.ts';
+import {
+  emptyToolstackState,
+  snapshotToolstack,
+  type ToolstackSnapshot,
+  type ToolstackState,
+} from './toolstack-state.ts';
+
+/** The toolstack of one host. Its state lasts as long as the host does: keep `snapshot()` next to that of Xen. */
+export class LibxlHost implements Host {
+  readonly #hypercalls: Hypercalls;
+  readonly #state: ToolstackState;
+
+  constructor(hypercalls: Hypercalls, state: ToolstackState = emptyToolstackState()) {
+    this.#hypercalls = hypercalls;
+    this.#state = state;
+  }
+
+  snapshot(): ToolstackSnapshot {
+    return snapshotToolstack(this.#state);
+  }
+
+  async create(config: DomainConfig, options: CreateOptions): Promise<OperationReport> {
+    return createGuest(this.#begin('create'), config, options);
+  }
+
+  async list(): Promise<OperationReport<readonly DomainState[]>> {
+    const operation = this.#begin('list');
+    let domains: readonly DomainState[] = [];
+    operation.recorder.step('xl lists the domains', 'xl', () => {
+      startXl(operation);
+      domains = listDomains(operation);
+      return 'done';
+    });
+    return report(operation, { isDone: true, xlExitCode: 0, value: domains });
+  }
+
+  async pause(domain: string): Promise<OperationReport> {
+    return pauseGuest(this.#begin('pause'), domain);
+  }
+
+  async unpause(domain: string): Promise<OperationReport> {
+    return unpauseGuest(this.#begin('unpause'), domain);
+  }
+
+  async destroy(domain: string): Promise<OperationReport> {
+    const operation = this.#begin('destroy');
+    const domid = findDomain(operation, domain);
+    if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+    if (domid === DOM0) {
+      operation.messages.push('Not destroying domain 0; use -f to force.');
+      operation.diagnostics.push(guest['is-dom0'](undefined, { operation: 'destroy' }));
+      return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
+    }
+    const destruction = destroyDomain(operation, domid);
+    if (destruction.rc !== 0) {
+      logDestroyFailed(operation, domid);
+      operation.messages.push(`destroy failed (rc=${destruction.rc})`);
+      if (destruction.rc === -21 && finalState(operation, domid) === undefined)
+        operation.diagnostics.push(guest['unknown-domain'](undefined, { domain }));
+    }
+    reportLeftovers(operation, domid, destruction);
+    const isDone = destruction.rc === 0;
+    return report(operation, { isDone, xlExitCode: isDone ? 0 : 1, domain: finalState(operation, domid) });
+  }
+
+  async dumpCore(domain: string, file = 'core'): Promise<OperationReport<CoreDump>> {
+    return dumpCore(this.#begin('dump-core'), domain, file);
+  }
+
+  async rename(domain: string, newName: string): Promise<OperationReport> {
+    return renameGuest(this.#begin('rename'), domain, newName);
+  }
+
+  async dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
+    const operation = this.#begin('dmesg');
+    const answer = this.#single(operation, 'read the console ring', 'sysctl.readconsole', {
+      clear: options.clear === true,
+    });
+    if (answer.kind === 'error') return report(operation, { isDone: false, xlExitCode: 1 });
+    return report(operation, { isDone: true, xlExitCode: 0, value: answer.value.text });
+  }
+
+  async getenforce(): Promise<OperationReport<boolean>> {
+    const operation = this.#begin('getenforce');
+    const answer = this.#single(operation, 'ask for the mode', 'xsm_op.getenforce', {});
+    if (answer.kind === 'error') return report(operation, { isDone: false, xlExitCode: 255 });
+    const { isEnforcing } = answer.value;
+    // XEN: `xl getenforce` makes the mode its exit status.
+    return report(operation, { isDone: true, xlExitCode: isEnforcing ? 1 : 0, value: isEnforcing });
+  }
+
+  async setenforce(isEnforcing: boolean): Promise<OperationReport> {
+    const operation = this.#begin('setenforce');
+    const answer = this.#single(operation, 'set the mode', 'xsm_op.setenforce', { isEnforcing });
+    if (answer.kind === 'ok') return report(operation, { isDone: true, xlExitCode: 0 });
+    operation.messages.push('error occurred while setting enforcing mode (-1)');
+    return report(operation, { isDone: false, xlExitCode: 255 });
+  }
+
+  async booleans(): Promise<OperationReport<readonly BooleanState[]>> {
+    const operation = this.#begin('booleans');
+    const answer = this.#single(operation, 'ask for the booleans', 'xsm_op.getbools', {});
+    if (answer.kind === 'error') return report(operation, { isDone: false, xlExitCode: 1 });
+    return report(operation, { isDone: true, xlExitCode: 0, value: answer.value.booleans });
+  }
+
+  async setBoolean(name: string, value: boolean): Promise<OperationReport> {
+    const operation = this.#begin('set-boolean');
+    const answer = this.#single(operation, 'set a boolean', 'xsm_op.setbool', { name, value, commit: true });
+    return report(operation, { isDone: answer.kind === 'ok', xlExitCode: answer.kind === 'ok' ? 0 : 1 });
+  }
+
+  async loadPolicy(bytes: Uint8Array): Promise<OperationReport> {
+    const operation = this.#begin('load-policy');
+    const answer = this.#single(operation, 'load a policy', 'xsm_op.load_policy', { bytes });
+    if (answer.kind === 'ok') return report(operation, { isDone: true, xlExitCode: 0 });
+    // XEN: xl loses the errno on the way and says this whatever the cause.
+    operation.messages.push('Unable to load new Flask policy: Operation not permitted');
+    return report(operation, { isDone: false, xlExitCode: 255 });
+  }
+
+  async probeForeignMap(
+    domain: string,
+    access: 'read' | 'read-write' = 'read',
+  ): Promise<OperationReport<ForeignMapProbe>> {
+    const operation = this.#begin('probe-foreign-map');
+    const { recorder } = operation;
+    const domid = findDomain(operation, domain);
+    if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+    let outcome: ForeignMapProbe['outcome'] | undefined;
+    recorder.step(`dom0 tries to map a page of domain ${domid}`, 'probe', () => {
+      const frames = { first: 0, count: 1 };
+      const isWritable = access === 'read-write';
+      const mapped = recorder.ask('probe', 'mmu_update.map_foreign', { domid, frames, isWritable });
+      if (mapped.kind === 'ok') {
+        recorder.ask('probe', 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+        outcome = 'mapped';
+        return 'done';
+      }
+      if (mapped.errno === 'EACCES') outcome = 'denied';
+      return outcome === 'denied' ? 'ignored-failure' : 'failed';
+    });
+    if (outcome === undefined) {
+      reportRefusal(operation, 'map a page of', domid);
+      return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
+    }
+    const avcLine = recorder.timeline
+      .flatMap((step) => step.hypercalls)
+      .find((call) => call.name === 'mmu_update.map_foreign')
+      ?.checks.at(-1)?.avcLine;
+    const value: ForeignMapProbe = { domid, access, outcome, avcLine };
+    return report(operation, { isDone: true, xlExitCode: 0, value, domain: finalState(operation, domid) });
+  }
+
+  #begin(name: OperationName): Operation {
+    return {
+      name,
+      recorder: new Recorder(this.#hypercalls, DOM0),
+      state: this.#state,
+      messages: [],
+      diagnostics: [],
+      labelChanges: [],
+    };
+  }
+
+  /** An operation that is one hypercall. */
+  #single<N extends HypercallName>(
+    operation: Operation,
+    verb: string,
+    name: N,
+    args: HypercallArgs<N>,
+  ): HypercallResult<N> {
+    const { recorder } = operation;
+    // The step runs at once; until it has, there is no answer to give back.
+    const answers: HypercallResult<N>[] = [];
+    recorder.step(`xl starts, to ${verb}`, 'xl', () => {
+      startXl(operation);
+      const answer = recorder.ask('xl', name, args);
+      answers.push(answer);
+      return answer.kind === 'ok' ? 'done' : 'failed';
+    });
+    const [answer] = answers;
+    if (answer === undefined) return { kind: 'error', errno: 'EAGAIN' };
+    if (answer.kind === 'error') {
+      if (answer.errno === 'ENOENT' && 'name' in args) {
+        operation.diagnostics.push(guest['unknown-boolean'](undefined, { name: String(args.name) }));
+      } else {
+        const notes = refusalNotes(recorder.refusal);
+        operation.diagnostics.push(guest['request-failed'](undefined, { operation: verb }, { notes }));
+      }
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Pause, unpause, rename and dump-core: what one asks of a guest that exists.
+ *
+ * Follows Xen `tools/libs/light/libxl_domain.c`, `tools/libs/guest/xg_core.c`, `xc_domain_dumpcore_via_callback`.
+ *
+ * @module
+ */
+import type { CoreDump, OperationReport } from '../host.ts';
+import type { Domid, FrameRange, HypercallResult } from '../hypercalls.ts';
+import { DOM0 } from './daemons.ts';
+import { errnoText } from './destroy.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
+import { finalState, findDomain, listDomains, logLibxl, lookAt, type Operation, report } from './operation.ts';
+import { startGuest } from './start-guest.ts';
+
+/** Pages that libxc maps at a time when it writes a core; it stops at the first that it may not map. */
+const DUMP_PAGES = 1024;
+
+/** Says that an operation on a domain was refused. */
+export function reportRefusal(operation: Operation, verb: string, domid: Domid): void {
+  const { refusal } = operation.recorder;
+  if (refusal === undefined || refusal.errno === 'ESRCH') {
+    operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: String(domid) }));
+    return;
+  }
+  const notes = refusalNotes(refusal);
+  operation.diagnostics.push(guest['operation-failed'](undefined, { operation: verb, domid }, { notes }));
+}
+
+/** XEN: `libxl_domain_unpause`, which looks at the type of the domain first. */
+export function unpauseDomain(operation: Operation, domid: Domid, title: string): boolean {
+  const { recorder } = operation;
+  const outcome = recorder.step(title, 'libxl', () => {
+    if (lookAt(operation, domid, false) === undefined) {
+      logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
+      return 'failed';
+    }
+    const result = recorder.ask('libxl', 'domctl.unpausedomain', { domid });
+    if (result.kind === 'ok') return 'done';
+    const why = errnoText(result.errno);
+    logLibxl(operation, 'libxl_domain.c:688:domain_unpause_done', `Domain ${domid}:Unpausing domain: ${why}`);
+    return 'failed';
+  });
+  if (outcome === 'failed') reportRefusal(operation, 'unpause', domid);
+  else startGuest(operation, domid);
+  return outcome === 'done';
+}
+
+/** `xl unpause`; its exit status is 0 even when it was denied. */
+export function unpauseGuest(operation: Operation, text: string): OperationReport {
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const isDone = unpauseDomain(operation, domid, `libxl unpauses domain ${domid}`);
+  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, domid) });
+}
+
+/** `xl pause`; its exit status is 0 even when it was denied. */
+export function pauseGuest(operation: Operation, text: string): OperationReport {
+  const { recorder } = operation;
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const outcome = recorder.step(`libxl pauses domain ${domid}`, 'libxl', () => {
+    const result = recorder.ask('libxl', 'domctl.pausedomain', { domid });
+    if (result.kind === 'ok') return 'done';
+    const why = errnoText(result.errno);
+    logLibxl(operation, 'libxl_domain.c:587:libxl_domain_pause', `Domain ${domid}:Pausing domain: ${why}`);
+    return 'failed';
+  });
+  if (outcome === 'failed') reportRefusal(operation, 'pause', domid);
+  return report(operation, { isDone: outcome === 'done', xlExitCode: 0, domain: finalState(operation, domid) });
+}
+
+/** `xl rename`: xenstore holds the name, so Xen is asked only who else has it. */
+export function renameGuest(operation: Operation, text: string, newName: string): OperationReport {
+  const { recorder, state } = operation;
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const record = state.guests.get(domid);
+  let isTaken = false;
+  const outcome = recorder.step(`libxl renames domain ${domid}`, 'libxl', () => {
+    isTaken = listDomains(operation).some((domain) => domain.name === newName && domain.domid !== domid);
+    if (isTaken) return 'failed';
+    const isThere = lookAt(operation, domid, true) !== undefined;
+    if (!isThere || record === undefined || newName === '') return 'failed';
+    record.name = newName;
+    return 'done';
+  });
+  if (isTaken) {
+    logLibxl(
+      operation,
+      'libxl_domain.c:81:libxl__domain_rename',
+      `Domain ${domid}:Domain with name "${newName}" already exists.`,
+    );
+    operation.diagnostics.push(guest['name-taken'](undefined, { name: newName }));
+  } else if (outcome === 'failed') {
+    operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'rename', domid }));
+  }
+  const isDone = outcome === 'done';
+  return report(operation, { isDone, xlExitCode: isDone ? 0 : 1, domain: finalState(operation, domid) });
+}
+
+/** Maps pages of a guest to read them, and gives them back at once. */
+function readFrames(operation: Operation, domid: Domid, frames: FrameRange): boolean {
+  const { recorder } = operation;
+  const mapped = recorder.ask('libxc', 'mmu_update.map_foreign', { domid, frames, isWritable: false });
+  if (mapped.kind === 'error') return false;
+  recorder.ask('libxc', 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+  return true;
+}
+
+/** `xl dump-core`: reads the registers and all of the memory of a guest. */
+export function dumpCore(operation: Operation, text: string, file: string): OperationReport<CoreDump> {
+  const { recorder } = operation;
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  let core: CoreDump | undefined;
+  let isSharedInfoDenied = false;
+  const work = (): 'done' | 'failed' => {
+    const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
+    if (info.kind === 'error' || info.value.domid !== domid || domid === DOM0) return 'failed';
+    if (!readFrames(operation, domid, { first: info.value.sharedInfoFrame, count: 1 })) {
+      isSharedInfoDenied = true;
+      return 'failed';
+    }
+    const width = recorder.ask('libxc', 'domctl.get_address_size', { domid });
+    if (width.kind === 'error') return 'failed';
+    let vcpus = 0;
+    for (let vcpu = 0; vcpu < info.value.onlineVcpus; vcpu++) {
+      // XEN: a vCPU whose registers cannot be had is left out; without any there is no core.
+      if (recorder.ask('libxc', 'domctl.getvcpucontext', { domid, vcpu }).kind === 'ok') vcpus++;
+    }
+    if (vcpus === 0) return 'failed';
+    let top: HypercallResult<'memory_op.maximum_gpfn'> = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
+    if (top.kind === 'ok') top = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
+    if (top.kind === 'error') return 'failed';
+    const pages = top.value.frame + 1;
+    for (let first = 0; first < pages; first += DUMP_PAGES) {
+      if (!readFrames(operation, domid, { first, count: Math.min(DUMP_PAGES, pages - first) })) return 'failed';
+    }
+    core = { domid, pages, vcpus, addressSize: width.value.size };
+    return 'done';
+  };
+  const outcome = recorder.step(`libxc writes the core of domain ${domid}`, 'libxc', work);
+  if (outcome === 'failed') {
+    const errno = recorder.refusal?.errno ?? 'EINVAL';
+    if (isSharedInfoDenied) {
+      const code = errno === 'EACCES' ? 13 : 22;
+      operation.messages.push(`xc: error: Couldn't map live_shinfo (${code} = ${errnoText(errno)}): Internal error`);
+    }
+    logLibxl(
+      operation,
+      'libxl_domain.c:603:libxl_domain_core_dump',
+      `Domain ${domid}:Core dumping domain to ${file}: ${errnoText(errno)}`,
+    );
+    operation.messages.push('core dump failed (rc=-3)');
+    reportRefusal(operation, 'dump the core of', domid);
+  }
+  const isDone = outcome === 'done';
+  const domain = finalState(operation, domid);
+  return report(operation, {
+    isDone,
+    xlExitCode: isDone ? 0 : 1,
+    domain,
+    ...(core === undefined ? {} : { value: core }),
+  });
+}
