@@ -29,7 +29,10 @@ for (let done = 0; done < count; done++) {
   ends.set(their.end, (ends.get(their.end) ?? 0) + 1);
   if (isSameDryRun(our, their)) continue;
   differences++;
-  if (differences <= SHOWN) console.log(`${text}--- xl: ${their.end}\n${their.stderr}${their.stdout}--- dewar: ${our.end}\n${our.stderr}${our.stdout}`);
+  if (differences <= SHOWN)
+    console.log(
+      `${text}--- xl: ${their.end}\n${their.stderr}${their.stdout}--- dewar: ${our.end}\n${our.stderr}${our.stdout}`,
+    );
 }
 reference.dispose();
 console.log(`${count} guests from seed ${seed}: ${differences} differences`);

@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { corpusFiles } from './corpus-files.ts';
 import { generateTexts } from './generate-texts.ts';
+import { mutableTexts } from './generated-batches.ts';
 import { ourAnswer } from './our-answer.ts';
 import { xluReference } from './xlu-reference.ts';
 
 const BATCH = 2000;
-const MUTABLE_SIZE = 4000;
 const SHOWN = 5;
 
 const count = Number(process.argv[2] ?? '1000');
@@ -21,9 +20,7 @@ if ('reason' in reference) {
   process.exit(3);
 }
 
-const files = corpusFiles()
-  .map((file) => file.text)
-  .filter((text) => text.length < MUTABLE_SIZE);
+const files = mutableTexts();
 let differences = 0;
 const outcomes = new Map<string, number>();
 for (let done = 0; done < count; done += BATCH) {

@@ -9,7 +9,22 @@ import type { Dice } from './generate-texts.ts';
 
 /** Lists whose items xl looks into and our reader does not; see docs/known-differences.md. */
 const UNREAD_LISTS = new Set([
-  ...['disk', 'vif', 'pci', 'dtdev', 'p9', 'vtpm', 'vdispl', 'pvcalls', 'vsnd', 'channel', 'vfb', 'vkb', 'usbctrl', 'usbdev'],
+  ...[
+    'disk',
+    'vif',
+    'pci',
+    'dtdev',
+    'p9',
+    'vtpm',
+    'vdispl',
+    'pvcalls',
+    'vsnd',
+    'channel',
+    'vfb',
+    'vkb',
+    'usbctrl',
+    'usbdev',
+  ],
   ...['ioports', 'irqs', 'iomem', 'cpus', 'cpus_soft', 'cpuid', 'vnuma'],
 ]);
 
@@ -21,7 +36,14 @@ const SIZES = new Set(['memory', 'maxmem', 'vcpus', 'maxvcpus']);
 const WORDS = new Map<string, readonly string[]>([
   ['type', ['pv', 'pvh', 'hvm', 'h', 'hv', 'p', '', 'PV', 'xen']],
   ['builder', ['hvm', 'generic', 'g', 'linux']],
-  ['uuid', ['302EB3EE-01c8-4ed9-85ec-b2960e0ca998', '302eb3ee01c84ed985ecb2960e0ca998', '00000000-0000-0000-0000-000000000000']],
+  [
+    'uuid',
+    [
+      '302EB3EE-01c8-4ed9-85ec-b2960e0ca998',
+      '302eb3ee01c84ed985ecb2960e0ca998',
+      '00000000-0000-0000-0000-000000000000',
+    ],
+  ],
   ['tsc_mode', ['default', 'native', 'ALWAYS_EMULATE', 'native_paravirt', '2', '5', '-1', '4294967297']],
   ['timer_mode', ['no_missed_ticks_pending', 'unknown', 'Delay_for_missed_ticks', '0', '1', '-1', '4']],
   ['altp2m', ['external', 'Mixed', 'disabled', '0', '3', '4', '-1']],
@@ -44,13 +66,58 @@ const WORDS = new Map<string, readonly string[]>([
   ['vnclisten', ['0.0.0.0', '0.0.0.0:1']],
 ]);
 
-const ACTIONS = ['destroy', 'restart', 'rename-restart', 'preserve', 'coredump-destroy', 'coredump-restart', 'soft-reset', 'panic'];
-const NUMBERS = ['0', '1', '2', '3', '7', '128', '0x10', '010', '-1', '4294967295', '4294967296', '-9223372036854775808'];
+const ACTIONS = [
+  'destroy',
+  'restart',
+  'rename-restart',
+  'preserve',
+  'coredump-destroy',
+  'coredump-restart',
+  'soft-reset',
+  'panic',
+];
+const NUMBERS = [
+  '0',
+  '1',
+  '2',
+  '3',
+  '7',
+  '128',
+  '0x10',
+  '010',
+  '-1',
+  '4294967295',
+  '4294967296',
+  '-9223372036854775808',
+];
 const SMALL = ['1', '2', '3', '4', '64', '0x20', '010'];
-const ODD = ['', 'abc', '08', '12x', '99999999999999999999', 'two words', 'tab\\there', 'quote\\"', '\\x', '\xe9\xff', '%s'];
+const ODD = [
+  '',
+  'abc',
+  '08',
+  '12x',
+  '99999999999999999999',
+  'two words',
+  'tab\\there',
+  'quote\\"',
+  '\\x',
+  '\xe9\xff',
+  '%s',
+];
 const LISTS = ['[]', '["a"]', '["a","b c"]', '["a",["b"],"c"]', '[["a"]]', '[1,2]'];
 const ITEM_LISTS = new Map<string, readonly string[]>([
-  ['viridian', ['[]', '["all"]', '["defaults","!stimer"]', '["base","!base","FREQ"]', '["all","!no_vp_limit"]', '["x"]', '["base",["x"]]']],
+  [
+    'viridian',
+    [
+      '[]',
+      '["all"]',
+      '["defaults","!stimer"]',
+      '["base","!base","FREQ"]',
+      '["all","!no_vp_limit"]',
+      '["x"]',
+      '["base",["x"]]',
+    ],
+  ],
   ['mca_caps', ['[]', '["lmce"]', '["lmce","x"]', '[["lmce"]]']],
 ]);
 

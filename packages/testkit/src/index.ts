@@ -1,6 +1,7 @@
 /**
- * Helpers for tests: reference tools, marked sources, expectations.
+ * Helpers for tests: reference tools, random choices.
  *
  * @module
  */
+export * from './random.ts';
 export * from './reference-tool.ts';

@@ -45,11 +45,11 @@ interface Block {
   whenFalse: RuleTable;
 }
 
-function evaluate(steps: readonly Step[], valueOf: (boolean: BooleanDeclaration) => boolean): boolean {
+function evaluate(steps: readonly Step[], isTrue: (boolean: BooleanDeclaration) => boolean): boolean {
   const stack: boolean[] = [];
   for (const { operator, boolean } of steps) {
     if (operator === COND_BOOL) {
-      stack.push(boolean !== undefined && valueOf(boolean));
+      stack.push(boolean !== undefined && isTrue(boolean));
       continue;
     }
     const b = stack.pop() ?? false;

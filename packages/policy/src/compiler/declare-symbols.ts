@@ -25,7 +25,10 @@ function declareClass(scope: Scope, token: Token): void {
   const { classes } = scope.declared;
   const name = scope.word(token);
   const old = classes.get(name);
-  if (old !== undefined) return reportDuplicate(scope, 'class', token, old.token);
+  if (old !== undefined) {
+    reportDuplicate(scope, 'class', token, old.token);
+    return;
+  }
   classes.set(name, {
     name,
     token,
@@ -64,7 +67,10 @@ function declarePermissions(scope: Scope, set: NameSet | undefined, first: numbe
 function declareAccessVector(scope: Scope, statement: Extract<Statement, { kind: 'access-vector' }>): void {
   const tclass = scope.class(statement.name);
   if (tclass === undefined) return;
-  if (tclass.permissions !== undefined) return reportDuplicate(scope, 'access vector of class', statement.name, -1);
+  if (tclass.permissions !== undefined) {
+    reportDuplicate(scope, 'access vector of class', statement.name, -1);
+    return;
+  }
   if (statement.common !== undefined) {
     const name = scope.word(statement.common);
     tclass.common = scope.declared.commons.get(name);
@@ -157,7 +163,10 @@ function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'boo
     scope.report(policy['dotted-name'](scope.origin(statement.name), { what: 'a boolean', name }));
   const old = booleans.get(name);
   sizes.booleans.insert(old === undefined);
-  if (old !== undefined) return reportDuplicate(scope, 'boolean', statement.name, old.token);
+  if (old !== undefined) {
+    reportDuplicate(scope, 'boolean', statement.name, old.token);
+    return;
+  }
   booleans.set(name, {
     name,
     token: statement.name,
@@ -171,14 +180,20 @@ function declareSid(scope: Scope, token: Token): void {
   const { sids } = scope.declared;
   const name = scope.word(token);
   const old = sids.get(name);
-  if (old !== undefined) return reportDuplicate(scope, 'initial SID', token, old.token);
+  if (old !== undefined) {
+    reportDuplicate(scope, 'initial SID', token, old.token);
+    return;
+  }
   sids.set(name, { name, token, value: sids.size + 1 });
 }
 
 function declareCommon(scope: Scope, statement: Extract<Statement, { kind: 'common' }>): void {
   const { commons } = scope.declared;
   const name = scope.word(statement.name);
-  if (commons.has(name)) return reportDuplicate(scope, 'common', statement.name, -1);
+  if (commons.has(name)) {
+    reportDuplicate(scope, 'common', statement.name, -1);
+    return;
+  }
   commons.set(name, {
     name,
     value: commons.size + 1,

@@ -93,7 +93,10 @@ function addCategories(scope: Scope, token: Token, categories: Set<number>): voi
 
 function declareLevel(scope: Scope, node: LevelNode): void {
   const found = scope.declared.sensitivities.get(scope.word(node.sensitivity));
-  if (found === undefined) return reportSensitivity(scope, node.sensitivity);
+  if (found === undefined) {
+    reportSensitivity(scope, node.sensitivity);
+    return;
+  }
   // A second level is refused only where the first had categories.
   if (found.level.isDefined && found.level.categories.size > 0) {
     scope.report(mls['repeated-level'](scope.origin(node.sensitivity), { name: found.name }));
@@ -111,13 +114,17 @@ export function declareMls(scope: Scope, statement: MlsStatement): void {
   }
   switch (statement.kind) {
     case 'sensitivity':
-      return declareSensitivity(scope, statement);
+      declareSensitivity(scope, statement);
+      break;
     case 'category':
-      return declareCategory(scope, statement);
+      declareCategory(scope, statement);
+      break;
     case 'dominance':
-      return declareDominance(scope, statement.order);
+      declareDominance(scope, statement.order);
+      break;
     case 'level':
-      return declareLevel(scope, statement.level);
+      declareLevel(scope, statement.level);
+      break;
   }
 }
 
@@ -155,7 +162,7 @@ export function dominates(a: LevelValue, b: LevelValue): boolean {
   return true;
 }
 
-export const NO_LEVEL: LevelValue = { sensitivity: 0, categories: new Set() };
+const NO_LEVEL: LevelValue = { sensitivity: 0, categories: new Set() };
 
 export function mlsLevel(value: LevelValue | undefined): MlsLevel {
   const { sensitivity, categories } = value ?? NO_LEVEL;

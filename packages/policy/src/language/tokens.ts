@@ -30,7 +30,7 @@ export const TokenKind = {
 } as const;
 
 /** Longest token and longest line that checkpolicy reads (its `YYLMAX`). */
-export const MAX_LINE = 8192;
+const MAX_LINE = 8192;
 
 /** The tokens of one text. The last one is always of kind `end`. */
 export interface Tokens {

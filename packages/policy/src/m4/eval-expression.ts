@@ -7,11 +7,22 @@
  */
 
 /** A value, or why there is none. */
-export type EvalResult = { readonly kind: 'value'; readonly value: number } | { readonly kind: 'fault'; readonly reason: string };
+export type EvalResult =
+  | { readonly kind: 'value'; readonly value: number }
+  | { readonly kind: 'fault'; readonly reason: string };
 
-class Fault extends Error {}
+class Fault extends Error {
+  /** Whether the text was read well and only its value does not exist. */
+  readonly isArithmetic: boolean;
 
-const TOKEN = /\s*(?:(0[xX][0-9a-fA-F]+|0[bB][01]+|0[rR][0-9]+:[0-9a-zA-Z]+|[0-9]+)|(\*\*|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%~!<>&^|()]))/y;
+  constructor(reason: string, isArithmetic = false) {
+    super(reason);
+    this.isArithmetic = isArithmetic;
+  }
+}
+
+const OPERATOR = /\s*(?:(\*\*|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%~!<>&^|()=])|$)/y;
+const NUMBER = /\s*(?:0[xX]|0[bB]|0[rR]([0-9]+):|0|(?=[1-9]))/y;
 
 /** Binary operators, loosest first. `**` is the tightest and is right-associative. */
 const LEVELS: readonly (readonly string[])[] = [
@@ -20,7 +31,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['|'],
   ['^'],
   ['&'],
-  ['==', '!='],
+  ['==', '!=', '='],
   ['>', '>=', '<', '<='],
   ['<<', '>>'],
   ['+', '-'],
@@ -29,25 +40,57 @@ const LEVELS: readonly (readonly string[])[] = [
 
 const MAX_DEPTH = 500;
 
-function literal(text: string): number {
-  const radix = /^0[rR]([0-9]+):(.*)$/.exec(text);
-  if (radix !== null) {
-    const base = Number(radix[1]);
-    const digits = radix[2] ?? '';
-    if (base < 1 || base > 36) throw new Fault('bad radix');
-    if (base === 1) return digits.length;
-    const value = Number.parseInt(digits, base);
-    if (Number.isNaN(value)) throw new Fault('bad number');
-    return value | 0;
+/** The digits of one number from `at` on: as many as its base has, with the value modulo 2^32. */
+function readDigits(text: string, at: number, base: number): { readonly value: number; readonly end: number } {
+  let value = 0;
+  let end = at;
+  for (; end < text.length; end++) {
+    const digit = Number.parseInt(text[end] ?? '', 36);
+    if (Number.isNaN(digit)) break;
+    if (base === 1) {
+      if (digit > 1 || (digit === 0 && value !== 0)) break;
+      value += digit;
+    } else {
+      if (digit >= base) break;
+      value = (Math.imul(value, base) + digit) | 0;
+    }
   }
-  if (/^0[0-7]+$/.test(text)) return Number(BigInt.asIntN(32, BigInt(`0o${text.slice(1)}`)));
-  if (/^0[0-9]+$/.test(text)) throw new Fault('bad number');
-  return Number(BigInt.asIntN(32, BigInt(text)));
+  return { value: value | 0, end };
+}
+
+type Token = number | string;
+
+/** Splits an expression into numbers and operators. */
+function tokenize(text: string): Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  while (at < text.length) {
+    NUMBER.lastIndex = at;
+    const number = NUMBER.exec(text);
+    if (number !== null) {
+      const prefix = number[0].trimStart();
+      const kind = prefix[1]?.toLowerCase();
+      const base =
+        number[1] !== undefined ? Number(number[1]) : kind === 'x' ? 16 : kind === 'b' ? 2 : prefix === '0' ? 8 : 10;
+      if (base < 1 || base > 36) throw new Fault('bad radix');
+      const { value, end } = readDigits(text, NUMBER.lastIndex, base);
+      tokens.push(value);
+      at = end;
+      continue;
+    }
+    OPERATOR.lastIndex = at;
+    const operator = OPERATOR.exec(text);
+    if (operator === null) throw new Fault('bad input');
+    if (operator[1] !== undefined) tokens.push(operator[1]);
+    at = OPERATOR.lastIndex;
+    if (operator[1] === undefined) break;
+  }
+  return tokens;
 }
 
 function power(base: number, exponent: number): number {
-  if (exponent < 0) throw new Fault('negative exponent');
-  if (base === 0 && exponent === 0) throw new Fault('divide by zero');
+  if (exponent < 0) throw new Fault('negative exponent', true);
+  if (base === 0 && exponent === 0) throw new Fault('divide by zero', true);
   let result = 1;
   for (let square = base, rest = exponent; rest > 0; rest >>>= 1) {
     if ((rest & 1) === 1) result = Math.imul(result, square);
@@ -69,6 +112,7 @@ function apply(operator: string, a: number, b: number): number {
     case '&':
       return a & b;
     case '==':
+    case '=':
       return a === b ? 1 : 0;
     case '!=':
       return a !== b ? 1 : 0;
@@ -91,24 +135,18 @@ function apply(operator: string, a: number, b: number): number {
     case '*':
       return Math.imul(a, b);
     default:
-      if (b === 0) throw new Fault(operator === '/' ? 'divide by zero' : 'modulo by zero');
-      return operator === '/' ? Math.trunc(a / b) | 0 : a % b | 0;
+      if (b === 0) throw new Fault(operator === '/' ? 'divide by zero' : 'modulo by zero', true);
+      return operator === '/' ? Math.trunc(a / b) | 0 : (a % b) | 0;
   }
 }
 
 class Parser {
-  readonly #tokens: string[] = [];
+  readonly #tokens: readonly Token[];
   #at = 0;
   #depth = 0;
 
   constructor(text: string) {
-    TOKEN.lastIndex = 0;
-    let end = 0;
-    for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
-      this.#tokens.push(match[1] ?? match[2] ?? '');
-      end = TOKEN.lastIndex;
-    }
-    if (text.slice(end).trim() !== '') throw new Fault('bad expression');
+    this.#tokens = tokenize(text);
   }
 
   parse(): number {
@@ -123,9 +161,20 @@ class Parser {
     let value = this.#binary(level + 1);
     for (;;) {
       const operator = this.#tokens[this.#at];
-      if (operator === undefined || !operators.includes(operator)) return value;
+      if (typeof operator !== 'string' || !operators.includes(operator)) return value;
       this.#at++;
-      value = apply(operator, value, this.#binary(level + 1));
+      value = apply(operator, value, this.#rightSide(operator, value, level + 1));
+    }
+  }
+
+  /** The right operand. Where the left one already decides, it may have no value. */
+  #rightSide(operator: string, left: number, level: number): number {
+    try {
+      return this.#binary(level);
+    } catch (error) {
+      const isDecided = (operator === '||' && left !== 0) || (operator === '&&' && left === 0);
+      if (isDecided && error instanceof Fault && error.isArithmetic) return left;
+      throw error;
     }
   }
 
@@ -141,17 +190,15 @@ class Parser {
     try {
       const token = this.#tokens[this.#at++];
       if (token === undefined) throw new Fault('missing operand');
+      if (typeof token === 'number') return token;
       if (token === '+') return this.#unary();
       if (token === '-') return -this.#unary() | 0;
       if (token === '~') return ~this.#unary();
       if (token === '!') return this.#unary() === 0 ? 1 : 0;
-      if (token === '(') {
-        const value = this.#binary(0);
-        if (this.#tokens[this.#at++] !== ')') throw new Fault('missing right parenthesis');
-        return value;
-      }
-      if (!/^[0-9]/.test(token)) throw new Fault('bad expression');
-      return literal(token);
+      if (token !== '(') throw new Fault('bad expression');
+      const value = this.#binary(0);
+      if (this.#tokens[this.#at++] !== ')') throw new Fault('missing right parenthesis');
+      return value;
     } finally {
       this.#depth--;
     }

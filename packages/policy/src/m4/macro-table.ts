@@ -4,8 +4,8 @@
  * @module
  */
 import type { Origin } from '../text/index.ts';
+import { type Chunk, type Piece, slicePiece } from './pieces.ts';
 import type { Processor } from './processor.ts';
-import { type Chunk, Piece, slicePiece } from './pieces.ts';
 import type { Call } from './provenance.ts';
 
 /** What a builtin is given: the name it was called by, its arguments, and the call. */
@@ -93,29 +93,45 @@ export function largestParameter(text: string): number {
   return largest;
 }
 
+/** Stands in the table for a word that was seen and is no macro. */
+const PLAIN = 'plain';
+
 /** All definitions by name. Each name has a current one and those that `pushdef` covered. */
 export class MacroTable {
-  /** The current definitions. */
-  readonly current: Map<string, Definition> = new Map();
   /** The latest definition of every name that ever had a body. */
   readonly everDefined: Map<string, UserMacro> = new Map();
-  #covered: Map<string, Definition[]> = new Map();
-  readonly #onNewName: (name: string) => void;
+  readonly #current: Map<string, Definition | typeof PLAIN> = new Map();
+  readonly #covered: Map<string, Definition[]> = new Map();
+  readonly #onNewName: () => void;
 
-  /** `onNewName` is told when a word that stood for itself may from now on be a macro. */
-  constructor(onNewName: (name: string) => void) {
+  /** `onNewName` is told when a word that stood for itself is from now on a macro. */
+  constructor(onNewName: () => void) {
     this.#onNewName = onNewName;
   }
 
+  get(name: string): Definition | undefined {
+    const found = this.#current.get(name);
+    return found === PLAIN ? undefined : found;
+  }
+
+  /** Like `get`; remembers a word without a definition as one that stands for itself. */
+  lookUp(word: string): Definition | undefined {
+    const found = this.#current.get(word);
+    if (found === undefined) {
+      this.#current.set(word, PLAIN);
+      return undefined;
+    }
+    return found === PLAIN ? undefined : found;
+  }
+
   define(name: string, definition: Definition): void {
-    const old = this.current.get(name);
-    if (old === undefined || old.kind === 'builtin') this.#onNewName(name);
-    this.current.set(name, definition);
+    if (this.#current.get(name) === PLAIN) this.#onNewName();
+    this.#current.set(name, definition);
     if (definition.kind === 'user') this.everDefined.set(name, definition);
   }
 
   push(name: string, definition: Definition): void {
-    const old = this.current.get(name);
+    const old = this.get(name);
     if (old !== undefined) {
       const covered = this.#covered.get(name);
       if (covered === undefined) this.#covered.set(name, [old]);
@@ -126,12 +142,17 @@ export class MacroTable {
 
   pop(name: string): void {
     const old = this.#covered.get(name)?.pop();
-    if (old === undefined) this.current.delete(name);
+    if (old === undefined) this.#current.delete(name);
     else this.define(name, old);
   }
 
   undefine(name: string): void {
-    this.current.delete(name);
+    this.#current.delete(name);
     this.#covered.delete(name);
+  }
+
+  /** Names that have a definition now, ascending. */
+  names(): string[] {
+    return [...this.#current].flatMap(([name, definition]) => (definition === PLAIN ? [] : [name])).sort();
   }
 }

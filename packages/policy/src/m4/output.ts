@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fixedLeaf, firstLeaf, type Provenance, RunList } from './provenance.ts';
+import { firstLeaf, fixedLeaf, type Provenance, RunList } from './provenance.ts';
 
 class Diversion {
   parts: string[] = [];
@@ -56,6 +56,13 @@ export class Output {
     if (this.isSynced) this.#sync(target, text, provenance, file, line);
     if (text === '') return;
     target.add(text, provenance);
+    this.total += text.length;
+  }
+
+  /** Copies a text as it is, without marks. */
+  insert(text: string, provenance: Provenance): void {
+    if (this.#target === undefined || text === '') return;
+    this.#target.add(text, provenance);
     this.total += text.length;
   }
 

@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { type Call, expandedBy, leafSlice, leavesOf, type Provenance, sequence } from './provenance.ts';
+
 import type { Builtin } from './macro-table.ts';
+import { type Call, expandedBy, leafSlice, leavesOf, type Provenance, sequence } from './provenance.ts';
 
 /**
  * A stretch of a piece.
@@ -105,9 +106,7 @@ export function slicePiece(piece: Piece, from: number, to: number): Piece {
 
 /** Whether a character may stand inside a macro's name. */
 export function isWordCode(code: number): boolean {
-  return (
-    (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95
-  );
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95;
 }
 
 /** Puts a piece together; neighbouring stretches of the same sort are joined. */

@@ -41,9 +41,13 @@ export class Syntax {
   /** SPEC: GNU m4 manual, "Changing the comment delimiters". */
   changeComments(open: string | undefined, close: string | undefined): void {
     this.openComment = open ?? '';
-    this.closeComment =
-      open === undefined ? '' : close === undefined || (open !== '' && close === '') ? '\n' : close;
+    this.closeComment = open === undefined ? '' : close === undefined || (open !== '' && close === '') ? '\n' : close;
     this.#changed();
+  }
+
+  /** A word that stood for itself has become a macro. */
+  forgetWords(): void {
+    this.generation++;
   }
 
   #changed(): void {

@@ -100,7 +100,7 @@ function readPermissionCounts(input: ByteReader): { total: number; own: number }
   return { total, own };
 }
 
-export function readLevel(input: ByteReader): MlsLevel {
+function readLevel(input: ByteReader): MlsLevel {
   const sensitivity = input.u32('level');
   return { sensitivity, categories: input.ebitmap(MAX_SYMBOLS, 'categories') };
 }

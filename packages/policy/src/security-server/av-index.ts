@@ -18,7 +18,7 @@ import {
 } from '../policydb/index.ts';
 
 /** Access vectors by source key, target key and class. */
-export class AvTable {
+class AvTable {
   #keys: Uint32Array;
   #classes: Uint16Array;
   allowed: Uint32Array;

@@ -46,7 +46,7 @@ export function contextNames(policy: PolicyDb): ContextNames {
   return {
     users: byValue(policy.users.entries),
     roles: byValue(policy.roles.entries),
-    types: byValue(policy.types.entries.filter(({ kind }) => kind === 'type')),
+    types: byValue(policy.types.entries.filter(({ kind }) => kind !== 'alias')),
     sensitivities: byValue(
       policy.sensitivities.entries
         .filter(({ isAlias }) => !isAlias)
@@ -89,42 +89,72 @@ function unknown(
   return { part, message: `the policy has no ${part} \`${name}\``, suggestion: nearestName(name, table.byName.keys()) };
 }
 
-function readLevelText(text: string, policy: PolicyDb): MlsLevel | ContextFault {
-  const [name = '', list] = splitOnce(text, ':');
-  const sensitivity = policy.sensitivities.byName.get(name);
-  if (sensitivity === undefined) {
-    const suggestion = nearestName(name, policy.sensitivities.byName.keys());
-    return { part: 'range', message: `the policy has no sensitivity \`${name}\``, suggestion };
-  }
-  const bits: number[] = [];
-  for (const item of list === undefined ? [] : list.split(',')) {
-    const [first = '', last] = splitOnce(item, '.');
-    const low = policy.categories.byName.get(first);
-    const high = last === undefined ? low : policy.categories.byName.get(last);
-    if (low === undefined || high === undefined) {
-      const missing = low === undefined ? first : (last ?? '');
-      const suggestion = nearestName(missing, policy.categories.byName.keys());
-      return { part: 'range', message: `the policy has no category \`${missing}\``, suggestion };
-    }
-    if (last !== undefined && low.value >= high.value) {
-      return { part: 'range', message: `the categories \`${item}\` end before they begin`, suggestion: undefined };
-    }
-    for (let value = low.value; value <= high.value; value++) bits.push(value - 1);
-  }
-  return { sensitivity: sensitivity.level.sensitivity, categories: Ebitmap.of(bits) };
+/** A stretch of a text up to the first of some separators, or to the end as C sees it: a NUL ends it too. */
+interface Field {
+  readonly text: string;
+  /** Empty at the end. */
+  readonly separator: string;
+  /** Where the text goes on. */
+  readonly next: number;
 }
 
-function splitOnce(text: string, separator: string): [string, string | undefined] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+function field(text: string, from: number, separators: string): Field {
+  let at = from;
+  while (at < text.length && text.charAt(at) !== '\0' && !separators.includes(text.charAt(at))) at++;
+  const found = text.charAt(at);
+  const separator = found === '\0' ? '' : found;
+  return { text: text.slice(from, at), separator, next: at + separator.length };
 }
 
-function readRangeText(text: string, policy: PolicyDb): MlsRange | ContextFault {
-  const [lowText, highText] = splitOnce(text, '-');
-  const low = readLevelText(lowText, policy);
-  if ('part' in low) return low;
-  const high = highText === undefined ? low : readLevelText(highText, policy);
-  return 'part' in high ? high : { low, high };
+function readCategories(item: string, policy: PolicyDb): number[] | ContextFault {
+  const dot = item.indexOf('.');
+  const first = dot < 0 ? item : item.slice(0, dot);
+  const last = dot < 0 ? first : item.slice(dot + 1);
+  const low = policy.categories.byName.get(first);
+  const high = policy.categories.byName.get(last);
+  if (low === undefined || high === undefined) {
+    const missing = low === undefined ? first : last;
+    const suggestion = nearestName(missing, policy.categories.byName.keys());
+    return { part: 'range', message: `the policy has no category \`${missing}\``, suggestion };
+  }
+  if (dot >= 0 && low.value >= high.value) {
+    return { part: 'range', message: `the categories \`${item}\` end before they begin`, suggestion: undefined };
+  }
+  return Array.from({ length: high.value - low.value + 1 }, (_, i) => low.value - 1 + i);
+}
+
+/**
+ * Reads a range from `start` on; `used` is how much of the text Xen has then looked at.
+ *
+ * XEN: mls_context_to_sid() ends a high category list at `-` and passes over what follows up to a `:`. We do the same.
+ */
+function readRangeText(
+  text: string,
+  start: number,
+  policy: PolicyDb,
+): { range: MlsRange; used: number } | ContextFault {
+  const levels: MlsLevel[] = [];
+  let part = field(text, start, ':-');
+  for (;;) {
+    const sensitivity = policy.sensitivities.byName.get(part.text);
+    if (sensitivity === undefined) {
+      const suggestion = nearestName(part.text, policy.sensitivities.byName.keys());
+      return { part: 'range', message: `the policy has no sensitivity \`${part.text}\``, suggestion };
+    }
+    const bits: number[] = [];
+    for (let list = part.separator === ':'; list; list = part.separator === ',') {
+      part = field(text, part.next, ',-');
+      const categories = readCategories(part.text, policy);
+      if ('part' in categories) return categories;
+      for (const bit of categories) bits.push(bit);
+    }
+    const level = { sensitivity: sensitivity.level.sensitivity, categories: Ebitmap.of(bits) };
+    levels.push(level);
+    if (part.separator === '-') part = field(text, part.next, ':');
+    else if (levels.length === 1) return { range: { low: level, high: level }, used: part.next + 1 };
+    const [low, high] = levels;
+    if (low !== undefined && high !== undefined) return { range: { low, high }, used: part.next + 1 };
+  }
 }
 
 /** Why a context is not valid; undefined where it is. */
@@ -142,22 +172,15 @@ export function contextFault(context: Context, policy: PolicyDb, lookup: Context
   if (!isObject && !user.roles.has(context.role - 1)) {
     return { part: 'role', message: `user \`${user.name}\` may not have role \`${role.name}\``, suggestion: undefined };
   }
-  return policy.isMls ? rangeFault(context, policy, lookup, isObject) : undefined;
+  return policy.isMls ? rangeFault(context, lookup, isObject) : undefined;
 }
 
-function rangeFault(
-  context: Context,
-  policy: PolicyDb,
-  lookup: ContextLookup,
-  isObject: boolean,
-): ContextFault | undefined {
+function rangeFault(context: Context, lookup: ContextLookup, isObject: boolean): ContextFault | undefined {
   const { low, high } = context.range;
   const fault = (message: string): ContextFault => ({ part: 'range', message, suggestion: undefined });
   if (!levelDominates(high, low)) return fault('the high level of the range does not dominate its low level');
   for (const level of [low, high]) {
-    const known = policy.sensitivities.entries.find(
-      ({ isAlias, level: own }) => !isAlias && own.sensitivity === level.sensitivity,
-    );
+    const known = lookup.sensitivities[level.sensitivity];
     if (known === undefined) return fault('the range has a sensitivity that the policy does not know');
     if (!level.categories.isSubsetOf(known.level.categories)) {
       return fault(`the range has a category that sensitivity \`${known.name}\` does not have`);
@@ -175,7 +198,10 @@ const OBJECT_R = 1;
 export interface ContextLookup {
   readonly users: readonly (PolicyDb['users']['entries'][number] | undefined)[];
   readonly roles: readonly (PolicyDb['roles']['entries'][number] | undefined)[];
+  /** Types and attributes; aliases have the value of their type. */
   readonly types: readonly (PolicyDb['types']['entries'][number] | undefined)[];
+  /** By the number that levels hold. */
+  readonly sensitivities: readonly (PolicyDb['sensitivities']['entries'][number] | undefined)[];
 }
 
 export function contextLookup(policy: PolicyDb): ContextLookup {
@@ -184,20 +210,30 @@ export function contextLookup(policy: PolicyDb): ContextLookup {
     for (const entry of entries) found[entry.value] = entry;
     return found;
   };
+  const sensitivities: ContextLookup['sensitivities'][number][] = [];
+  for (const entry of policy.sensitivities.entries) {
+    if (!entry.isAlias) sensitivities[entry.level.sensitivity] = entry;
+  }
   return {
     users: byValue(policy.users.entries),
     roles: byValue(policy.roles.entries),
-    types: byValue(policy.types.entries.filter(({ kind }) => kind === 'type')),
+    types: byValue(policy.types.entries.filter(({ kind }) => kind !== 'alias')),
+    sensitivities,
   };
 }
 
 /** Reads `user:role:type[:range]`; the fault is the first part that is wrong. */
 export function parseContext(text: string, policy: PolicyDb, lookup: ContextLookup): Context | ContextFault {
-  const [userName = '', roleName, typeName, ...rest] = text.split(':');
-  if (roleName === undefined || typeName === undefined) {
+  const userField = field(text, 0, ':');
+  const roleField = field(text, userField.next, ':');
+  if (userField.separator === '' || roleField.separator === '') {
     const form = policy.isMls ? 'user:role:type:range' : 'user:role:type';
     return { part: 'form', message: `\`${text}\` has not the form ${form}`, suggestion: undefined };
   }
+  const typeField = field(text, roleField.next, ':');
+  const userName = userField.text;
+  const roleName = roleField.text;
+  const typeName = typeField.text;
   const user = policy.users.byName.get(userName);
   if (user === undefined) return unknown('user', userName, policy.users);
   const role = policy.roles.byName.get(roleName);
@@ -211,14 +247,49 @@ export function parseContext(text: string, policy: PolicyDb, lookup: ContextLook
       suggestion: undefined,
     };
   }
-  if (policy.isMls === (rest.length === 0)) {
-    const message = policy.isMls
-      ? 'a policy with MLS needs a range'
-      : 'the policy has no MLS, and the context has a range';
-    return { part: 'range', message, suggestion: undefined };
-  }
-  const range = policy.isMls ? readRangeText(rest.join(':'), policy) : { low: NO_LEVEL, high: NO_LEVEL };
-  if ('part' in range) return range;
-  const context: Context = { user: user.value, role: role.value, type: type.value, range };
+  const read = readRangePart(text, typeField, policy);
+  if ('part' in read) return read;
+  const context: Context = { user: user.value, role: role.value, type: type.value, range: read.range };
   return contextFault(context, policy, lookup) ?? context;
+}
+
+function readRangePart(text: string, { separator, next }: Field, policy: PolicyDb): { range: MlsRange } | ContextFault {
+  const fault = (message: string): ContextFault => ({ part: 'range', message, suggestion: undefined });
+  if (!policy.isMls) {
+    // XEN: security_context_to_sid() takes a lone `:` (or NUL) after the type: it counts what it has passed over.
+    const passed = separator === '' ? next + 1 : next;
+    if (passed < text.length) return fault('the policy has no MLS, and the context has a range');
+    return { range: { low: NO_LEVEL, high: NO_LEVEL } };
+  }
+  if (separator === '') return fault('a policy with MLS needs a range');
+  const read = readRangeText(text, next, policy);
+  if ('part' in read) return read;
+  return read.used < text.length ? fault('the context goes on after its range') : read;
+}
+
+/** A context of another policy in this one's numbers, by names; undefined where a name is gone. It may not be valid. */
+export function convertContext(context: Context, names: ContextNames, policy: PolicyDb): Context | undefined {
+  const user = policy.users.byName.get(names.users[context.user] ?? '');
+  const role = policy.roles.byName.get(names.roles[context.role] ?? '');
+  const type = policy.types.byName.get(names.types[context.type] ?? '');
+  const range = policy.isMls ? convertRange(context.range, names, policy) : context.range;
+  if (user === undefined || role === undefined || type === undefined || range === undefined) return undefined;
+  return { user: user.value, role: role.value, type: type.value, range };
+}
+
+function convertRange({ low, high }: MlsRange, names: ContextNames, policy: PolicyDb): MlsRange | undefined {
+  const convert = ({ sensitivity, categories }: MlsLevel): MlsLevel | undefined => {
+    const known = policy.sensitivities.byName.get(names.sensitivities[sensitivity] ?? '');
+    if (known === undefined) return undefined;
+    const bits: number[] = [];
+    for (const bit of categories) {
+      const category = policy.categories.byName.get(names.categories[bit + 1] ?? '');
+      if (category === undefined) return undefined;
+      bits.push(category.value - 1);
+    }
+    return { sensitivity: known.level.sensitivity, categories: Ebitmap.of(bits) };
+  };
+  const newLow = convert(low);
+  const newHigh = convert(high);
+  return newLow === undefined || newHigh === undefined ? undefined : { low: newLow, high: newHigh };
 }

@@ -21,7 +21,7 @@ function levelKey({ sensitivity, categories }: MlsLevel): string {
   return `${sensitivity}.${categories.bits.join()}`;
 }
 
-export function contextKey({ user, role, type, range }: Context): string {
+function contextKey({ user, role, type, range }: Context): string {
   return `${user}:${role}:${type}:${levelKey(range.low)}:${levelKey(range.high)}`;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Diagnostic, Fix, Origin } from '@dewar/policy/text';
+import type { Diagnostic, Edit, Fix, Origin } from '@dewar/policy/text';
 import { cfg } from './diagnostics.ts';
 import { suggestKey } from './known-keys.ts';
 import { showBytes } from './show-text.ts';
@@ -73,8 +73,21 @@ export function adviseLexical(at: Surroundings, start: number, end: number): Dia
 function carriageReturn(at: Surroundings, start: number): Diagnostic {
   const isLineEnd = at.input.text[start + 1] === '\n';
   const notes = isLineEnd ? [{ message: 'the lines end with CR and LF; xl.cfg wants LF alone' }] : [];
-  const fixes = isLineEnd ? [fix(at, 'end the line with LF', start, start + 1, '')] : [];
+  const fixes = isLineEnd ? lineEndFixes(at, start) : [];
   return cfg['carriage-return'](originAt(at, start, start + 1), {}, { notes, fixes });
+}
+
+/** A file with more lines than this is not mended line by line. */
+const MOST_LINE_ENDS = 10_000;
+
+/** Takes the CR off every line end from this one on; those before it stand in comments, where they do no harm. */
+function lineEndFixes(at: Surroundings, start: number): Fix[] {
+  const edits: Edit[] = [];
+  for (let cr = start; cr !== -1; cr = at.input.text.indexOf('\r\n', cr + 2)) {
+    if (edits.length === MOST_LINE_ENDS) return [];
+    edits.push({ span: at.input.spanOf(cr, cr + 1), newText: '' });
+  }
+  return [{ title: edits.length === 1 ? 'end the line with LF' : 'end the lines with LF', edits }];
 }
 
 /** Whether a line has the closing quote of a string that an earlier line opened. */
@@ -109,19 +122,23 @@ function notAscii(at: Surroundings, start: number, end: number): Diagnostic {
   )?.[0];
   const length = sequence?.length ?? 1;
   const shown = sequence === undefined ? `byte ${showBytes(text.charAt(start))}` : `character ${decodeUtf8(sequence)}`;
-  const fixes =
-    lookalike === undefined
-      ? []
-      : [
-          fix(
-            at,
-            `write a plain ${lookalike[1] === ' ' ? 'blank' : lookalike[1]}`,
-            start,
-            start + lookalike[0].length,
-            lookalike[1],
-          ),
-        ];
+  const fixes = lookalike === undefined ? [] : [plainFix(at, start, ...lookalike)];
   return cfg['not-ascii'](originAt(at, start, start + length), { text: `the ${shown}` }, { fixes });
+}
+
+/** Writes the plain character that was meant; for a quote, the one that closes the string too. */
+function plainFix(at: Surroundings, start: number, bytes: string, plain: string): Fix {
+  const edit = (from: number, length: number): Edit => ({ span: at.input.spanOf(from, from + length), newText: plain });
+  const edits = [edit(start, bytes.length)];
+  if (plain === ' ') return { title: 'write a plain blank', edits };
+  const line = at.input.text.slice(0, endOfLine(at.input.text, start));
+  const ends = LOOKALIKES.filter(([, meant]) => meant === plain)
+    .map(([other]) => ({ other, from: line.indexOf(other, start + bytes.length) }))
+    .filter(({ from }) => from !== -1)
+    .sort((a, b) => a.from - b.from);
+  const [close] = ends;
+  if (close === undefined) return { title: `write a plain ${plain}`, edits };
+  return { title: `write plain ${plain}`, edits: [...edits, edit(close.from, close.other.length)] };
 }
 
 /** The code point of a well-formed UTF-8 sequence, as `U+00E9`. */

@@ -79,7 +79,12 @@ export function readDomainConfig(cfg: XlCfg, defaults: XlDefaults = XL_DEFAULTS)
   ]);
   const { end, stderr } = reader;
   const xl: XlOutcome = end === undefined ? { kind: 'made', config, stderr } : { ...end, stderr };
-  return { config: end === undefined && !hasErrors(diagnostics) ? config : undefined, labels: config.labels, diagnostics, xl };
+  return {
+    config: end === undefined && !hasErrors(diagnostics) ? config : undefined,
+    labels: config.labels,
+    diagnostics,
+    xl,
+  };
 }
 
 const NO_LABELS: Labels = { build: undefined, run: undefined, deviceModel: undefined };

@@ -54,11 +54,11 @@ export class SyntaxAdvisor {
 
   lexicalError(start: number, end: number): void {
     this.#add(start, end, () => {
-      const diagnostic = adviseLexical(this.#surroundings(), start, end);
-      if (diagnostic.code !== 'cfg/carriage-return') return diagnostic;
-      const isFirst = !this.#hasCarriageReturn;
-      this.#hasCarriageReturn = true;
-      return isFirst ? diagnostic : undefined;
+      if (this.#input.text.charAt(start) === '\r') {
+        if (this.#hasCarriageReturn) return undefined;
+        this.#hasCarriageReturn = true;
+      }
+      return adviseLexical(this.#surroundings(), start, end);
     });
   }
 

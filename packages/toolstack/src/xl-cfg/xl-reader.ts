@@ -47,8 +47,8 @@ export function valueOrigin(setting: Setting): Origin {
 export class XlReader {
   readonly cfg: XlCfg;
   readonly diagnostics: Diagnostic[] = [];
-  readonly values = new Map<string, KeyValue>();
-  readonly members = new Map<string, JsonValue>();
+  readonly values: Map<string, KeyValue> = new Map();
+  readonly members: Map<string, JsonValue> = new Map();
   /** How xl ended, once it has. */
   end: XlEnd | undefined;
   #stderr = '';

@@ -1,0 +1,123 @@
+/**
+ * The law of imports: what each part may import, besides itself. ARCHITECTURE.md draws the same picture; change both
+ * together. `tests/fences/fences.test.ts` plants an import against each rule and sees it caught.
+ */
+
+/** Packages, and the packages each may import. `testkit` is for tests alone. */
+const packages = {
+  policy: [],
+  toolstack: ['policy'],
+  hypervisor: ['policy', 'toolstack'],
+  lab: ['policy', 'toolstack', 'hypervisor'],
+  cli: ['policy', 'toolstack', 'hypervisor', 'lab'],
+  testkit: ['policy', 'toolstack', 'hypervisor'],
+};
+
+/** Folders of packages/policy/src, and the folders (or single files) each may import. */
+const policyFolders = {
+  text: [],
+  m4: ['text'],
+  // A policy names its classes, permissions and limits as the format does.
+  language: ['text', 'policydb/format.ts'],
+  policydb: ['text'],
+  releases: [],
+  compiler: ['text', 'm4', 'language', 'policydb', 'releases'],
+  'security-server': ['text', 'policydb', 'releases'],
+};
+
+/** Packages that must run in a browser as they run in Node. */
+const pure = '^packages/(?:policy|toolstack|hypervisor)/';
+
+const tests = String.raw`(?:^tests/|\.test\.ts$)`;
+
+const literally = (text) => text.replaceAll(/[.\\/-]/g, String.raw`\$&`);
+const path = (root, part) => `^${literally(root + part)}${part.endsWith('.ts') ? '$' : '/'}`;
+
+/** One rule for each part: of all the parts under `root`, it reaches only itself and the ones named. */
+const reachesOnly = (root, parts) =>
+  Object.entries(parts).map(([part, others]) => ({
+    name: `${root}${part} reaches only ${['itself', ...others].join(', ')}`,
+    severity: 'error',
+    from: { path: path(root, part), pathNot: tests },
+    to: { path: `^${literally(root)}`, pathNot: [part, ...others].map((other) => path(root, other)) },
+  }));
+
+module.exports = {
+  forbidden: [
+    ...reachesOnly('packages/', packages),
+    ...reachesOnly('packages/policy/src/', policyFolders),
+    {
+      name: 'each part has a place in the law',
+      severity: 'error',
+      from: {
+        path: '^packages/(?:policy/src/)?[^/]+/',
+        pathNot: [
+          ...Object.keys(policyFolders).map((folder) => path('packages/policy/src/', folder)),
+          ...Object.keys(packages)
+            .filter((name) => name !== 'policy')
+            .map((name) => path('packages/', name)),
+        ],
+      },
+      to: {},
+    },
+    {
+      name: 'packages meet at their doors',
+      comment: 'A path into another package passes by its `exports`; `@dewar/…` cannot.',
+      severity: 'error',
+      from: { path: '^(?:packages/([^/]+)|tests|scripts|bench)/' },
+      to: { path: '^packages/', pathNot: '^packages/$1/', dependencyTypesNot: ['aliased-workspace'] },
+    },
+    {
+      name: 'only tests use the testkit',
+      severity: 'error',
+      from: { pathNot: [tests, path('packages/', 'testkit')] },
+      to: { path: path('packages/', 'testkit') },
+    },
+    {
+      name: 'nothing imports a test',
+      severity: 'error',
+      from: { path: '^(?:packages|scripts|bench)/' },
+      to: { path: tests },
+    },
+    {
+      name: 'pure packages use nothing of Node',
+      severity: 'error',
+      from: { path: pure, pathNot: tests },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'pure packages use no third-party package',
+      severity: 'error',
+      from: { path: pure, pathNot: tests },
+      to: { path: '(?:^|/)node_modules/' },
+    },
+    {
+      name: 'no import goes round in a circle',
+      comment: 'Between types it may: no module waits there for another to run.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'every import leads somewhere',
+      comment: 'An import that cannot be resolved is not held against any other rule: it would pass in silence.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    // Reads the root's `workspaces` too, without which an import by a door and one past it look alike.
+    combinedDependencies: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(?:^|/)(?:dist|coverage)/' },
+    enhancedResolveOptions: {
+      // Follow `@dewar/…` through the doors in package.json, and only through them.
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'],
+    },
+  },
+};

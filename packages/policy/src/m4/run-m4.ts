@@ -1,0 +1,122 @@
+/**
+ * One run of m4 over a list of sources.
+ *
+ * @module
+ */
+import { type Diagnostic, type MappedText, type Origin, SourceText } from '../text/index.ts';
+import { BUILTINS } from './builtins.ts';
+import { DEFAULT_LIMITS, type M4Limits } from './limits.ts';
+import { largestParameter } from './macro-table.ts';
+import { EMPTY, pieceOf } from './pieces.ts';
+import { Processor } from './processor.ts';
+import { type Call, type Frame, leaf, mappedText, type RunList } from './provenance.ts';
+
+export interface M4Options {
+  /** Macros to define before the first source, as `-D name=value` does. */
+  readonly definitions?: readonly { readonly name: string; readonly value: string }[];
+  /** Whether the output has `#line` marks, as with `-s`. */
+  readonly syncLines?: boolean;
+  /** Finds the text that `include` names; without it there is nothing to include. */
+  readonly readInclude?: (name: string) => SourceText | undefined;
+  readonly limits?: Partial<M4Limits>;
+}
+
+/** A call with fewer arguments than the macro's body names, and the stretch of output that came of it. */
+export interface ShortCall {
+  readonly macro: string;
+  readonly given: number;
+  readonly wanted: number;
+  /** Where the call was written. */
+  readonly call: Origin;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface M4Result {
+  readonly output: MappedText;
+  readonly diagnostics: readonly Diagnostic[];
+  /** What `errprint` and `dumpdef` wrote. */
+  readonly errorOutput: string;
+  /** What GNU m4 would exit with. */
+  readonly exitStatus: number;
+  /** All macros with a body that were ever defined, with the largest N of a `$N` in their last body. */
+  readonly macros: ReadonlyMap<string, { readonly maxParameter: number }>;
+  /** Ascending by `start`. */
+  readonly shortCalls: readonly ShortCall[];
+}
+
+/** Expands sources one after the other, as `m4 FILE...` does. */
+export function runM4(sources: readonly SourceText[], options: M4Options = {}): M4Result {
+  const processor = new Processor({
+    syncLines: options.syncLines ?? false,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    readInclude: options.readInclude ?? (() => undefined),
+  });
+  for (const [name, builtin] of BUILTINS) processor.macros.define(name, builtin);
+  for (const name of ['__gnu__', '__unix__'])
+    processor.macros.define(name, {
+      kind: 'user',
+      body: EMPTY,
+      definedAt: undefined,
+      parts: undefined,
+      maxParameter: 0,
+    });
+  for (const { name, value } of options.definitions ?? []) {
+    const source = new SourceText(`definition of ${name}`, value);
+    const body = pieceOf(value, leaf(value.length, { source, call: undefined }, 0));
+    const definedAt: Origin = { kind: 'written', span: { source, start: 0, end: value.length } };
+    const maxParameter = largestParameter(value);
+    processor.macros.define(name, { kind: 'user', body, definedAt, parts: undefined, maxParameter });
+  }
+  processor.run(sources);
+  const { text, runs } = processor.output.finish();
+  return {
+    output: mappedText(text, runs, sources[0] ?? new SourceText('nothing', '')),
+    diagnostics: processor.diagnostics,
+    errorOutput: processor.errorOutput,
+    exitStatus: processor.exitStatus,
+    macros: processor.macros.everDefined,
+    shortCalls: findShortCalls(processor.shortCalls, runs, text.length),
+  };
+}
+
+/** Finds the output of calls by their mark on the stretches of text. */
+function findShortCalls(
+  calls: ReadonlyMap<Call, { readonly given: number; readonly wanted: number }>,
+  runs: RunList,
+  length: number,
+): ShortCall[] {
+  if (calls.size === 0) return [];
+  const found: { call: Call; start: number; end: number }[] = [];
+  const open = new Map<Call, { call: Call; start: number; end: number }>();
+  const callsOf = new Map<Frame, readonly Call[]>();
+  const shortCallsIn = (frame: Frame): readonly Call[] => {
+    let known = callsOf.get(frame);
+    if (known === undefined) {
+      const chain: Call[] = [];
+      for (let call = frame.call; call !== undefined; call = call.frame.call) if (calls.has(call)) chain.push(call);
+      known = chain;
+      callsOf.set(frame, known);
+    }
+    return known;
+  };
+  for (let i = 0; i < runs.count; i++) {
+    const frame = runs.frames[i];
+    if (frame === undefined) continue;
+    const start = runs.starts[i] ?? 0;
+    const end = i + 1 < runs.count ? (runs.starts[i + 1] ?? 0) : length;
+    for (const call of shortCallsIn(frame)) {
+      const stretch = open.get(call);
+      if (stretch !== undefined) stretch.end = end;
+      else {
+        const made = { call, start, end };
+        open.set(call, made);
+        found.push(made);
+      }
+    }
+  }
+  return found.map(({ call, start, end }) => {
+    const { given, wanted } = calls.get(call) ?? { given: 0, wanted: 0 };
+    return { macro: call.macro, given, wanted, call: call.origin, start, end };
+  });
+}
