@@ -10,7 +10,21 @@ const PLAIN = ['allow', 'x', 'y', 'domain', 'a_t', 'index', 'len', 'shift', 'b1'
 const BLANKS = [' ', ' ', ' ', '\n', '\t', '\n\n', '  '];
 const SIGNS = [';', ':', '{', '}', '-', '~', '*', '.', '$', '$$', '"', '@', '\\', '/'];
 const PATTERNS = ['a', 'x*', '[a-c]', '\\(a\\)', '\\w+', '^', '$', 'a\\|b', '[^ ]*', '\\b', '\\(x\\|y\\)*', '.', ''];
-const EXPRESSIONS = ['1+2', '2*3-4', '(1<<4)|1', '7/2', '-7%3', '1==2', '!0', '2**10', '~5', '0x1f', '017', '1 && 0', '1/0'];
+const EXPRESSIONS = [
+  '1+2',
+  '2*3-4',
+  '(1<<4)|1',
+  '7/2',
+  '-7%3',
+  '1==2',
+  '!0',
+  '2**10',
+  '~5',
+  '0x1f',
+  '017',
+  '1 && 0',
+  '1/0',
+];
 const FORMATS = ['%d', '%5d', '%-5s|', '%05d', '%x', '%s-%s', '%c', '%.2f', '%e', '%g', '%%', '%+d', '%3.1s'];
 
 class Generator {
@@ -104,7 +118,11 @@ class Generator {
         return random.once(3) ? `m4wrap(${some()})` : `errprint(${some()})`;
       default:
         return random.once(3)
-          ? random.pick(['changequote([,])[m1]changequote', 'changecom(%)# m1\n% m1\nchangecom(#)', "changequote(<<,>>)<<m1>>changequote(`,')"])
+          ? random.pick([
+              'changequote([,])[m1]changequote',
+              'changecom(%)# m1\n% m1\nchangecom(#)',
+              "changequote(<<,>>)<<m1>>changequote(`,')",
+            ])
           : `builtin(\`len',${some()})`;
     }
   }
@@ -122,7 +140,18 @@ class Generator {
       case 4:
         return random.pick(SIGNS);
       case 5:
-        return random.pick([random.once(40) ? '# m1 , ) `\n' : '# m1 , )\n', '#\n', "`'", "m1`'m2", '(x, y)', '()', ',', "`m1'", '1', '42']);
+        return random.pick([
+          random.once(40) ? '# m1 , ) `\n' : '# m1 , )\n',
+          '#\n',
+          "`'",
+          "m1`'m2",
+          '(x, y)',
+          '()',
+          ',',
+          "`m1'",
+          '1',
+          '42',
+        ]);
       case 6:
         return rank > 0 ? this.#macro(rank) : 'z';
       case 7:

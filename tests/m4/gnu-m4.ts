@@ -30,7 +30,8 @@ export function compareWithGnu(tool: ReferenceTool, texts: readonly string[], sy
     const sources = texts.map((text, index) => new SourceText(names[index] ?? '', text));
     const result = runM4(sources, { syncLines, limits: LIMITS });
     const ours = `${result.exitStatus === 0 ? 'ends well' : 'fails'}\n${result.output.text}`;
-    if (result.diagnostics.some(({ code }) => code === 'm4/limit-reached')) return { kind: 'endless', ours, theirs: '' };
+    if (result.diagnostics.some(({ code }) => code === 'm4/limit-reached'))
+      return { kind: 'endless', ours, theirs: '' };
     for (const [index, text] of texts.entries()) writeFileSync(join(folder, names[index] ?? ''), text, 'latin1');
     const { status, stdout } = tool.run([...(syncLines ? ['-s'] : []), ...names], { cwd: folder });
     const theirs = `${status === 0 ? 'ends well' : 'fails'}\n${Buffer.from(stdout).toString('latin1')}`;

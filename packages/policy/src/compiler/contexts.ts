@@ -55,7 +55,7 @@ export class ContextCompiler {
     const user = scope.user(node.user);
     const role = scope.role(node.role);
     const type = scope.plainType(node.type, 'context');
-    const range = node.range === undefined ? undefined : readRange(scope, node.range);
+    const range = node.range === undefined || !scope.isMls ? undefined : readRange(scope, node.range);
     if (!scope.isMls && node.range !== undefined)
       scope.report(mls['unexpected-range'](scope.origin(node.range.low.sensitivity), {}));
     if (scope.isMls && node.range === undefined)

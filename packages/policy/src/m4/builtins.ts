@@ -71,7 +71,15 @@ function define(m4: Processor, invocation: Invocation, put: 'define' | 'push'): 
     return;
   }
   const maxParameter = body === undefined ? 0 : largestParameter(body.text);
-  m4.macros[put](macro, { kind: 'user', body: body ?? EMPTY, definedAt: call.origin, parts: undefined, maxParameter });
+  const isGathered = put === 'define' && call.frame.call !== undefined && m4.macros.get(macro)?.kind === 'user';
+  m4.macros[put](macro, {
+    kind: 'user',
+    body: body ?? EMPTY,
+    definedAt: call.origin,
+    isGathered,
+    parts: undefined,
+    maxParameter,
+  });
 }
 
 function ifelse(m4: Processor, invocation: Invocation): void {
@@ -239,7 +247,9 @@ function format(m4: Processor, invocation: Invocation): void {
     invocation.args.map((argument) => argument.text),
     (reason) => m4.report(messages['bad-argument'](invocation.call.origin, { macro: invocation.name, reason })),
   );
-  m4.pushText(made, invocation);
+  // Texts end at a zero byte in GNU m4; `%c` of 0 is the one way to make one.
+  const end = made.indexOf('\0');
+  m4.pushText(end === -1 ? made : made.slice(0, end), invocation);
 }
 
 function include(m4: Processor, invocation: Invocation, isSilent: boolean): void {

@@ -62,6 +62,7 @@ export class Entry {
   /** Where characters of the current stretch came from. Asked in ascending order. */
   provenance(from: number, to: number): Provenance {
     const whole = this.chunk?.provenance;
+    if (whole !== undefined && from === 0 && to === this.text.length) return whole;
     if (whole?.frame !== undefined) return leafSlice(whole, from, to);
     if (this.#leaves === undefined) {
       this.#leaves = whole === undefined ? [] : leavesOf(whole);

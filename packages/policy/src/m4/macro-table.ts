@@ -40,6 +40,11 @@ export interface UserMacro {
   readonly kind: 'user';
   readonly body: Piece;
   readonly definedAt: Origin | undefined;
+  /**
+   * The body was put together by macro calls, as a macro does that other calls append to. Its text then counts as
+   * theirs, not as an expansion of the place where it is at last called.
+   */
+  readonly isGathered: boolean;
   parts: readonly BodyPart[] | undefined;
   maxParameter: number;
 }

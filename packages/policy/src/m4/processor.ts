@@ -628,7 +628,10 @@ export class Processor {
     for (const part of bodyParts(macro)) {
       switch (part.kind) {
         case 'text':
-          for (const chunk of part.chunks) builder.addExpanded(chunk, call);
+          for (const chunk of part.chunks) {
+            if (macro.isGathered) builder.addChunk(chunk);
+            else builder.addExpanded(chunk, call);
+          }
           break;
         case 'argument': {
           const argument = args[part.index - 1];

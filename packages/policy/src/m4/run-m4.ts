@@ -7,7 +7,7 @@ import { type Diagnostic, type MappedText, type Origin, SourceText } from '../te
 import { BUILTINS } from './builtins.ts';
 import { DEFAULT_LIMITS, type M4Limits } from './limits.ts';
 import { largestParameter } from './macro-table.ts';
-import { EMPTY, pieceOf } from './pieces.ts';
+import { pieceOf } from './pieces.ts';
 import { Processor } from './processor.ts';
 import { type Call, type Frame, leaf, mappedText, type RunList } from './provenance.ts';
 
@@ -45,6 +45,12 @@ export interface M4Result {
   readonly shortCalls: readonly ShortCall[];
 }
 
+/** Macros by which a text can tell GNU m4 on a Unix system. */
+const PREDEFINED = [
+  { name: '__gnu__', value: '' },
+  { name: '__unix__', value: '' },
+];
+
 /** Expands sources one after the other, as `m4 FILE...` does. */
 export function runM4(sources: readonly SourceText[], options: M4Options = {}): M4Result {
   const processor = new Processor({
@@ -53,20 +59,16 @@ export function runM4(sources: readonly SourceText[], options: M4Options = {}): 
     readInclude: options.readInclude ?? (() => undefined),
   });
   for (const [name, builtin] of BUILTINS) processor.macros.define(name, builtin);
-  for (const name of ['__gnu__', '__unix__'])
+  for (const { name, value } of [...PREDEFINED, ...(options.definitions ?? [])]) {
+    const source = new SourceText(`definition of ${name}`, value);
     processor.macros.define(name, {
       kind: 'user',
-      body: EMPTY,
-      definedAt: undefined,
+      body: pieceOf(value, leaf(value.length, { source, call: undefined }, 0)),
+      definedAt: { kind: 'written', span: { source, start: 0, end: value.length } },
+      isGathered: false,
       parts: undefined,
-      maxParameter: 0,
+      maxParameter: largestParameter(value),
     });
-  for (const { name, value } of options.definitions ?? []) {
-    const source = new SourceText(`definition of ${name}`, value);
-    const body = pieceOf(value, leaf(value.length, { source, call: undefined }, 0));
-    const definedAt: Origin = { kind: 'written', span: { source, start: 0, end: value.length } };
-    const maxParameter = largestParameter(value);
-    processor.macros.define(name, { kind: 'user', body, definedAt, parts: undefined, maxParameter });
   }
   processor.run(sources);
   const { text, runs } = processor.output.finish();

@@ -25,8 +25,9 @@ export interface AvcRecord {
   /** Bits to name. */
   readonly permissions: number;
   readonly permissionNames: readonly string[];
-  readonly scontext: string;
-  readonly tcontext: string;
+  /** The label of the source, or its SID where Xen has no label for it. */
+  readonly scontext: string | number;
+  readonly tcontext: string | number;
   readonly tclass: string;
   readonly data: AuditData;
   /** Before 4.17 the line names domains by `domid=`. */
@@ -77,6 +78,9 @@ export function formatAvcLine(record: AvcRecord): string {
   if (irq !== undefined) parts.push(`irq=${irq}`);
   if (range !== undefined) parts.push(`range=${hex(range.low)}-${hex(range.high)}`);
   if (dtdevice !== undefined) parts.push(`dtdevice=${dtdevice}`);
-  parts.push(`scontext=${record.scontext}`, `tcontext=${record.tcontext}`, `tclass=${record.tclass}`);
+  const { scontext, tcontext } = record;
+  parts.push(typeof scontext === 'number' ? `ssid=${scontext}` : `scontext=${scontext}`);
+  parts.push(typeof tcontext === 'number' ? `tsid=${tcontext}` : `tcontext=${tcontext}`);
+  parts.push(`tclass=${record.tclass}`);
   return parts.join(' ');
 }

@@ -1,7 +1,8 @@
 /**
  * The access vector cache: decisions kept, denials logged.
  *
- * Follows: Xen `xen/xsm/flask/avc.c` (`avc_has_perm_noaudit`, `avc_audit`, `avc_update_node`).
+ * The cache is Xen's, slot by slot: what it forgets when it is full decides when a permissive denial is told again.
+ * Follows: Xen `xen/xsm/flask/avc.c` (`avc_has_perm_noaudit`, `avc_audit`, `avc_update_node`, `avc_reclaim_node`).
  *
  * @module
  */
@@ -19,7 +20,8 @@ export interface AvcOptions {
 export type AccessOutcome =
   | {
       readonly kind: 'granted';
-      readonly line: string | undefined /** Denied by the policy, and let pass. */;
+      readonly line: string | undefined;
+      /** Denied by the policy, and let pass. */
       readonly missing: number;
     }
   | {
@@ -29,21 +31,49 @@ export type AccessOutcome =
       readonly missing: number;
     };
 
-interface Node {
-  readonly decision: AvDecision;
-  /** The bits granted: those of the decision, and those let pass in permissive mode. */
-  allowed: number;
+/** What `FLASK_AVC_HASHSTATS` tells. */
+export interface AvcHashStats {
+  readonly entries: number;
+  readonly bucketsUsed: number;
+  readonly bucketsTotal: number;
+  readonly maxChainLength: number;
 }
 
-/** Nodes above which the cache is emptied: more pairs than a host has domains. */
-const MAX_NODES = 0x10000;
+/** What `FLASK_AVC_CACHESTATS` tells, for the one CPU that there is. */
+export interface AvcCacheStats {
+  readonly lookups: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly allocations: number;
+  readonly reclaims: number;
+  readonly frees: number;
+}
+
+interface Node {
+  readonly ssid: number;
+  readonly tsid: number;
+  readonly tclass: number;
+  readonly decision: AvDecision;
+  /** The bits granted: those of the decision, and those let pass in permissive mode. */
+  readonly allowed: number;
+}
+
+const AVC_CACHE_SLOTS = 512;
+const AVC_DEF_CACHE_THRESHOLD = 512;
+const AVC_CACHE_RECLAIM = 16;
 
 /** Decisions of one security server, with Xen's rules for what is logged. */
 export class Avc {
   readonly #server: SecurityServer;
   readonly #options: AvcOptions;
-  readonly #nodes = new Map<number, Node>();
+  /** The newest node of a slot comes first. */
+  readonly #slots: Node[][] = Array.from({ length: AVC_CACHE_SLOTS }, () => []);
   readonly #hasOldNames: boolean;
+  readonly #stats = { lookups: 0, hits: 0, misses: 0, allocations: 0, reclaims: 0, frees: 0 };
+  #active = 0;
+  #hint = 0;
+  /** Nodes above which room is made; `FLASK_SETAVC_THRESHOLD` sets it. */
+  threshold: number = AVC_DEF_CACHE_THRESHOLD;
 
   constructor(server: SecurityServer, options: AvcOptions) {
     this.#server = server;
@@ -52,43 +82,100 @@ export class Avc {
     server.onReset(() => this.flush());
   }
 
+  /** Forgets all decisions. */
   flush(): void {
-    this.#nodes.clear();
+    for (const slot of this.#slots) {
+      this.#stats.frees += slot.length;
+      slot.length = 0;
+    }
+    this.#active = 0;
+  }
+
+  hashStats(): AvcHashStats {
+    let bucketsUsed = 0;
+    let maxChainLength = 0;
+    for (const { length } of this.#slots) {
+      if (length > 0) bucketsUsed++;
+      maxChainLength = Math.max(maxChainLength, length);
+    }
+    return { entries: this.#active, bucketsUsed, bucketsTotal: AVC_CACHE_SLOTS, maxChainLength };
+  }
+
+  cacheStats(): AvcCacheStats {
+    return { ...this.#stats };
   }
 
   /** Whether `requested`, bits of `tclass`, is granted. `data` is for the line, where there is one. */
   hasPerm(ssid: number, tsid: number, tclass: number, requested: number, data: AuditData): AccessOutcome {
-    const node = this.#node(ssid, tsid, tclass);
+    const node = this.#lookup(ssid, tsid, tclass) ?? this.#insert(ssid, tsid, tclass);
     if (node === undefined) {
       const line = this.#line('denied', ssid, tsid, tclass, requested, data);
       return { kind: 'denied', errno: 'EINVAL', line, missing: requested };
     }
+    const { decision } = node;
     const missing = (requested & ~node.allowed) >>> 0;
     if (missing === 0) {
-      const isAudited = (requested & node.decision.auditAllow) !== 0;
+      const isAudited = (requested & decision.auditAllow) !== 0;
       const line = isAudited ? this.#line('granted', ssid, tsid, tclass, requested, data) : undefined;
       return { kind: 'granted', line, missing: 0 };
     }
-    const isAudited = (missing & node.decision.auditDeny) !== 0;
-    const line = isAudited ? this.#line('denied', ssid, tsid, tclass, missing, data) : undefined;
-    if (this.#options.isEnforcing() && !node.decision.permissive)
-      return { kind: 'denied', errno: 'EACCES', line, missing };
+    const isEnforced = this.#options.isEnforcing() && !decision.permissive;
     // XEN: what is let pass is noted in the cache, so that it is logged once.
-    node.allowed = (node.allowed | requested) >>> 0;
-    return { kind: 'granted', line, missing };
+    if (!isEnforced) this.#update(node, requested);
+    const isAudited = (missing & decision.auditDeny) !== 0;
+    const line = isAudited ? this.#line('denied', ssid, tsid, tclass, missing, data) : undefined;
+    return isEnforced ? { kind: 'denied', errno: 'EACCES', line, missing } : { kind: 'granted', line, missing };
   }
 
-  #node(ssid: number, tsid: number, tclass: number): Node | undefined {
-    const key = (ssid * 0x200000 + tsid) * 0x400 + tclass;
-    let node = this.#nodes.get(key);
-    if (node === undefined) {
-      const decision = this.#server.computeAv(ssid, tsid, tclass);
-      if (decision === 'EINVAL') return undefined;
-      if (this.#nodes.size >= MAX_NODES) this.#nodes.clear();
-      node = { decision, allowed: decision.allowed };
-      this.#nodes.set(key, node);
+  #slot(ssid: number, tsid: number, tclass: number): Node[] {
+    return this.#slots[(ssid ^ (tsid << 2) ^ (tclass << 4)) & (AVC_CACHE_SLOTS - 1)] ?? [];
+  }
+
+  #lookup(ssid: number, tsid: number, tclass: number): Node | undefined {
+    this.#stats.lookups++;
+    for (const node of this.#slot(ssid, tsid, tclass)) {
+      if (node.ssid === ssid && node.tsid === tsid && node.tclass === tclass) {
+        this.#stats.hits++;
+        return node;
+      }
     }
+    this.#stats.misses++;
+    return undefined;
+  }
+
+  #insert(ssid: number, tsid: number, tclass: number): Node | undefined {
+    const decision = this.#server.computeAv(ssid, tsid, tclass);
+    if (decision === 'EINVAL') return undefined;
+    const node: Node = { ssid, tsid, tclass, decision, allowed: decision.allowed };
+    this.#allocate();
+    this.#slot(ssid, tsid, tclass).unshift(node);
     return node;
+  }
+
+  /** Puts a node with more bits in the place of another, unless making room for it has thrown that one out. */
+  #update(node: Node, bits: number): void {
+    this.#allocate();
+    const slot = this.#slot(node.ssid, node.tsid, node.tclass);
+    const at = slot.indexOf(node);
+    if (at >= 0) slot[at] = { ...node, allowed: (node.allowed | bits) >>> 0 };
+    this.#active--;
+    this.#stats.frees++;
+  }
+
+  /** Counts a node, and makes room if there are too many: sixteen nodes go, from the slots that are next in turn. */
+  #allocate(): void {
+    this.#stats.allocations++;
+    this.#active++;
+    if (this.#active <= this.threshold) return;
+    let reclaimed = 0;
+    for (let tried = 0; tried < AVC_CACHE_SLOTS && reclaimed < AVC_CACHE_RECLAIM; tried++) {
+      this.#hint = (this.#hint + 1) & (AVC_CACHE_SLOTS - 1);
+      const gone = this.#slots[this.#hint]?.splice(0, AVC_CACHE_RECLAIM - reclaimed).length ?? 0;
+      reclaimed += gone;
+    }
+    this.#active -= reclaimed;
+    this.#stats.reclaims += reclaimed;
+    this.#stats.frees += reclaimed;
   }
 
   #line(
@@ -99,13 +186,14 @@ export class Avc {
     permissions: number,
     data: AuditData,
   ): string {
-    const symbol = this.#server.release.classes[tclass - 1];
+    const server = this.#server;
+    const symbol = server.release.classes[tclass - 1];
     const line = formatAvcLine({
       outcome,
       permissions,
       permissionNames: symbol?.permissions ?? [],
-      scontext: this.#server.sidToContext(ssid),
-      tcontext: this.#server.sidToContext(tsid),
+      scontext: server.hasContext(ssid) ? server.sidToContext(ssid) : ssid,
+      tcontext: server.hasContext(tsid) ? server.sidToContext(tsid) : tsid,
       tclass: symbol?.name ?? String(tclass),
       data,
       hasOldNames: this.#hasOldNames,

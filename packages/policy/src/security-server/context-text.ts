@@ -35,6 +35,8 @@ export interface ContextNames {
   readonly categories: readonly (string | undefined)[];
 }
 
+/** XEN: safe_copy_string_from_guest() takes no more than a page. */
+const CONTEXT_LIMIT = 4096;
 const NO_LEVEL: MlsLevel = { sensitivity: 0, categories: Ebitmap.empty };
 
 export function contextNames(policy: PolicyDb): ContextNames {
@@ -172,24 +174,26 @@ export function contextFault(context: Context, policy: PolicyDb, lookup: Context
   if (!isObject && !user.roles.has(context.role - 1)) {
     return { part: 'role', message: `user \`${user.name}\` may not have role \`${role.name}\``, suggestion: undefined };
   }
-  return policy.isMls ? rangeFault(context, lookup, isObject) : undefined;
+  if (!policy.isMls) return undefined;
+  const fault = rangeFault(context.range, lookup);
+  if (fault !== undefined || isObject) return fault;
+  const { low, high } = context.range;
+  if (levelDominates(low, user.range.low) && levelDominates(user.range.high, high)) return undefined;
+  return { part: 'range', message: `the range is outside the range of user \`${user.name}\``, suggestion: undefined };
 }
 
-function rangeFault(context: Context, lookup: ContextLookup, isObject: boolean): ContextFault | undefined {
-  const { low, high } = context.range;
+/** Why a range is not valid in itself; undefined where it is. */
+export function rangeFault({ low, high }: MlsRange, { sensitivities }: ContextLookup): ContextFault | undefined {
   const fault = (message: string): ContextFault => ({ part: 'range', message, suggestion: undefined });
   if (!levelDominates(high, low)) return fault('the high level of the range does not dominate its low level');
   for (const level of [low, high]) {
-    const known = lookup.sensitivities[level.sensitivity];
+    const known = sensitivities[level.sensitivity];
     if (known === undefined) return fault('the range has a sensitivity that the policy does not know');
     if (!level.categories.isSubsetOf(known.level.categories)) {
       return fault(`the range has a category that sensitivity \`${known.name}\` does not have`);
     }
   }
-  const user = lookup.users[context.user];
-  if (isObject || user === undefined) return undefined;
-  if (levelDominates(low, user.range.low) && levelDominates(user.range.high, high)) return undefined;
-  return fault(`the range is outside the range of user \`${user.name}\``);
+  return undefined;
 }
 
 const OBJECT_R = 1;
@@ -224,6 +228,9 @@ export function contextLookup(policy: PolicyDb): ContextLookup {
 
 /** Reads `user:role:type[:range]`; the fault is the first part that is wrong. */
 export function parseContext(text: string, policy: PolicyDb, lookup: ContextLookup): Context | ContextFault {
+  if (text.length > CONTEXT_LIMIT) {
+    return { part: 'form', message: `the context is longer than ${CONTEXT_LIMIT} bytes`, suggestion: undefined };
+  }
   const userField = field(text, 0, ':');
   const roleField = field(text, userField.next, ':');
   if (userField.separator === '' || roleField.separator === '') {

@@ -28,7 +28,16 @@ import {
 } from '../policydb/index.ts';
 import { findTypeRule, indexConditionals, indexRules, type RuleIndex } from './av-index.ts';
 import { evaluateConstraint } from './constraints.ts';
-import { type ContextLookup, type ContextNames, contextLookup, contextNames, contextText } from './context-text.ts';
+import {
+  type ContextFault,
+  type ContextLookup,
+  type ContextNames,
+  contextFault,
+  contextLookup,
+  contextNames,
+  contextText,
+  parseContext,
+} from './context-text.ts';
 
 /** What the security server says about one source, target and object class. */
 export interface AvDecision {
@@ -47,6 +56,9 @@ export interface Vectors {
   auditAllow: number;
   auditDeny: number;
 }
+
+/** Told of permissions that the bounds of a type take away. */
+export type OnBounds = (source: Context, target: Context, tclass: number, removed: number) => void;
 
 const OBJECT_R = 1;
 
@@ -83,7 +95,7 @@ export class PolicyView {
   readonly #transitionBit: number;
   readonly #roleAllows = new Set<number>();
   readonly #roleTransitions = new Map<number, number>();
-  readonly #rangeTransitions = new Map<string, MlsRange>();
+  readonly #rangeTransitions = new Map<number, MlsRange>();
   readonly #rules: RuleIndex;
   /** Keys of each type in the access vector table: the type and its attributes. */
   readonly #keys: Uint32Array[];
@@ -106,10 +118,14 @@ export class PolicyView {
       if (!this.#roleTransitions.has(key)) this.#roleTransitions.set(key, newRole);
     }
     for (const { source, target, tclass, range } of policy.rangeTransitions) {
-      this.#rangeTransitions.set(`${source}:${target}:${tclass}`, range);
+      const key = ruleKey(source, target, tclass);
+      if (!this.#rangeTransitions.has(key)) this.#rangeTransitions.set(key, range);
     }
     this.#rules = indexRules(policy);
-    this.#keys = policy.typeAttributeMap.map(({ bits }) => bits.map((bit) => bit + 1));
+    // XEN: policydb_read() adds to each type's attributes the type itself.
+    this.#keys = policy.typeAttributeMap.map((map, type) =>
+      (map.has(type) ? map : Ebitmap.of([...map, type])).bits.map((bit) => bit + 1),
+    );
     for (const { value, state } of policy.booleans.entries) this.booleans[value] = state;
     this.applyBooleans();
   }
@@ -122,6 +138,16 @@ export class PolicyView {
 
   text(context: Context): string {
     return contextText(context, this.names, this.policy.isMls);
+  }
+
+  /** The context that a text names, or why it is not valid. */
+  parse(text: string): Context | ContextFault {
+    return parseContext(text, this.policy, this.lookup);
+  }
+
+  /** Why a context is not valid; undefined where it is. */
+  fault(context: Context): ContextFault | undefined {
+    return contextFault(context, this.policy, this.lookup);
   }
 
   classSymbol(tclass: number): ClassSymbol | undefined {
@@ -188,13 +214,24 @@ export class PolicyView {
     return this.#transitionBit;
   }
 
-  computeAv(source: Context, target: Context, tclass: number): Vectors {
+  computeAv(source: Context, target: Context, tclass: number, onBounds?: OnBounds): Vectors {
     const out = this.ruleVectors(source.type, target.type, tclass);
     out.allowed &= ~this.constrained(source, target, tclass, out.allowed);
     if ((out.allowed & this.#transitionBit) !== 0 && this.roleChangeRefused(source, target, tclass)) {
       out.allowed &= ~this.#transitionBit;
     }
-    out.allowed = (out.allowed & ~this.#exceeding(source, target, tclass, out.allowed)) >>> 0;
+    const sourceBounds = this.lookup.types[source.type]?.bounds ?? 0;
+    const targetBounds = this.lookup.types[target.type]?.bounds ?? 0;
+    if (sourceBounds !== 0 || targetBounds !== 0) {
+      const removed = this.#exceeding(source, target, tclass, out.allowed, onBounds);
+      if (removed !== 0) {
+        out.allowed &= ~removed;
+        onBounds?.(source, target, tclass, removed);
+      }
+    }
+    out.allowed >>>= 0;
+    out.auditAllow >>>= 0;
+    out.auditDeny >>>= 0;
     return out;
   }
 
@@ -202,7 +239,7 @@ export class PolicyView {
    * Permissions that bounds take away. Xen tries the bounding source, then the bounding target, then both, and is content
    * as soon as one of them is allowed everything.
    */
-  #exceeding(source: Context, target: Context, tclass: number, allowed: number): number {
+  #exceeding(source: Context, target: Context, tclass: number, allowed: number, onBounds?: OnBounds): number {
     const sourceBounds = this.lookup.types[source.type]?.bounds ?? 0;
     const targetBounds = this.lookup.types[target.type]?.bounds ?? 0;
     const lowSource = { ...source, type: sourceBounds };
@@ -213,7 +250,7 @@ export class PolicyView {
     if (targetBounds !== 0) attempts.push([source, lowTarget]);
     if (sourceBounds !== 0 && targetBounds !== 0) attempts.push([lowSource, lowTarget]);
     for (const [from, to] of attempts) {
-      masked = (allowed & ~this.computeAv(from, to, tclass).allowed) >>> 0;
+      masked = (allowed & ~this.computeAv(from, to, tclass, onBounds).allowed) >>> 0;
       if (masked === 0) return 0;
     }
     return masked;
@@ -241,11 +278,17 @@ export class PolicyView {
     const low: MlsRange = { low: source.range.low, high: source.range.low };
     if (kind === AVTAB_MEMBER) return low;
     const rule =
-      kind === AVTAB_TRANSITION ? this.#rangeTransitions.get(`${source.type}:${target.type}:${tclass}`) : undefined;
+      kind === AVTAB_TRANSITION ? this.#rangeTransitions.get(ruleKey(source.type, target.type, tclass)) : undefined;
     return rule ?? (isDomain ? source.range : low);
   }
 }
 
+/** A key of a rule as one number below 2^48. */
+function ruleKey(source: number, target: number, tclass: number): number {
+  return (tclass * 0x10000 + source) * 0x10000 + target;
+}
+
+/** A decision of a server in the state `seqno`. */
 export function decision({ allowed, auditAllow, auditDeny }: Vectors, seqno: number, permissive: boolean): AvDecision {
   return {
     allowed: accessVector(allowed),

@@ -6,13 +6,14 @@
  *
  * @module
  */
-export { type AccessOutcome, Avc, type AvcOptions } from './avc.ts';
+export { type AccessOutcome, Avc, type AvcCacheStats, type AvcHashStats, type AvcOptions } from './avc.ts';
 export { type AuditData, type AvcRecord, formatAvcLine } from './avc-line.ts';
 export type { ContextFault } from './context-text.ts';
-export { type AvDecision, PolicyView, type Vectors } from './decisions.ts';
+export { type AvDecision, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
 export type { NumberKind, ObjectKind, RangeKind } from './object-labels.ts';
 export {
   type ContextOutcome,
+  type LabelledRange,
   type LoadOutcome,
   type PolicyBoolean,
   SecurityServer,

@@ -1,104 +1,186 @@
 /**
  * Labels of interrupts, ports, frames and devices.
  *
- * Follows: Xen `xen/xsm/flask/ss/services.c` (`security_irq_sid`, `security_iterate_ioport_sids`, `security_ocontext_add`).
+ * The lists are Xen's: an entry of the policy has no SID until it is first used, and what is found first counts.
+ * Follows: Xen `xen/xsm/flask/ss/services.c` (`security_irq_sid`, `security_iterate_ioport_sids`, `security_ocontext_add`,
+ * `security_ocontext_del`, `security_devicetree_setlabel`), `policydb.c` (`policydb_read`).
  *
  * @module
  */
-import type { Context, PolicyDb } from '../policydb/index.ts';
-import type { Sid } from './sid-table.ts';
+import type { Context, PolicyDb, RangeContext } from '../policydb/index.ts';
+import { type Sid, sidOf } from './sid-table.ts';
 
 export type RangeKind = 'ioport' | 'iomem';
 export type NumberKind = 'pirq' | 'pcidevice';
 export type ObjectKind = RangeKind | NumberKind;
 
+/** The SID of entries that nobody has asked for yet. */
+const UNUSED = sidOf(0);
+
 interface Labelled {
   readonly low: bigint;
   readonly high: bigint;
-  readonly label: Context | Sid;
+  /** Where the entry is the policy's. */
+  readonly context: Context | undefined;
+  sid: Sid;
+}
+
+interface LabelledPath {
+  readonly path: string;
+  readonly context: Context | undefined;
+  sid: Sid;
 }
 
 /** A stretch of ports or frames that has one label; `undefined` where the initial SID stands for it. */
 export interface LabelledStretch {
   readonly low: bigint;
   readonly high: bigint;
-  readonly label: Context | Sid | undefined;
+  readonly sid: Sid | undefined;
+}
+
+/** The bits of a number that Xen keeps. */
+const WIDTHS: Record<ObjectKind, number> = { pirq: 16, pcidevice: 32, ioport: 32, iomem: 64 };
+
+function isNumber(kind: ObjectKind): kind is NumberKind {
+  return kind === 'pirq' || kind === 'pcidevice';
+}
+
+function ofNumbers(items: readonly { readonly number: number; readonly context: Context }[]): Labelled[] {
+  return items.map(({ number, context }) => ({ low: BigInt(number), high: BigInt(number), context, sid: UNUSED }));
+}
+
+/** XEN: policydb_read() keeps ranges in order; it goes back to the start where one does not come after the last. */
+function ofRanges(items: readonly RangeContext[]): Labelled[] {
+  const list: Labelled[] = [];
+  let at = 0;
+  for (const { low, high, context } of items) {
+    const last = list[at - 1];
+    if (at < list.length || (last !== undefined && last.high >= low)) at = firstFrom(list, low);
+    list.splice(at, 0, { low, high, context, sid: UNUSED });
+    at++;
+  }
+  return list;
+}
+
+/** The place of the first entry that does not end before `low`. */
+function firstFrom(list: readonly Labelled[], low: bigint): number {
+  const at = list.findIndex((entry) => entry.high >= low);
+  return at < 0 ? list.length : at;
+}
+
+const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
+
+export interface ObjectLabelsOptions {
+  readonly sidFor: (context: Context) => Sid;
+  readonly log: (line: string) => void;
 }
 
 /** The labels of a host's resources; those added at run time are lost when a policy is loaded. */
 export class ObjectLabels {
-  readonly #ranges: Record<ObjectKind, Labelled[]> = { pirq: [], ioport: [], iomem: [], pcidevice: [] };
-  readonly #paths = new Map<string, Context | Sid>();
+  readonly #lists: Record<ObjectKind, Labelled[]>;
+  readonly #paths: LabelledPath[];
+  readonly #options: ObjectLabelsOptions;
 
-  constructor(policy: PolicyDb) {
+  constructor(policy: PolicyDb, options: ObjectLabelsOptions) {
     const { pirqs, ioports, iomem, pciDevices, deviceTree } = policy.objectContexts;
-    const byLow = (a: Labelled, b: Labelled): number => (a.low < b.low ? -1 : a.low > b.low ? 1 : 0);
-    const numbered = (items: readonly { readonly number: number; readonly context: Context }[]): Labelled[] =>
-      items.map(({ number, context }) => ({ low: BigInt(number), high: BigInt(number), label: context }));
-    const ranged = (items: PolicyDb['objectContexts']['ioports']): Labelled[] =>
-      items.map(({ low, high, context }) => ({ low, high, label: context })).sort(byLow);
-    this.#ranges.pirq = numbered(pirqs);
-    this.#ranges.pcidevice = numbered(pciDevices);
-    this.#ranges.ioport = ranged(ioports);
-    this.#ranges.iomem = ranged(iomem);
-    for (const { path, context } of deviceTree) this.#paths.set(path, context);
+    this.#lists = {
+      pirq: ofNumbers(pirqs),
+      pcidevice: ofNumbers(pciDevices),
+      ioport: ofRanges(ioports),
+      iomem: ofRanges(iomem),
+    };
+    this.#paths = deviceTree.map(({ path, context }) => ({ path, context, sid: UNUSED }));
+    this.#options = options;
   }
 
-  find(kind: NumberKind, number: bigint): Context | Sid | undefined {
-    return this.#ranges[kind].find(({ low }) => low === number)?.label;
+  #use(entry: Labelled | LabelledPath): Sid {
+    if (entry.sid === UNUSED && entry.context !== undefined) entry.sid = this.#options.sidFor(entry.context);
+    return entry.sid;
   }
 
-  path(path: string): Context | Sid | undefined {
-    return this.#paths.get(path);
+  find(kind: NumberKind, number: bigint): Sid | undefined {
+    const entry = this.#lists[kind].find(({ low }) => low === number);
+    return entry && this.#use(entry);
   }
 
-  /** The stretches of a range, each with its label, without gaps. */
-  stretches(kind: RangeKind, start: bigint, end: bigint): LabelledStretch[] {
-    const found: LabelledStretch[] = [];
+  findPath(path: string): Sid | undefined {
+    const entry = this.#paths.find((one) => one.path === path);
+    return entry && this.#use(entry);
+  }
+
+  /** The stretches of a range, one after the other; a label gets its SID when its stretch is asked for. */
+  *stretches(kind: RangeKind, start: bigint, end: bigint): Generator<LabelledStretch, void, void> {
+    const list = this.#lists[kind];
     let at = start;
-    for (const { low, high, label } of this.#ranges[kind]) {
-      if (high < start) continue;
-      if (low > end) break;
-      if (at < low) {
-        found.push({ low: at, high: low - 1n, label: undefined });
-        at = low;
+    for (let i = firstFrom(list, start); i < list.length; i++) {
+      const entry = list[i];
+      if (entry === undefined || entry.low > end) break;
+      const sid = this.#use(entry);
+      if (at < entry.low) {
+        yield { low: at, high: entry.low - 1n, sid: undefined };
+        at = entry.low;
       }
-      const last = high < end ? high : end;
-      found.push({ low: at, high: last, label });
-      at = last + 1n;
+      if (end <= entry.high) {
+        yield { low: at, high: end, sid };
+        return;
+      }
+      yield { low: at, high: entry.high, sid };
+      at = entry.high + 1n;
     }
-    if (at <= end) found.push({ low: at, high: end, label: undefined });
-    return found;
+    yield { low: at, high: end, sid: undefined };
   }
 
-  /** Adds a label; a stretch that has one already is refused. */
   add(kind: ObjectKind, low: bigint, high: bigint, sid: Sid): 'EEXIST' | 'EINVAL' | undefined {
-    const isNumber = kind === 'pirq' || kind === 'pcidevice';
-    if (low > high || (isNumber && low !== high)) return 'EINVAL';
-    const list = this.#ranges[kind];
-    const overlapping = list.find((item) => item.low <= high && low <= item.high);
-    if (overlapping !== undefined) return isNumber && overlapping.label === sid ? undefined : 'EEXIST';
-    const at = list.findIndex((item) => item.low > low);
-    list.splice(at < 0 ? list.length : at, 0, { low, high, label: sid });
-    return undefined;
+    if (low > high || (isNumber(kind) && low !== high)) return 'EINVAL';
+    const list = this.#lists[kind];
+    const kept = (value: bigint): bigint => BigInt.asUintN(WIDTHS[kind], value);
+    const entry: Labelled = { low: kept(low), high: kept(high), context: undefined, sid };
+    if (isNumber(kind)) {
+      const known = list.find((one) => one.low === entry.low);
+      if (known !== undefined && known.sid !== sid) {
+        this.#options.log(
+          kind === 'pirq' ? `flask: Duplicate pirq ${entry.low}` : `flask: Duplicate PCI Device ${hex(entry.low)}`,
+        );
+        return 'EEXIST';
+      }
+      list.unshift(entry);
+      return undefined;
+    }
+    const at = firstFrom(list, low);
+    const next = list[at];
+    if (next === undefined || next.low > high) {
+      list.splice(at, 0, entry);
+      return undefined;
+    }
+    if (next.low === low && next.high === high && next.sid === sid) return undefined;
+    const what = kind === 'ioport' ? 'IO Port' : 'IO Memory';
+    this.#options.log(`flask: ${what} overlap with entry ${hex(next.low)} - ${hex(next.high)}`);
+    return 'EEXIST';
   }
 
-  /** Takes away exactly this stretch. */
-  remove(kind: ObjectKind, low: bigint, high: bigint): 'ENOENT' | undefined {
-    const list = this.#ranges[kind];
-    const at = list.findIndex((item) => item.low === low && item.high === high);
-    if (at < 0) return 'ENOENT';
-    list.splice(at, 1);
-    return undefined;
+  remove(kind: ObjectKind, low: bigint, high: bigint): 'ENOENT' | 'EINVAL' | undefined {
+    if (low > high) return 'EINVAL';
+    const list = this.#lists[kind];
+    const at = list.findIndex((entry) => entry.low === low && (isNumber(kind) || entry.high === high));
+    if (at >= 0) {
+      list.splice(at, 1);
+      return undefined;
+    }
+    const range = isNumber(kind) ? (kind === 'pirq' ? `${low}` : hex(low)) : `${hex(low)} - ${hex(high)}`;
+    this.#options.log(`flask: ocontext not found: ${kind} ${range}`);
+    return 'ENOENT';
   }
 
-  labelPath(path: string, sid: Sid): 'EEXIST' | undefined {
-    if (this.#paths.has(path)) return 'EEXIST';
-    this.#paths.set(path, sid);
+  /** Labels a node of the device tree, or with SID 0 takes its label away. */
+  setPath(path: string, sid: Sid): 'EEXIST' | 'ENOENT' | undefined {
+    const at = this.#paths.findIndex((entry) => entry.path === path);
+    if (sid === UNUSED) {
+      if (at < 0) return 'ENOENT';
+      this.#paths.splice(at, 1);
+      return undefined;
+    }
+    if (at >= 0) return 'EEXIST';
+    this.#paths.unshift({ path, context: undefined, sid });
     return undefined;
-  }
-
-  unlabelPath(path: string): 'ENOENT' | undefined {
-    return this.#paths.delete(path) ? undefined : 'ENOENT';
   }
 }

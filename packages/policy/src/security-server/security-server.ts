@@ -17,9 +17,10 @@ import {
 } from '../policydb/index.ts';
 import type { XenRelease } from '../releases/index.ts';
 import type { Diagnostic } from '../text/index.ts';
-import { type ContextFault, contextFault, parseContext } from './context-text.ts';
-import { type AvDecision, decision, PolicyView } from './decisions.ts';
+import { type ContextFault, convertContext } from './context-text.ts';
+import { type AvDecision, decision, type OnBounds, PolicyView } from './decisions.ts';
 import { server as messages } from './diagnostics.ts';
+import { loadFaults } from './load-checks.ts';
 import { type NumberKind, type ObjectKind, ObjectLabels, type RangeKind } from './object-labels.ts';
 import { type Sid, SidTable, sidOf } from './sid-table.ts';
 
@@ -54,6 +55,13 @@ export interface SecurityServerSnapshot {
   readonly seqno: number;
 }
 
+/** A stretch of ports or frames with one label. */
+export interface LabelledRange {
+  readonly low: bigint;
+  readonly high: bigint;
+  readonly sid: Sid;
+}
+
 const ALL = 0xffffffff;
 
 /** Xen's security server. */
@@ -65,7 +73,8 @@ export class SecurityServer {
   #view: PolicyView | undefined;
   #sids = new SidTable();
   #labels: ObjectLabels | undefined;
-  #pending = new Map<number, boolean>();
+  /** Values noted for a commit, by the boolean's number. */
+  #pending: boolean[] | undefined;
   #seqno = 0;
 
   constructor({ release, isEnforcing = () => true, log = () => {} }: SecurityServerOptions) {
@@ -108,11 +117,11 @@ export class SecurityServer {
     const read = readPolicydb(bytes);
     if ('diagnostic' in read) return refused(read.diagnostic);
     const { policy } = read;
-    const faults = this.#missing(policy);
-    if (faults.length > 0) return refused(...faults);
     const old = this.#view;
     if (old !== undefined && old.policy.isMls !== policy.isMls) return refused(messages['mls-changed'](undefined, {}));
     const view = new PolicyView(policy);
+    const faults = loadFaults(view, this.release, old === undefined);
+    if (faults.length > 0) return refused(...faults);
     if (old === undefined) {
       for (const { sid, context } of policy.objectContexts.initialSids) this.#sids.insert(sid, context);
     } else {
@@ -124,50 +133,29 @@ export class SecurityServer {
       this.#sids = this.#convertSids(old, view);
     }
     this.#view = view;
-    this.#labels = new ObjectLabels(policy);
-    this.#pending = new Map();
+    this.#labels = new ObjectLabels(policy, { sidFor: (context) => this.#sids.sidFor(context), log: this.#log });
+    this.#pending = undefined;
     this.#reset();
     return { kind: 'loaded', seqno: this.#seqno };
-  }
-
-  /** What a policy must have for this release and has not: the numbers are fixed in Xen. */
-  #missing(policy: PolicyDb): Diagnostic[] {
-    const faults: Diagnostic[] = [];
-    const release = `Xen ${this.release.name}`;
-    for (const { name, id, permissions } of this.release.classes) {
-      const symbol = policy.classes.byName.get(name);
-      if (symbol === undefined || symbol.value !== id) {
-        faults.push(messages['missing-class'](undefined, { class: name, number: id, release }));
-        continue;
-      }
-      permissions.forEach((permission, bit) => {
-        const found = symbol.permissions.find((one) => one.name === permission);
-        if (found?.value === bit + 1) return;
-        faults.push(messages['missing-permission'](undefined, { class: name, permission, bit, release }));
-      });
-    }
-    return faults;
   }
 
   /** Carries the contexts of a reload over by name; those that the new policy does not know are gone. */
   #convertSids(old: PolicyView, view: PolicyView): SidTable {
     const table = new SidTable();
     for (const sid of this.#sids.sids) {
+      // XEN: all are cloned before some are taken out, and the highest of them counts for the next number.
+      table.next = Math.max(table.next, sid + 1);
       const before = this.#sids.get(sid);
       if (before === undefined) continue;
-      const text = old.text(before);
-      const context = parseContext(text, view.policy, view.lookup);
-      if (!('part' in context)) table.insert(sid, context);
-      else {
-        const kept = this.#isEnforcing() ? undefined : contextByNames(before, old, view);
-        if (kept === undefined) this.#log(`Flask:  invalidating context ${text}`);
-        else {
-          this.#log(`Flask:  context ${text} is invalid`);
-          table.insert(sid, kept);
-        }
+      const context = convertContext(before, old.names, view.policy);
+      const isValid = context !== undefined && view.fault(context) === undefined;
+      if (context === undefined || (!isValid && this.#isEnforcing())) {
+        this.#log(`Flask:  invalidating context ${old.text(before)}`);
+        continue;
       }
+      if (!isValid) this.#log(`Flask:  context ${old.text(before)} is invalid`);
+      table.insert(sid, context);
     }
-    table.next = Math.max(table.next, this.#sids.next);
     return table;
   }
 
@@ -178,15 +166,21 @@ export class SecurityServer {
       const known = this.release.initialSids.slice(0, -1).indexOf(text);
       return { kind: 'sid', sid: known < 0 ? this.initialSid('xen') : sidOf(known + 1) };
     }
-    const context = parseContext(text, view.policy, view.lookup);
+    const context = view.parse(text);
     if ('part' in context) return { kind: 'invalid', errno: 'EINVAL', reason: context };
     return { kind: 'sid', sid: this.#sids.sidFor(context) };
   }
 
-  /** The context of a SID; one that names nothing is unlabeled. */
+  /** Whether Xen can say the context of a SID: it cannot for high numbers before a policy, nor without `unlabeled`. */
+  hasContext(sid: number): boolean {
+    if (this.#view === undefined) return sid <= this.release.initialSids.length;
+    return this.#context(sid) !== undefined;
+  }
+
+  /** The context of a SID; one that names nothing is unlabeled. Empty where there is none (see `hasContext`). */
   sidToContext(sid: number): string {
     const view = this.#view;
-    if (view === undefined) return this.release.initialSids[sid - 1] ?? 'unlabeled';
+    if (view === undefined) return sid === 0 ? 'null' : (this.release.initialSids[sid - 1] ?? '');
     const context = this.#context(sid);
     return context === undefined ? '' : view.text(context);
   }
@@ -207,8 +201,25 @@ export class SecurityServer {
     const source = this.#context(ssid);
     const target = this.#context(tsid);
     if (source === undefined || target === undefined || view.classSymbol(tclass) === undefined) return 'EINVAL';
-    return decision(view.computeAv(source, target, tclass), this.#seqno, view.isPermissive(source.type));
+    const vectors = view.computeAv(source, target, tclass, this.#logBounds);
+    return decision(vectors, this.#seqno, view.isPermissive(source.type));
   }
+
+  /** XEN: security_dump_masked_av(). */
+  readonly #logBounds: OnBounds = (source, target, tclass, removed) => {
+    const view = this.#view;
+    const symbol = view?.classSymbol(tclass);
+    if (view === undefined || symbol === undefined) return;
+    const names: string[] = [];
+    for (let bit = 0; bit < 32; bit++) {
+      if ((removed & (1 << bit)) === 0) continue;
+      names.push(symbol.permissions.find(({ value }) => value === bit + 1)?.name ?? '????');
+    }
+    this.#log(
+      `Flask: op=security_compute_av reason=bounds scontext=${view.text(source)} tcontext=${view.text(target)} ` +
+        `tclass=${symbol.name} perms=${names.join()}`,
+    );
+  };
 
   #newSid(ssid: number, tsid: number, tclass: number, kind: number): Sid | 'EACCES' | 'EINVAL' {
     const view = this.#view;
@@ -217,7 +228,14 @@ export class SecurityServer {
     const target = this.#context(tsid);
     if (source === undefined || target === undefined) return 'EINVAL';
     const context = view.newContext(source, target, tclass, kind);
-    if (contextFault(context, view.policy, view.lookup) !== undefined && this.#isEnforcing()) return 'EACCES';
+    if (view.fault(context) !== undefined) {
+      // XEN: compute_sid_handle_invalid_context() leaves the line open; the console's next message goes on behind it.
+      this.#log(
+        `security_compute_sid:  invalid context ${view.text(context)} for scontext=${view.text(source)} ` +
+          `tcontext=${view.text(target)} tclass=${view.classSymbol(tclass)?.name ?? tclass}`,
+      );
+      if (this.#isEnforcing()) return 'EACCES';
+    }
     return this.#sids.sidFor(context);
   }
 
@@ -245,52 +263,56 @@ export class SecurityServer {
       .sort((a, b) => a.value - b.value)
       .map(({ name, value }) => {
         const now = view.booleans[value] ?? false;
-        return { name, value: now, pending: this.#pending.get(value) ?? now };
+        return { name, value: now, pending: this.#pending?.[value] ?? now };
       });
   }
 
-  /** Notes a new value; it holds after a commit. */
-  setBoolean(name: string, value: boolean): 'ENOENT' | undefined {
-    const symbol = this.#view?.policy.booleans.byName.get(name);
-    if (symbol === undefined) return 'ENOENT';
-    this.#pending.set(symbol.value, value);
+  /** Notes a new value, which holds after a commit; with `commit` it holds at once, and values noted before stay noted. */
+  setBoolean(name: string, value: boolean, commit = false): 'ENOENT' | undefined {
+    const view = this.#view;
+    const symbol = view?.policy.booleans.byName.get(name);
+    if (view === undefined || symbol === undefined) return 'ENOENT';
+    // XEN: the first value that is only noted makes an array of all values; it lasts until a policy is loaded.
+    if (!commit) this.#pending ??= [...view.booleans];
+    if (this.#pending !== undefined) this.#pending[symbol.value] = value;
+    if (commit) {
+      const values = [...view.booleans];
+      values[symbol.value] = value;
+      this.#setBooleans(view, values);
+    }
     return undefined;
   }
 
-  /** Makes noted values hold. */
+  /** Makes noted values hold. Nothing happens where none was ever noted for this policy. */
   commitBooleans(): void {
-    const view = this.#view;
-    if (view === undefined || this.#pending.size === 0) return;
-    for (const [value, state] of this.#pending) view.booleans[value] = state;
-    this.#pending.clear();
+    if (this.#view !== undefined && this.#pending !== undefined) this.#setBooleans(this.#view, this.#pending);
+  }
+
+  /** XEN: security_set_bools(). */
+  #setBooleans(view: PolicyView, values: readonly boolean[]): void {
+    for (const { value } of view.policy.booleans.entries) view.booleans[value] = values[value] ?? false;
     view.applyBooleans();
     const list = this.booleans().map(({ name, value }) => `${name}:${value ? 1 : 0}`);
     this.#log(`Flask: committed booleans { ${list.join(', ')} }`);
     this.#reset();
   }
 
-  #labelSid(label: Context | Sid | undefined, initial: string): Sid {
-    if (label === undefined) return this.initialSid(initial);
-    return typeof label === 'number' ? label : this.#sids.sidFor(label);
-  }
-
   /** The label of an interrupt or a PCI device. */
   numberSid(kind: NumberKind, number: bigint): Sid {
-    return this.#labelSid(this.#labels?.find(kind, number), kind === 'pirq' ? 'irq' : 'device');
+    return this.#labels?.find(kind, number) ?? this.initialSid(kind === 'pirq' ? 'irq' : 'device');
   }
 
   deviceTreeSid(path: string): Sid {
-    return this.#labelSid(this.#labels?.path(path), 'device');
+    return this.#labels?.findPath(path) ?? this.initialSid('device');
   }
 
-  /** The labels of a range of ports or frames, stretch by stretch. */
-  rangeSids(
-    kind: RangeKind,
-    low: bigint,
-    high: bigint,
-  ): { readonly low: bigint; readonly high: bigint; readonly sid: Sid }[] {
-    const stretches = this.#labels?.stretches(kind, low, high) ?? [{ low, high, label: undefined }];
-    return stretches.map((one) => ({ low: one.low, high: one.high, sid: this.#labelSid(one.label, kind) }));
+  /**
+   * The labels of a range of ports or frames, stretch by stretch. A label gets its SID only when its stretch is asked
+   * for: Xen stops at the first stretch that is denied, and the numbers of later SIDs depend on it.
+   */
+  *rangeSids(kind: RangeKind, low: bigint, high: bigint): Generator<LabelledRange, void, void> {
+    const stretches = this.#labels?.stretches(kind, low, high) ?? [{ low, high, sid: undefined }];
+    for (const one of stretches) yield { low: one.low, high: one.high, sid: one.sid ?? this.initialSid(kind) };
   }
 
   /** Labels a resource until the next policy is loaded. */
@@ -298,14 +320,19 @@ export class SecurityServer {
     return this.#labels?.add(kind, low, high, sid);
   }
 
-  removeObjectLabel(kind: ObjectKind, low: bigint, high: bigint): 'ENOENT' | undefined {
+  removeObjectLabel(kind: ObjectKind, low: bigint, high: bigint): 'ENOENT' | 'EINVAL' | undefined {
     return this.#labels?.remove(kind, low, high);
+  }
+
+  /** Labels a node of the device tree until the next policy is loaded; SID 0 takes its label away. */
+  setDeviceTreeLabel(path: string, sid: Sid): 'EEXIST' | 'ENOENT' | undefined {
+    return this.#labels?.setPath(path, sid);
   }
 
   /** What `restore` needs. */
   snapshot(): SecurityServerSnapshot {
     return {
-      sids: [...this.#sids.sids].map((sid) => ({ sid, context: this.sidToContext(sid) })),
+      sids: this.#sids.sids.map((sid) => ({ sid, context: this.sidToContext(sid) })),
       nextSid: this.#sids.next,
       booleans: Object.fromEntries(this.booleans().map(({ name, value }) => [name, value])),
       seqno: this.#seqno,
@@ -318,7 +345,7 @@ export class SecurityServer {
     if (view === undefined) return;
     const table = new SidTable();
     for (const { sid, context: text } of sids) {
-      const context = parseContext(text, view.policy, view.lookup);
+      const context = view.parse(text);
       if (!('part' in context)) table.insert(sid, context);
     }
     table.next = Math.max(table.next, nextSid);
@@ -330,13 +357,4 @@ export class SecurityServer {
     this.#reset();
     this.#seqno = seqno;
   }
-}
-
-/** A context of the old policy in numbers of the new one, valid or not; undefined where a name is gone. */
-function contextByNames(context: Context, old: PolicyView, view: PolicyView): Context | undefined {
-  const user = view.policy.users.byName.get(old.names.users[context.user] ?? '');
-  const role = view.policy.roles.byName.get(old.names.roles[context.role] ?? '');
-  const type = view.policy.types.byName.get(old.names.types[context.type] ?? '');
-  if (user === undefined || role === undefined || type === undefined || type.kind === 'attribute') return undefined;
-  return { user: user.value, role: role.value, type: type.value, range: context.range };
 }

@@ -27,6 +27,11 @@ function contextKey({ user, role, type, range }: Context): string {
 
 const BUCKET_MASK = 127;
 
+/** Where Xen's walk of the table comes to a SID. */
+function rank(sid: number): number {
+  return (sid & BUCKET_MASK) * 0x100000000 + sid;
+}
+
 /** Contexts by SID. Numbers go up and are never given out twice. */
 export class SidTable {
   readonly #contexts = new Map<number, Context>();
@@ -38,8 +43,13 @@ export class SidTable {
     return this.#contexts.get(sid);
   }
 
-  get sids(): IterableIterator<number> {
-    return this.#contexts.keys();
+  /** The SIDs in use, as Xen walks its table: bucket after bucket, each ascending. */
+  get sids(): number[] {
+    return [...this.#contexts.keys()].sort((a, b) => rank(a) - rank(b));
+  }
+
+  has(sid: number): boolean {
+    return this.#contexts.has(sid);
   }
 
   /** Puts a context under a number of the caller's. */
@@ -48,8 +58,7 @@ export class SidTable {
     this.next = Math.max(this.next, sid + 1);
     const key = contextKey(context);
     const known = this.#byKey.get(key);
-    // XEN: the search walks buckets (sid & 127) in order, each ascending, and takes the first match.
-    const rank = (number: number): number => (number & BUCKET_MASK) * 0x100000000 + number;
+    // XEN: sidtab_search_context() walks the table and takes the first match.
     if (known === undefined || rank(sid) < rank(known)) this.#byKey.set(key, sid);
   }
 

@@ -1,0 +1,130 @@
+import { expect, test } from 'vitest';
+import { type Origin, placeText, SourceText, userSpan } from '../text/index.ts';
+import { type M4Options, type M4Result, runM4 } from './index.ts';
+
+function expand(text: string, options: M4Options = {}): M4Result {
+  return runM4([new SourceText('policy.te', text)], options);
+}
+
+/** The calls an origin came through, innermost first, then where the outermost stands. */
+function trail(origin: Origin): string[] {
+  const steps: string[] = [];
+  let at = origin;
+  for (; at.kind === 'expanded'; at = at.call) steps.push(`${at.macro} body ${placeText(at.span)}`);
+  return [...steps, placeText(at.span)];
+}
+
+function originOfWord({ output }: M4Result, word: string): Origin {
+  const start = output.text.indexOf(word);
+  expect(start, `\`${word}\` in the output`).toBeGreaterThanOrEqual(0);
+  return output.origins.originAt(start, start + word.length);
+}
+
+test('text that no macro touched keeps its place', () => {
+  const result = expand('allow a_t b_t:domain create;\nallow c_t d_t:domain pause;\n');
+  expect(trail(originOfWord(result, 'c_t'))).toEqual(['policy.te:2:7']);
+});
+
+test('text from a body knows the body and the call', () => {
+  const result = expand("define(`give', `allow $1 self:domain pause;')\ngive(a_t)\n");
+  expect(trail(originOfWord(result, 'pause'))).toEqual(['give body policy.te:1:38', 'policy.te:2:1']);
+});
+
+test('an argument keeps the place where it was written', () => {
+  const result = expand("define(`give', `allow $1 self:domain pause;')\ngive(a_t)\n");
+  expect(trail(originOfWord(result, 'a_t'))).toEqual(['policy.te:2:6']);
+});
+
+test('an argument that goes through several macros still points at its writer', () => {
+  const result = expand(
+    "define(`inner', `allow $1 self:domain pause;')\ndefine(`outer', `inner($1)')\nouter(\n  wrong_t)\n",
+  );
+  expect(trail(originOfWord(result, 'wrong_t'))).toEqual(['policy.te:4:3']);
+  expect(trail(originOfWord(result, 'pause'))).toEqual([
+    'inner body policy.te:1:39',
+    'outer body policy.te:2:18',
+    'policy.te:3:1',
+  ]);
+});
+
+test('a name glued from a body and an argument begins where its first part was written', () => {
+  const result = expand("define(`declare', `type $1_channel;')\ndeclare(a_t)\n");
+  const start = result.output.text.indexOf('a_t_channel');
+  expect(userSpan(result.output.origins.originAt(start, start + 11))).toMatchObject({ start: 46, end: 49 });
+});
+
+test('text that m4 made points at the call', () => {
+  const result = expand('line one\nincr(41)\n');
+  expect(trail(originOfWord(result, '42'))).toEqual(['policy.te:2:1']);
+});
+
+test('calls with missing arguments are known with what came of them', () => {
+  const result = expand("define(`give', `allow $1 $2:domain pause;')\ngive(a_t)\ngive(a_t, b_t)\n");
+  expect(result.shortCalls).toMatchObject([{ macro: 'give', given: 1, wanted: 2 }]);
+  const [short] = result.shortCalls;
+  expect(result.output.text.slice(short?.start, short?.end)).toBe('allow a_t :domain pause;');
+});
+
+test('errprint goes to the error output, with file and line', () => {
+  const result = expand('\nerrprint(__file__:__line__: `careful\n'.concat("')text"));
+  expect(result.errorOutput).toBe('policy.te:2: careful\n');
+  expect(result.output.text).toBe('\ntext');
+});
+
+test.each([
+  ['one\n  `two', 'm4/unterminated-quote', 'policy.te:2:3'],
+  ['one\ncall # comment', 'm4/unterminated-comment', 'policy.te:2:6'],
+  ["define(`f', `x')\n f(a, b", 'm4/unterminated-call', 'policy.te:2:2'],
+  ["\ninclude(`other.te')", 'm4/no-include', 'policy.te:2:1'],
+  ["syscmd(`true')", 'm4/not-supported', 'policy.te:1:1'],
+  ["esyscmd(`true')", 'm4/not-supported', 'policy.te:1:1'],
+  ["maketemp(`/tmp/x')", 'm4/not-supported', 'policy.te:1:1'],
+  ['eval(1+)', 'm4/bad-expression', 'policy.te:1:1'],
+  ["regexp(`a', `\\(')", 'm4/bad-pattern', 'policy.te:1:1'],
+  ["indir(`nothing')", 'm4/unknown-macro', 'policy.te:1:1'],
+  ['incr(many)', 'm4/bad-number', 'policy.te:1:1'],
+])('%j is reported as %s', (text, code, place) => {
+  const { diagnostics } = expand(text);
+  expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual([code]);
+  expect(diagnostics.map(({ origin }) => origin && placeText(userSpan(origin)))).toEqual([place]);
+});
+
+test.each([
+  ['a macro that calls itself', "define(`f', `f')f"],
+  ['a macro that grows', "define(`f', `f(`$1$1')')f(`aaaaaaaa')"],
+  ['calls inside of calls', "define(`f', `g(f')f"],
+  ['a body that doubles with each level', "define(`f', `$1$1$1$1')f(f(f(f(f(f(f(f(f(f(f(f(f(f(aaaa))))))))))))))"],
+  ['a file that includes itself', "include(`policy.te')"],
+  ['text that wraps itself', "define(`f', `m4wrap(`f')')f"],
+])('%s comes to an end', (_, text) => {
+  const source = new SourceText('policy.te', text);
+  const limits = { calls: 100_000, scanned: 10_000_000, output: 1_000_000, argument: 1_000_000, pending: 10_000 };
+  const { diagnostics, exitStatus } = runM4([source], { limits, readInclude: () => source });
+  expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual(['m4/limit-reached']);
+  expect(exitStatus).toBe(1);
+});
+
+test('include reads through the function that is given', () => {
+  const { output } = expand("a include(`b.te') c", { readInclude: (name) => new SourceText(name, '[b]') });
+  expect(output.text).toBe('a [b] c');
+});
+
+test('definitions from outside are there before the first source', () => {
+  expect(
+    expand("ifdef(`on', `yes value', `no')", {
+      definitions: [
+        { name: 'on', value: '' },
+        { name: 'value', value: '7' },
+      ],
+    }).output.text,
+  ).toBe('yes 7');
+});
+
+test('an appended definition stays cheap, and its parts keep their places', () => {
+  const rounds = 3000;
+  const text = `define(\`all', \`')\ndefine(\`add', \`define(\`all', all()\`user $1;
+')')\n${Array.from({ length: rounds }, (_, i) => `add(u${i})\n`).join('')}all()`;
+  const result = expand(text);
+  expect(result.output.text.match(/user u\d+;/g)).toHaveLength(rounds);
+  expect(trail(originOfWord(result, `u${rounds - 1};`)).at(-1)).toBe(`policy.te:${rounds + 3}:5`);
+});
