@@ -3,7 +3,7 @@
  * Starts the bundled command. It is its own file so that an old Node gets a sentence, not a syntax error:
  * everything here must be understood by any Node that knows modules.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 const needed = [20, 19];
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -16,5 +16,7 @@ if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   console.error('dewar: is not built yet; run `npm run build` in its repository');
   process.exitCode = 3;
 } else {
-  await import(bundle.href);
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const { main } = await import(bundle.href);
+  await main(version);
 }

@@ -103,6 +103,7 @@ export class Hypervisor implements Hypercalls {
     return new Hypervisor(machine);
   }
 
+  /** All that `restore` needs, as plain data. */
   snapshot(): HypervisorSnapshot {
     return snapshotState(this.#machine.state, this.#machine.flask);
   }

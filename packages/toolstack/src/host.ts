@@ -125,19 +125,31 @@ export interface ForeignMapProbe {
 
 /** What xl asks of a host. A domain is named, or given by its number. */
 export interface Host {
+  /** Builds a guest and, unless asked not to, starts it. */
   create(config: DomainConfig, options: CreateOptions): Promise<OperationReport>;
+  /** The domains that the caller may see. */
   list(): Promise<OperationReport<readonly DomainState[]>>;
+  /** Stops a guest until it is unpaused. */
   pause(domain: string): Promise<OperationReport>;
+  /** Lets a paused guest run. */
   unpause(domain: string): Promise<OperationReport>;
+  /** Ends a guest at once. */
   destroy(domain: string): Promise<OperationReport>;
   /** `file` is what messages call the core. */
   dumpCore(domain: string, file?: string): Promise<OperationReport<CoreDump>>;
+  /** Gives a guest another name. */
   rename(domain: string, newName: string): Promise<OperationReport>;
+  /** The console ring of Xen, in which the avc lines are. */
   dmesg(options?: { readonly clear?: boolean }): Promise<OperationReport<string>>;
+  /** Whether FLASK is enforcing. */
   getenforce(): Promise<OperationReport<boolean>>;
+  /** Makes FLASK enforcing or permissive. */
   setenforce(isEnforcing: boolean): Promise<OperationReport>;
+  /** The booleans of the policy. */
   booleans(): Promise<OperationReport<readonly BooleanState[]>>;
+  /** Sets a boolean, at once. */
   setBoolean(name: string, value: boolean): Promise<OperationReport>;
+  /** Puts another policy into force. */
   loadPolicy(bytes: Uint8Array): Promise<OperationReport>;
   /** Tries to map one page of the guest from dom0, and gives it back at once. */
   probeForeignMap(domain: string, access?: 'read' | 'read-write'): Promise<OperationReport<ForeignMapProbe>>;

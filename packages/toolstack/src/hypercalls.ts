@@ -253,6 +253,7 @@ export interface InspectedDomain {
 
 /** What a Xen host does for those who run on it. */
 export interface Hypercalls {
+  /** Makes a hypercall as `actor`. */
   call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N>;
   /** Tells of every check, granted ones too, while it is made. The answer stops it. */
   observe(listener: (check: ObservedCheck) => void): () => void;

@@ -36,6 +36,7 @@ import { label, source as messages } from './diagnostics.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
 import type { NameAdvice } from './scope.ts';
 
+/** How a policy is compiled. */
 export interface CompileOptions {
   /** Version of the binary policy; 30 where nothing is said. */
   readonly version?: PolicyVersion;
@@ -47,6 +48,7 @@ export interface CompileOptions {
   readonly release?: XenReleaseName;
 }
 
+/** What became of a policy, with all that there is to say about it. */
 export interface CompiledPolicy {
   /** Undefined where there are errors. */
   readonly policy: PolicyDb | undefined;

@@ -18,11 +18,13 @@ export interface LevelNode {
   readonly categories: NameList | undefined;
 }
 
+/** An MLS range; without `high` it is one level. */
 export interface RangeNode {
   readonly low: LevelNode;
   readonly high: LevelNode | undefined;
 }
 
+/** A security context. */
 export interface ContextNode {
   readonly user: Token;
   readonly role: Token;
@@ -48,8 +50,11 @@ export interface ConditionNode {
   readonly at: Token;
 }
 
+/** The rules about access vectors. */
 export type AvRuleKind = 'allow' | 'auditallow' | 'auditdeny' | 'dontaudit' | 'neverallow';
+/** The rules about the type of something new. */
 export type TypeRuleKind = 'type_transition' | 'type_member' | 'type_change';
+/** The rules that say which side gives a part of a new label. */
 export type DefaultKind = 'default_user' | 'default_role' | 'default_type' | 'default_range';
 
 /** Something a `require` block asks for. */
@@ -74,6 +79,7 @@ interface At {
   readonly at: Token;
 }
 
+/** One statement of a policy. */
 export type Statement = At &
   /** A `;` that ends nothing. */
   (

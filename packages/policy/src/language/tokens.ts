@@ -16,6 +16,7 @@ import { KEYWORDS } from './keywords.ts';
 /** Index of a token. */
 export type Token = number;
 
+/** Kinds of tokens, as `Tokens.kinds` has them. */
 export const TokenKind = {
   end: 0,
   keyword: 1,
@@ -55,6 +56,7 @@ export function textOf(tokens: Tokens, token: Token): string {
   return tokens.source.text.slice(tokens.starts[token], tokens.ends[token]);
 }
 
+/** Where the token was written, through any macros. */
 export function originOf(tokens: Tokens, token: Token): Origin {
   return tokens.source.origins.originAt(tokens.starts[token] ?? 0, tokens.ends[token] ?? 0);
 }

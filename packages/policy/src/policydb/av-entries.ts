@@ -10,6 +10,7 @@ import { AVRULE_DONTAUDIT, AVTAB_ALLOWED, AVTAB_AUDITALLOW, AVTAB_AUDITDENY, AVT
 /** Words of one entry. */
 export const ENTRY_WORDS = 3;
 
+/** Entries of an access vector table in the order of the file, packed into words. */
 export interface AvEntries {
   readonly count: number;
   /** `count * ENTRY_WORDS` words, or more. */

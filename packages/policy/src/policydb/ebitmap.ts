@@ -44,6 +44,7 @@ export class Ebitmap {
     return this.bits.length;
   }
 
+  /** Whether the set has this bit. */
   has(bit: number): boolean {
     const { bits } = this;
     let low = 0;
@@ -72,10 +73,12 @@ export class Ebitmap {
     return true;
   }
 
+  /** Whether both have the same bits. */
   equals(other: Ebitmap): boolean {
     return this === other || (this.size === other.size && this.isSubsetOf(other));
   }
 
+  /** The bits in rising order. */
   [Symbol.iterator](): IterableIterator<number> {
     return this.bits[Symbol.iterator]();
   }

@@ -33,12 +33,14 @@ export interface SymbolTable<T extends { readonly name: string }> {
   readonly byName: ReadonlyMap<string, T>;
 }
 
+/** A permission of a class or of a common. */
 export interface PermissionSymbol {
   readonly name: string;
   /** Bit number plus 1. */
   readonly value: number;
 }
 
+/** A set of permissions that classes share. */
 export interface CommonSymbol {
   readonly name: string;
   readonly value: number;
@@ -60,6 +62,7 @@ export type ConstraintStep =
       readonly written: Ebitmap;
     };
 
+/** What else must hold for some permissions, beside the rules. */
 export interface Constraint {
   /** The permissions that need the expression to hold; 0 for `validatetrans`. */
   readonly permissions: AccessVector;
@@ -74,6 +77,7 @@ export interface ObjectDefaults {
   readonly range: number;
 }
 
+/** An object class. */
 export interface ClassSymbol {
   readonly name: string;
   readonly value: number;
@@ -88,6 +92,7 @@ export interface ClassSymbol {
   readonly defaults: ObjectDefaults;
 }
 
+/** A role. */
 export interface RoleSymbol {
   readonly name: string;
   readonly value: number;
@@ -97,6 +102,7 @@ export interface RoleSymbol {
   readonly types: Ebitmap;
 }
 
+/** A type, an attribute, or another name of a type. */
 export interface TypeSymbol {
   readonly name: string;
   /** An alias has the value of the type that it names. */
@@ -106,17 +112,20 @@ export interface TypeSymbol {
   readonly bounds: number;
 }
 
+/** A sensitivity with categories. */
 export interface MlsLevel {
   /** Value of the sensitivity; 0 in a policy without MLS. */
   readonly sensitivity: number;
   readonly categories: Ebitmap;
 }
 
+/** The two levels of a context. */
 export interface MlsRange {
   readonly low: MlsLevel;
   readonly high: MlsLevel;
 }
 
+/** A user. */
 export interface UserSymbol {
   readonly name: string;
   readonly value: number;
@@ -126,18 +135,21 @@ export interface UserSymbol {
   readonly defaultLevel: MlsLevel;
 }
 
+/** A boolean with its default. */
 export interface BooleanSymbol {
   readonly name: string;
   readonly value: number;
   readonly state: boolean;
 }
 
+/** A sensitivity, or another name of one. */
 export interface SensitivitySymbol {
   readonly name: string;
   readonly isAlias: boolean;
   readonly level: MlsLevel;
 }
 
+/** A category, or another name of one. */
 export interface CategorySymbol {
   readonly name: string;
   readonly value: number;
@@ -158,6 +170,7 @@ export interface ConditionStep {
   readonly boolean: number;
 }
 
+/** A conditional block: an `if` over booleans, and the rules of its two branches. */
 export interface Conditional {
   readonly expression: readonly ConditionStep[];
   /** Value of the expression under the booleans' defaults. */
@@ -166,11 +179,13 @@ export interface Conditional {
   readonly whenFalse: RuleTable;
 }
 
+/** `allow` between roles: a role may become another one. */
 export interface RoleAllow {
   readonly role: number;
   readonly newRole: number;
 }
 
+/** `role_transition`: the role that something new gets. */
 export interface RoleTransition {
   readonly role: number;
   readonly type: number;
@@ -178,6 +193,7 @@ export interface RoleTransition {
   readonly newRole: number;
 }
 
+/** `type_transition` for a new object of a certain name. */
 export interface FilenameTransition {
   readonly source: number;
   readonly target: number;
@@ -186,6 +202,7 @@ export interface FilenameTransition {
   readonly result: number;
 }
 
+/** `range_transition`: the range that something new gets. */
 export interface RangeTransition {
   readonly source: number;
   readonly target: number;
@@ -193,6 +210,7 @@ export interface RangeTransition {
   readonly range: MlsRange;
 }
 
+/** The label of an initial SID. */
 export interface InitialSidContext {
   readonly sid: number;
   readonly context: Context;
@@ -211,6 +229,7 @@ export interface RangeContext {
   readonly context: Context;
 }
 
+/** The label of a node of the device tree. */
 export interface PathContext {
   readonly path: string;
   readonly context: Context;

@@ -29,6 +29,7 @@ export class RuleTable {
   /** Which statement the row came from: equal for the rows of one statement; the start of its text, where there is one. */
   statement: Uint32Array = new Uint32Array(INITIAL_ROWS);
 
+  /** Appends a row; the arguments are its columns. */
   push(
     kind: number,
     source: number,

@@ -58,6 +58,7 @@ export class TypeSets {
     return id;
   }
 
+  /** The set with this id. */
   get(id: number): TypeSet {
     return this.#added[id - this.#types.count - 1] ?? { kind: 'listed', named: [id], excluded: [] };
   }

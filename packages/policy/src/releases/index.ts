@@ -13,6 +13,7 @@ export { XEN_RELEASES, type XenReleaseName } from './release-tables.ts';
 /** The release that stands for Xen where nobody says which one is meant. */
 export const BASELINE_RELEASE: XenReleaseName = '4.17';
 
+/** An object class as a release of Xen has it. */
 export interface ReleaseClass {
   readonly name: string;
   /** Xen's number of the class, from 1. */
@@ -21,6 +22,7 @@ export interface ReleaseClass {
   readonly permissions: readonly string[];
 }
 
+/** What a release of Xen checks. */
 export interface XenRelease {
   readonly name: XenReleaseName;
   /** In the order of their numbers. */

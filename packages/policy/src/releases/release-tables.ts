@@ -10,6 +10,7 @@
 /** Releases that have tables, oldest first. `master` is the state of development after 4.21. */
 export const XEN_RELEASES = ['4.3', '4.8', '4.13', '4.17', '4.20', '4.21', 'master'] as const;
 
+/** A release that has tables. */
 export type XenReleaseName = (typeof XEN_RELEASES)[number];
 
 /** Lists of names by the release in which they changed. */

@@ -20,6 +20,7 @@ export interface AuditData {
   readonly dtdevice?: string;
 }
 
+/** What an avc line tells. */
 export interface AvcRecord {
   readonly outcome: 'denied' | 'granted';
   /** Bits to name. */

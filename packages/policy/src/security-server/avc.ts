@@ -11,12 +11,15 @@ import { type AuditData, formatAvcLine } from './avc-line.ts';
 import type { AvDecision } from './decisions.ts';
 import type { SecurityServer } from './security-server.ts';
 
+/** What the cache needs of its host. */
 export interface AvcOptions {
+  /** Whether a denial stops what was asked. */
   readonly isEnforcing: () => boolean;
   /** Takes each line that Xen would put on its console, without prefix and line end. */
   readonly log: (line: string) => void;
 }
 
+/** How a check came out. `line` is what was logged, `missing` the bits that the policy does not give. */
 export type AccessOutcome =
   | {
       readonly kind: 'granted';
@@ -91,6 +94,7 @@ export class Avc {
     this.#active = 0;
   }
 
+  /** What `FLASK_AVC_HASHSTATS` would answer now. */
   hashStats(): AvcHashStats {
     let bucketsUsed = 0;
     let maxChainLength = 0;
@@ -101,6 +105,7 @@ export class Avc {
     return { entries: this.#active, bucketsUsed, bucketsTotal: AVC_CACHE_SLOTS, maxChainLength };
   }
 
+  /** What `FLASK_AVC_CACHESTATS` would answer now. */
   cacheStats(): AvcCacheStats {
     return { ...this.#stats };
   }

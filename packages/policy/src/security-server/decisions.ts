@@ -26,7 +26,7 @@ import {
   type MlsRange,
   type PolicyDb,
 } from '../policydb/index.ts';
-import { findTypeRule, indexConditionals, indexRules, type RuleIndex } from './av-index.ts';
+import { ConditionalIndex, RuleIndex } from './av-index.ts';
 import { evaluateConstraint } from './constraints.ts';
 import {
   type ContextFault,
@@ -99,7 +99,8 @@ export class PolicyView {
   readonly #rules: RuleIndex;
   /** Keys of each type in the access vector table: the type and its attributes. */
   readonly #keys: Uint32Array[];
-  #conditional: RuleIndex | undefined;
+  /** Undefined where the policy has no conditional block. */
+  readonly #conditional: ConditionalIndex | undefined;
   /** Booleans by value. */
   readonly booleans: boolean[] = [];
 
@@ -121,7 +122,8 @@ export class PolicyView {
       const key = ruleKey(source, target, tclass);
       if (!this.#rangeTransitions.has(key)) this.#rangeTransitions.set(key, range);
     }
-    this.#rules = indexRules(policy);
+    this.#rules = new RuleIndex(policy.rules);
+    this.#conditional = policy.conditionals.length === 0 ? undefined : new ConditionalIndex(policy.conditionals);
     // XEN: policydb_read() adds to each type's attributes the type itself.
     this.#keys = policy.typeAttributeMap.map((map, type) =>
       (map.has(type) ? map : Ebitmap.of([...map, type])).bits.map((bit) => bit + 1),
@@ -132,8 +134,9 @@ export class PolicyView {
 
   /** Makes the values in `booleans` hold. */
   applyBooleans(): void {
-    const states = this.policy.conditionals.map((conditional) => evaluateCondition(conditional, this.booleans));
-    this.#conditional = indexConditionals(this.policy, states);
+    this.policy.conditionals.forEach((conditional, i) => {
+      this.#conditional?.set(i, evaluateCondition(conditional, this.booleans));
+    });
   }
 
   text(context: Context): string {
@@ -150,14 +153,17 @@ export class PolicyView {
     return contextFault(context, this.policy, this.lookup);
   }
 
+  /** The class with this number; undefined where there is none. */
   classSymbol(tclass: number): ClassSymbol | undefined {
     return this.#classes[tclass];
   }
 
+  /** Whether denials of this source type are let pass. */
   isPermissive(type: number): boolean {
     return this.policy.permissive.has(type);
   }
 
+  /** The roles that a role dominates, itself included; none for `object_r`. */
   dominated(role: number): Ebitmap {
     return role === OBJECT_R ? Ebitmap.empty : (this.lookup.roles[role]?.dominates ?? Ebitmap.empty);
   }
@@ -168,24 +174,12 @@ export class PolicyView {
     const sources = this.#keys[sourceType - 1];
     const targets = this.#keys[targetType - 1];
     if (sources === undefined || targets === undefined) return out;
-    const { vectors } = this.#rules;
-    const conditional = this.#conditional?.vectors;
     for (let i = 0; i < sources.length; i++) {
       const source = sources[i] ?? 0;
       for (let j = 0; j < targets.length; j++) {
         const target = targets[j] ?? 0;
-        const at = vectors.find(source, target, tclass);
-        if (at >= 0) {
-          out.allowed |= vectors.allowed[at] ?? 0;
-          out.auditAllow |= vectors.auditAllow[at] ?? 0;
-          out.auditDeny &= vectors.auditDeny[at] ?? 0;
-        }
-        if (conditional === undefined) continue;
-        const also = conditional.find(source, target, tclass);
-        if (also < 0) continue;
-        out.allowed |= conditional.allowed[also] ?? 0;
-        out.auditAllow |= conditional.auditAllow[also] ?? 0;
-        out.auditDeny &= conditional.auditDeny[also] ?? 0;
+        this.#rules.addTo(out, source, target, tclass);
+        this.#conditional?.addTo(out, source, target, tclass);
       }
     }
     return out;
@@ -214,6 +208,7 @@ export class PolicyView {
     return this.#transitionBit;
   }
 
+  /** What the source may do to the target: rules, constraints, role changes and bounds. */
   computeAv(source: Context, target: Context, tclass: number, onBounds?: OnBounds): Vectors {
     const out = this.ruleVectors(source.type, target.type, tclass);
     out.allowed &= ~this.constrained(source, target, tclass, out.allowed);
@@ -263,10 +258,8 @@ export class PolicyView {
     let role = isDomain ? source.role : OBJECT_R;
     let type = isDomain ? source.type : target.type;
     const rule =
-      findTypeRule(this.#rules, kind, source.type, target.type, tclass) ??
-      (this.#conditional === undefined
-        ? undefined
-        : findTypeRule(this.#conditional, kind, source.type, target.type, tclass));
+      this.#rules.typeRule(kind, source.type, target.type, tclass) ??
+      this.#conditional?.typeRule(kind, source.type, target.type, tclass);
     if (rule !== undefined) type = rule;
     // XEN: the class of a role transition is ignored; only domains have one.
     if (kind === AVTAB_TRANSITION && isDomain)

@@ -10,8 +10,11 @@
 import type { Context, PolicyDb, RangeContext } from '../policydb/index.ts';
 import { type Sid, sidOf } from './sid-table.ts';
 
+/** Things that are labelled in ranges. */
 export type RangeKind = 'ioport' | 'iomem';
+/** Things that are labelled one by one. */
 export type NumberKind = 'pirq' | 'pcidevice';
+/** Things with numbers that have labels. */
 export type ObjectKind = RangeKind | NumberKind;
 
 /** The SID of entries that nobody has asked for yet. */

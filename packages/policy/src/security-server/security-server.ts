@@ -24,6 +24,7 @@ import { loadFaults } from './load-checks.ts';
 import { type NumberKind, type ObjectKind, ObjectLabels, type RangeKind } from './object-labels.ts';
 import { type Sid, SidTable, sidOf } from './sid-table.ts';
 
+/** What the server needs of its host. */
 export interface SecurityServerOptions {
   readonly release: XenRelease;
   /** Whether denials are enforced; Xen is stricter about invalid contexts then. */
@@ -32,14 +33,17 @@ export interface SecurityServerOptions {
   readonly log?: (line: string) => void;
 }
 
+/** Whether a policy is in force now, or why not. */
 export type LoadOutcome =
   | { readonly kind: 'loaded'; readonly seqno: number }
   | { readonly kind: 'refused'; readonly errno: 'EINVAL'; readonly diagnostics: readonly Diagnostic[] };
 
+/** The SID of a context, or which part of it is wrong. */
 export type ContextOutcome =
   | { readonly kind: 'sid'; readonly sid: Sid }
   | { readonly kind: 'invalid'; readonly errno: 'EINVAL'; readonly reason: ContextFault };
 
+/** A boolean of the policy in force. */
 export interface PolicyBoolean {
   readonly name: string;
   readonly value: boolean;
@@ -159,6 +163,7 @@ export class SecurityServer {
     return table;
   }
 
+  /** The SID of a context; a valid one that is new gets a new SID. */
   contextToSid(text: string): ContextOutcome {
     const view = this.#view;
     if (view === undefined) {
@@ -243,14 +248,17 @@ export class SecurityServer {
     return this.release.classes.find((one) => one.name === name)?.id ?? 0;
   }
 
+  /** The label of something new that the source makes in, or of, the target. */
   transitionSid(ssid: number, tsid: number, tclass: number): Sid | 'EACCES' | 'EINVAL' {
     return this.#newSid(ssid, tsid, tclass, AVTAB_TRANSITION);
   }
 
+  /** The label of a member of the target that the source is to get (`type_member`). */
   memberSid(ssid: number, tsid: number, tclass: number): Sid | 'EACCES' | 'EINVAL' {
     return this.#newSid(ssid, tsid, tclass, AVTAB_MEMBER);
   }
 
+  /** The label that the target is to get from the source (`type_change`). */
   changeSid(ssid: number, tsid: number, tclass: number): Sid | 'EACCES' | 'EINVAL' {
     return this.#newSid(ssid, tsid, tclass, AVTAB_CHANGE);
   }
@@ -302,6 +310,7 @@ export class SecurityServer {
     return this.#labels?.find(kind, number) ?? this.initialSid(kind === 'pirq' ? 'irq' : 'device');
   }
 
+  /** The label of a node of the device tree. */
   deviceTreeSid(path: string): Sid {
     return this.#labels?.findPath(path) ?? this.initialSid('device');
   }
@@ -320,6 +329,7 @@ export class SecurityServer {
     return this.#labels?.add(kind, low, high, sid);
   }
 
+  /** Takes back what `addObjectLabel` gave. */
   removeObjectLabel(kind: ObjectKind, low: bigint, high: bigint): 'ENOENT' | 'EINVAL' | undefined {
     return this.#labels?.remove(kind, low, high);
   }

@@ -12,6 +12,7 @@ declare const brand: unique symbol;
 /** The number of a context on one host. */
 export type Sid = number & { readonly [brand]: 'Sid' };
 
+/** The SID with this number. */
 export function sidOf(number: number): Sid {
   // Brand constructor: any number is a SID to Xen; one that names nothing is unlabeled.
   return number as Sid;

@@ -8,6 +8,7 @@
 import type { Origin } from './origin.ts';
 import type { Span } from './source-text.ts';
 
+/** An error lets no policy be made; a warning does; a note only explains. */
 export type Severity = 'error' | 'warning' | 'note';
 
 /** One replacement. A fix only ever edits text that a person wrote. */
@@ -55,6 +56,7 @@ interface Extra {
   readonly fixes?: readonly Fix[];
 }
 
+/** A function for each diagnostic of an area; it takes a value for each `{name}` in the message. */
 export type Creators<T extends Record<string, Entry>> = {
   readonly [K in keyof T]: (
     origin: Origin | undefined,

@@ -9,9 +9,13 @@ import type { Span } from './source-text.ts';
 
 /** The four things a terminal may want to paint. */
 export interface Paint {
+  /** The word `error:`. */
   readonly error: (text: string) => string;
+  /** The word `warning:`. */
   readonly warning: (text: string) => string;
+  /** The word `note:`. */
   readonly note: (text: string) => string;
+  /** The message itself. */
   readonly strong: (text: string) => string;
 }
 

@@ -15,6 +15,7 @@ import type { Attachment, ToolstackState } from './toolstack-state.ts';
 export const CONSOLE_REF = 0;
 export const XENSTORE_REF = 1;
 
+/** The domain that the toolstack and the daemons run in. */
 export const DOM0: Domid = 0 as Domid;
 
 /** A PV dom0 maps a granted page twice: for its kernel and for the program. */

@@ -38,6 +38,7 @@ export class LibxlHost implements Host {
     this.#state = state;
   }
 
+  /** What the toolstack knows of its guests, as plain data. */
   snapshot(): ToolstackSnapshot {
     return snapshotToolstack(this.#state);
   }

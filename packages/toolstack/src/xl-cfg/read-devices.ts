@@ -9,6 +9,7 @@ import { cfg as report } from './diagnostics.ts';
 import type { DeviceSpec } from './domain-config.ts';
 import type { JsonValue } from './json.ts';
 import { flagJson, flagMember, intMember, memoryMember, textMember, textsJson } from './members.ts';
+import { showBytes } from './show-text.ts';
 import { valueOrigin, type XlReader } from './xl-reader.ts';
 
 /** Reads `pci` and what applies to all PCI devices. */
@@ -63,7 +64,7 @@ export function readDeviceModel(reader: XlReader, isHvm: boolean): boolean | und
   } else if (version !== undefined) {
     reader.exit(1, `Unknown device_model_version "${version}" specified`);
     const notes = [{ message: 'values are `qemu-xen` and `qemu-xen-traditional`' }];
-    reader.diagnostics.push(report['bad-choice'](reader.origin(key), { key, value: version }, { notes }));
+    reader.diagnostics.push(report['bad-choice'](reader.origin(key), { key, value: showBytes(version) }, { notes }));
   } else if (override !== undefined) {
     reader.say('WARNING: device model override given without specific DM version');
   }

@@ -39,6 +39,7 @@ import {
   readTscMode,
 } from './read-machine.ts';
 import type { XlCfg } from './settings.ts';
+import { showBytes } from './show-text.ts';
 import { XL_DEFAULTS, type XlDefaults } from './xl-defaults.ts';
 import { type XlEnd, XlReader } from './xl-reader.ts';
 
@@ -228,7 +229,7 @@ function readLoadedKernel(
     } else if (!'pvgrub32'.startsWith(firmware) && !'pvgrub64'.startsWith(firmware)) {
       reader.exit(1, 'ERROR: only pvgrub{32|64} supported as firmware options');
       const notes = [{ message: 'values are `pvgrub32`, `pvgrub64`' }];
-      const args = { key: 'firmware', value: firmware };
+      const args = { key: 'firmware', value: showBytes(firmware) };
       reader.diagnostics.push(report['bad-choice'](reader.origin('firmware'), args, { notes }));
     }
     return `${folder}/${firmware}.bin`;

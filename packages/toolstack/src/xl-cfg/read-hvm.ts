@@ -21,6 +21,7 @@ import {
   textMember,
   textsJson,
 } from './members.ts';
+import { showBytes } from './show-text.ts';
 import { valueOrigin, type XlReader } from './xl-reader.ts';
 
 const PATH = 'b_info.type.hvm.';
@@ -138,7 +139,7 @@ function badItem(
   words: readonly string[],
 ): void {
   const notes = [{ message: `values are ${words.map((choice) => `\`${choice}\``).join(', ')}` }];
-  reader.diagnostics.push(report['bad-choice']({ kind: 'written', span }, { key, value: word }, { notes }));
+  reader.diagnostics.push(report['bad-choice']({ kind: 'written', span }, { key, value: showBytes(word) }, { notes }));
 }
 
 // XEN: HVM_BELOW_4G_MMIO_START and HVM_BELOW_4G_MMIO_LENGTH of xen/include/public/hvm/e820.h.

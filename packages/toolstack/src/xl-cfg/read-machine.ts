@@ -279,8 +279,10 @@ export function readBootloaderArgs(reader: XlReader): void {
   reader.diagnostics.push(report.deprecated(valueOrigin(setting), { key, how: 'deprecated as a string: use a list' }));
   const words = text.split(/[ \t\n]+/).filter((word) => word !== '');
   // XEN: split_string_into_string_list copies a first word that is not there.
-  if (words.length === 0) reader.die('SIGSEGV');
-  else reader.assign(`b_info.${key}`, words);
+  if (words.length === 0) {
+    reader.die('SIGSEGV');
+    reader.outOfRange(key, ['it has no words in it', 'xl does not report this: it dies of it']);
+  } else reader.assign(`b_info.${key}`, words);
 }
 
 /** Reads `gic_version` and `tee`, where xl keeps silent about a wrong shape. */

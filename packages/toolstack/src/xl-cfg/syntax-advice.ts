@@ -110,7 +110,7 @@ export class SyntaxAdvisor {
   mixedAppend(key: Token, earlier: Setting, later: XlValue): void {
     const name = (value: XlValue): string => (value.kind === 'list' ? 'list' : 'single value');
     const notes = [{ message: 'set here before', origin: written(earlier.value.span) }];
-    const args = { key: key.text, earlier: name(earlier.value), later: name(later) };
+    const args = { key: showBytes(key.text), earlier: name(earlier.value), later: name(later) };
     this.#add(key.start, key.end, () => cfg['mixed-append'](written(later.span), args, { notes }));
   }
 

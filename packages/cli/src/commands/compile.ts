@@ -1,0 +1,89 @@
+/**
+ * `dewar compile` and `dewar m4`: from policy text to what Xen loads.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import type { CompileOptions } from '@dewar/policy/compiler';
+import { hasErrors, SourceText } from '@dewar/policy/text';
+import { EXIT, FileError } from '../failures.ts';
+import { readLatin1, writeWhole } from '../files.ts';
+import { readPolicy, sha256 } from '../policy-input.ts';
+import { diagnosticJson, jsonText } from '../report-json.ts';
+import { byteText, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+
+export interface CompileFlags {
+  /** Where the binary goes; without it the policy is only checked. */
+  readonly output: string | undefined;
+  readonly isJson: boolean;
+  readonly isQuiet: boolean;
+  readonly compile: CompileOptions;
+}
+
+export async function runCompile(policy: string | undefined, flags: CompileFlags, terminal: Terminal): Promise<number> {
+  const { name, bytes, diagnostics, errorOutput } = await readPolicy(policy, flags.compile);
+  if (errorOutput !== '') print(terminal.err, errorOutput);
+  const isDone = bytes !== undefined && !hasErrors(diagnostics);
+  if (isDone && flags.output !== undefined) {
+    if (flags.output === '-') terminal.out.write(bytes);
+    else writeWhole(flags.output, bytes);
+  }
+  if (flags.isJson && flags.output !== '-') {
+    print(
+      terminal.out,
+      jsonText({
+        policy: name,
+        outcome: isDone ? 'done' : 'failed',
+        bytes: isDone ? bytes.length : undefined,
+        sha256: isDone ? sha256(bytes) : undefined,
+        output: isDone ? flags.output : undefined,
+        diagnostics: diagnostics.map(diagnosticJson),
+      }),
+    );
+  } else {
+    printDiagnostics(terminal, diagnostics);
+    const count = diagnostics.filter(({ severity }) => severity === 'error').length;
+    if (!isDone) printLine(terminal.err, `${name}: ${count} error${count === 1 ? '' : 's'}; nothing was written`);
+    else if (!flags.isQuiet && flags.output !== '-') {
+      const version = flags.compile.version ?? 30;
+      const where = flags.output === undefined ? `${name} is in order` : flags.output;
+      const mls = flags.compile.isMls === true ? ' with MLS' : '';
+      printLine(
+        terminal.out,
+        `${where}: ${bytes.length} bytes, policy version ${version}${mls}, sha256 ${sha256(bytes)}`,
+      );
+    }
+  }
+  return isDone ? EXIT.done : EXIT.problem;
+}
+
+export interface M4Flags {
+  readonly definitions: readonly { readonly name: string; readonly value: string }[];
+  readonly syncLines: boolean;
+  /** Folders in which `include` looks after the current one. */
+  readonly include: readonly string[];
+}
+
+export async function runM4Command(files: readonly string[], flags: M4Flags, terminal: Terminal): Promise<number> {
+  const { runM4 } = await import('@dewar/policy/m4');
+  const sources = files.map((file) => new SourceText(byteText(file === '-' ? 'stdin' : file), readLatin1(file)));
+  const result = runM4(sources, {
+    definitions: flags.definitions,
+    syncLines: flags.syncLines,
+    readInclude: (name) => {
+      const path = Buffer.from(name, 'latin1').toString('utf8');
+      for (const folder of ['', ...flags.include]) {
+        try {
+          return new SourceText(name, readLatin1(join(folder, path)));
+        } catch (error) {
+          if (!(error instanceof FileError)) throw error;
+        }
+      }
+      return undefined;
+    },
+  });
+  print(terminal.out, result.output.text);
+  if (result.errorOutput !== '') print(terminal.err, result.errorOutput);
+  printDiagnostics(terminal, result.diagnostics);
+  return result.exitStatus;
+}

@@ -1,0 +1,111 @@
+/**
+ * `dewar decide`: what a policy lets one label do to another.
+ *
+ * @module
+ */
+import type { CompileOptions } from '@dewar/policy/compiler';
+import { hasErrors } from '@dewar/policy/text';
+import { EXIT } from '../failures.ts';
+import { readPolicy } from '../policy-input.ts';
+import { jsonText } from '../report-json.ts';
+import { byteText, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+
+export interface DecideFlags {
+  readonly policy: string | undefined;
+  readonly compile: CompileOptions;
+  readonly isJson: boolean;
+}
+
+interface ClassDecision {
+  readonly class: string;
+  readonly granted: readonly string[];
+  readonly denied: readonly string[];
+  /** Granted permissions whose use is logged. */
+  readonly auditAllow: readonly string[];
+  /** Denied permissions whose denial is not logged. */
+  readonly dontAudit: readonly string[];
+}
+
+export async function runDecide(
+  source: string,
+  target: string,
+  className: string | undefined,
+  flags: DecideFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const reading = await readPolicy(flags.policy, flags.compile);
+  printDiagnostics(terminal, reading.diagnostics);
+  if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return EXIT.problem;
+  const { SecurityServer } = await import('@dewar/policy/security-server');
+  const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
+  const { nearestName } = await import('@dewar/policy/text');
+  const server = new SecurityServer({ release: xenRelease(flags.compile.release ?? BASELINE_RELEASE) });
+  const loaded = server.loadPolicy(reading.bytes);
+  if (loaded.kind === 'refused') {
+    printDiagnostics(terminal, loaded.diagnostics);
+    return EXIT.problem;
+  }
+  const { err, out } = terminal;
+  const fail = (message: string): number => {
+    printLine(err, `${coloursFor(err).error('error:')} ${message}`);
+    return EXIT.problem;
+  };
+  const sids: number[] = [];
+  for (const label of [source, target].map(byteText)) {
+    const answer = server.contextToSid(label);
+    if (answer.kind === 'invalid') {
+      const { message, suggestion } = answer.reason;
+      const hint = suggestion === undefined ? '' : `; did you mean \`${suggestion}\`?`;
+      return fail(`label \`${label}\` is not valid: ${message}${hint}`);
+    }
+    sids.push(answer.sid);
+  }
+  const [ssid = 0, tsid = 0] = sids;
+  const { policy } = server;
+  if (policy === undefined) return EXIT.problem;
+  const classes = [...policy.classes.entries].sort((a, b) => a.value - b.value);
+  const wanted = classes.filter(({ name }) => className === undefined || name === className);
+  if (wanted.length === 0 && className !== undefined) {
+    const near = nearestName(
+      className,
+      classes.map(({ name }) => name),
+    );
+    return fail(`the policy has no class \`${className}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`);
+  }
+  const decisions = wanted.map(({ name, value, common, permissions }): ClassDecision => {
+    const shared = common === undefined ? [] : (policy.commons.byName.get(common)?.permissions ?? []);
+    const av = server.computeAv(ssid, tsid, value);
+    const bits = av === 'EINVAL' ? { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff } : av;
+    const sorted = [...shared, ...permissions].sort((a, b) => a.value - b.value);
+    const select = (vector: number): string[] =>
+      sorted
+        .filter((permission) => ((vector >>> (permission.value - 1)) & 1) === 1)
+        .map((permission) => permission.name);
+    return {
+      class: name,
+      granted: select(bits.allowed),
+      denied: select(~bits.allowed),
+      auditAllow: select(bits.allowed & bits.auditAllow),
+      dontAudit: select(~bits.allowed & ~bits.auditDeny),
+    };
+  });
+  if (flags.isJson) print(out, jsonText({ policy: reading.name, source, target, decisions }));
+  else printDecisions(decisions, className !== undefined, terminal);
+  return EXIT.done;
+}
+
+function printDecisions(decisions: readonly ClassDecision[], isOneClass: boolean, { out }: Terminal): void {
+  const colours = coloursFor(out);
+  const set = (names: readonly string[]): string => `{ ${names.join(' ')} }`;
+  let isAny = false;
+  for (const { class: name, granted, denied, auditAllow, dontAudit } of decisions) {
+    if (granted.length === 0 && !isOneClass) continue;
+    isAny = true;
+    printLine(out, `${colours.strong(name)}`);
+    if (granted.length > 0) printLine(out, `  ${colours.good('granted')}  ${set(granted)}`);
+    if (denied.length > 0 && isOneClass) printLine(out, `  ${colours.error('denied')}   ${set(denied)}`);
+    if (auditAllow.length > 0) printLine(out, `  logged when granted      ${set(auditAllow)}`);
+    if (dontAudit.length > 0 && isOneClass) printLine(out, `  not logged when denied   ${set(dontAudit)}`);
+  }
+  if (!isAny) printLine(out, 'nothing is granted');
+}

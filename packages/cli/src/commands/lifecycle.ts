@@ -1,0 +1,236 @@
+/**
+ * The commands of xl about guests that exist and about the host: one request, one answer.
+ *
+ * @module
+ */
+import type { DomainState, Host, OperationReport } from '@dewar/toolstack';
+import { EXIT } from '../failures.ts';
+import { type HostChoice, useHost } from '../host-session.ts';
+import { readPolicy } from '../policy-input.ts';
+import { jsonText, reportJson } from '../report-json.ts';
+import { coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { labelNames, legendLines, refusalLines, timelineLines } from '../timeline.ts';
+
+export interface RequestFlags extends HostChoice {
+  readonly isJson: boolean;
+  readonly isVerbose: boolean;
+}
+
+/** Makes one request, prints what xl would say and what Xen refused, and answers the exit code. */
+async function request<T>(
+  flags: RequestFlags,
+  terminal: Terminal,
+  ask: (host: Host) => Promise<OperationReport<T>>,
+  show: (value: T | undefined, report: OperationReport<T>) => void,
+): Promise<number> {
+  return useHost(flags, terminal, async ({ host }) => {
+    const report = await ask(host);
+    if (flags.isJson) {
+      print(terminal.out, jsonText(reportJson(report)));
+    } else {
+      if (flags.isVerbose) printTimeline(report, terminal);
+      show(report.value, report);
+      printRefusals(report, terminal, flags.isVerbose);
+    }
+    if (report.xlExitCode !== 0) return report.xlExitCode;
+    return report.outcome === 'done' ? EXIT.done : EXIT.problem;
+  });
+}
+
+function printTimeline(report: OperationReport<unknown>, { err }: Terminal): void {
+  const colours = coloursFor(err);
+  const names = labelNames(report);
+  for (const line of [...legendLines(names, colours), ...timelineLines(report, names, colours)]) printLine(err, line);
+}
+
+function printRefusals(report: OperationReport<unknown>, terminal: Terminal, isVerbose: boolean): void {
+  const { err } = terminal;
+  if (report.outcome === 'failed' && !isVerbose) {
+    const colours = coloursFor(err);
+    const names = labelNames(report);
+    for (const line of refusalLines(report, names, colours)) printLine(err, line);
+  }
+  for (const message of report.xlMessages) printLine(err, message);
+  printDiagnostics(terminal, report.diagnostics);
+}
+
+/** One line of `xl list`. XEN: `tools/xl/xl_list.c`, `list_domains`. */
+function listLine({ domid, name, memoryMib, vcpus, state, label }: DomainState, withLabels: boolean): string {
+  const flags = `${state === 'running' ? 'r' : '-'}-${state === 'paused' ? 'p' : '-'}--${state === 'dying' ? 'd' : '-'}`;
+  const columns = [
+    (name ?? '(null)').padEnd(40),
+    String(domid).padStart(5),
+    String(memoryMib).padStart(5),
+    String(vcpus).padStart(5),
+  ];
+  const line = `${columns.join(' ')}     ${flags}  ${'0.0'.padStart(8)}`;
+  return withLabels ? `${line} ${(label ?? '-').padStart(16)}` : line;
+}
+
+export function runList(
+  domain: string | undefined,
+  withLabels: boolean,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    async (host) => {
+      const report = await host.list();
+      if (domain === undefined) return report;
+      const value = report.value?.filter(({ domid, name }) => name === domain || String(domid) === domain);
+      if (value === undefined || value.length > 0) return { ...report, value };
+      const message = /^[0-9]+$/.test(domain)
+        ? `Error: Domain '${domain}' does not exist.`
+        : `${domain} is an invalid domain identifier (rc=-6)`;
+      return { ...report, value: undefined, outcome: 'failed', xlExitCode: 1, xlMessages: [message] };
+    },
+    (domains) => {
+      if (domains === undefined) return;
+      const title = `Name${' '.repeat(40)}ID   Mem VCPUs\tState\tTime(s)`;
+      printLine(terminal.out, withLabels ? `${title}   Security Label` : title);
+      for (const one of domains) printLine(terminal.out, listLine(one, withLabels));
+      const stranded = domains.filter(({ isStranded }) => isStranded);
+      for (const { domid, label } of stranded) {
+        const under = label === undefined ? '' : ` under \`${label}\``;
+        printLine(
+          terminal.err,
+          `${coloursFor(terminal.err).warning('note:')} domain ${domid} is stranded${under}: the policy did not let dom0 destroy it`,
+        );
+      }
+    },
+  );
+}
+
+/** A request about one domain that answers with nothing but done or not done. */
+export function runOnDomain(
+  verb: 'pause' | 'unpause' | 'destroy',
+  domain: string,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host[verb](domain),
+    () => undefined,
+  );
+}
+
+export function runRename(domain: string, name: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.rename(domain, name),
+    () => undefined,
+  );
+}
+
+export function runDumpCore(domain: string, file: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.dumpCore(domain, file),
+    (core) => {
+      if (core === undefined) return;
+      const size = `${core.pages} pages and ${core.vcpus} vCPU${core.vcpus === 1 ? '' : 's'}`;
+      printLine(
+        terminal.out,
+        `dom0 could read ${size} of domain ${core.domid}. A simulated guest has no content: \`${file}\` was not written.`,
+      );
+    },
+  );
+}
+
+export function runDmesg(clear: boolean, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.dmesg({ clear }),
+    (text) => print(terminal.out, text ?? ''),
+  );
+}
+
+export function runGetenforce(flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.getenforce(),
+    (isEnforcing) => {
+      if (isEnforcing !== undefined) printLine(terminal.out, isEnforcing ? 'Enforcing' : 'Permissive');
+    },
+  );
+}
+
+export function runSetenforce(isEnforcing: boolean, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.setenforce(isEnforcing),
+    () => undefined,
+  );
+}
+
+export function runGetBooleans(name: string | undefined, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    async (host) => {
+      const report = await host.booleans();
+      const value = report.value?.filter((one) => name === undefined || one.name === name);
+      if (name === undefined || value === undefined || value.length > 0) return { ...report, value };
+      return { ...report, value, outcome: 'failed', xlExitCode: 1, xlMessages: [`there is no boolean ${name}`] };
+    },
+    (booleans) => {
+      for (const { name: boolean, enforcing, pending } of booleans ?? [])
+        printLine(
+          terminal.out,
+          `${boolean}: ${enforcing ? 1 : 0}${enforcing === pending ? '' : ` (pending ${pending ? 1 : 0})`}`,
+        );
+    },
+  );
+}
+
+export function runSetBoolean(name: string, value: boolean, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.setBoolean(name, value),
+    () => undefined,
+  );
+}
+
+export async function runLoadPolicy(file: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  const policy = await readPolicy(file, flags.compile ?? {});
+  printDiagnostics(terminal, policy.diagnostics);
+  const { bytes } = policy;
+  if (bytes === undefined) return EXIT.problem;
+  return request(
+    flags,
+    terminal,
+    (host) => host.loadPolicy(bytes),
+    (_, report) => {
+      if (report.outcome === 'done') printLine(terminal.out, 'Successfully loaded policy.');
+    },
+  );
+}
+
+/** Tries to map a page of a guest from dom0. */
+export function runProbe(
+  domain: string,
+  isWritable: boolean,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.probeForeignMap(domain, isWritable ? 'read-write' : 'read'),
+    (probe) => {
+      if (probe === undefined) return;
+      printLine(terminal.out, `${probe.outcome === 'mapped' ? 'mapped: dom0 can see this memory' : 'denied'}`);
+      if (probe.avcLine !== undefined) printLine(terminal.out, `(XEN) ${probe.avcLine}`);
+    },
+  );
+}

@@ -1,0 +1,39 @@
+/**
+ * Ways in which a command ends without an answer, and their exit codes.
+ *
+ * @module
+ */
+
+export const EXIT = { done: 0, problem: 1, usage: 2, world: 3, bug: 70 } as const;
+
+/** The command line asks for something that does not exist or does not fit together. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** A file could not be read or written. */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly code = 'file';
+}
+
+/** Why a system call failed, in words. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a directory';
+    case 'ENOTDIR':
+      return 'a part of the path is not a directory';
+    case 'ENOSPC':
+      return 'the disk is full';
+    default:
+      return error.message;
+  }
+}

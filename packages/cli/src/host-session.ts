@@ -1,0 +1,102 @@
+/**
+ * Finds the simulated host that a command is about, and uses it.
+ *
+ * @module
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { LabSlot, RunningHost } from '@dewar/lab';
+import type { CompileOptions } from '@dewar/policy/compiler';
+import { hasErrors } from '@dewar/policy/text';
+import { EXIT, UsageError } from './failures.ts';
+import { displayPath, EXAMPLE_POLICY, hostNameFor, type PolicyReading, readPolicy, sha256 } from './policy-input.ts';
+import { coloursFor, print, printDiagnostics, printLine, type Terminal } from './terminal.ts';
+
+/** How a command names its host. */
+export interface HostChoice {
+  /** A host by its own name. */
+  readonly host?: string | undefined;
+  /** The host of a policy. */
+  readonly policy?: string | undefined;
+  readonly compile?: CompileOptions;
+  readonly isQuiet?: boolean;
+}
+
+/** Where simulated hosts are kept. `DEWAR_STATE_DIR` overrides the place that XDG names. */
+export function stateFolder(): string {
+  const own = process.env['DEWAR_STATE_DIR'];
+  if (own !== undefined && own !== '') return own;
+  const state = process.env['XDG_STATE_HOME'];
+  return join(state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state'), 'dewar');
+}
+
+/** What a command does with a host. */
+export type UseHost = (running: RunningHost, policy: PolicyReading | undefined) => Promise<number>;
+
+/**
+ * Uses the host that is named, or that of the policy, or the one used last, or that of the example policy.
+ * A host that was never booted, or whose policy has changed, is booted first. Answers the exit code.
+ */
+export async function useHost(choice: HostChoice, terminal: Terminal, use: UseHost): Promise<number> {
+  const { Lab } = await import('@dewar/lab');
+  const lab = new Lab(stateFolder());
+  const known = choice.host ?? (choice.policy === undefined ? lab.current : undefined);
+  if (choice.host !== undefined && choice.policy === undefined && !lab.names().includes(choice.host)) {
+    const names = lab.names();
+    const hint = names.length === 0 ? 'none exists yet' : `there is ${names.map((name) => `\`${name}\``).join(', ')}`;
+    throw new UsageError(`there is no simulated host \`${choice.host}\`: ${hint}`);
+  }
+  if (known !== undefined && choice.policy === undefined) {
+    return lab.transact(known, async (slot) => {
+      if (slot.running !== undefined) return use(slot.running, undefined);
+      return bootAndUse(slot, await readFor(choice, terminal), terminal, use);
+    });
+  }
+  const policy = await readFor(choice, terminal);
+  return lab.transact(choice.host ?? hostNameFor(policy.path), (slot) => bootAndUse(slot, policy, terminal, use));
+}
+
+async function readFor(choice: HostChoice, terminal: Terminal): Promise<PolicyReading> {
+  const policy = await readPolicy(choice.policy, choice.compile ?? {});
+  const shown = choice.isQuiet ? policy.diagnostics.filter(({ severity }) => severity === 'error') : policy.diagnostics;
+  printDiagnostics(terminal, shown);
+  if (policy.errorOutput !== '') print(terminal.err, policy.errorOutput);
+  return policy;
+}
+
+async function bootAndUse(slot: LabSlot, policy: PolicyReading, terminal: Terminal, use: UseHost): Promise<number> {
+  const { bytes, name } = policy;
+  if (bytes === undefined || hasErrors(policy.diagnostics)) return EXIT.problem;
+  const identity = sha256(bytes);
+  let { running } = slot;
+  if (running?.policy.sha256 !== identity) {
+    if (running !== undefined) await warnOfReboot(running, name, terminal);
+    const outcome = slot.boot({ name, bytes, sha256: identity });
+    if ('refused' in outcome) {
+      const colours = coloursFor(terminal.err);
+      printLine(
+        terminal.err,
+        `${colours.error('error:')} Xen does not start with the policy \`${name}\`: ${outcome.refused}`,
+      );
+      return EXIT.problem;
+    }
+    running = outcome;
+  }
+  return use(running, policy);
+}
+
+/** A simulated host runs the policy that it was booted with; a changed one needs a reboot, which ends its guests. */
+async function warnOfReboot(running: RunningHost, name: string, { err }: Terminal): Promise<void> {
+  const domains = (await running.host.list()).value ?? [];
+  const guests = domains.filter(({ domid }) => domid !== 0).map((guest) => guest.name ?? `domain ${guest.domid}`);
+  const gone = guests.length === 0 ? 'it ran no guest' : `these guests are gone: ${guests.join(', ')}`;
+  printLine(
+    err,
+    `${coloursFor(err).warning('note:')} \`${name}\` is not the policy that the simulated host booted with; it was booted anew, and ${gone}`,
+  );
+}
+
+/** How a policy is called in a heading. */
+export function policyTitle(name: string): string {
+  return name === displayPath(EXAMPLE_POLICY) ? `${name} (Dewar's example policy)` : name;
+}

@@ -1,0 +1,395 @@
+/**
+ * The `dewar` command: arguments in, exit code out. Each command's work is loaded when it is asked for.
+ *
+ * Start reading at `makeProgram`; the main job is `commands/create.ts`.
+ *
+ * @module
+ */
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import type { CompileOptions } from '@dewar/policy/compiler';
+import { XEN_RELEASES } from '@dewar/policy/releases';
+import { CommanderError } from 'commander';
+import { EXIT, FileError, UsageError } from './failures.ts';
+import { byteText, coloursFor, printLine, type Stream, type Terminal } from './terminal.ts';
+
+type Definition = { readonly name: string; readonly value: string };
+
+function collectDefinition(text: string, before: readonly Definition[]): Definition[] {
+  const at = text.indexOf('=');
+  const name = at === -1 ? text : text.slice(0, at);
+  if (name === '') throw new InvalidArgumentError('it must be `name` or `name=value`.');
+  return [...before, { name: byteText(name), value: at === -1 ? '' : byteText(text.slice(at + 1)) }];
+}
+
+function collect(text: string, before: readonly string[]): string[] {
+  return [...before, text];
+}
+
+const definitionOption = () =>
+  new Option('-D, --define <name[=value]>', 'define a macro before the policy is read')
+    .argParser(collectDefinition)
+    .default([] as Definition[], 'none');
+const mlsOption = () => new Option('--mls', 'compile with multi-level security');
+const versionOption = () =>
+  new Option('-c, --policy-version <version>', 'version of the binary policy')
+    .choices(['24', '30'] as const)
+    .default('30' as const);
+const unknownOption = () =>
+  new Option('-U, --handle-unknown <how>', 'what the policy says of classes and permissions that it lacks')
+    .choices(['deny', 'allow', 'reject'] as const)
+    .default('deny' as const);
+const releaseOption = () =>
+  new Option('--xen <release>', 'release of Xen whose classes a policy directory outside of a Xen tree means').choices(
+    XEN_RELEASES,
+  );
+const policyOption = () =>
+  new Option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)');
+const hostOption = () => new Option('--host <name>', 'a simulated host by its name');
+const jsonOption = () => new Option('--json', 'print the answer as JSON');
+const verboseOption = () => new Option('-v, --verbose', 'show every step and every check');
+
+interface CompileArgs {
+  readonly policyVersion?: '24' | '30';
+  readonly mls?: true | undefined;
+  readonly define?: readonly Definition[];
+  readonly handleUnknown?: 'deny' | 'allow' | 'reject';
+  readonly xen?: CompileOptions['release'] | undefined;
+}
+
+function compileOptions(args: CompileArgs): CompileOptions {
+  return {
+    version: args.policyVersion === '24' ? 24 : 30,
+    isMls: args.mls === true,
+    definitions: args.define ?? [],
+    handleUnknown: args.handleUnknown ?? 'deny',
+    ...(args.xen === undefined ? {} : { release: args.xen }),
+  };
+}
+
+interface RequestArgs {
+  readonly json?: true | undefined;
+  readonly verbose?: true | undefined;
+  readonly host?: string | undefined;
+  readonly policy?: string | undefined;
+}
+
+function requestFlags(args: RequestArgs): {
+  readonly isJson: boolean;
+  readonly isVerbose: boolean;
+  readonly host: string | undefined;
+  readonly policy: string | undefined;
+} {
+  return { isJson: args.json === true, isVerbose: args.verbose === true, host: args.host, policy: args.policy };
+}
+
+function parseMode(text: string): boolean {
+  const word = text.toLowerCase();
+  if (word === '1' || word === 'enforcing') return true;
+  if (word === '0' || word === 'permissive') return false;
+  throw new InvalidArgumentError('it must be 0, 1, permissive or enforcing.');
+}
+
+function parseTruth(text: string): boolean {
+  if (['1', 'true', 'on'].includes(text)) return true;
+  if (['0', 'false', 'off'].includes(text)) return false;
+  throw new InvalidArgumentError('it must be 0 or 1.');
+}
+
+type Finish = (code: Promise<number>) => Promise<void>;
+
+/** All commands. Each hands its exit code to `finish`. */
+function makeProgram(terminal: Terminal, version: string, finish: Finish): Command {
+  const program = new Command('dewar')
+    .description("The toolkit for Xen's XSM/FLASK: compile policy, decide as Xen decides, rehearse a guest's life.")
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out.write(Buffer.from(text)),
+      writeErr: (text) => terminal.err.write(Buffer.from(text)),
+    })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(`dewar --help` lists commands, `dewar help COMMAND` explains one)');
+
+  program
+    .command('compile')
+    .description('compile a policy to the binary that Xen loads')
+    .argument('[policy]', 'a policy directory or a policy.conf (default: the example policy)')
+    .option(
+      '-o, --output <file>',
+      'where the binary goes, `-` for the standard output; without it the policy is only checked',
+    )
+    .addOption(versionOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(unknownOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .option('-q, --quiet', 'print diagnostics only')
+    .action(async (policy, args) => {
+      const { runCompile } = await import('./commands/compile.ts');
+      const flags = {
+        output: args.output,
+        isJson: args.json === true,
+        isQuiet: args.quiet === true,
+        compile: compileOptions(args),
+      };
+      await finish(runCompile(policy, flags, terminal));
+    });
+
+  program
+    .command('create')
+    .description('build and start a guest on a simulated host, and show what Xen checks')
+    .argument('<config>', 'xl.cfg file of the guest')
+    .argument('[settings...]', '`key=value`, as if at the end of the file')
+    .addOption(policyOption())
+    .addOption(hostOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(jsonOption())
+    .option('-q, --quiet', 'print only how it ended and what was refused')
+    .option('-p, --paused', 'leave the guest paused')
+    .option('-n, --dryrun', 'print the configuration as `xl create -n` does, and create nothing')
+    .action(async (config, settings, args) => {
+      const { runCreate } = await import('./commands/create.ts');
+      const flags = {
+        ...requestFlags(args),
+        compile: compileOptions(args),
+        isQuiet: args.quiet === true,
+        isPaused: args.paused === true,
+        isDryRun: args.dryrun === true,
+      };
+      await finish(runCreate(config, settings, flags, terminal));
+    });
+
+  program
+    .command('list')
+    .description('list the domains of a host, as `xl list` does')
+    .argument('[domain]', 'name or number')
+    .option('-Z, --context', 'with their labels')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, args) => {
+      const { runList } = await import('./commands/lifecycle.ts');
+      await finish(runList(domain, args.context === true, requestFlags(args), terminal));
+    });
+
+  for (const [verb, text] of [
+    ['pause', 'pause a domain'],
+    ['unpause', 'let a paused domain run'],
+    ['destroy', 'end a domain at once'],
+  ] as const) {
+    program
+      .command(verb)
+      .description(text)
+      .argument('<domain>', 'name or number')
+      .addOption(hostOption())
+      .addOption(policyOption())
+      .addOption(jsonOption())
+      .addOption(verboseOption())
+      .action(async (domain, args) => {
+        const { runOnDomain } = await import('./commands/lifecycle.ts');
+        await finish(runOnDomain(verb, domain, requestFlags(args), terminal));
+      });
+  }
+
+  program
+    .command('rename')
+    .description('give a domain another name')
+    .argument('<domain>', 'name or number')
+    .argument('<name>', 'the new name')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, name, args) => {
+      const { runRename } = await import('./commands/lifecycle.ts');
+      await finish(runRename(domain, name, requestFlags(args), terminal));
+    });
+
+  program
+    .command('dump-core')
+    .description('have dom0 read the whole memory of a domain')
+    .argument('<domain>', 'name or number')
+    .argument('[file]', 'what messages call the core', 'core')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, file, args) => {
+      const { runDumpCore } = await import('./commands/lifecycle.ts');
+      await finish(runDumpCore(domain, file, requestFlags(args), terminal));
+    });
+
+  program
+    .command('probe')
+    .description('have dom0 try to map one page of a domain')
+    .argument('<domain>', 'name or number')
+    .option('-w, --write', 'to write it, not only to read it')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, args) => {
+      const { runProbe } = await import('./commands/lifecycle.ts');
+      await finish(runProbe(domain, args.write === true, requestFlags(args), terminal));
+    });
+
+  program
+    .command('dmesg')
+    .description('print the console ring of Xen, with its avc lines')
+    .option('-c, --clear', 'and empty it')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .action(async (args) => {
+      const { runDmesg } = await import('./commands/lifecycle.ts');
+      await finish(runDmesg(args.clear === true, requestFlags(args), terminal));
+    });
+
+  program
+    .command('getenforce')
+    .description('print the mode; the exit status is 1 when enforcing, as with xl')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .action(async (args) => {
+      const { runGetenforce } = await import('./commands/lifecycle.ts');
+      await finish(runGetenforce(requestFlags(args), terminal));
+    });
+
+  program
+    .command('setenforce')
+    .description('set the mode')
+    .argument('<mode>', '0, 1, permissive or enforcing', parseMode)
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .action(async (mode, args) => {
+      const { runSetenforce } = await import('./commands/lifecycle.ts');
+      await finish(runSetenforce(mode, requestFlags(args), terminal));
+    });
+
+  program
+    .command('get-bool')
+    .description('print the booleans of the policy')
+    .argument('[name]')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .action(async (name, args) => {
+      const { runGetBooleans } = await import('./commands/lifecycle.ts');
+      await finish(runGetBooleans(name, requestFlags(args), terminal));
+    });
+
+  program
+    .command('set-bool')
+    .description('set a boolean of the policy')
+    .argument('<name>')
+    .argument('<value>', '0 or 1', parseTruth)
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .action(async (name, value, args) => {
+      const { runSetBoolean } = await import('./commands/lifecycle.ts');
+      await finish(runSetBoolean(name, value, requestFlags(args), terminal));
+    });
+
+  program
+    .command('loadpolicy')
+    .description('load a policy into a running host')
+    .argument('<policy>', 'a policy directory, a policy.conf or a binary')
+    .addOption(hostOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(jsonOption())
+    .action(async (policy, args) => {
+      const { runLoadPolicy } = await import('./commands/lifecycle.ts');
+      await finish(runLoadPolicy(policy, { ...requestFlags(args), compile: compileOptions(args) }, terminal));
+    });
+
+  program
+    .command('m4')
+    .description('expand macros, with the text of GNU m4')
+    .argument('<files...>', 'files in order, `-` for the standard input')
+    .addOption(definitionOption())
+    .option('-s, --synclines', 'mark the lines that the text came from')
+    .addOption(
+      new Option('-I, --include <folder>', 'where `include` looks too')
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
+    .action(async (files, args) => {
+      const { runM4Command } = await import('./commands/compile.ts');
+      const flags = { definitions: args.define, syncLines: args.synclines === true, include: args.include };
+      await finish(runM4Command(files, flags, terminal));
+    });
+
+  program
+    .command('decide')
+    .description('say what a policy lets one label do to another')
+    .argument('<source>', 'label of the one who acts')
+    .argument('<target>', 'label of what is acted on')
+    .argument('[class]', 'object class (default: all that something is granted for)')
+    .addOption(policyOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (source, target, className, args) => {
+      const { runDecide } = await import('./commands/decide.ts');
+      const flags = { policy: args.policy, isJson: args.json === true, compile: compileOptions(args) };
+      await finish(runDecide(source, target, className, flags, terminal));
+    });
+
+  return program as unknown as Command;
+}
+
+function stream(target: NodeJS.WriteStream): Stream {
+  return { write: (bytes) => void target.write(bytes), isTerminal: target.isTTY === true };
+}
+
+/** Runs one command line and answers the exit code. */
+export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
+  let code: number = EXIT.done;
+  const program = makeProgram(terminal, version, async (result) => {
+    code = await result;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    return explain(error, terminal);
+  }
+}
+
+/** Says why a command ended without an answer. */
+function explain(error: unknown, { err }: Terminal): number {
+  const colours = coloursFor(err);
+  const say = (message: string): void => printLine(err, `${colours.error('dewar:')} ${message}`);
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof UsageError) {
+    say(error.message);
+    return EXIT.usage;
+  }
+  // The errors of files and of the lab carry a code of their own.
+  if (error instanceof FileError || (error instanceof Error && error.name === 'LabError')) {
+    say(error.message);
+    return EXIT.world;
+  }
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  say('this is a fault of Dewar, not of your input. Please report it with the lines below.');
+  printLine(err, what);
+  return EXIT.bug;
+}
+
+/** The entry of the bundle. */
+export async function main(version: string): Promise<void> {
+  // A reader that has seen enough, such as `head`, is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.world);
+  });
+  const terminal: Terminal = { out: stream(process.stdout), err: stream(process.stderr) };
+  process.exitCode = await run(process.argv.slice(2), terminal, version);
+}

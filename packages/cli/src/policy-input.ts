@@ -1,0 +1,104 @@
+/**
+ * What `POLICY` on the command line can be: a policy directory, an expanded policy text, or a binary.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CompileOptions, PolicyFiles } from '@dewar/policy/compiler';
+import { POLICYDB_MAGIC } from '@dewar/policy/policydb';
+import { type Diagnostic, SourceText } from '@dewar/policy/text';
+import { FileError, reasonOf } from './failures.ts';
+import { readBytes } from './files.ts';
+import { byteText } from './terminal.ts';
+
+/** The policy that ships with Dewar. Its place is the same seen from the sources and from the bundle. */
+export const EXAMPLE_POLICY: string = fileURLToPath(new URL('../../../policies/example', import.meta.url));
+
+/** A policy that was read, and what was said about it. */
+export interface PolicyReading {
+  /** How the user would name it. */
+  readonly name: string;
+  /** The full path, links resolved: what tells its simulated host from others. */
+  readonly path: string;
+  /** Undefined when it does not compile. */
+  readonly bytes: Uint8Array | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** What its macros printed. */
+  readonly errorOutput: string;
+}
+
+/** The shorter of a path and the same path seen from here. */
+export function displayPath(path: string): string {
+  const seen = relative(process.cwd(), path);
+  if (seen === '') return '.';
+  return seen.startsWith(`..${sep}..${sep}..`) || seen.length > path.length ? path : seen;
+}
+
+/** A policy directory on this machine. */
+export function policyFolder(folder: string): PolicyFiles {
+  return {
+    readText(path) {
+      const file = join(folder, path);
+      try {
+        return readFileSync(file, 'latin1');
+      } catch (error) {
+        if (!existsSync(file)) return undefined;
+        throw new FileError(`cannot read \`${displayPath(file)}\`: ${reasonOf(error)}`, { cause: error });
+      }
+    },
+    listNames(directory) {
+      try {
+        return readdirSync(join(folder, directory));
+      } catch {
+        return [];
+      }
+    },
+    describe: (path) => byteText(displayPath(join(folder, path))),
+  };
+}
+
+function isBinary(bytes: Uint8Array): boolean {
+  return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === POLICYDB_MAGIC;
+}
+
+/** Reads, and where needed compiles, what `POLICY` names; without a name, the example policy. */
+export async function readPolicy(named: string | undefined, options: CompileOptions): Promise<PolicyReading> {
+  const given = named ?? EXAMPLE_POLICY;
+  const path = given === '-' ? '-' : resolve(given);
+  const name = byteText(given === '-' ? 'standard input' : displayPath(path));
+  const { compileDirectory, compileText } = await import('@dewar/policy/compiler');
+  if (path !== '-') {
+    let isDirectory: boolean;
+    try {
+      isDirectory = statSync(path).isDirectory();
+    } catch (error) {
+      throw new FileError(`cannot read the policy \`${given}\`: ${reasonOf(error)}`, { cause: error });
+    }
+    if (isDirectory) {
+      const { bytes, diagnostics, errorOutput } = compileDirectory(policyFolder(path), options);
+      return { name, path: realpathSync(path), bytes, diagnostics, errorOutput };
+    }
+  }
+  const content = readBytes(path);
+  const realPath = path === '-' ? path : realpathSync(path);
+  if (isBinary(content)) return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '' };
+  const source = new SourceText(name, Buffer.from(content).toString('latin1'));
+  const { bytes, diagnostics, errorOutput } = compileText(source, options);
+  return { name, path: realPath, bytes, diagnostics, errorOutput };
+}
+
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The simulated host of a policy: one for each place that a policy has. */
+export function hostNameFor(path: string): string {
+  const name = basename(path)
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 40);
+  return `${name === '' ? 'policy' : name}-${sha256(path).slice(0, 8)}`;
+}

@@ -1,0 +1,12 @@
+/**
+ * Simulated hosts that last from one command to the next: a folder for each, with the whole host in one file.
+ *
+ * A change is written whole and put in place by a rename, so a command that is killed leaves the host as it was.
+ *
+ * Imports: `@dewar/hypervisor`, `@dewar/toolstack`.
+ * Start reading at `Lab.transact`.
+ *
+ * @module
+ */
+export { Lab, type LabPolicy, type LabSlot, type RunningHost } from './lab.ts';
+export { LabError, type LabErrorCode } from './lab-error.ts';

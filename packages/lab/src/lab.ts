@@ -1,0 +1,186 @@
+/**
+ * The folder of all simulated hosts.
+ *
+ * `FOLDER/hosts/NAME/host.json` is a host, `FOLDER/current` names the one that was used last.
+ *
+ * @module
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Hypervisor } from '@dewar/hypervisor';
+import { LibxlHost, restoreToolstack } from '@dewar/toolstack';
+import { HostLock } from './host-lock.ts';
+import { LabError } from './lab-error.ts';
+
+/** The policy that a host was booted with. */
+export interface LabPolicy {
+  /** How the user named it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Tells two policies apart. */
+  readonly sha256: string;
+}
+
+/** A host while a command uses it. */
+export interface RunningHost {
+  readonly policy: { readonly name: string; readonly sha256: string };
+  readonly hypervisor: Hypervisor;
+  readonly host: LibxlHost;
+}
+
+/** What `transact` hands out: the host as it was left, and the means to boot it anew. */
+export interface LabSlot {
+  readonly name: string;
+  /** Undefined before its first boot. */
+  readonly running: RunningHost | undefined;
+  /** Boots the host with a policy; what ran on it is gone. Answers why Xen would stop, if it would. */
+  boot(policy: LabPolicy, options?: { readonly isEnforcing?: boolean }): RunningHost | { readonly refused: string };
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const FILE_LIMIT = 512 * 1024 * 1024;
+const PATIENCE_MS = 30_000;
+
+/** Writes a file so that it is there whole or not at all. */
+function writeWhole(path: string, text: string): void {
+  const draft = `${path}.${process.pid}-${randomUUID()}`;
+  try {
+    const file = openSync(draft, 'wx');
+    try {
+      writeSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw new LabError('unwritable', `cannot write \`${path}\``, error);
+  }
+}
+
+function readStored(path: string): RunningHost | undefined {
+  if (!existsSync(path)) return undefined;
+  let stored: unknown;
+  try {
+    if (statSync(path).size > FILE_LIMIT) throw new LabError('not-a-host', `\`${path}\` is too large to be a host`);
+    stored = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof LabError) throw error;
+    throw new LabError('unreadable', `cannot read the host in \`${path}\``, error);
+  }
+  const fault = new LabError(
+    'not-a-host',
+    `\`${path}\` does not hold a host that this version of Dewar can go on with`,
+  );
+  if (typeof stored !== 'object' || stored === null) throw fault;
+  // An object that is not null has string keys.
+  const { version, policy, hypervisor: xen, toolstack } = stored as Readonly<Record<string, unknown>>;
+  if (version !== 1 || typeof policy !== 'object' || policy === null) throw fault;
+  // As above.
+  const { name, sha256 } = policy as Readonly<Record<string, unknown>>;
+  const hypervisor = Hypervisor.restore(xen);
+  const state = restoreToolstack(toolstack);
+  if (typeof name !== 'string' || typeof sha256 !== 'string' || hypervisor === undefined || state === undefined)
+    throw fault;
+  return { policy: { name, sha256 }, hypervisor, host: new LibxlHost(hypervisor, state) };
+}
+
+/** All simulated hosts under one folder, which need not exist yet. */
+export class Lab {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Names of the hosts, ascending. */
+  names(): string[] {
+    const hosts = join(this.folder, 'hosts');
+    if (!existsSync(hosts)) return [];
+    return readdirSync(hosts)
+      .filter((name) => NAME.test(name) && existsSync(this.#file(name)))
+      .sort();
+  }
+
+  /** The host that was used last, if it is still there. */
+  get current(): string | undefined {
+    const path = join(this.folder, 'current');
+    if (!existsSync(path)) return undefined;
+    const name = readFileSync(path, 'utf8').trim();
+    return NAME.test(name) && existsSync(this.#file(name)) ? name : undefined;
+  }
+
+  #file(name: string): string {
+    return join(this.folder, 'hosts', name, 'host.json');
+  }
+
+  /**
+   * Uses a host: nobody else can meanwhile, and what `work` leaves is kept once it is done.
+   * When `work` throws, the host stays as it was.
+   */
+  async transact<T>(name: string, work: (slot: LabSlot) => Promise<T>): Promise<T> {
+    if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
+    const path = this.#file(name);
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+    } catch (error) {
+      throw new LabError('unwritable', `cannot make \`${dirname(path)}\``, error);
+    }
+    const lock = await HostLock.take(join(dirname(path), 'lock'), PATIENCE_MS);
+    try {
+      let running = readStored(path);
+      const slot: LabSlot = {
+        name,
+        get running() {
+          return running;
+        },
+        boot({ bytes, name: policyName, sha256 }, options = {}) {
+          const outcome = Hypervisor.boot({ ...options, policy: bytes });
+          if (outcome.kind === 'refused') return { refused: outcome.reason };
+          const { hypervisor } = outcome;
+          running = { policy: { name: policyName, sha256 }, hypervisor, host: new LibxlHost(hypervisor) };
+          return running;
+        },
+      };
+      const result = await work(slot);
+      if (running !== undefined) {
+        const { policy, hypervisor, host } = running;
+        const text = JSON.stringify({
+          version: 1,
+          policy,
+          hypervisor: hypervisor.snapshot(),
+          toolstack: host.snapshot(),
+        });
+        if (!lock.isHeld) throw new LabError('lost-lock', `another process took over the host in \`${path}\``);
+        writeWhole(path, text);
+        writeWhole(join(this.folder, 'current'), `${name}\n`);
+      }
+      return result;
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Forgets a host. */
+  async remove(name: string): Promise<void> {
+    if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
+    const folder = dirname(this.#file(name));
+    if (!existsSync(folder)) return;
+    await HostLock.take(join(folder, 'lock'), PATIENCE_MS);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,58 @@
+/** The file that npm links as `dewar`: what it says when it cannot start the command. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const launcher = fileURLToPath(new URL('../../packages/cli/bin/dewar.js', import.meta.url));
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dewar-launcher-'));
+  cpSync(launcher, join(folder, 'bin/dewar.js'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module", "version": "1.2.3" }');
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function build(source: string): void {
+  mkdirSync(join(folder, 'dist'));
+  writeFileSync(join(folder, 'dist/dewar.js'), source);
+}
+
+/** Starts the launcher in this Node, which may pass itself off as another version. */
+function start(version: string = process.versions.node): { status: number | null; stdout: string; stderr: string } {
+  const disguise = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`;
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(disguise)}`, join(folder, 'bin/dewar.js')];
+  return spawnSync(process.execPath, args, { encoding: 'utf8' });
+}
+
+test('a built command is started, and told its version', () => {
+  build('export const main = (version) => console.log(`this is ${version}`);');
+  expect(start()).toMatchObject({ status: 0, stdout: 'this is 1.2.3\n', stderr: '' });
+});
+
+test('a command that is not built yet says how to build it', () => {
+  expect(start()).toMatchObject({
+    status: 3,
+    stdout: '',
+    stderr: 'dewar: is not built yet; run `npm run build` in its repository\n',
+  });
+});
+
+test.each(['18.20.4', '20.18.3'])('Node %s is told which version is needed, and the command is not read', (version) => {
+  build('this is no JavaScript');
+  expect(start(version)).toMatchObject({
+    status: 3,
+    stdout: '',
+    stderr: `dewar: needs Node 20.19 or newer, and this is Node ${version}\n`,
+  });
+});
+
+test.each(['20.19.0', '22.0.0', '24.1.0'])('Node %s is new enough', (version) => {
+  build('export const main = () => {};');
+  expect(start(version)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+});
