@@ -112,7 +112,7 @@ module.exports = {
     // Reads the root's `workspaces` too, without which an import by a door and one past it look alike.
     combinedDependencies: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(?:^|/)(?:dist|coverage)/' },
+    exclude: { path: '(?:^|/)(?:dist|coverage|[.]cache)/' },
     enhancedResolveOptions: {
       // Follow `@dewar/…` through the doors in package.json, and only through them.
       exportsFields: ['exports'],

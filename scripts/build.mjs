@@ -1,7 +1,7 @@
 /**
  * Bundles the `dewar` command into packages/cli/dist, so that it starts without reading hundreds of source files.
  *
- *     node scripts/build.mjs
+ *     node scripts/build.mjs [FOLDER]
  *
  * `dewar.js` holds what every command needs. What only some commands import (`await import(…)`) goes to chunks
  * beside it, loaded when it is asked for.
@@ -9,13 +9,13 @@
  * @module
  */
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cli = join(root, 'packages/cli');
-const dist = join(cli, 'dist');
+const dist = resolve(process.argv[2] ?? join(cli, 'dist'));
 const main = 'dewar.js';
 
 /** Writes a file beside its place, then renames it: a `dewar` that starts meanwhile never sees half of it. */

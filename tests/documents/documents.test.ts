@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-const ELSEWHERE = new Set(['node_modules', '.git', 'dist', 'coverage']);
+const ELSEWHERE = new Set(['node_modules', '.git', '.cache', 'dist', 'coverage']);
 
 function documentsIn(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {

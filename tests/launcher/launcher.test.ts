@@ -31,7 +31,7 @@ function start(version: string = process.versions.node): { status: number | null
 }
 
 test('a built command is started, and told its version', () => {
-  build('export const main = (version) => console.log(`this is ${version}`);');
+  build("export const main = (version) => console.log('this is', version);");
   expect(start()).toMatchObject({ status: 0, stdout: 'this is 1.2.3\n', stderr: '' });
 });
 

@@ -45,8 +45,9 @@ export class OurAnswers {
   #query({ kind, source, target, tclass }: Query): string {
     const from = this.#contexts[source];
     const to = this.#contexts[target];
-    if (from === undefined || to === undefined || this.view.classSymbol(tclass) === undefined) return '-';
+    if (from === undefined || to === undefined) return '-';
     if (kind === 'a') {
+      if (this.view.classSymbol(tclass) === undefined) return '-';
       const { allowed, auditAllow, auditDeny } = this.view.computeAv(from, to, tclass);
       return [allowed, auditAllow, auditDeny].map((vector) => vector.toString(16)).join(' ');
     }

@@ -136,7 +136,7 @@ export function makeQuestions(policy: PolicyDb, count: number, random: Random): 
     }
     const domain = policy.classes.byName.get('domain')?.value ?? 1;
     let tclass = random.chance(25) ? domain : random.between(1, classes);
-    if (kind === 'a' && random.chance(1)) tclass = random.pick([0, classes + 1, 0xffff]);
+    if (random.chance(1)) tclass = random.pick([0, classes + 1, 0xffff]);
     questions.push({ kind, source: random.pick(valid), target: random.pick(valid), tclass });
   }
   return questions;

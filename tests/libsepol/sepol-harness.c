@@ -31,6 +31,7 @@ static policydb_t policy;
 static sidtab_t sids;
 static sepol_security_id_t *contexts;
 static size_t context_count, context_room;
+static int conditionals_stale;
 
 static uint64_t now(void)
 {
@@ -87,7 +88,7 @@ static void set_boolean(const char *name, int value)
         return;
     }
     boolean->state = value;
-    evaluate_conds(&policy);
+    conditionals_stale = 1;
     puts("1");
 }
 
@@ -155,6 +156,9 @@ static void answer(char *line)
         measure(source, target);
     else if (line[0] && strchr("atmh", line[0]) && sscanf(line + 1, " %u %u %u %c", &source, &target, &class, &rest) == 3 &&
              source < context_count && target < context_count) {
+        if (conditionals_stale)
+            evaluate_conds(&policy);
+        conditionals_stale = 0;
         if (line[0] == 'a')
             compute_av(contexts[source], contexts[target], class);
         else

@@ -27,7 +27,7 @@ run() {
 	code=$?
 	[ "$code" = 0 ] || echo "(exit code $code)"
 	new_avc >/tmp/avc
-	uniq -c /tmp/avc | sed 's/^ *1 //; s/^ *\([0-9][0-9]*\) \(.*\)/\2 (\1 times)/'
+	uniq -c /tmp/avc | sed 's/^ *1 //; s/^ *\([0-9][0-9]*\) \(.*\)/\2 (\1 times)/; s/^/  /'
 	grep denied /tmp/avc >>/tmp/pending
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { generateGuest } from './generate-guests.ts';
+import { generateDeviceGuest, generateGuest } from './generate-guests.ts';
 import { Dice } from './generate-texts.ts';
 import { isSameDryRun, ourDryRun } from './our-dry-run.ts';
 import { xlReference } from './xl-reference.ts';
@@ -23,7 +23,7 @@ const dice = new Dice(seed);
 let differences = 0;
 const ends = new Map<number | string, number>();
 for (let done = 0; done < count; done++) {
-  const text = generateGuest(dice);
+  const text = dice.isLucky(2) ? generateGuest(dice) : generateDeviceGuest(dice);
   const their = reference.dryRun(text, []);
   const our = ourDryRun(text, []);
   ends.set(their.end, (ends.get(their.end) ?? 0) + 1);

@@ -1,7 +1,8 @@
 /**
- * Helpers for tests: reference tools, random choices.
+ * Helpers for tests: reference tools, a source tree of Xen, random choices.
  *
  * @module
  */
 export * from './random.ts';
 export * from './reference-tool.ts';
+export * from './xen-tree.ts';

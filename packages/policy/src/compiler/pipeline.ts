@@ -26,6 +26,7 @@ import {
   hasErrors,
   type MappedText,
   type Note,
+  type Origin,
   type Report,
   type SourceText,
   userSpan,
@@ -74,12 +75,41 @@ class Diagnostics {
   readonly #seen = new Set<string>();
 
   readonly report: Report = (diagnostic) => {
-    const span = diagnostic.origin === undefined ? undefined : userSpan(diagnostic.origin);
-    const key = `${diagnostic.code}|${diagnostic.message}|${span?.source.name}|${span?.start}`;
+    const { code, origin, message } = diagnostic;
+    const span = origin === undefined ? undefined : userSpan(origin);
+    // Names that a macro makes of one argument (`x_t`, `x_t_channel`) are unknown for one reason.
+    const isName = /\/(unknown|undeclared)-/.test(code);
+    const key =
+      isName && origin !== undefined
+        ? `${code}|${origin.span.source.name}|${origin.span.start}|${span?.source.name}|${span?.start}`
+        : `${code}|${message}|${span?.source.name}|${span?.start}`;
     if (this.#seen.has(key) || this.list.length >= MAX_DIAGNOSTICS) return;
     this.#seen.add(key);
     this.list.push(diagnostic);
   };
+}
+
+/** The calls that a text came through, each named by where it was written. */
+function callsOf(origin: Origin | undefined): string[] {
+  const calls: string[] = [];
+  for (let at = origin; at?.kind === 'expanded'; at = at.call) {
+    const { source, start } = at.call.span;
+    calls.push(`${source.name}:${start}`);
+  }
+  return calls;
+}
+
+/** Drops what only follows from a call with a missing argument: names cut short, statements torn apart. */
+function withoutConsequences(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const blamed = new Set<string>();
+  for (const { code, origin } of diagnostics) {
+    if (code === 'language/missing-argument' && origin !== undefined)
+      blamed.add(`${origin.span.source.name}:${origin.span.start}`);
+  }
+  if (blamed.size === 0) return [...diagnostics];
+  return diagnostics.filter(
+    ({ code, origin }) => code === 'language/missing-argument' || !callsOf(origin).some((call) => blamed.has(call)),
+  );
 }
 
 function quote(names: readonly string[]): string {
@@ -134,7 +164,7 @@ function compileMapped(
   const failed = (): CompiledPolicy => ({
     policy: undefined,
     bytes: undefined,
-    diagnostics: found.list,
+    diagnostics: withoutConsequences(found.list),
     errorOutput,
     text,
   });

@@ -62,6 +62,8 @@ const entries = {
   'must-be-list': { severity: 'error', message: '`{key}` is a single value but must be a list' },
   'list-in-list': { severity: 'error', message: 'an item of `{key}` cannot be a list' },
   'unread-items': { severity: 'warning', message: 'the list of `{key}` is read only up to this item' },
+  'bad-entry': { severity: 'error', message: 'an entry of `{key}` is wrong: {why}' },
+  'ignored-part': { severity: 'warning', message: '`{part}` is left out of the entry of `{key}`: {why}' },
   'bad-uuid': { severity: 'error', message: 'the UUID is malformed' },
   shortened: { severity: 'warning', message: '`{key}` is {how}' },
   deprecated: { severity: 'warning', message: '`{key}` is {how}' },

@@ -39,10 +39,30 @@ export function runningLabel(labels: Labels): LabelValue | undefined {
   return labels.run ?? labels.build;
 }
 
-/** One item of `disk`, `vif` or `pci`, not looked into yet. */
+/** One entry of a list of devices, as it was written. */
 export interface DeviceSpec {
   readonly text: string;
   readonly origin: Origin;
+}
+
+/** One entry that was read. */
+export interface Device extends DeviceSpec {
+  /** The members of libxl's structure for the device, without those that have their default, in libxl's order. */
+  readonly members: readonly (readonly [name: string, value: JsonValue])[];
+}
+
+/** The devices of a guest, each list in the order of the file. */
+export interface Devices {
+  /** `disk` */
+  readonly disks: readonly Device[];
+  /** `vif` */
+  readonly vifs: readonly Device[];
+  /** `pci` */
+  readonly pciDevices: readonly Device[];
+  /** `dtdev` */
+  readonly treeDevices: readonly Device[];
+  /** `vfb` */
+  readonly frameBuffers: readonly Device[];
 }
 
 export const SHUTDOWN_ACTIONS = [
@@ -75,7 +95,7 @@ export type KeyValue =
   | { readonly kind: 'list'; readonly items: readonly XlValue[]; readonly origin: Origin };
 
 /** A guest, ready to be created. What is undefined was not given; libxl then decides. */
-export interface DomainConfig {
+export interface DomainConfig extends Devices {
   readonly source: SourceText;
   readonly name: string;
   readonly guest: Guest;
@@ -93,9 +113,6 @@ export interface DomainConfig {
   readonly kernel: string | undefined;
   readonly ramdisk: string | undefined;
   readonly cmdline: string | undefined;
-  readonly disks: readonly DeviceSpec[];
-  readonly vifs: readonly DeviceSpec[];
-  readonly pciDevices: readonly DeviceSpec[];
   readonly actions: ShutdownActions;
   readonly pool: string | undefined;
   /** The guest must not be migrated (`nomigrate`). */

@@ -9,6 +9,7 @@ export type JsonValue =
   | string
   | number
   | bigint
+  | boolean
   | readonly JsonValue[]
   | { readonly members: readonly (readonly [string, JsonValue])[] };
 
@@ -35,7 +36,7 @@ function quote(text: string): string {
 function write(value: JsonValue, indent: string, parts: string[]): void {
   if (typeof value === 'string') {
     parts.push(quote(value));
-  } else if (typeof value === 'number' || typeof value === 'bigint') {
+  } else if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
     parts.push(String(value));
   } else if ('members' in value) {
     writeBlock('{', '}', value.members, indent, parts, ([name, member], inner) => {

@@ -22,7 +22,18 @@ const B_INFO = [
   ...['shadow_memkb', 'rtc_timeoffset', 'exec_ssid_label', 'localtime', 'disable_migrate', 'blkdev_start'],
   ...['max_grant_frames', 'max_maptrack_frames', 'max_grant_version', 'device_model_version'],
   ...['device_model_stubdomain', 'stubdomain_memkb', 'stubdomain_kernel', 'stubdomain_cmdline', 'stubdomain_ramdisk'],
-  ...['device_model', 'device_model_ssid_label', 'device_model_user', 'extra', 'extra_pv', 'extra_hvm', 'sched_params'],
+  ...[
+    'device_model',
+    'device_model_ssid_label',
+    'device_model_user',
+    'extra',
+    'extra_pv',
+    'extra_hvm',
+    'sched_params',
+    'ioports',
+    'irqs',
+    'iomem',
+  ],
   ...['claim_mode', 'event_channels', 'kernel', 'cmdline', 'ramdisk', 'device_tree', 'acpi', 'bootloader'],
   ...['bootloader_args', 'timer_mode', 'nested_hvm', 'apic', 'dm_restrict', 'tee', 'type', 'arch_arm', 'arch_x86'],
   ...['altp2m', 'vmtrace_buf_kb', 'vpmu'],
@@ -84,15 +95,24 @@ const ACTIONS: Readonly<Record<ShutdownAction, string | undefined>> = {
 /** A PV guest may have as many; a number above is not a number of CPUs, and not worth as many lines. */
 const MOST_VCPUS = 8192;
 
-/** libxl's JSON of the fields that `DomainConfig` carries; devices are left out, for they are not parsed yet. */
+/** libxl's JSON of the fields that `DomainConfig` carries. */
 export function printDomainConfigJson(config: DomainConfig): string {
   const fields = fieldsOf(config);
   const members: (readonly [string, JsonValue])[] = [
     ['c_info', structure(fields, 'c_info', C_INFO)],
     ['b_info', structure(fields, 'b_info', namedUnion(config))],
   ];
-  if (fields.has('vfbs')) {
-    members.push(['vfbs', [frameBuffer(fields)]], ['vkbs', [{ members: [['devid', 0]] }]]);
+  const frameBuffers = frameBuffersOf(config, fields);
+  const keyboards = frameBuffers.map((_, devid): Members => ({ members: [['devid', devid]] }));
+  for (const [name, devices] of [
+    ['disks', config.disks],
+    ['nics', config.vifs],
+    ['pcidevs', config.pciDevices],
+    ['dtdevs', config.treeDevices],
+    ['vfbs', frameBuffers],
+    ['vkbs', keyboards],
+  ] as const) {
+    if (devices.length > 0) members.push([name, devices.map((device): Members => ({ members: device.members }))]);
   }
   for (const [name, action] of [
     ['on_poweroff', config.actions.poweroff],
@@ -136,9 +156,11 @@ function unionNames(path: string): readonly string[] | undefined {
   }
 }
 
-function frameBuffer(fields: Fields): Members {
+/** Those that the file lists, and the one that `vnc` asks for in a PV guest without a list. */
+function frameBuffersOf(config: DomainConfig, fields: Fields): readonly Members[] {
+  if (!fields.has('vfbs')) return config.frameBuffers;
   const { members } = structure(fields, 'vfbs', ['vnc', 'sdl', 'keymap']);
-  return { members: [['devid', 0], ...members] };
+  return [...config.frameBuffers, { members: [['devid', config.frameBuffers.length], ...members] }];
 }
 
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';

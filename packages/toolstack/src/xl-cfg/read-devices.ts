@@ -1,48 +1,47 @@
 /**
- * Reads devices, the device model and the display. Device specifications are kept as text.
+ * Reads devices, the device model and the display. Entries of `disk`, `vif`, `pci`, `vfb` and of the resources are read; the others are kept as text.
  *
  * Follows Xen `tools/xl/xl_parse.c`, `parse_config_data`, in its order.
  *
  * @module
  */
+
+import { readDisks } from './devices/disk.ts';
+import { readFrameBuffers } from './devices/frame-buffer.ts';
+import { readPciDevices } from './devices/pci.ts';
+import { readResources } from './devices/ranges.ts';
+import { readVifs } from './devices/vif.ts';
 import { cfg as report } from './diagnostics.ts';
-import type { DeviceSpec } from './domain-config.ts';
+import type { Devices } from './domain-config.ts';
 import type { JsonValue } from './json.ts';
+import type { Guest } from './key-table.ts';
 import { flagJson, flagMember, intMember, memoryMember, textMember, textsJson } from './members.ts';
 import { showBytes } from './show-text.ts';
 import { valueOrigin, type XlReader } from './xl-reader.ts';
 
-/** Reads `pci` and what applies to all PCI devices. */
-export function readPci(reader: XlReader, isPv: boolean): readonly DeviceSpec[] {
-  for (const key of ['pci_msitranslate', 'pci_power_mgmt', 'pci_permissive', 'pci_seize']) reader.long(key);
-  reader.text('rdm');
-  const devices = reader.specs('pci');
-  if (isPv && devices.length > 0) reader.assign('b_info.type.pv.e820_host', flagJson(true));
-  reader.specs('dtdev');
-  return devices;
-}
-
-/** What `readDevices` finds. */
-export interface Devices {
-  readonly disks: readonly DeviceSpec[];
-  readonly vifs: readonly DeviceSpec[];
-  readonly frameBuffers: readonly DeviceSpec[];
+/** Reads `pci` with what applies to all PCI devices, and `dtdev`. */
+export function readPci(reader: XlReader, guest: Guest): Pick<Devices, 'pciDevices' | 'treeDevices'> {
+  // XEN: the policy comes from libxl's structure for HVM guests, which is all zeros in other guests.
+  const pciDevices = readPciDevices(reader, guest === 'hvm' ? undefined : 'strict');
+  if (guest === 'pv' && pciDevices.length > 0) reader.assign('b_info.type.pv.e820_host', flagJson(true));
+  const treeDevices = reader.specs('dtdev').map((spec) => ({ ...spec, members: [['path', spec.text] as const] }));
+  return { pciDevices, treeDevices };
 }
 
 /** Reads the lists of devices from `ioports` to `usbdev`. */
-export function readDevices(reader: XlReader): Devices {
-  for (const key of ['ioports', 'irqs', 'iomem']) reader.list(key);
-  const disks = reader.specs('disk');
+export function readDevices(reader: XlReader): Omit<Devices, 'pciDevices' | 'treeDevices'> {
+  readResources(reader);
+  const disks = readDisks(reader);
   for (const key of ['p9', 'vtpm', 'vdispl', 'pvcalls']) reader.specs(key);
   reader.list('vsnd');
   reader.specs('channel');
-  const vifs = reader.specs('vif');
+  const vifs = readVifs(reader);
   if (reader.list('vif2') !== undefined) {
     reader.say('WARNING: vif2: netchannel2 is deprecated and not supported by xl');
     const how = 'not supported by xl: use `vif`';
     reader.diagnostics.push(report.deprecated(reader.origin('vif2'), { key: 'vif2', how }));
   }
-  const frameBuffers = reader.specs('vfb');
+  const frameBuffers = readFrameBuffers(reader);
   for (const key of ['usbctrl', 'usbdev']) reader.specs(key);
   return { disks, vifs, frameBuffers };
 }

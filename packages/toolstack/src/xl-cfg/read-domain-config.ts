@@ -119,7 +119,7 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
   reader.assign('b_info.claim_mode', flagJson(defaults.claimMode));
   const actions = readActions(reader);
   if (isPv) flagMember(reader, 'e820_host', 'b_info.type.pv.e820_host');
-  const pciDevices = readPci(reader, isPv);
+  const passed = readPci(reader, guest);
   readPassthrough(reader);
   memoryMember(reader, 'shadow_memory', 'b_info.shadow_memkb');
   const refusesMigration = reader.flag('nomigrate');
@@ -161,9 +161,8 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
     kernel,
     ramdisk: given.ramdisk,
     cmdline: given.cmdline,
-    disks: devices.disks,
-    vifs: devices.vifs,
-    pciDevices,
+    ...passed,
+    ...devices,
     actions,
     pool: identity.pool,
     refusesMigration,
@@ -179,6 +178,7 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
 const CARRIED: ReadonlySet<string> = new Set([
   ...['name', 'type', 'builder', 'uuid', 'seclabel', 'init_seclabel', 'device_model_stubdomain_seclabel'],
   ...['memory', 'maxmem', 'vcpus', 'maxvcpus', 'kernel', 'ramdisk', 'cmdline', 'root', 'extra', 'disk', 'vif', 'pci'],
+  ...['dtdev', 'vfb', 'ioports', 'irqs', 'iomem'],
   ...['on_poweroff', 'on_reboot', 'on_watchdog', 'on_crash', 'on_soft_reset', 'pool', 'nomigrate', 'driver_domain'],
   'device_model_stubdomain_override',
 ]);

@@ -40,3 +40,55 @@ export function parseLong(text: string): Long {
   if (value < LONG_MIN || value > LONG_MAX) return { kind: 'overflow' };
   return match[0].length === text.length ? { kind: 'number', value } : { kind: 'junk' };
 }
+
+const ULONG_MAX = 2n ** 64n - 1n;
+
+/** The number that a stretch of text begins with, and the offset after it. */
+export interface Unsigned {
+  readonly value: bigint;
+  readonly end: number;
+}
+
+const DIGITS_OF = {
+  10: /[ \t\n\v\f\r]*([+-]?)([0-9]+)/y,
+  16: /[ \t\n\v\f\r]*([+-]?)(?:0[xX](?=[0-9A-Fa-f]))?([0-9A-Fa-f]+)/y,
+};
+
+/**
+ * C's `strtoul` on a 64-bit machine: a sign is taken and the number wraps around, and what does not fit is the largest
+ * number. Undefined where there is no digit.
+ */
+export function parseUnsigned(text: string, at: number, base: 10 | 16): Unsigned | undefined {
+  const pattern = new RegExp(DIGITS_OF[base]);
+  pattern.lastIndex = at;
+  const match = pattern.exec(text);
+  if (match === null) return undefined;
+  const digits = (match[2] ?? '').replace(/^0+(?=.)/, '');
+  const end = at + match[0].length;
+  const size = digits.length > DIGITS ? ULONG_MAX + 1n : BigInt(base === 16 ? `0x${digits}` : digits);
+  if (size > ULONG_MAX) return { value: ULONG_MAX, end };
+  return { value: BigInt.asUintN(64, match[1] === '-' ? -size : size), end };
+}
+
+/**
+ * What C's `scanf` reads for `%x`: as `strtoul`, but a `0x` without a digit after it is the number 0.
+ * The result is cut to this many bits.
+ */
+export function scanHex(text: string, at: number, bits: 32 | 64): Unsigned | undefined {
+  const found = parseUnsigned(text, at, 16);
+  if (found === undefined) return undefined;
+  const isBare = text.charAt(found.end - 1) === '0' && /^[xX]/.test(text.charAt(found.end));
+  const isFirstDigit = isBare && /^[ \t\n\v\f\r]*[+-]?0$/.test(text.slice(at, found.end));
+  return { value: BigInt.asUintN(bits, found.value), end: isFirstDigit ? found.end + 1 : found.end };
+}
+
+/** C's `atoi`: a number as far as it goes, 0 where there is none, cut to 32 bits. */
+export function atoi(text: string): number {
+  const match = /^[ \t\n\v\f\r]*([+-]?)([0-9]+)/.exec(text);
+  if (match === null) return 0;
+  const digits = (match[2] ?? '').replace(/^0+(?=.)/, '');
+  const size = digits.length > DIGITS ? LONG_MAX + 1n : BigInt(digits);
+  const value = match[1] === '-' ? -size : size;
+  const clamped = value > LONG_MAX ? LONG_MAX : value < LONG_MIN ? LONG_MIN : value;
+  return Number(BigInt.asIntN(32, clamped));
+}
