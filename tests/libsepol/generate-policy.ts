@@ -79,7 +79,8 @@ class Statements {
     const random = this.#random;
     const { types, classes } = this.#names;
     const kind = random.pick(kinds);
-    const key = `${random.pick(types)} ${random.pick(types)}:${random.pick(classes).name}`;
+    const tclass = random.chance(50) ? 'domain' : random.pick(classes).name;
+    const key = `${random.pick(types)} ${random.pick(types)}:${tclass}`;
     if (this.#typeRules.has(`${kind} ${key}`)) return '';
     this.#typeRules.add(`${kind} ${key}`);
     return `${kind} ${key} ${random.pick(types)};`;

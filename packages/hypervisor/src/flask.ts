@@ -191,6 +191,7 @@ export class Flask {
 
 const CACHE_LIMIT = 65_536;
 
+/** What is wrong with a context, and what may have been meant. */
 function faultText(fault: ContextFault): string {
-  return fault.message;
+  return fault.suggestion === undefined ? fault.message : `${fault.message}; did you mean \`${fault.suggestion}\`?`;
 }
