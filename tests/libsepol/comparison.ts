@@ -36,12 +36,12 @@ function compileSubject(name: string, text: string, version: 24 | 30, isMls: boo
 
 const corpus = new URL('../checkpolicy/policies/', import.meta.url);
 
-/** The policies that `tests/checkpolicy` holds against checkpolicy: these bytes are checkpolicy's. */
+/** The policies that `tests/checkpolicy` holds against checkpolicy, at one of its versions: these bytes are checkpolicy's. */
 export function corpusSubjects(): Subject[] {
   const names = readdirSync(corpus).filter((name) => name.endsWith('.conf'));
-  return names.sort().flatMap((name) => {
+  return names.sort().map((name, i) => {
     const text = readFileSync(new URL(name, corpus), 'latin1');
-    return [24, 30].map((version) => compileSubject(name, text, version === 24 ? 24 : 30, name.includes('-mls')));
+    return compileSubject(name, text, i % 2 === 0 ? 24 : 30, name.includes('-mls'));
   });
 }
 

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { type Asked, askDewar, corpusSubjects, randomSubject, type Subject } from './comparison.ts';
 
 const SEED = 20260801;
-const RANDOM_POLICIES = 80;
+const RANDOM_POLICIES = 85;
 /** libsepol is slow on the large policies of the corpus, so most questions are about the random ones. */
 const CORPUS_QUESTIONS = 500;
 const RANDOM_QUESTIONS = 1150;

@@ -237,7 +237,7 @@ const ENTRIES: ReadonlyMap<string, (dice: Dice) => string> = new Map([
 /** The lists that entries are made for. */
 export const DEVICE_LISTS: readonly string[] = [...ENTRIES.keys()];
 
-/** One character changed, as far as that makes a string. */
+/** One character changed. Not in a PCI address: without its dot, xl reads memory that was never set. */
 function slip(dice: Dice, entry: string): string {
   if (!dice.isLucky(8)) return entry;
   const at = dice.roll(entry.length + 1);
@@ -252,7 +252,10 @@ function slip(dice: Dice, entry: string): string {
 export function generateDevices(dice: Dice, key: string): string {
   const make = ENTRIES.get(key);
   if (make === undefined) return '[]';
-  const entries = Array.from({ length: dice.roll(4) }, () => `"${slip(dice, make(dice))}"`);
+  const entries = Array.from(
+    { length: dice.roll(4) },
+    () => `"${key === 'pci' ? make(dice) : slip(dice, make(dice))}"`,
+  );
   if (dice.isLucky(12)) entries.splice(dice.roll(entries.length + 1), 0, '["x"]');
   return `[${entries.join(',')}]`;
 }

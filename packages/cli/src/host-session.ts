@@ -23,7 +23,7 @@ export interface HostChoice {
 }
 
 /** Where simulated hosts are kept. `DEWAR_STATE_DIR` overrides the place that XDG names. */
-export function stateFolder(): string {
+function stateFolder(): string {
   const own = process.env['DEWAR_STATE_DIR'];
   if (own !== undefined && own !== '') return own;
   const state = process.env['XDG_STATE_HOME'];

@@ -38,7 +38,7 @@ export function displayPath(path: string): string {
 }
 
 /** A policy directory on this machine. */
-export function policyFolder(folder: string): PolicyFiles {
+function policyFolder(folder: string): PolicyFiles {
   return {
     readText(path) {
       const file = join(folder, path);

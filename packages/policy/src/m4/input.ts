@@ -11,9 +11,9 @@ import { type Chunk, type Piece, plainChunk } from './pieces.ts';
 import { type Frame, leaf, leafSlice, leavesOf, type Provenance, sequence } from './provenance.ts';
 
 /** What `peek` answers at the end of all input. */
-export const END = -1;
+const END = -1;
 /** What `peek` answers before a builtin's definition. */
-export const BUILTIN = -2;
+const BUILTIN = -2;
 
 /** One text being scanned. */
 export class Entry {

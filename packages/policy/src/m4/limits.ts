@@ -28,12 +28,3 @@ export const DEFAULT_LIMITS: M4Limits = {
   argument: 64 * 1024 * 1024,
   pending: 500_000,
 };
-
-/** Thrown to end a run from within; caught in `runM4` alone. */
-export class EndOfRun extends Error {
-  readonly exitStatus: number;
-  constructor(exitStatus: number) {
-    super('end of run');
-    this.exitStatus = exitStatus;
-  }
-}

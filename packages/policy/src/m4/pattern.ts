@@ -38,7 +38,7 @@ export interface PatternFault {
 }
 
 /** A group's place; -1 where it took no part. */
-export interface Span {
+interface Span {
   readonly start: number;
   readonly end: number;
 }

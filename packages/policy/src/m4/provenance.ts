@@ -63,7 +63,7 @@ export class Call {
 }
 
 /** The origin of a stretch of one frame's source. */
-export function frameOrigin(frame: Frame, start: number, end: number): Origin {
+function frameOrigin(frame: Frame, start: number, end: number): Origin {
   const span: Span = { source: frame.source, start, end };
   if (frame.call === undefined) return { kind: 'written', span };
   return { kind: 'expanded', span, macro: frame.call.macro, call: frame.call.origin };

@@ -46,7 +46,7 @@ function readAddress(text: string, values: Values): number | undefined {
   let at = 0;
   while (fields.length < 3) {
     const found = scanHex(text, at, 32);
-    // XEN: sscanf wants this character after the number.
+    // XEN: sscanf wants this character; without the dot, xl goes on with an offset that was never set.
     const delimiter = fields.length < 2 ? ':' : '.';
     if (found === undefined || text.charAt(found.end) !== delimiter) return undefined;
     fields.push(Number(found.value));
