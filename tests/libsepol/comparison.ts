@@ -7,11 +7,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { compileText } from '@dewar/policy/compiler';
 import { type PolicyDb, readPolicydb } from '@dewar/policy/policydb';
 import { renderDiagnostic, SourceText } from '@dewar/policy/text';
+import { Choices } from './choices.ts';
 import { generatePolicy } from './generate-policy.ts';
 import { type KnownDifference, knownDifference } from './known-differences.ts';
 import { OurAnswers } from './our-answers.ts';
 import { makeQuestions, type Question, questionText } from './questions.ts';
-import { Random } from './random.ts';
 import type { SepolReference } from './sepol-reference.ts';
 
 /** A policy in binary, and as read from it. */
@@ -58,7 +58,7 @@ export interface Asked {
 
 /** Asks Dewar about `count` questions. */
 export function askDewar({ policy }: Subject, count: number, seed: number): Asked {
-  const questions = makeQuestions(policy, count, new Random(seed));
+  const questions = makeQuestions(policy, count, new Choices(seed));
   const answers = new OurAnswers(policy);
   return { questions, ours: questions.map((question) => answers.answer(question)) };
 }

@@ -1,9 +1,9 @@
 /**
- * Random policies that decide much: few types, many rules, every kind of constraint, conditionals, MLS.
+ * Choices policies that decide much: few types, many rules, every kind of constraint, conditionals, MLS.
  *
  * @module
  */
-import { Random } from './random.ts';
+import { Choices } from './choices.ts';
 
 export interface GeneratedPolicy {
   readonly name: string;
@@ -23,7 +23,7 @@ interface Names {
   readonly booleans: readonly string[];
 }
 
-function makeNames(random: Random): Names {
+function makeNames(random: Choices): Names {
   const classes = range(random.between(2, 5)).map((i) => {
     const count = i === 1 ? random.between(3, 6) : random.pick([3, 8, 31, 32]);
     const permissions = range(count).map((p) => `p${i}_${p}`);
@@ -43,11 +43,11 @@ function makeNames(random: Random): Names {
 
 /** Statements over the names of one policy. */
 class Statements {
-  readonly #random: Random;
+  readonly #random: Choices;
   readonly #names: Names;
   readonly #typeRules = new Set<string>();
 
-  constructor(random: Random, names: Names) {
+  constructor(random: Choices, names: Names) {
     this.#random = random;
     this.#names = names;
   }
@@ -187,7 +187,7 @@ function mlsDeclarations(sensitivities: number, categories: number): string[] {
 
 /** The policy of a seed. Odd seeds have MLS. */
 export function generatePolicy(seed: number): GeneratedPolicy {
-  const random = new Random(seed * 0x9e3779b1);
+  const random = new Choices(seed * 0x9e3779b1);
   const isMls = seed % 2 === 1;
   const names = makeNames(random);
   const { classes, types, attributes, roles, users, booleans } = names;
@@ -233,7 +233,7 @@ export function generatePolicy(seed: number): GeneratedPolicy {
   return { name: `random-${seed}`, text: `${lines.join('\n')}\n`, isMls };
 }
 
-function roleTransitions(random: Random, { roles, types, classes }: Names): string[] {
+function roleTransitions(random: Choices, { roles, types, classes }: Names): string[] {
   const keys = new Set<string>();
   for (let left = random.between(0, 4); left > 0; left--) {
     const tclass = random.chance(60) ? 'domain' : random.pick(classes).name;
@@ -242,7 +242,7 @@ function roleTransitions(random: Random, { roles, types, classes }: Names): stri
   return [...keys].map((key) => `${key} ${random.pick(roles)};`);
 }
 
-function rangeTransitions(random: Random, { types, classes }: Names, sensitivities: number): string[] {
+function rangeTransitions(random: Choices, { types, classes }: Names, sensitivities: number): string[] {
   const keys = new Set<string>();
   for (let left = random.between(0, 5); left > 0; left--) {
     keys.add(`range_transition ${random.pick(types)} ${random.pick(types)}:${random.pick(classes).name}`);

@@ -1,11 +1,11 @@
 /**
- * Random questions about a policy, in the language of `sepol-harness.c`.
+ * Choices questions about a policy, in the language of `sepol-harness.c`.
  *
  * @module
  */
 import { AVTAB_CHANGE, AVTAB_MEMBER, AVTAB_TRANSITION, AVTAB_TYPE, type PolicyDb } from '@dewar/policy/policydb';
 import { PolicyView } from '@dewar/policy/security-server';
-import type { Random } from './random.ts';
+import type { Choices } from './choices.ts';
 
 /** Something that is asked about contexts by their numbers. */
 export interface Query {
@@ -35,11 +35,11 @@ const CONTEXTS = 200;
 /** Queries between two changes of booleans. */
 const STRETCH = 500;
 
-function nameOf<T extends { readonly name: string }>(random: Random, entries: readonly T[]): string {
+function nameOf<T extends { readonly name: string }>(random: Choices, entries: readonly T[]): string {
   return random.maybe(entries)?.name ?? 'none';
 }
 
-function randomLevel(random: Random, { sensitivities, categories }: PolicyDb): string {
+function randomLevel(random: Choices, { sensitivities, categories }: PolicyDb): string {
   let text = nameOf(random, sensitivities.entries);
   for (let left = random.pick([0, 0, 1, 2]); left > 0; left--) {
     const first = random.maybe(categories.entries);
@@ -51,7 +51,7 @@ function randomLevel(random: Random, { sensitivities, categories }: PolicyDb): s
 }
 
 /** A range, often within that of the user, so that many contexts are valid. */
-function randomRange(random: Random, view: PolicyView, user: string): string {
+function randomRange(random: Choices, view: PolicyView, user: string): string {
   const { policy } = view;
   const own = policy.users.byName.get(user);
   if (own !== undefined && random.chance(60)) {
@@ -66,7 +66,7 @@ function randomRange(random: Random, view: PolicyView, user: string): string {
 }
 
 /** A context; about half of them are valid. */
-function randomContext(random: Random, view: PolicyView): string {
+function randomContext(random: Choices, view: PolicyView): string {
   const { users, roles, types, isMls } = view.policy;
   const user = random.maybe(users.entries);
   const isObject = random.chance(30);
@@ -104,7 +104,7 @@ function typeRules({ rules, conditionals }: PolicyDb): TypeRule[] {
 }
 
 /** About `count` questions: first contexts, then queries between the valid ones under changing booleans. */
-export function makeQuestions(policy: PolicyDb, count: number, random: Random): Question[] {
+export function makeQuestions(policy: PolicyDb, count: number, random: Choices): Question[] {
   const view = new PolicyView(policy);
   const questions: Question[] = [];
   const valid: number[] = [];

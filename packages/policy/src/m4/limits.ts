@@ -20,6 +20,7 @@ export interface M4Limits {
   readonly pending: number;
 }
 
+/** What a run may use where nothing else is said. Xen's own policy needs less than a thousandth of it. */
 export const DEFAULT_LIMITS: M4Limits = {
   nesting: 1000,
   calls: 10_000_000,

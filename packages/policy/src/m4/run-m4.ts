@@ -11,6 +11,7 @@ import { pieceOf } from './pieces.ts';
 import { Processor } from './processor.ts';
 import { type Call, type Frame, leaf, mappedText, type RunList } from './provenance.ts';
 
+/** How m4 is run. */
 export interface M4Options {
   /** Macros to define before the first source, as `-D name=value` does. */
   readonly definitions?: readonly { readonly name: string; readonly value: string }[];
@@ -32,6 +33,7 @@ export interface ShortCall {
   readonly end: number;
 }
 
+/** What a run made, and what it said. */
 export interface M4Result {
   readonly output: MappedText;
   readonly diagnostics: readonly Diagnostic[];

@@ -17,13 +17,10 @@ import {
   type RuleClash,
   storedKind,
 } from './av-entries.ts';
-import { AVTAB_BUCKETS, avtabBucket } from './avtab-order.ts';
+import { AVTAB_BUCKETS, avtabBucket, bucketOf, mixRound, mixWord } from './avtab-order.ts';
 import { AVRULE_DONTAUDIT, AVRULE_NEVERALLOW, AVTAB_AUDITDENY } from './format.ts';
 import type { RuleTable } from './rule-table.ts';
 import type { TypeSets } from './type-sets.ts';
-
-/** Called for every key that a row stands for, in libsepol's order. */
-type Visit = (source: number, target: number, tclass: number, kind: number, data: number) => void;
 
 /** The two sets of a row, expanded as its kind demands. */
 export function rowKeys(rules: RuleTable, row: number, sets: TypeSets): { sources: Uint32Array; targets: Uint32Array } {
@@ -33,24 +30,6 @@ export function rowKeys(rules: RuleTable, row: number, sets: TypeSets): { source
   return always
     ? { sources: sets.members(source), targets: sets.members(target) }
     : { sources: sets.keys(source), targets: sets.keys(target) };
-}
-
-/** The keys of one row: for each source first the source itself where the rule says `self`, then the targets. */
-function visitRow(rules: RuleTable, row: number, sets: TypeSets, skipped: ReadonlySet<string>, visit: Visit): void {
-  const kind = rules.kind[row] ?? 0;
-  const tclass = rules.tclass[row] ?? 0;
-  const data = rules.data[row] ?? 0;
-  const self = rules.self[row] === 1;
-  const { sources, targets } = rowKeys(rules, row, sets);
-  for (let i = 0; i < sources.length; i++) {
-    const source = sources[i] ?? 0;
-    if (self && (skipped.size === 0 || !skipped.has(`${row}:${source}:${source}`)))
-      visit(source, source, tclass, kind, data);
-    for (let j = 0; j < targets.length; j++) {
-      const target = targets[j] ?? 0;
-      if (skipped.size === 0 || !skipped.has(`${row}:${source}:${target}`)) visit(source, target, tclass, kind, data);
-    }
-  }
 }
 
 /**
@@ -104,34 +83,114 @@ function skippedByRepetition(rules: RuleTable, sets: TypeSets): Set<string> {
   return skipped;
 }
 
-/** Sorts the entries of one bucket by source, target and class, equal keys staying in the order of insertion. */
-function sortBucket(words: Uint32Array, start: number, end: number): void {
-  const swapHalves = (word: number): number => ((word << 16) | (word >>> 16)) >>> 0;
-  if (end - start > 64) {
-    const entries = Array.from({ length: end - start }, (_, i) => {
-      const at = (start + i) * ENTRY_WORDS;
-      return { key: swapHalves(words[at] ?? 0), rest: words[at + 1] ?? 0, data: words[at + 2] ?? 0 };
-    });
-    entries.sort((a, b) => a.key - b.key || (a.rest & 0xffff) - (b.rest & 0xffff));
-    entries.forEach((entry, i) => {
-      const at = (start + i) * ENTRY_WORDS;
-      words[at] = swapHalves(entry.key);
-      words[at + 1] = entry.rest;
-      words[at + 2] = entry.data;
-    });
-    return;
+/** Buckets are gathered in this many groups, one after the other. */
+const GROUPS = 1024;
+const GROUP_SHIFT = 10;
+const GROUP_SIZE = AVTAB_BUCKETS / GROUPS;
+
+/** Where entries go as rows are read: first only counted, then written into their group. */
+class Placement {
+  /** Number of entries of each group; once counted, where its next entry goes. */
+  readonly groups = new Uint32Array(GROUPS + 1);
+  total = 0;
+  words = new Uint32Array(0);
+
+  readonly #rules: RuleTable;
+  readonly #sets: TypeSets;
+  readonly #skipped: ReadonlySet<string>;
+  /** Mixing of class and target for the last row's targets; rows in sequence often have the same. */
+  #mixed = new Int32Array(0);
+  #mixedTargets: Uint32Array | undefined;
+  #mixedClass = -1;
+
+  constructor(rules: RuleTable, sets: TypeSets, skipped: ReadonlySet<string>) {
+    this.#rules = rules;
+    this.#sets = sets;
+    this.#skipped = skipped;
   }
+
+  /** Counts every entry, then makes room. */
+  countAll(): void {
+    for (let row = 0; row < this.#rules.length; row++) if (this.#isStored(row)) this.#readRow(row, false);
+    let position = 0;
+    for (let group = 0; group < GROUPS; group++) {
+      const count = this.groups[group] ?? 0;
+      this.groups[group] = position;
+      position += count;
+    }
+    this.total = position;
+    this.words = new Uint32Array(position * ENTRY_WORDS);
+  }
+
+  /** Writes every entry into its group. Afterwards `groups` says where each group ends. */
+  placeAll(): void {
+    for (let row = 0; row < this.#rules.length; row++) if (this.#isStored(row)) this.#readRow(row, true);
+  }
+
+  #isStored(row: number): boolean {
+    return this.#rules.kind[row] !== AVRULE_NEVERALLOW;
+  }
+
+  #mixTargets(targets: Uint32Array, tclass: number): Int32Array {
+    if (this.#mixedTargets === targets && this.#mixedClass === tclass) return this.#mixed;
+    if (this.#mixed.length < targets.length) this.#mixed = new Int32Array(targets.length * 2);
+    const mixed = this.#mixed;
+    const start = mixRound(0, mixWord(tclass));
+    for (let j = 0; j < targets.length; j++) mixed[j] = mixRound(start, mixWord(targets[j] ?? 0));
+    this.#mixedTargets = targets;
+    this.#mixedClass = tclass;
+    return mixed;
+  }
+
+  /** The keys of one row: for each source first the source itself where the rule says `self`, then the targets. */
+  #readRow(row: number, isPlacing: boolean): void {
+    const rules = this.#rules;
+    const skipped = this.#skipped;
+    const tclass = rules.tclass[row] ?? 0;
+    const self = rules.self[row] === 1;
+    const { sources, targets } = rowKeys(rules, row, this.#sets);
+    const mixed = this.#mixTargets(targets, tclass);
+    const isWhole = skipped.size === 0;
+    const { groups, words } = this;
+    // A dontaudit rule keeps its own kind here; it becomes an auditdeny entry when entries are merged.
+    const header = (tclass | ((rules.kind[row] ?? 0) << 16)) >>> 0;
+    const data = rules.data[row] ?? 0;
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i] ?? 0;
+      const mixedSource = mixWord(source);
+      for (let j = self ? -1 : 0; j < targets.length; j++) {
+        const target = j < 0 ? source : (targets[j] ?? 0);
+        if (!isWhole && skipped.has(`${row}:${source}:${target}`)) continue;
+        const hash = j < 0 ? mixRound(mixRound(0, mixWord(tclass)), mixWord(source)) : (mixed[j] ?? 0);
+        const group = bucketOf(mixRound(hash, mixedSource)) >>> GROUP_SHIFT;
+        const index = groups[group] ?? 0;
+        groups[group] = index + 1;
+        if (!isPlacing) continue;
+        const at = index * ENTRY_WORDS;
+        words[at] = (source | (target << 16)) >>> 0;
+        words[at + 1] = header;
+        words[at + 2] = data;
+      }
+    }
+  }
+}
+
+/** Orders entries within a bucket: by source, then target, then class. */
+function isBefore(key: number, tclass: number, otherKey: number, otherClass: number): boolean {
+  const mine = ((key << 16) | (key >>> 16)) >>> 0;
+  const other = ((otherKey << 16) | (otherKey >>> 16)) >>> 0;
+  return mine < other || (mine === other && tclass < otherClass);
+}
+
+/** Sorts the entries of one bucket, equal keys staying in the order of insertion. */
+function sortBucket(words: Uint32Array, start: number, end: number): void {
   for (let i = start + 1; i < end; i++) {
     const at = i * ENTRY_WORDS;
     const word0 = words[at] ?? 0;
     const word1 = words[at + 1] ?? 0;
     const word2 = words[at + 2] ?? 0;
-    const key = swapHalves(word0);
-    const tclass = word1 & 0xffff;
     let j = at - ENTRY_WORDS;
-    while (j >= start * ENTRY_WORDS) {
-      const other = swapHalves(words[j] ?? 0);
-      if (other < key || (other === key && ((words[j + 1] ?? 0) & 0xffff) <= tclass)) break;
+    while (j >= start * ENTRY_WORDS && isBefore(word0, word1 & 0xffff, words[j] ?? 0, (words[j + 1] ?? 0) & 0xffff)) {
       words[j + ENTRY_WORDS] = words[j] ?? 0;
       words[j + ENTRY_WORDS + 1] = words[j + 1] ?? 0;
       words[j + ENTRY_WORDS + 2] = words[j + 2] ?? 0;
@@ -143,52 +202,93 @@ function sortBucket(words: Uint32Array, start: number, end: number): void {
   }
 }
 
+/** Sorts a crowded bucket in a time that does not grow with the square of its size. */
+function sortCrowdedBucket(words: Uint32Array, start: number, end: number): void {
+  const entries = Array.from({ length: end - start }, (_, i) => {
+    const at = (start + i) * ENTRY_WORDS;
+    return { key: words[at] ?? 0, header: words[at + 1] ?? 0, data: words[at + 2] ?? 0 };
+  });
+  entries.sort((a, b) => {
+    if (isBefore(a.key, a.header & 0xffff, b.key, b.header & 0xffff)) return -1;
+    return isBefore(b.key, b.header & 0xffff, a.key, a.header & 0xffff) ? 1 : 0;
+  });
+  entries.forEach((entry, i) => {
+    const at = (start + i) * ENTRY_WORDS;
+    words[at] = entry.key;
+    words[at + 1] = entry.header;
+    words[at + 2] = entry.data;
+  });
+}
+
+const CROWDED = 64;
+
+/** Puts one group's entries in the order of their buckets. */
+class GroupSorter {
+  readonly #ends = new Uint32Array(GROUP_SIZE + 1);
+  #words = new Uint32Array(0);
+  #buckets = new Uint16Array(0);
+
+  /** Sorts `words` from entry `start` to `end`; answers where each bucket of the group ends, from `start` on. */
+  sort(words: Uint32Array, start: number, end: number): Uint32Array {
+    const count = end - start;
+    const ends = this.#ends.fill(0);
+    if (this.#buckets.length < count) {
+      this.#buckets = new Uint16Array(count * 2);
+      this.#words = new Uint32Array(count * 2 * ENTRY_WORDS);
+    }
+    const buckets = this.#buckets;
+    for (let i = 0; i < count; i++) {
+      const at = (start + i) * ENTRY_WORDS;
+      const key = words[at] ?? 0;
+      const bucket = avtabBucket(key & 0xffff, key >>> 16, (words[at + 1] ?? 0) & 0xffff) & (GROUP_SIZE - 1);
+      buckets[i] = bucket;
+      ends[bucket] = (ends[bucket] ?? 0) + 1;
+    }
+    let position = 0;
+    for (let bucket = 0; bucket < GROUP_SIZE; bucket++) {
+      const size = ends[bucket] ?? 0;
+      ends[bucket] = position;
+      position += size;
+    }
+    const sorted = this.#words;
+    for (let i = 0; i < count; i++) {
+      const bucket = buckets[i] ?? 0;
+      const to = ends[bucket] ?? 0;
+      ends[bucket] = to + 1;
+      const from = (start + i) * ENTRY_WORDS;
+      sorted[to * ENTRY_WORDS] = words[from] ?? 0;
+      sorted[to * ENTRY_WORDS + 1] = words[from + 1] ?? 0;
+      sorted[to * ENTRY_WORDS + 2] = words[from + 2] ?? 0;
+    }
+    words.set(sorted.subarray(0, count * ENTRY_WORDS), start * ENTRY_WORDS);
+    return ends;
+  }
+}
+
 /** Entries of rules outside conditionals, in the order of the file, and the type rules that clash. */
 export function expandRules(rules: RuleTable, sets: TypeSets): { entries: AvEntries; clashes: RuleClash[] } {
-  const skipped = skippedByRepetition(rules, sets);
-  const isStored = (row: number): boolean => rules.kind[row] !== AVRULE_NEVERALLOW;
-
-  const bucketEnds = new Uint32Array(AVTAB_BUCKETS + 1);
-  let total = 0;
-  for (let row = 0; row < rules.length; row++) {
-    if (!isStored(row)) continue;
-    visitRow(rules, row, sets, skipped, (source, target, tclass) => {
-      const bucket = avtabBucket(source, target, tclass);
-      bucketEnds[bucket] = (bucketEnds[bucket] ?? 0) + 1;
-      total++;
-    });
-  }
-  let position = 0;
-  for (let bucket = 0; bucket < AVTAB_BUCKETS; bucket++) {
-    const count = bucketEnds[bucket] ?? 0;
-    bucketEnds[bucket] = position;
-    position += count;
-  }
-
-  // A dontaudit rule keeps its own kind here; it becomes an auditdeny entry when entries are merged.
-  const words = new Uint32Array(total * ENTRY_WORDS);
-  for (let row = 0; row < rules.length; row++) {
-    if (!isStored(row)) continue;
-    visitRow(rules, row, sets, skipped, (source, target, tclass, kind, data) => {
-      const bucket = avtabBucket(source, target, tclass);
-      const index = bucketEnds[bucket] ?? 0;
-      bucketEnds[bucket] = index + 1;
-      const at = index * ENTRY_WORDS;
-      words[at] = (source | (target << 16)) >>> 0;
-      words[at + 1] = (tclass | (kind << 16)) >>> 0;
-      words[at + 2] = data;
-    });
-  }
-
+  const placement = new Placement(rules, sets, skippedByRepetition(rules, sets));
+  placement.countAll();
+  placement.placeAll();
+  const { groups, total, words } = placement;
+  const sorter = new GroupSorter();
   const clashes: RuleClash[] = [];
   let count = 0;
-  let start = 0;
-  for (let bucket = 0; bucket < AVTAB_BUCKETS && start < total; bucket++) {
-    const end = bucketEnds[bucket] ?? 0;
-    if (end - start > 1) sortBucket(words, start, end);
-    const bucketCount = count;
-    for (let i = start; i < end; i++) count = mergeEntry(words, i, count, bucketCount, clashes);
-    start = end;
+  let groupStart = 0;
+  for (let group = 0; group < GROUPS && groupStart < total; group++) {
+    const groupEnd = groups[group] ?? 0;
+    if (groupEnd === groupStart) continue;
+    const ends = sorter.sort(words, groupStart, groupEnd);
+    let start = groupStart;
+    for (let bucket = 0; bucket < GROUP_SIZE && start < groupEnd; bucket++) {
+      const end = groupStart + (ends[bucket] ?? 0);
+      if (end - start > CROWDED) sortCrowdedBucket(words, start, end);
+      else if (end - start > 1) sortBucket(words, start, end);
+      const bucketCount = count;
+      for (let i = start; i < end; i++) count = mergeEntry(words, i, count, bucketCount, clashes);
+      start = end;
+    }
+    groupStart = groupEnd;
   }
   return { entries: { count, words }, clashes };
 }

@@ -75,6 +75,8 @@ class DiskEntry {
   readonly problems: Problem[] = [];
   /** Where a part stands that this release takes for something else. */
   readonly misread: (readonly [start: number, end: number])[] = [];
+  /** flex found no rule for the line end after an `=`, and ended the process. */
+  isJammed = false;
   readonly #spec: string;
   #at = 0;
   #taken = 0;
@@ -182,14 +184,14 @@ class DiskEntry {
       yield this.#match(length, taken, () => this.#prefix(() => this.#save('script', 'script', `block-${name}`)));
     } else if (/^(?:tapdisk|tap2?|aio|ioemu|file|phy)$/.test(name)) {
       yield this.#match(length, taken, () => this.#prefix(() => {}));
-    } else {
-      const next = this.#spec.charAt(this.#at + taken);
-      const counts = next === '' || /[a-z0-9]/.test(next) ? taken : taken + 1 + this.#restOfLine(this.#at + taken + 1);
-      yield this.#match(counts, taken, (text) => {
-        this.#problem('unknown deprecated disk prefix', text);
-        return false;
-      });
     }
+    // Any other prefix is unknown; before a line end, a known one is too.
+    const next = this.#spec.charAt(this.#at + taken);
+    const counts = next === '' || /[a-z0-9]/.test(next) ? taken : taken + 1 + this.#restOfLine(this.#at + taken + 1);
+    yield this.#match(counts, taken, (text) => {
+      this.#problem('unknown deprecated disk prefix', text);
+      return false;
+    });
   }
 
   #prefix(act: () => void): boolean {
@@ -235,6 +237,7 @@ class DiskEntry {
     this.#taken = this.#restOfLine(this.#at);
     // XEN: at the end of the entry flex is done before the rule gets to report it.
     if (this.#at + 1 === this.#spec.length) return false;
+    if (this.#taken === 1) this.isJammed = true;
     this.#problem('bad disk syntax', this.#spec.slice(this.#at, this.#at + this.#taken));
     return false;
   }
@@ -337,6 +340,9 @@ function explain({ message, near }: Problem): string {
   }
 }
 
+// XEN: YY_EXIT_FAILURE of the scanner that flex makes.
+const FLEX_FAILURE = 2;
+
 /** Reads the entries of `disk`; xl exits at the first that is wrong. */
 export function readDisks(reader: XlReader): readonly Device[] {
   const advisor = new DeviceAdvisor(reader, 'disk');
@@ -350,6 +356,7 @@ function readDisk(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec): D
   for (const [start, end] of entry.misread) advisor.ignoreSilently(spec, start, end, why);
   if (entry.problems.length > 0) {
     for (const problem of entry.problems) {
+      if (entry.isJammed && problem === entry.problems.at(-1)) reader.exit(FLEX_FAILURE, 'flex scanner jammed');
       const near = problem.near === undefined ? '' : `: near \`${problem.near}'`;
       const { name } = reader.cfg.source;
       reader.say(`${name}: config parsing error in disk specification: ${problem.message}${near} in \`${spec.text}'`);
