@@ -7,7 +7,7 @@
  */
 
 import type { Builtin } from './macro-table.ts';
-import { type Call, expandedBy, leafSlice, leavesOf, type Provenance, sequence } from './provenance.ts';
+import { type Call, expandedBy, leafSlice, leavesOf, type Provenance, sequence, withLength } from './provenance.ts';
 
 /**
  * A stretch of a piece.
@@ -167,7 +167,7 @@ export class PieceBuilder {
       next.fixed === 0 &&
       last.offset + last.length === next.offset
     ) {
-      this.#parts[index] = { ...last, length: last.length + next.length };
+      this.#parts[index] = withLength(last, last.length + next.length);
     } else {
       this.#parts.push(next);
     }
@@ -236,8 +236,8 @@ export class PieceBuilder {
   addQuoted(piece: Piece, open: string, close: string, quotes: Provenance, quoteGeneration: number): void {
     this.#spread();
     const left = leafSlice(quotes, 0, 0);
-    const before: Provenance = { ...left, length: open.length };
-    const after: Provenance = { ...left, length: close.length };
+    const before = withLength(left, open.length);
+    const after = withLength(left, close.length);
     if (piece.length < MIN_REMEMBERED) {
       this.add(open, before, 0);
       for (const chunk of piece.chunks) this.#addOpen(chunk.text, chunk.provenance, 0, false, false);

@@ -85,35 +85,60 @@ export interface Provenance {
 
 const NO_PARTS: readonly Provenance[] = [];
 
+/** All nodes are made here, with one shape: there are as many as there are tokens. */
+function node(
+  length: number,
+  frame: Frame | undefined,
+  offset: number,
+  fixed: number,
+  parts: readonly Provenance[],
+  call: Call | undefined,
+): Provenance {
+  return { length, frame, offset, fixed, parts, call };
+}
+
 /** Text that stands in a source as it is. */
 export function leaf(length: number, frame: Frame, offset: number): Provenance {
-  return { length, frame, offset, fixed: 0, parts: NO_PARTS, call: undefined };
+  return node(length, frame, offset, 0, NO_PARTS, undefined);
 }
 
 /** Text that m4 made; it points at one span however long it is. */
 export function fixedLeaf(length: number, frame: Frame, offset: number, span: number): Provenance {
-  return { length, frame, offset, fixed: Math.max(1, span), parts: NO_PARTS, call: undefined };
+  return node(length, frame, offset, Math.max(1, span), NO_PARTS, undefined);
+}
+
+/** The same place with another length. */
+export function withLength(leafNode: Provenance, length: number): Provenance {
+  return node(length, leafNode.frame, leafNode.offset, leafNode.fixed, NO_PARTS, undefined);
 }
 
 /** Several stretches one after the other. */
 export function sequence(parts: readonly Provenance[], length: number): Provenance {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
-  return { length, frame: undefined, offset: 0, fixed: 0, parts, call: undefined };
+  return node(length, undefined, 0, 0, parts, undefined);
 }
 
 /** The text of a macro's body as the expansion of `call`. */
 export function expandedBy(provenance: Provenance, call: Call): Provenance {
   if (provenance.frame !== undefined) {
-    return { ...provenance, frame: call.frameOf(provenance.frame.source) };
+    return node(
+      provenance.length,
+      call.frameOf(provenance.frame.source),
+      provenance.offset,
+      provenance.fixed,
+      NO_PARTS,
+      undefined,
+    );
   }
-  return { length: provenance.length, frame: undefined, offset: 0, fixed: 0, parts: [provenance], call };
+  return node(provenance.length, undefined, 0, 0, [provenance], call);
 }
 
 /** Part of a leaf. */
 export function leafSlice(whole: Provenance, from: number, to: number): Provenance {
   if (from === 0 && to === whole.length) return whole;
-  return { ...whole, length: to - from, offset: whole.fixed === 0 ? whole.offset + from : whole.offset };
+  const offset = whole.fixed === 0 ? whole.offset + from : whole.offset;
+  return node(to - from, whole.frame, offset, whole.fixed, NO_PARTS, undefined);
 }
 
 /** The leaves of a tree in order. Trees may be as deep as a text has been appended to, so this keeps its own stack. */
@@ -122,16 +147,16 @@ export function leavesOf(provenance: Provenance): Provenance[] {
   const leaves: Provenance[] = [];
   const nodes: Provenance[] = [provenance];
   const calls: (Call | undefined)[] = [undefined];
-  for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+  for (let at = nodes.pop(); at !== undefined; at = nodes.pop()) {
     const outer = calls.pop();
-    if (node.frame !== undefined) {
-      if (node.length > 0) leaves.push(outer === undefined ? node : expandedBy(node, outer));
+    if (at.frame !== undefined) {
+      if (at.length > 0) leaves.push(outer === undefined ? at : expandedBy(at, outer));
       continue;
     }
     // The outermost expansion is the one that put the text where it is now.
-    const call = outer ?? node.call;
-    for (let i = node.parts.length - 1; i >= 0; i--) {
-      const part = node.parts[i];
+    const call = outer ?? at.call;
+    for (let i = at.parts.length - 1; i >= 0; i--) {
+      const part = at.parts[i];
       if (part === undefined) continue;
       nodes.push(part);
       calls.push(call);
@@ -142,13 +167,13 @@ export function leavesOf(provenance: Provenance): Provenance[] {
 
 /** The first leaf of a tree, or undefined for no text. */
 export function firstLeaf(provenance: Provenance): Provenance | undefined {
-  let node: Provenance | undefined = provenance;
+  let at: Provenance | undefined = provenance;
   let call: Call | undefined;
-  while (node !== undefined && node.frame === undefined) {
-    call ??= node.call;
-    node = node.parts.find((part) => part.length > 0);
+  while (at !== undefined && at.frame === undefined) {
+    call ??= at.call;
+    at = at.parts.find((part) => part.length > 0);
   }
-  return node === undefined || call === undefined ? node : expandedBy(node, call);
+  return at === undefined || call === undefined ? at : expandedBy(at, call);
 }
 
 /** The origin of the first character of a text, spanning its first stretch. */

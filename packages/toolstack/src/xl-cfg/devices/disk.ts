@@ -80,7 +80,8 @@ class DiskEntry {
   readonly #spec: string;
   #at = 0;
   #taken = 0;
-  #lineEnd = -1;
+  readonly #lineEnd: (at: number) => number;
+  readonly #delimiter: (at: number) => number;
   #isCdrom = false;
   #isReadWrite = true;
   #hasPrefix = false;
@@ -88,6 +89,8 @@ class DiskEntry {
 
   constructor(spec: string) {
     this.#spec = spec;
+    this.#lineEnd = nextMatch(spec, /\n/g);
+    this.#delimiter = nextMatch(spec, /[=,]/g);
   }
 
   read(): void {
@@ -143,9 +146,8 @@ class DiskEntry {
     prefix.lastIndex = at;
     const name = prefix.exec(spec)?.[1];
     if (name !== undefined) yield* this.#prefixed(name);
-    const positional = /[^=,]*,|[^=,]+/y;
-    positional.lastIndex = at;
-    const length = positional.exec(spec)?.[0].length ?? 0;
+    const end = this.#delimiter(at);
+    const length = end - at + (spec[end] === ',' ? 1 : 0);
     if (length > 0) yield this.#match(length, length, (text) => this.#positional(strip(text, ',')));
   }
 
@@ -225,11 +227,7 @@ class DiskEntry {
 
   /** How many characters there are before the next line end. */
   #restOfLine(at: number): number {
-    if (this.#lineEnd < at) {
-      const end = this.#spec.indexOf('\n', at);
-      this.#lineEnd = end === -1 ? this.#spec.length : end;
-    }
-    return this.#lineEnd - at;
+    return this.#lineEnd(at) - at;
   }
 
   /** Only an `=` begins nothing; everything up to the line end is quoted. */
@@ -308,6 +306,20 @@ class DiskEntry {
     else this.#problem('unknown deprecated type', type);
     return true;
   }
+}
+
+/** Where the pattern next matches from an offset on, or the text ends; what was found before is not looked for again. */
+function nextMatch(text: string, pattern: RegExp): (at: number) => number {
+  let from = 0;
+  let end = -1;
+  return (at) => {
+    if (at < from || at > end) {
+      from = at;
+      pattern.lastIndex = at;
+      end = pattern.exec(text)?.index ?? text.length;
+    }
+    return end;
+  };
 }
 
 function strip(text: string, delimiter: string): string {
