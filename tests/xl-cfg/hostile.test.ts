@@ -14,6 +14,8 @@ import {
 } from '@dewar/toolstack/xl-cfg';
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
+import { DEVICE_LISTS, generateDevices } from './generate-devices.ts';
+import { Dice } from './generate-texts.ts';
 
 function read(text: string, extraWords: readonly string[] = []): DomainConfigReading {
   const reading = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', text), extraWords));
@@ -91,11 +93,15 @@ const value = fc.oneof(
   scalar,
   fc.array(fc.oneof(scalar, fc.constant('["x"]')), { maxLength: 4 }).map((items) => `[${items.join(',')}]`),
 );
+const devices = fc.tuple(fc.constantFrom(...DEVICE_LISTS), fc.nat()).map(([key, seed]) => {
+  const dice = new Dice(seed);
+  return `${key} = ${generateDevices(dice, key)}`;
+});
 const assignment = fc
   .tuple(fc.constantFrom(...KEY_TABLE.keys()), fc.constantFrom('=', '=', '+='), value)
   .map((parts) => parts.join(' '));
 const guest = fc
-  .tuple(fc.constantFrom('pv', 'pvh', 'hvm'), fc.array(assignment, { maxLength: 12 }))
+  .tuple(fc.constantFrom('pv', 'pvh', 'hvm'), fc.array(fc.oneof(assignment, devices), { maxLength: 12 }))
   .map(([type, lines]) => ['name = "x"', 'kernel = "/k"', `type = "${type}"`, ...lines, ''].join('\n'));
 
 describe('any text', () => {
@@ -164,6 +170,18 @@ const floods: readonly (readonly [what: string, text: string])[] = [
   ['curly quotes', `a = ${fill('\xe2\x80\x9cx ')}`],
   ['words in capitals', fill('ABLE = 1\n')],
   ['words for a bootloader', `bootloader_args = "${fill('a ')}"\n`],
+  ['an entry of a disk of many parts', `disk = [ "${fill('format=raw,')}" ]\n`],
+  ['an entry of a disk of many mistakes', `disk = [ "${fill('format=x,')}" ]\n`],
+  ['an entry of a disk of many prefixes', `disk = [ "${fill('raw:')}" ]\n`],
+  ['an entry of a disk of commas', `disk = [ "${fill(',')}" ]\n`],
+  ['an entry of a disk of blanks', `disk = [ "${fill(' ')}" ]\n`],
+  ['an entry of a network interface of many parts', `vif = [ "${fill('bridge=x,')}" ]\n`],
+  ['an entry of a network interface of many mistakes', `vif = [ "${fill('mac=0,')}" ]\n`],
+  ['an entry of a frame buffer of many mistakes', `vfb = [ "${fill('x=y,')}" ]\n`],
+  ['an entry of a PCI device of many options', `pci = [ "00:00.0,${fill('seize=1,')}" ]\n`],
+  ['a PCI address of many digits', `pci = [ "${fill('0')}:${fill('0')}.0" ]\n`],
+  ['devices that are wrong', `disk = [ ${fill('"x",')} ]\nvif = [ ${fill('"x",')} ]\npci = [ ${fill('"x",')} ]\n`],
+  ['ports that are wrong', `ioports = [ ${fill('"x",')} ]\nirqs = [ ${fill('[],')} ]\niomem = [ ${fill('"x",')} ]\n`],
   ['an impossible number of processors', 'vcpus = 2147483647\nmaxvcpus = 2147483647\n'],
 ];
 

@@ -138,6 +138,46 @@ function numberToken(text: string, at: number): { kind: number; end: number } {
   return foreign > end ? { kind: TokenKind.foreign, end: foreign } : { kind: TokenKind.number, end };
 }
 
+/** Words by how they are spelt, found without making a string of each occurrence. */
+class Spellings {
+  readonly #texts: string[] = [];
+  readonly #hashes: number[] = [];
+  readonly kinds: number[] = [];
+  readonly words: number[] = [];
+  #table = new Int32Array(4096);
+
+  /** Number of the spelling of `text` from `start` to `end`, or -1 - slot where it is new. */
+  find(text: string, start: number, end: number, hash: number): number {
+    const mask = this.#table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const found = (this.#table[slot] ?? 0) - 1;
+      if (found < 0) return -1 - slot;
+      const known = this.#texts[found] ?? '';
+      if (this.#hashes[found] === hash && known.length === end - start && text.startsWith(known, start)) return found;
+    }
+  }
+
+  add(slot: number, spelling: string, hash: number, kind: number, word: number): number {
+    const number = this.#texts.push(spelling) - 1;
+    this.#hashes.push(hash);
+    this.kinds.push(kind);
+    this.words.push(word);
+    this.#table[slot] = number + 1;
+    if (this.#texts.length * 2 > this.#table.length) this.#rehash();
+    return number;
+  }
+
+  #rehash(): void {
+    const table = new Int32Array(this.#table.length * 2);
+    for (const [number, hash] of this.#hashes.entries()) {
+      let slot = hash & (table.length - 1);
+      while (table[slot] !== 0) slot = (slot + 1) & (table.length - 1);
+      table[slot] = number + 1;
+    }
+    this.#table = table;
+  }
+}
+
 class TokenBuilder {
   kinds = new Uint8Array(1024);
   starts = new Uint32Array(1024);
@@ -146,20 +186,57 @@ class TokenBuilder {
   count = 0;
   readonly wordTexts: string[] = [''];
   readonly #numbers = new Map<string, number>();
+  readonly #spellings = new Spellings();
+  /** Number of the word of each operator of one character; 0 where it was not met yet. */
+  readonly #signs = new Int32Array(256);
 
-  push(kind: number, start: number, end: number, word: string): void {
-    if (this.count === this.kinds.length) this.#grow();
+  #numberOf(word: string): number {
     let number = this.#numbers.get(word);
     if (number === undefined) {
       number = this.wordTexts.length;
       this.wordTexts.push(word);
       this.#numbers.set(word, number);
     }
+    return number;
+  }
+
+  push(kind: number, start: number, end: number, word: string): void {
+    this.#put(kind, start, end, this.#numberOf(word));
+  }
+
+  /** A keyword or an identifier. */
+  pushName(text: string, start: number, end: number): void {
+    let hash = 0;
+    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
+    hash = (hash ^ (hash >>> 15)) >>> 0;
+    const spellings = this.#spellings;
+    let found = spellings.find(text, start, end, hash);
+    if (found < 0) {
+      const name = text.slice(start, end);
+      const keyword = KEYWORDS.get(name);
+      const kind = keyword === undefined ? TokenKind.identifier : TokenKind.keyword;
+      found = spellings.add(-1 - found, name, hash, kind, this.#numberOf(keyword ?? name));
+    }
+    this.#put(spellings.kinds[found] ?? 0, start, end, spellings.words[found] ?? 0);
+  }
+
+  /** An operator of one character, which has the code `c` and means itself. */
+  pushSign(c: number, start: number): void {
+    let number = this.#signs[c] ?? 0;
+    if (number === 0) {
+      number = this.#numberOf(String.fromCharCode(c));
+      this.#signs[c] = number;
+    }
+    this.#put(TokenKind.operator, start, start + 1, number);
+  }
+
+  #put(kind: number, start: number, end: number, word: number): void {
+    if (this.count === this.kinds.length) this.#grow();
     const at = this.count++;
     this.kinds[at] = kind;
     this.starts[at] = start;
     this.ends[at] = end;
-    this.words[at] = number;
+    this.words[at] = word;
   }
 
   #grow(): void {
@@ -211,9 +288,7 @@ export function tokenize(source: MappedText, report: Report): Tokens {
           build.push(TokenKind.foreign, at, address, text.slice(at, address));
           end = address;
         } else {
-          const word = text.slice(at, end);
-          const keyword = KEYWORDS.get(word);
-          build.push(keyword === undefined ? TokenKind.identifier : TokenKind.keyword, at, end, keyword ?? word);
+          build.pushName(text, at, end);
         }
         at = end;
         break;
@@ -251,6 +326,10 @@ function operatorToken(
       return address;
     }
   }
+  if (isPlainSign(c)) {
+    build.pushSign(c, at);
+    return at + 1;
+  }
   const two = text.slice(at, at + 2);
   const isDouble = two === '==' || two === '!=' || two === '&&' || two === '||';
   if (!isDouble && (c === 0x3d || c === 0x26 || c === 0x7c)) return unrecognized(text, at, report, source);
@@ -258,6 +337,11 @@ function operatorToken(
   const word = OPERATOR_WORDS[written];
   build.push(word === undefined ? TokenKind.operator : TokenKind.keyword, at, at + written.length, word ?? written);
   return at + written.length;
+}
+
+/** `{ } ( ) [ ] , ; : . ~ * -`: operators that no other character changes. */
+function isPlainSign(c: number): boolean {
+  return c !== 0x3d && c !== 0x21 && c !== 0x26 && c !== 0x7c && c !== 0x5e;
 }
 
 /** Comments, paths and quoted names; everything else is not a token. */
