@@ -36,7 +36,7 @@ run xl list -Z
 expect_label half-built customer_1:vm_r:nomigrate_t_building
 run xl unpause half-built
 expect_denial unpause dom0_t nomigrate_t_building domain
-expect_state half-built p
+expect_paused half-built
 run xl destroy half-built
 expect 0
 expect_gone half-built

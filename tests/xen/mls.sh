@@ -12,7 +12,7 @@ run xl list -Z
 run xl create -q nomigrate-guest.cfg 'init_seclabel="customer_1:vm_r:nomigrate_t_building:s3"' 'seclabel="customer_1:vm_r:nomigrate_t:s3"'
 expect 0
 expect_label nomigrate-guest customer_1:vm_r:nomigrate_t:s3
-expect_state nomigrate-guest '[rb-]'
+expect_running nomigrate-guest
 wait_for_guest nomigrate-guest
 run xl list -Z
 expect_no_denial 'the creation at s3'

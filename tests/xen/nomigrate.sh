@@ -15,13 +15,13 @@ heading 'a PV guest, built under one label and run under another'
 run xl create -q nomigrate-guest.cfg
 expect 0
 expect_label nomigrate-guest customer_1:vm_r:nomigrate_t
-expect_state nomigrate-guest '[rb-]'
+expect_running nomigrate-guest
 run xl list -Z
 wait_for_guest nomigrate-guest
 run xl pause nomigrate-guest
-expect_state nomigrate-guest p
+expect_paused nomigrate-guest
 run xl unpause nomigrate-guest
-expect_state nomigrate-guest '[rb-]'
+expect_running nomigrate-guest
 expect_no_denial 'from boot to unpause'
 
 heading 'dom0 cannot look into it'

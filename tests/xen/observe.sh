@@ -23,8 +23,10 @@ new_avc() {
 run() {
 	echo
 	echo "# $*"
-	"$@" 2>&1
+	"$@" >/tmp/said 2>&1
 	code=$?
+	cat /tmp/said
+	[ -z "$(tail -c 1 /tmp/said)" ] || echo # some tools end without a newline
 	[ "$code" = 0 ] || echo "(exit code $code)"
 	new_avc >/tmp/avc
 	uniq -c /tmp/avc | sed 's/^ *1 //; s/^ *\([0-9][0-9]*\) \(.*\)/\2 (\1 times)/; s/^/  /'
@@ -39,15 +41,33 @@ fail() {
 expect() { [ "$code" = "$1" ] || fail "exit code $code, not $1"; }
 expect_failure() { [ "$code" != 0 ] || fail 'it succeeded'; }
 
-row() { xl list -Z | awk -v name="$1" '$1 == name'; }
-expect_label() { row "$1" | grep -q " $2\$" || fail "$1 has not the label $2"; }
-expect_state() { row "$1" | awk '{ print $5 }' | grep -q "$2" || fail "$1 is in state $(row "$1" | awk '{ print $5 }')"; }
+# xl list -Z into /tmp/list. Emulated machines now and then lose a process.
+list_domains() {
+	for i in 1 2 3; do
+		xl list -Z >/tmp/list && grep -q '^Domain-0 ' /tmp/list && return
+	done
+	fail 'xl list did not work'
+}
 
-# The domain has neither its name nor remains without one. Xen frees memory a
-# little later than xl returns.
+row() { awk -v name="$1" '$1 == name' /tmp/list; }
+expect_label() {
+	list_domains
+	row "$1" | grep -q " $2\$" || fail "$1 has not the label $2: $(row "$1")"
+}
+
+expect_state() {
+	list_domains
+	row "$1" | awk '{ print $5 }' | grep -q "$2" || fail "$1 is in another state: $(row "$1")"
+}
+expect_running() { expect_state "$1" '^[r-][b-]----$'; }
+expect_paused() { expect_state "$1" '^..p---$'; }
+
+# The domain is not there, and no domain is left without a name. Xen frees memory
+# a little later than xl returns.
 expect_gone() {
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		xl list | awk -v name="$1" 'NR > 1 && ($1 == name || $1 == "(null)")' | grep -q . || return
+	for second in 1 2 3 4 5 6 7 8 9 10; do
+		list_domains
+		awk -v name="$1" '$1 == name || $1 == "(null)"' /tmp/list | grep -q . || return
 		sleep 1
 	done
 	fail "$1 is still there"

@@ -34,12 +34,12 @@ heading 'prot_domU_t, before and after the lock'
 run xl create -q prot.cfg
 expect 0
 expect_label protected-guest customer_3:vm_r:prot_domU_t
-expect_state protected-guest '[rb-]'
+expect_running protected-guest
 wait_for_guest protected-guest
 run xl pause protected-guest
-expect_state protected-guest p
+expect_paused protected-guest
 run xl unpause protected-guest
-expect_state protected-guest '[rb-]'
+expect_running protected-guest
 run xl dump-core protected-guest /tmp/core
 expect 0
 rm -f /tmp/core

@@ -18,7 +18,7 @@ expect_gone plain-guest
 run xl restore /tmp/saved
 expect 0
 expect_label plain-guest customer_1:vm_r:domU_t
-expect_state plain-guest '[rb-]'
+expect_running plain-guest
 run xl vcpu-list plain-guest
 expect 0
 run xl mem-set plain-guest 60

@@ -105,18 +105,18 @@ const guest = fc
   .map(([type, lines]) => ['name = "x"', 'kernel = "/k"', `type = "${type}"`, ...lines, ''].join('\n'));
 
 describe('any text', () => {
-  property.prop([bytes], { numRuns: 1000 })('of any bytes is read', (text) => expectSound(read(text)));
+  property.prop([bytes], { numRuns: 500 })('of any bytes is read', (text) => expectSound(read(text)));
 
-  property.prop([nearMiss], { numRuns: 1000 })('that is nearly a file is read', (text) => expectSound(read(text)));
+  property.prop([nearMiss], { numRuns: 500 })('that is nearly a file is read', (text) => expectSound(read(text)));
 
-  property.prop([guest], { numRuns: 1500 })('with any value for any key is read', (text) => expectSound(read(text)));
+  property.prop([guest], { numRuns: 800 })('with any value for any key is read', (text) => expectSound(read(text)));
 
-  property.prop([guest, fc.array(fc.oneof(assignment, bytes), { maxLength: 3 })], { numRuns: 300 })(
+  property.prop([guest, fc.array(fc.oneof(assignment, bytes), { maxLength: 3 })], { numRuns: 150 })(
     'is read with any words of the command line',
     (text, words) => expectSound(read(text, words)),
   );
 
-  property.prop([fc.oneof(bytes, nearMiss, guest)], { numRuns: 500 })('gives the same answer twice', (text) => {
+  property.prop([fc.oneof(bytes, nearMiss, guest)], { numRuns: 200 })('gives the same answer twice', (text) => {
     expect(read(text)).toEqual(read(text));
   });
 });
@@ -180,8 +180,9 @@ const floods: readonly (readonly [what: string, text: string])[] = [
   ['an entry of a frame buffer of many mistakes', `vfb = [ "${fill('x=y,')}" ]\n`],
   ['an entry of a PCI device of many options', `pci = [ "00:00.0,${fill('seize=1,')}" ]\n`],
   ['a PCI address of many digits', `pci = [ "${fill('0')}:${fill('0')}.0" ]\n`],
-  ['devices that are wrong', `disk = [ ${fill('"x",')} ]\nvif = [ ${fill('"x",')} ]\npci = [ ${fill('"x",')} ]\n`],
-  ['ports that are wrong', `ioports = [ ${fill('"x",')} ]\nirqs = [ ${fill('[],')} ]\niomem = [ ${fill('"x",')} ]\n`],
+  ['devices that are wrong', `disk = [ ${'"x",'.repeat(5000)} ]\nvif = [ ${'"x",'.repeat(5000)} ]\n`],
+  ['PCI devices that are wrong', `pci = [ ${'"x",'.repeat(5000)} ]\n`],
+  ['ports that are wrong', `ioports = [ ${'"x",'.repeat(5000)} ]\nirqs = [ ${'[],'.repeat(5000)} ]\n`],
   ['an impossible number of processors', 'vcpus = 2147483647\nmaxvcpus = 2147483647\n'],
 ];
 

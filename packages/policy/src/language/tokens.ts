@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { MappedText, Origin, Report } from '../text/index.ts';
+import { finishHash, hashStep, type MappedText, type Origin, type Report, SpellingTable } from '../text/index.ts';
 import { language } from './diagnostics.ts';
 import { KEYWORDS } from './keywords.ts';
 
@@ -138,93 +138,55 @@ function numberToken(text: string, at: number): { kind: number; end: number } {
   return foreign > end ? { kind: TokenKind.foreign, end: foreign } : { kind: TokenKind.number, end };
 }
 
-/** Words by how they are spelt, found without making a string of each occurrence. */
-class Spellings {
-  readonly #texts: string[] = [];
-  readonly #hashes: number[] = [];
-  readonly kinds: number[] = [];
-  readonly words: number[] = [];
-  #table = new Int32Array(4096);
-
-  /** Number of the spelling of `text` from `start` to `end`, or -1 - slot where it is new. */
-  find(text: string, start: number, end: number, hash: number): number {
-    const mask = this.#table.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const found = (this.#table[slot] ?? 0) - 1;
-      if (found < 0) return -1 - slot;
-      const known = this.#texts[found] ?? '';
-      if (this.#hashes[found] === hash && known.length === end - start && text.startsWith(known, start)) return found;
-    }
-  }
-
-  add(slot: number, spelling: string, hash: number, kind: number, word: number): number {
-    const number = this.#texts.push(spelling) - 1;
-    this.#hashes.push(hash);
-    this.kinds.push(kind);
-    this.words.push(word);
-    this.#table[slot] = number + 1;
-    if (this.#texts.length * 2 > this.#table.length) this.#rehash();
-    return number;
-  }
-
-  #rehash(): void {
-    const table = new Int32Array(this.#table.length * 2);
-    for (const [number, hash] of this.#hashes.entries()) {
-      let slot = hash & (table.length - 1);
-      while (table[slot] !== 0) slot = (slot + 1) & (table.length - 1);
-      table[slot] = number + 1;
-    }
-    this.#table = table;
-  }
-}
-
 class TokenBuilder {
   kinds = new Uint8Array(1024);
   starts = new Uint32Array(1024);
   ends = new Uint32Array(1024);
   words = new Uint32Array(1024);
   count = 0;
-  readonly wordTexts: string[] = [''];
-  readonly #numbers = new Map<string, number>();
-  readonly #spellings = new Spellings();
+  readonly #words = new SpellingTable();
+  /** Kind of each name by the number of its spelling, and the number of its word; 0 where it is no name yet. */
+  readonly #nameKinds: number[] = [];
+  readonly #nameWords: number[] = [];
   /** Number of the word of each operator of one character; 0 where it was not met yet. */
   readonly #signs = new Int32Array(256);
 
-  #numberOf(word: string): number {
-    let number = this.#numbers.get(word);
-    if (number === undefined) {
-      number = this.wordTexts.length;
-      this.wordTexts.push(word);
-      this.#numbers.set(word, number);
-    }
-    return number;
+  constructor() {
+    // Number 0 is the word of what has none.
+    this.#words.numberOf('');
+  }
+
+  get wordTexts(): readonly string[] {
+    return this.#words.words;
   }
 
   push(kind: number, start: number, end: number, word: string): void {
-    this.#put(kind, start, end, this.#numberOf(word));
+    this.#put(kind, start, end, this.#words.numberOf(word));
   }
 
   /** A keyword or an identifier. */
   pushName(text: string, start: number, end: number): void {
     let hash = 0;
-    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
-    hash = (hash ^ (hash >>> 15)) >>> 0;
-    const spellings = this.#spellings;
-    let found = spellings.find(text, start, end, hash);
-    if (found < 0) {
-      const name = text.slice(start, end);
+    for (let at = start; at < end; at++) hash = hashStep(hash, text.charCodeAt(at));
+    hash = finishHash(hash);
+    let spelling = this.#words.find(text, start, end, hash);
+    if (spelling < 0) spelling = this.#words.add(-1 - spelling, text.slice(start, end), hash);
+    let kind = this.#nameKinds[spelling] ?? 0;
+    if (kind === 0) {
+      const name = this.wordTexts[spelling] ?? '';
       const keyword = KEYWORDS.get(name);
-      const kind = keyword === undefined ? TokenKind.identifier : TokenKind.keyword;
-      found = spellings.add(-1 - found, name, hash, kind, this.#numberOf(keyword ?? name));
+      kind = keyword === undefined ? TokenKind.identifier : TokenKind.keyword;
+      this.#nameKinds[spelling] = kind;
+      this.#nameWords[spelling] = this.#words.numberOf(keyword ?? name);
     }
-    this.#put(spellings.kinds[found] ?? 0, start, end, spellings.words[found] ?? 0);
+    this.#put(kind, start, end, this.#nameWords[spelling] ?? 0);
   }
 
   /** An operator of one character, which has the code `c` and means itself. */
   pushSign(c: number, start: number): void {
     let number = this.#signs[c] ?? 0;
     if (number === 0) {
-      number = this.#numberOf(String.fromCharCode(c));
+      number = this.#words.numberOf(String.fromCharCode(c));
       this.#signs[c] = number;
     }
     this.#put(TokenKind.operator, start, start + 1, number);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Origin } from '../text/index.ts';
+import { type Origin, SpellingTable } from '../text/index.ts';
 import { type Chunk, type Piece, slicePiece } from './pieces.ts';
 import type { Processor } from './processor.ts';
 import type { Call } from './provenance.ts';
@@ -98,15 +98,16 @@ export function largestParameter(text: string): number {
   return largest;
 }
 
-/** Stands in the table for a word that was seen and is no macro. */
-const PLAIN = 'plain';
-
 /** All definitions by name. Each name has a current one and those that `pushdef` covered. */
 export class MacroTable {
   /** The latest definition of every name that ever had a body. */
   readonly everDefined: Map<string, UserMacro> = new Map();
-  readonly #current: Map<string, Definition | typeof PLAIN> = new Map();
+  readonly #names = new SpellingTable();
+  /** By the number of the name. */
+  readonly #current: (Definition | undefined)[] = [];
   readonly #covered: Map<string, Definition[]> = new Map();
+  /** Whether the word was met as one that stands for itself. */
+  readonly #isPlain: boolean[] = [];
   readonly #onNewName: () => void;
 
   /** `onNewName` is told when a word that stood for itself is from now on a macro. */
@@ -115,23 +116,26 @@ export class MacroTable {
   }
 
   get(name: string): Definition | undefined {
-    const found = this.#current.get(name);
-    return found === PLAIN ? undefined : found;
+    return this.#current[this.#names.numberOf(name)];
   }
 
-  /** Like `get`; remembers a word without a definition as one that stands for itself. */
-  lookUp(word: string): Definition | undefined {
-    const found = this.#current.get(word);
-    if (found === undefined) {
-      this.#current.set(word, PLAIN);
-      return undefined;
-    }
-    return found === PLAIN ? undefined : found;
+  /** The definition of the word in `text` from `start` to `end`; one without is remembered as standing for itself. */
+  lookUp(text: string, start: number, end: number, hash: number): Definition | undefined {
+    const names = this.#names;
+    let number = names.find(text, start, end, hash);
+    if (number < 0) number = names.add(-1 - number, text.slice(start, end), hash);
+    const definition = this.#current[number];
+    if (definition === undefined) this.#isPlain[number] = true;
+    return definition;
   }
 
   define(name: string, definition: Definition): void {
-    if (this.#current.get(name) === PLAIN) this.#onNewName();
-    this.#current.set(name, definition);
+    const number = this.#names.numberOf(name);
+    if (this.#current[number] === undefined && this.#isPlain[number] === true) {
+      this.#isPlain[number] = false;
+      this.#onNewName();
+    }
+    this.#current[number] = definition;
     if (definition.kind === 'user') this.everDefined.set(name, definition);
   }
 
@@ -147,17 +151,17 @@ export class MacroTable {
 
   pop(name: string): void {
     const old = this.#covered.get(name)?.pop();
-    if (old === undefined) this.#current.delete(name);
+    if (old === undefined) this.#current[this.#names.numberOf(name)] = undefined;
     else this.define(name, old);
   }
 
   undefine(name: string): void {
-    this.#current.delete(name);
+    this.#current[this.#names.numberOf(name)] = undefined;
     this.#covered.delete(name);
   }
 
   /** Names that have a definition now, ascending. */
   names(): string[] {
-    return [...this.#current].flatMap(([name, definition]) => (definition === PLAIN ? [] : [name])).sort();
+    return this.#names.words.filter((_, number) => this.#current[number] !== undefined).sort();
   }
 }

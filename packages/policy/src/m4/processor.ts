@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Diagnostic, Origin, SourceText } from '../text/index.ts';
+import { type Diagnostic, finishHash, hashStep, type Origin, type SourceText } from '../text/index.ts';
 import { m4 as messages } from './diagnostics.ts';
 import { type Entry, Input } from './input.ts';
 import type { M4Limits } from './limits.ts';
@@ -320,13 +320,19 @@ export class Processor {
       const sort = classes[text.charCodeAt(at)] ?? 0;
       if ((sort & NAME_START) !== 0) {
         if ((sort & SPECIAL) !== 0 && at > from) break;
-        let end = at + 1;
-        while (end < text.length && ((classes[text.charCodeAt(end)] ?? 0) & NAME) !== 0) end++;
+        let end = at;
+        let hash = 0;
+        while (end < text.length) {
+          const code = text.charCodeAt(end);
+          if (((classes[code] ?? 0) & NAME) === 0) break;
+          hash = hashStep(hash, code);
+          end++;
+        }
         if (end === text.length) {
           if (at > from) break;
           return this.#readJoinedWord();
         }
-        const definition = this.macros.lookUp(text.slice(at, end));
+        const definition = this.macros.lookUp(text, at, end, finishHash(hash));
         if (definition !== undefined) {
           if (at > from) break;
           this.#take(entry, end);
@@ -364,7 +370,9 @@ export class Processor {
     this.#count(word.length);
     this.#text = word;
     this.#provenance = sequence(parts, word.length);
-    const definition = this.macros.lookUp(word);
+    let hash = 0;
+    for (let at = 0; at < word.length; at++) hash = hashStep(hash, word.charCodeAt(at));
+    const definition = this.macros.lookUp(word, 0, word.length, finishHash(hash));
     if (definition !== undefined) return this.#nameOf(definition);
     this.#inert = this.syntax.generation;
     return Found.plain;

@@ -139,6 +139,7 @@ export class PolicyView {
     });
   }
 
+  /** The context as text. */
   text(context: Context): string {
     return contextText(context, this.names, this.policy.isMls);
   }

@@ -11,3 +11,4 @@ export * from './nearest-name.ts';
 export * from './origin.ts';
 export * from './render-diagnostic.ts';
 export * from './source-text.ts';
+export * from './spelling-table.ts';

@@ -100,7 +100,7 @@ export function readResources(reader: XlReader): void {
       }
       if (entry.warning !== undefined) {
         reader.say(entry.warning);
-        advisor.refuse(spec, 0, 0, `\`${showBytes(spec.text)}\` has something after the number`);
+        advisor.refuse(spec, 0, 0, `\`${showBytes(spec.text)}\` goes on after the number, and xl takes the number`);
       }
       found.push(entry.json);
     }

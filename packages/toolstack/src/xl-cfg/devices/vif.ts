@@ -147,19 +147,23 @@ class VifEntry {
       const found = at > text.length ? undefined : parseUnsigned(text.slice(0, end), at, 16);
       const byte = Number(BigInt.asUintN(32, found?.value ?? 256n));
       if (found === undefined || byte > 255) {
-        this.#ignore(part, "Invalid parameter `mac'.", 'a MAC address is six pairs of hexadecimal digits');
+        this.#badMac(part, index);
         return;
       }
       this.#mac[index] = byte;
       at = found.end + 1;
     }
-    if (at - 1 !== partEnd) {
-      this.#advisor.ignoreSilently(
-        this.#spec,
-        part.start,
-        partEnd,
-        'a MAC address has six pairs of hexadecimal digits',
-      );
+    if (at - 1 < partEnd) this.#advisor.ignoreSilently(this.#spec, at - 1, partEnd, 'a MAC address has six bytes');
+    if (at - 1 > partEnd) this.#refuse(part, 'xl reads the end of the MAC address out of the next part');
+  }
+
+  /** xl says that it is wrong, but keeps the bytes that it could read. */
+  #badMac(part: Part, bytes: number): void {
+    const why = `\`${showBytes(part.text)}\` is no MAC address: one is written as \`00:16:3e:12:34:56\``;
+    if (bytes === 0) this.#ignore(part, "Invalid parameter `mac'.", 'a MAC address is six pairs of hexadecimal digits');
+    else {
+      this.#reader.say("Invalid parameter `mac'.");
+      this.#refuse(part, why);
     }
   }
 
