@@ -15,7 +15,7 @@ export interface Unavailable {
   readonly reason: string;
 }
 
-export interface Answers {
+interface Answers {
   /** What libsepol took to read the policy. */
   readonly loadNanoseconds: number;
   /** One for each question. */

@@ -9,8 +9,8 @@ cd "$(dirname "$0")" || exit 99
 . ./observe.sh
 
 heading 'a build that fails leaves nothing behind'
-head -c 4096 /boot/vmlinuz >/tmp/not-a-kernel
-run xl create -q nomigrate-guest.cfg 'name="broken-kernel"' 'kernel="/tmp/not-a-kernel"'
+head -c 4096 /boot/vmlinuz >/run/dewar/not-a-kernel
+run xl create -q nomigrate-guest.cfg 'name="broken-kernel"' 'kernel="/run/dewar/not-a-kernel"'
 expect_failure
 expect_gone broken-kernel
 run xl create -q nomigrate-guest.cfg 'name="too-small"' 'memory=8'
@@ -28,8 +28,8 @@ echo
 echo '# xl create -q nomigrate-guest.cfg name="half-built" &'
 xl create -q nomigrate-guest.cfg 'name="half-built"' &
 for i in $(seq 60); do
-	xl list -Z >/tmp/list
-	grep -q nomigrate_t_building /tmp/list && break
+	xl list -Z >/run/dewar/list
+	grep -q nomigrate_t_building /run/dewar/list && break
 done
 run kill -9 $!
 run xl list -Z

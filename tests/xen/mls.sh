@@ -16,7 +16,7 @@ expect_running nomigrate-guest
 wait_for_guest nomigrate-guest
 run xl list -Z
 expect_no_denial 'the creation at s3'
-run xl dump-core nomigrate-guest /tmp/core
+run xl dump-core nomigrate-guest /run/dewar/core
 expect 1
 expect_denial map_read dom0_t nomigrate_t mmu
 run xl destroy nomigrate-guest

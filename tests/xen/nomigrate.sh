@@ -25,10 +25,10 @@ expect_running nomigrate-guest
 expect_no_denial 'from boot to unpause'
 
 heading 'dom0 cannot look into it'
-run xl dump-core nomigrate-guest /tmp/core
+run xl dump-core nomigrate-guest /run/dewar/core
 expect 1
 expect_denial map_read dom0_t nomigrate_t mmu
-run xl save nomigrate-guest /tmp/saved
+run xl save nomigrate-guest /run/dewar/saved
 expect 1
 expect_denial get_vnumainfo dom0_t nomigrate_t domain2
 expect_label nomigrate-guest customer_1:vm_r:nomigrate_t
@@ -39,11 +39,11 @@ expect 0
 expect_gone nomigrate-guest
 expect_no_denial 'destroy'
 
-heading 'a PVH guest, the same'
+heading 'a PVH guest, as far as the relabel'
 run xl create -q -p nomigrate-guest.cfg 'name="nomigrate-pvh"' 'type="pvh"'
 if [ "$code" = 0 ]; then
 	expect_label nomigrate-pvh customer_1:vm_r:nomigrate_t
-	run xl dump-core nomigrate-pvh /tmp/core
+	run xl dump-core nomigrate-pvh /run/dewar/core
 	expect 1
 	expect_denial map_read dom0_t nomigrate_t mmu
 	expect_denial getvcpucontext dom0_t nomigrate_t domain

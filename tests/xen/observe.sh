@@ -3,10 +3,11 @@
 # Functions for the scripts here: run a command, show what it and Xen said, and
 # state what should have come of it. Busybox sh.
 
+mkdir -p /run/dewar # what the scripts keep between two commands
 failures=0
 code=0
 seen=$(xl dmesg | grep -c '') # lines of the console ring already looked at
-: >/tmp/pending               # denials that nothing has expected yet
+: >/run/dewar/pending # denials that nothing has expected yet
 
 heading() {
 	echo
@@ -15,22 +16,22 @@ heading() {
 
 # New lines of Xen's console ring that tell of a decision.
 new_avc() {
-	xl dmesg >/tmp/ring
-	tail -n "+$((seen + 1))" /tmp/ring | grep 'avc:'
-	seen=$(grep -c '' /tmp/ring)
+	xl dmesg >/run/dewar/ring
+	tail -n "+$((seen + 1))" /run/dewar/ring | grep 'avc:'
+	seen=$(grep -c '' /run/dewar/ring)
 }
 
 run() {
 	echo
 	echo "# $*"
-	"$@" >/tmp/said 2>&1
+	"$@" >/run/dewar/said 2>&1
 	code=$?
-	cat /tmp/said
-	[ -z "$(tail -c 1 /tmp/said)" ] || echo # some tools end without a newline
+	cat /run/dewar/said
+	[ -z "$(tail -c 1 /run/dewar/said)" ] || echo # some tools end without a newline
 	[ "$code" = 0 ] || echo "(exit code $code)"
-	new_avc >/tmp/avc
-	uniq -c /tmp/avc | sed 's/^ *1 //; s/^ *\([0-9][0-9]*\) \(.*\)/\2 (\1 times)/; s/^/  /'
-	grep denied /tmp/avc >>/tmp/pending
+	new_avc >/run/dewar/avc
+	uniq -c /run/dewar/avc | sed 's/^ *1 //; s/^ *\([0-9][0-9]*\) \(.*\)/\2 (\1 times)/; s/^/  /'
+	grep denied /run/dewar/avc >>/run/dewar/pending
 }
 
 fail() {
@@ -41,15 +42,15 @@ fail() {
 expect() { [ "$code" = "$1" ] || fail "exit code $code, not $1"; }
 expect_failure() { [ "$code" != 0 ] || fail 'it succeeded'; }
 
-# xl list -Z into /tmp/list. Emulated machines now and then lose a process.
+# xl list -Z into /run/dewar/list. Emulated machines now and then lose a process.
 list_domains() {
 	for i in 1 2 3; do
-		xl list -Z >/tmp/list && grep -q '^Domain-0 ' /tmp/list && return
+		xl list -Z >/run/dewar/list && grep -q '^Domain-0 ' /run/dewar/list && return
 	done
 	fail 'xl list did not work'
 }
 
-row() { awk -v name="$1" '$1 == name' /tmp/list; }
+row() { awk -v name="$1" '$1 == name' /run/dewar/list; }
 expect_label() {
 	list_domains
 	row "$1" | grep -q " $2\$" || fail "$1 has not the label $2: $(row "$1")"
@@ -67,7 +68,7 @@ expect_paused() { expect_state "$1" '^..p---$'; }
 expect_gone() {
 	for second in 1 2 3 4 5 6 7 8 9 10; do
 		list_domains
-		awk -v name="$1" '$1 == name || $1 == "(null)"' /tmp/list | grep -q . || return
+		awk -v name="$1" '$1 == name || $1 == "(null)"' /run/dewar/list | grep -q . || return
 		sleep 1
 	done
 	fail "$1 is still there"
@@ -76,9 +77,9 @@ expect_gone() {
 # expect_denial permission source target class: takes the denial off the list.
 expect_denial() {
 	pattern="denied .* $1 .*scontext=[^ ]*:$2\\(:[^ ]*\\)\\{0,1\\} tcontext=[^ ]*:$3\\(:[^ ]*\\)\\{0,1\\} tclass=$4\$"
-	if grep -q "$pattern" /tmp/pending; then
-		grep -v "$pattern" /tmp/pending >/tmp/rest
-		mv /tmp/rest /tmp/pending
+	if grep -q "$pattern" /run/dewar/pending; then
+		grep -v "$pattern" /run/dewar/pending >/run/dewar/rest
+		mv /run/dewar/rest /run/dewar/pending
 	else
 		fail "no denial of $1 from $2 to $3 ($4)"
 	fi
@@ -86,12 +87,12 @@ expect_denial() {
 
 # Every denial so far was one that the script expected.
 expect_no_denial() {
-	new_avc >/tmp/avc
-	grep denied /tmp/avc >>/tmp/pending
-	if [ -s /tmp/pending ]; then
-		sort -u /tmp/pending
+	new_avc >/run/dewar/avc
+	grep denied /run/dewar/avc >>/run/dewar/pending
+	if [ -s /run/dewar/pending ]; then
+		sort -u /run/dewar/pending
 		fail "denials in: $1"
-		: >/tmp/pending
+		: >/run/dewar/pending
 	fi
 }
 

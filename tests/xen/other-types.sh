@@ -12,9 +12,9 @@ run xl create -q domU.cfg
 expect 0
 expect_label plain-guest system_u:system_r:domU_t
 wait_for_guest plain-guest
-run xl dump-core plain-guest /tmp/core
+run xl dump-core plain-guest /run/dewar/core
 expect 0
-rm -f /tmp/core
+rm -f /run/dewar/core
 run xl destroy plain-guest
 expect 0
 expect_gone plain-guest
@@ -40,13 +40,13 @@ run xl pause protected-guest
 expect_paused protected-guest
 run xl unpause protected-guest
 expect_running protected-guest
-run xl dump-core protected-guest /tmp/core
+run xl dump-core protected-guest /run/dewar/core
 expect 0
-rm -f /tmp/core
+rm -f /run/dewar/core
 expect_no_denial 'prot_domU_t unlocked'
 run flask-set-bool prot_doms_locked 1
 expect 0
-run xl dump-core protected-guest /tmp/core
+run xl dump-core protected-guest /run/dewar/core
 expect 1
 expect_denial map_read dom0_t prot_domU_t mmu
 run xl create -q prot.cfg 'name="second"'

@@ -8,20 +8,20 @@ cd "$(dirname "$0")" || exit 99
 . ./observe.sh
 
 heading 'domU_t is saved and restored'
-run xl create -q domU.cfg 'memory=64' 'seclabel="customer_1:vm_r:domU_t"'
+run xl create -q domU.cfg 'seclabel="customer_1:vm_r:domU_t"'
 expect 0
 expect_label plain-guest customer_1:vm_r:domU_t
 wait_for_guest plain-guest
-run xl save plain-guest /tmp/saved
+run xl save plain-guest /run/dewar/saved
 expect 0
 expect_gone plain-guest
-run xl restore /tmp/saved
+run xl restore /run/dewar/saved
 expect 0
 expect_label plain-guest customer_1:vm_r:domU_t
 expect_running plain-guest
 run xl vcpu-list plain-guest
 expect 0
-run xl mem-set plain-guest 60
+run xl mem-set plain-guest 120
 expect 0
 run xl sched-credit2 -d plain-guest -w 512
 expect 0

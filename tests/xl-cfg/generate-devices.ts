@@ -204,6 +204,80 @@ const MEMORY = [
   '11112222333344445555,1',
 ];
 
+const P9_PARTS = [
+  'tag=t',
+  'path=/p',
+  'security_model=none',
+  'backend=dom1',
+  'tag=',
+  'foo=1',
+  'tag',
+  ' path=/q',
+  'path=a=b',
+];
+const TPM_PARTS = [
+  ...[
+    'backend=tpm',
+    'uuid=302EB3EE-01c8-4ed9-85ec-b2960e0ca998',
+    'uuid=00000000-0000-0000-0000-000000000000',
+    'uuid=x',
+  ],
+  ...['foo=1', 'backend', ' backend=', 'backend=b'],
+];
+const PVCALLS_PARTS = ['backend=net', 'backend=', 'foo=1', 'backend', ' backend=x'];
+const CHANNEL_PARTS = [
+  ...[
+    'connection=pty',
+    'connection=socket',
+    'connection=x',
+    'name=org.a',
+    'path=/s',
+    'backend=b',
+    'foo=1',
+    'name',
+    '=x',
+  ],
+  ...[' name = a b ', 'name==a', 'name=a=b', 'connection= pty'],
+];
+const KEYBOARD_PARTS = [
+  ...['backend-type=qemu', 'backend-type=LINUX', 'backend-type=unknown', 'backend-type=x', 'backend=d', 'unique-id=u'],
+  ...['feature-disable-keyboard=1', 'feature-abs-pointer=0', 'feature-multi-touch=1', 'multi-touch-width=0x10'],
+  ...[
+    'multi-touch-height=010',
+    'multi-touch-num-contacts=99999999999999999999',
+    'width=-1',
+    'height=4294967296',
+    'foo=1',
+    'width',
+    '',
+  ],
+];
+const CONTROLLER_PARTS = [
+  'type=pv',
+  'type=QUSB',
+  'type=auto',
+  'type=x',
+  'version=2',
+  'ports=8',
+  'ports=x',
+  'foo',
+  'foo=1',
+  ' version= 3',
+];
+const USB_PARTS = [
+  ...[
+    'type=hostdev',
+    'type=HOSTDEV',
+    'type=x',
+    'hostbus=1',
+    'hostaddr=0x103',
+    'hostaddr=-1',
+    'controller=0',
+    'controller=-1',
+  ],
+  ...['controller=2', 'port=3', 'port=x', 'foo', 'foo=1'],
+];
+
 function joined(dice: Dice, parts: readonly string[], most: number): string {
   return Array.from({ length: dice.roll(most + 1) }, () => dice.pick(parts)).join(dice.pick([',', ',', ', ', ',,']));
 }
@@ -223,11 +297,55 @@ function pci(dice: Dice): string {
   return dice.pick(PCI_ADDRESSES) + (parts === '' ? '' : `,${parts}`);
 }
 
+/** No nodes: the reference host does not know its own. */
+const CPU_PARTS = [
+  '0',
+  '1',
+  '2-3',
+  '^3',
+  'all',
+  '^all',
+  '7',
+  '8',
+  '100',
+  '3-2',
+  '1-',
+  '-1',
+  'x',
+  ' 2',
+  '1 ',
+  '+1',
+  '0-99999999999',
+  '18446744073709551615',
+  '^',
+  '',
+];
+
+function cpuRange(dice: Dice): string {
+  return joined(dice, dice.isLucky(2) ? CPU_PARTS.slice(0, 5) : CPU_PARTS, 4);
+}
+
 const ENTRIES: ReadonlyMap<string, (dice: Dice) => string> = new Map([
   ['disk', disk],
   ['vif', (dice: Dice): string => joined(dice, NIC_PARTS, 5)],
   ['pci', pci],
   ['vfb', (dice: Dice): string => joined(dice, FRAME_PARTS, 5)],
+  [
+    'p9',
+    (dice: Dice): string => (dice.isLucky(2) ? 'tag=a,path=/b,security_model=c,' : '') + joined(dice, P9_PARTS, 4),
+  ],
+  ['vtpm', (dice: Dice): string => joined(dice, TPM_PARTS, 3)],
+  ['pvcalls', (dice: Dice): string => joined(dice, PVCALLS_PARTS, 2)],
+  [
+    'channel',
+    (dice: Dice): string =>
+      `connection=${dice.pick(['pty', 'socket', 'socket,path=/x'])},${joined(dice, CHANNEL_PARTS, 3)}`,
+  ],
+  ['vkb', (dice: Dice): string => (dice.isLucky(3) ? '' : 'backend-type=linux,') + joined(dice, KEYBOARD_PARTS, 4)],
+  ['usbctrl', (dice: Dice): string => joined(dice, CONTROLLER_PARTS, 3)],
+  ['usbdev', (dice: Dice): string => joined(dice, USB_PARTS, 4)],
+  ['cpus', cpuRange],
+  ['cpus_soft', cpuRange],
   ['dtdev', (dice: Dice): string => dice.pick(['/soc/x', '', 'a b'])],
   ['ioports', (dice: Dice): string => dice.pick(PORTS)],
   ['irqs', (dice: Dice): string => dice.pick(IRQS)],
@@ -248,6 +366,11 @@ function slip(dice: Dice, entry: string): string {
   );
 }
 
+/** One entry for this key. */
+export function generateEntry(dice: Dice, key: string): string {
+  return ENTRIES.get(key)?.(dice) ?? '';
+}
+
 /** A list of entries for this key. */
 export function generateDevices(dice: Dice, key: string): string {
   const make = ENTRIES.get(key);
@@ -256,6 +379,7 @@ export function generateDevices(dice: Dice, key: string): string {
     { length: dice.roll(4) },
     () => `"${key === 'pci' ? make(dice) : slip(dice, make(dice))}"`,
   );
-  if (dice.isLucky(12)) entries.splice(dice.roll(entries.length + 1), 0, '["x"]');
+  // After a list, xl would read affinities that were never set.
+  if (dice.isLucky(12) && !key.startsWith('cpus')) entries.splice(dice.roll(entries.length + 1), 0, '["x"]');
   return `[${entries.join(',')}]`;
 }

@@ -5,17 +5,14 @@
  * @module
  */
 import { KEY_TABLE } from '@dewar/toolstack/xl-cfg';
-import { DEVICE_LISTS, generateDevices } from './generate-devices.ts';
+import { DEVICE_LISTS, generateDevices, generateEntry } from './generate-devices.ts';
 import type { Dice } from './generate-texts.ts';
 
 /** Lists whose items xl looks into and our reader does not; see docs/known-differences.md. */
-const UNREAD_LISTS = new Set([
-  ...['p9', 'vtpm', 'vdispl', 'pvcalls', 'vsnd', 'channel', 'vkb', 'usbctrl', 'usbdev'],
-  ...['cpus', 'cpus_soft', 'cpuid', 'vnuma'],
-]);
+const UNREAD_LISTS = new Set(['vdispl', 'vsnd', 'cpuid', 'vnuma']);
 
 /** Texts that xl looks into and our reader does not. */
-const UNREAD_TEXTS = new Set(['rdm', 'cpus', 'cpus_soft', 'cpuid']);
+const UNREAD_TEXTS = new Set(['rdm', 'cpuid']);
 
 const SIZES = new Set(['memory', 'maxmem', 'vcpus', 'maxvcpus']);
 
@@ -110,6 +107,7 @@ const ITEM_LISTS = new Map<string, readonly string[]>([
 function scalar(dice: Dice, key: string): string {
   if (SIZES.has(key)) return `"${dice.pick(dice.isLucky(8) ? ['abc', '', '08', '-1', '12x'] : SMALL)}"`;
   const words = key.startsWith('on_') ? ACTIONS : WORDS.get(key);
+  if (key.startsWith('cpus')) return `"${generateEntry(dice, key)}"`;
   if (words !== undefined && !dice.isLucky(8)) return `"${dice.pick(words)}"`;
   return `"${dice.pick(dice.isLucky(5) ? ODD : NUMBERS)}"`;
 }
@@ -139,6 +137,7 @@ export function generateDeviceGuest(dice: Dice): string {
     'kernel = "/boot/vmlinuz"',
     `type = "${type}"`,
     'uuid = "302eb3ee-01c8-4ed9-85ec-b2960e0ca998"',
+    `vcpus = ${1 + dice.roll(4)}`,
     `${key} = ${generateDevices(dice, key)}`,
     '',
   ].join('\n');

@@ -18,7 +18,7 @@ import {
 } from '@dewar/policy/text';
 import { helpPage } from './help.ts';
 import { diagnosticJson } from './report-json.ts';
-import { print, printDiagnostics, type Stream, type Terminal } from './terminal.ts';
+import { printDiagnostics, type Stream, type Terminal } from './terminal.ts';
 
 /** The ways to print diagnostics. */
 export const DIAGNOSTIC_FORMATS = ['text', 'json', 'sarif', 'github'] as const;
@@ -106,10 +106,10 @@ function sarifFixes({ fixes }: Diagnostic): object[] {
   return fixes
     .filter(({ edits }) => edits.length > 0)
     .map(({ title, edits }) => {
-      const byFile = Map.groupBy(edits, ({ span }) => span.source.name);
-      const artifactChanges = [...byFile].map(([name, changes]) => ({
+      const files = [...new Set(edits.map(({ span }) => span.source.name))];
+      const artifactChanges = files.map((name) => ({
         artifactLocation: { uri: uriOf(name) },
-        replacements: changes.map(replacement),
+        replacements: edits.filter(({ span }) => span.source.name === name).map(replacement),
       }));
       return { description: { text: unicode(title) }, artifactChanges };
     });

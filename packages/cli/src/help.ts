@@ -7,7 +7,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nearestName } from '@dewar/policy/text';
-import type { Command } from 'commander';
 import { EXIT, UsageError } from './failures.ts';
 import { type Colours, coloursFor, print, printLine, type Terminal } from './terminal.ts';
 
@@ -30,7 +29,10 @@ const CODE = /^[a-z][a-z0-9]*\/[a-z][a-z0-9-]*$/;
 function parsePage(code: string, text: string): HelpPage {
   const [heading = '', ...rest] = text.split('\n');
   const title = heading.replace(/^# /, '').replace(new RegExp(`^${code}: `), '');
-  const paragraphs = rest.join('\n').trim().split(/\n\s*\n/);
+  const paragraphs = rest
+    .join('\n')
+    .trim()
+    .split(/\n\s*\n/);
   return { code, title, summary: (paragraphs[0] ?? '').replaceAll('\n', ' '), text };
 }
 
@@ -88,8 +90,19 @@ function nearestCode(topic: string, codes: readonly string[]): string | undefine
   return named[0] ?? nearestName(topic, codes);
 }
 
+/** What help asks of a command. */
+interface Described {
+  name(): string;
+  aliases(): readonly string[];
+  helpInformation(): string;
+}
+
 /** Answers `dewar help TOPIC`; without a topic, lists the commands. */
-export function runHelp(program: Command, topic: string | undefined, terminal: Terminal): number {
+export function runHelp(
+  program: Described & { readonly commands: readonly Described[] },
+  topic: string | undefined,
+  terminal: Terminal,
+): number {
   if (topic === undefined) {
     print(terminal.out, program.helpInformation());
     return EXIT.done;
@@ -109,7 +122,8 @@ export function runHelp(program: Command, topic: string | undefined, terminal: T
   const known = areas();
   const area = code.replace(/\/$/, '');
   if (known.includes(area)) {
-    for (const one of codesOf(area)) printLine(terminal.out, `${one.padEnd(34)} ${helpPage(one)?.title ?? ''}`.trimEnd());
+    for (const one of codesOf(area))
+      printLine(terminal.out, `${one.padEnd(34)} ${helpPage(one)?.title ?? ''}`.trimEnd());
     return EXIT.done;
   }
   const near =

@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typin
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { XEN_RELEASES } from '@dewar/policy/releases';
 import { CommanderError } from 'commander';
+import { DIAGNOSTIC_FORMATS, type DiagnosticFormat } from './diagnostic-formats.ts';
 import { EXIT, FileError, UsageError } from './failures.ts';
 import { byteText, coloursFor, printLine, type Stream, type Terminal } from './terminal.ts';
 
@@ -46,6 +47,12 @@ const policyOption = () =>
   new Option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)');
 const hostOption = () => new Option('--host <name>', 'a simulated host by its name');
 const jsonOption = () => new Option('--json', 'print the answer as JSON');
+const formatOption = () =>
+  new Option('--format <format>', 'how diagnostics are printed')
+    .choices(DIAGNOSTIC_FORMATS)
+    .default('text' as DiagnosticFormat);
+/** Beside `--format`, `--json` is another way to write `--format json`. */
+const jsonFormatOption = () => new Option('--json', 'the same as `--format json`').conflicts('format');
 const verboseOption = () => new Option('-v, --verbose', 'show every step and every check');
 
 interface CompileArgs {
@@ -107,8 +114,9 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
       writeOut: (text) => terminal.out.write(Buffer.from(text)),
       writeErr: (text) => terminal.err.write(Buffer.from(text)),
     })
+    .helpCommand(false)
     .showSuggestionAfterError()
-    .showHelpAfterError('(`dewar --help` lists commands, `dewar help COMMAND` explains one)');
+    .showHelpAfterError('(`dewar --help` lists commands, `dewar help COMMAND` or `dewar help CODE` explains one)');
 
   program
     .command('compile')
@@ -123,13 +131,15 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .addOption(definitionOption())
     .addOption(unknownOption())
     .addOption(releaseOption())
-    .addOption(jsonOption())
+    .addOption(formatOption())
+    .addOption(jsonFormatOption())
     .option('-q, --quiet', 'print diagnostics only')
     .action(async (policy, args) => {
       const { runCompile } = await import('./commands/compile.ts');
       const flags = {
         output: args.output,
-        isJson: args.json === true,
+        format: args.json === true ? 'json' : args.format,
+        version,
         isQuiet: args.quiet === true,
         compile: compileOptions(args),
       };
@@ -145,7 +155,8 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .addOption(hostOption())
     .addOption(mlsOption())
     .addOption(definitionOption())
-    .addOption(jsonOption())
+    .addOption(formatOption())
+    .addOption(jsonFormatOption())
     .option('-q, --quiet', 'print only how it ended and what was refused')
     .option('-p, --paused', 'leave the guest paused')
     .option('-n, --dryrun', 'print the configuration as `xl create -n` does, and create nothing')
@@ -153,6 +164,9 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
       const { runCreate } = await import('./commands/create.ts');
       const flags = {
         ...requestFlags(args),
+        isJson: args.json === true || args.format === 'json',
+        format: args.format,
+        version,
         compile: compileOptions(args),
         isQuiet: args.quiet === true,
         isPaused: args.paused === true,
@@ -314,6 +328,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .description('expand macros, with the text of GNU m4')
     .argument('<files...>', 'files in order, `-` for the standard input')
     .addOption(definitionOption())
+    .addOption(formatOption())
     .option('-s, --synclines', 'mark the lines that the text came from')
     .addOption(
       new Option('-I, --include <folder>', 'where `include` looks too')
@@ -322,7 +337,13 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     )
     .action(async (files, args) => {
       const { runM4Command } = await import('./commands/compile.ts');
-      const flags = { definitions: args.define, syncLines: args.synclines === true, include: args.include };
+      const flags = {
+        definitions: args.define,
+        syncLines: args.synclines === true,
+        include: args.include,
+        format: args.format,
+        version,
+      };
       await finish(runM4Command(files, flags, terminal));
     });
 
@@ -341,6 +362,15 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
       const { runDecide } = await import('./commands/decide.ts');
       const flags = { policy: args.policy, isJson: args.json === true, compile: compileOptions(args) };
       await finish(runDecide(source, target, className, flags, terminal));
+    });
+
+  program
+    .command('help')
+    .description('explain a diagnostic code, such as `te/unknown-type`, or a command')
+    .argument('[topic]', 'a code, an area of codes such as `te`, or a command')
+    .action(async (topic) => {
+      const { runHelp } = await import('./help.ts');
+      await finish(Promise.resolve(runHelp(program, topic, terminal)));
     });
 
   return program as unknown as Command;

@@ -6,17 +6,21 @@
 import { join } from 'node:path';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { hasErrors, SourceText } from '@dewar/policy/text';
+import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { EXIT, FileError } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
 import { readPolicy, sha256 } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
-import { byteText, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { byteText, print, printLine, type Terminal } from '../terminal.ts';
 
 export interface CompileFlags {
   /** Where the binary goes; without it the policy is only checked. */
   readonly output: string | undefined;
-  readonly isJson: boolean;
+  /** `json` tells of the binary too; the other formats for programs hold diagnostics only. */
+  readonly format: DiagnosticFormat;
   readonly isQuiet: boolean;
+  /** Dewar's own version. */
+  readonly version: string;
   readonly compile: CompileOptions;
 }
 
@@ -28,7 +32,10 @@ export async function runCompile(policy: string | undefined, flags: CompileFlags
     if (flags.output === '-') terminal.out.write(bytes);
     else writeWhole(flags.output, bytes);
   }
-  if (flags.isJson && flags.output !== '-') {
+  const { format, version: ownVersion } = flags;
+  // The binary and a report cannot share the standard output.
+  const stream = flags.output === '-' ? terminal.err : terminal.out;
+  if (format === 'json' && flags.output !== '-') {
     print(
       terminal.out,
       jsonText({
@@ -41,7 +48,8 @@ export async function runCompile(policy: string | undefined, flags: CompileFlags
       }),
     );
   } else {
-    printDiagnostics(terminal, diagnostics);
+    diagnosticReport(diagnostics, { format, version: ownVersion, stream }, terminal);
+    if (format !== 'text') return isDone ? EXIT.done : EXIT.problem;
     const count = diagnostics.filter(({ severity }) => severity === 'error').length;
     if (!isDone) printLine(terminal.err, `${name}: ${count} error${count === 1 ? '' : 's'}; nothing was written`);
     else if (!flags.isQuiet && flags.output !== '-') {
@@ -62,6 +70,9 @@ export interface M4Flags {
   readonly syncLines: boolean;
   /** Folders in which `include` looks after the current one. */
   readonly include: readonly string[];
+  readonly format: DiagnosticFormat;
+  /** Dewar's own version. */
+  readonly version: string;
 }
 
 export async function runM4Command(files: readonly string[], flags: M4Flags, terminal: Terminal): Promise<number> {
@@ -84,6 +95,8 @@ export async function runM4Command(files: readonly string[], flags: M4Flags, ter
   });
   print(terminal.out, result.output.text);
   if (result.errorOutput !== '') print(terminal.err, result.errorOutput);
-  printDiagnostics(terminal, result.diagnostics);
+  // The expanded text has the standard output.
+  const { format, version } = flags;
+  diagnosticReport(result.diagnostics, { format, version, stream: terminal.err }, terminal);
   return result.exitStatus;
 }

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import type { ForeignMapProbe, Host, OperationReport } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
+import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { EXIT } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
 import { type HostChoice, policyTitle, useHost } from '../host-session.ts';
@@ -17,6 +18,10 @@ import { labelNames, legendLines, refusalLines, timelineLines } from '../timelin
 
 export interface CreateFlags extends HostChoice {
   readonly isJson: boolean;
+  /** `sarif` and `github` print the diagnostics and nothing else. */
+  readonly format: DiagnosticFormat;
+  /** Dewar's own version. */
+  readonly version: string;
   readonly isQuiet: boolean;
   readonly isPaused: boolean;
   readonly isDryRun: boolean;
@@ -39,13 +44,18 @@ export async function runCreate(
   const reading = readDomainConfig(parseXlCfg(source, extraWords.map(byteText)));
   const { config } = reading;
   const shown = flags.isQuiet ? reading.diagnostics.filter(({ severity }) => severity !== 'note') : reading.diagnostics;
+  const { format, version: ownVersion } = flags;
+  const isForProgram = format === 'sarif' || format === 'github';
+  const target = { format, version: ownVersion, stream: flags.isDryRun ? terminal.err : terminal.out };
   if (config === undefined || hasErrors(reading.diagnostics)) {
-    if (flags.isJson) print(terminal.out, jsonText({ outcome: 'failed', diagnostics: shown.map(diagnosticJson) }));
+    if (isForProgram) diagnosticReport(shown, { ...target, stream: terminal.out }, terminal);
+    else if (flags.isJson) print(terminal.out, jsonText({ outcome: 'failed', diagnostics: shown.map(diagnosticJson) }));
     else printDiagnostics(terminal, shown);
     return EXIT.problem;
   }
-  if (!flags.isJson) printDiagnostics(terminal, shown);
+  if (!flags.isJson && !isForProgram) printDiagnostics(terminal, shown);
   if (flags.isDryRun) {
+    if (isForProgram) diagnosticReport(shown, target, terminal);
     print(terminal.out, printDomainConfigJson(config));
     return EXIT.done;
   }
@@ -53,7 +63,8 @@ export async function runCreate(
     const report = await host.create(config, { uuid: randomUUID(), paused: flags.isPaused });
     const creation: Creation = { report, probes: report.outcome === 'done' ? await probe(host, report) : [] };
     const version = hypervisor.snapshot().flask;
-    if (flags.isJson) {
+    if (isForProgram) diagnosticReport([...shown, ...report.diagnostics], target, terminal);
+    else if (flags.isJson) {
       const { labelChanges, domain } = report;
       print(
         terminal.out,

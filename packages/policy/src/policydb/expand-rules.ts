@@ -175,35 +175,112 @@ class Placement {
   }
 }
 
-/** Orders entries within a bucket: by source, then target, then class. */
+/** Orders entries of one bucket: by source, then target, then class. */
 function isBefore(key: number, tclass: number, otherKey: number, otherClass: number): boolean {
   const mine = ((key << 16) | (key >>> 16)) >>> 0;
   const other = ((otherKey << 16) | (otherKey >>> 16)) >>> 0;
   return mine < other || (mine === other && tclass < otherClass);
 }
 
-/** Sorts the entries of one bucket, equal keys staying in the order of insertion. */
-function sortBucket(words: Uint32Array, start: number, end: number): void {
-  for (let i = start + 1; i < end; i++) {
-    const at = i * ENTRY_WORDS;
-    const word0 = words[at] ?? 0;
-    const word1 = words[at + 1] ?? 0;
-    const word2 = words[at + 2] ?? 0;
-    let j = at - ENTRY_WORDS;
-    while (j >= start * ENTRY_WORDS && isBefore(word0, word1 & 0xffff, words[j] ?? 0, (words[j + 1] ?? 0) & 0xffff)) {
-      words[j + ENTRY_WORDS] = words[j] ?? 0;
-      words[j + ENTRY_WORDS + 1] = words[j + 1] ?? 0;
-      words[j + ENTRY_WORDS + 2] = words[j + 2] ?? 0;
-      j -= ENTRY_WORDS;
+function bucketAt(words: Uint32Array, at: number): number {
+  const key = words[at] ?? 0;
+  return avtabBucket(key & 0xffff, key >>> 16, (words[at + 1] ?? 0) & 0xffff);
+}
+
+/** Most entries that are sorted by insertion. */
+const FEW = 64;
+
+/** Puts one group's entries in the order of the file, equal keys staying in the order of insertion. */
+class GroupSorter {
+  readonly #ends = new Uint32Array(GROUP_SIZE + 1);
+  #words = new Uint32Array(0);
+  #buckets = new Uint16Array(0);
+
+  /** Sorts `words` from entry `start` to `end`. */
+  sort(words: Uint32Array, start: number, end: number): void {
+    if (end - start <= FEW) {
+      this.#sortFew(words, start, end);
+      return;
     }
-    words[j + ENTRY_WORDS] = word0;
-    words[j + ENTRY_WORDS + 1] = word1;
-    words[j + ENTRY_WORDS + 2] = word2;
+    const ends = this.#sortByBucket(words, start, end);
+    let from = start;
+    for (let bucket = 0; bucket < GROUP_SIZE && from < end; bucket++) {
+      const to = start + (ends[bucket] ?? 0);
+      if (to - from > FEW) sortMany(words, from, to);
+      else if (to - from > 1) this.#sortFew(words, from, to);
+      from = to;
+    }
+  }
+
+  #reserve(count: number): void {
+    if (this.#buckets.length >= count) return;
+    this.#buckets = new Uint16Array(count * 2);
+    this.#words = new Uint32Array(count * 2 * ENTRY_WORDS);
+  }
+
+  /** By insertion; the bucket counts too, so this sorts parts of a group as well as a single bucket. */
+  #sortFew(words: Uint32Array, start: number, end: number): void {
+    this.#reserve(FEW);
+    const buckets = this.#buckets;
+    for (let i = start; i < end; i++) {
+      const at = i * ENTRY_WORDS;
+      const word0 = words[at] ?? 0;
+      const word1 = words[at + 1] ?? 0;
+      const word2 = words[at + 2] ?? 0;
+      const bucket = bucketAt(words, at) & (GROUP_SIZE - 1);
+      let j = i - 1;
+      for (; j >= start; j--) {
+        const other = buckets[j - start] ?? 0;
+        const to = j * ENTRY_WORDS;
+        if (other < bucket) break;
+        if (other === bucket && !isBefore(word0, word1 & 0xffff, words[to] ?? 0, (words[to + 1] ?? 0) & 0xffff)) break;
+        buckets[j - start + 1] = other;
+        words[to + ENTRY_WORDS] = words[to] ?? 0;
+        words[to + ENTRY_WORDS + 1] = words[to + 1] ?? 0;
+        words[to + ENTRY_WORDS + 2] = words[to + 2] ?? 0;
+      }
+      buckets[j - start + 1] = bucket;
+      const to = (j + 1) * ENTRY_WORDS;
+      words[to] = word0;
+      words[to + 1] = word1;
+      words[to + 2] = word2;
+    }
+  }
+
+  /** By counting; answers where each bucket of the group ends, from `start` on. */
+  #sortByBucket(words: Uint32Array, start: number, end: number): Uint32Array {
+    const count = end - start;
+    const ends = this.#ends.fill(0);
+    this.#reserve(count);
+    const buckets = this.#buckets;
+    for (let i = 0; i < count; i++) {
+      const bucket = bucketAt(words, (start + i) * ENTRY_WORDS) & (GROUP_SIZE - 1);
+      buckets[i] = bucket;
+      ends[bucket] = (ends[bucket] ?? 0) + 1;
+    }
+    let position = 0;
+    for (let bucket = 0; bucket < GROUP_SIZE; bucket++) {
+      const size = ends[bucket] ?? 0;
+      ends[bucket] = position;
+      position += size;
+    }
+    const sorted = this.#words;
+    for (let i = 0; i < count; i++) {
+      const bucket = buckets[i] ?? 0;
+      const to = (ends[bucket] ?? 0) * ENTRY_WORDS;
+      ends[bucket] = (ends[bucket] ?? 0) + 1;
+      const from = (start + i) * ENTRY_WORDS;
+      sorted[to] = words[from] ?? 0;
+      sorted[to + 1] = words[from + 1] ?? 0;
+      sorted[to + 2] = words[from + 2] ?? 0;
+    }
+    words.set(sorted.subarray(0, count * ENTRY_WORDS), start * ENTRY_WORDS);
+    return ends;
   }
 }
 
 /** Sorts a crowded bucket in a time that does not grow with the square of its size. */
-function sortCrowdedBucket(words: Uint32Array, start: number, end: number): void {
+function sortMany(words: Uint32Array, start: number, end: number): void {
   const entries = Array.from({ length: end - start }, (_, i) => {
     const at = (start + i) * ENTRY_WORDS;
     return { key: words[at] ?? 0, header: words[at + 1] ?? 0, data: words[at + 2] ?? 0 };
@@ -220,51 +297,6 @@ function sortCrowdedBucket(words: Uint32Array, start: number, end: number): void
   });
 }
 
-const CROWDED = 64;
-
-/** Puts one group's entries in the order of their buckets. */
-class GroupSorter {
-  readonly #ends = new Uint32Array(GROUP_SIZE + 1);
-  #words = new Uint32Array(0);
-  #buckets = new Uint16Array(0);
-
-  /** Sorts `words` from entry `start` to `end`; answers where each bucket of the group ends, from `start` on. */
-  sort(words: Uint32Array, start: number, end: number): Uint32Array {
-    const count = end - start;
-    const ends = this.#ends.fill(0);
-    if (this.#buckets.length < count) {
-      this.#buckets = new Uint16Array(count * 2);
-      this.#words = new Uint32Array(count * 2 * ENTRY_WORDS);
-    }
-    const buckets = this.#buckets;
-    for (let i = 0; i < count; i++) {
-      const at = (start + i) * ENTRY_WORDS;
-      const key = words[at] ?? 0;
-      const bucket = avtabBucket(key & 0xffff, key >>> 16, (words[at + 1] ?? 0) & 0xffff) & (GROUP_SIZE - 1);
-      buckets[i] = bucket;
-      ends[bucket] = (ends[bucket] ?? 0) + 1;
-    }
-    let position = 0;
-    for (let bucket = 0; bucket < GROUP_SIZE; bucket++) {
-      const size = ends[bucket] ?? 0;
-      ends[bucket] = position;
-      position += size;
-    }
-    const sorted = this.#words;
-    for (let i = 0; i < count; i++) {
-      const bucket = buckets[i] ?? 0;
-      const to = ends[bucket] ?? 0;
-      ends[bucket] = to + 1;
-      const from = (start + i) * ENTRY_WORDS;
-      sorted[to * ENTRY_WORDS] = words[from] ?? 0;
-      sorted[to * ENTRY_WORDS + 1] = words[from + 1] ?? 0;
-      sorted[to * ENTRY_WORDS + 2] = words[from + 2] ?? 0;
-    }
-    words.set(sorted.subarray(0, count * ENTRY_WORDS), start * ENTRY_WORDS);
-    return ends;
-  }
-}
-
 /** Entries of rules outside conditionals, in the order of the file, and the type rules that clash. */
 export function expandRules(rules: RuleTable, sets: TypeSets): { entries: AvEntries; clashes: RuleClash[] } {
   const placement = new Placement(rules, sets, skippedByRepetition(rules, sets));
@@ -277,24 +309,15 @@ export function expandRules(rules: RuleTable, sets: TypeSets): { entries: AvEntr
   let groupStart = 0;
   for (let group = 0; group < GROUPS && groupStart < total; group++) {
     const groupEnd = groups[group] ?? 0;
-    if (groupEnd === groupStart) continue;
-    const ends = sorter.sort(words, groupStart, groupEnd);
-    let start = groupStart;
-    for (let bucket = 0; bucket < GROUP_SIZE && start < groupEnd; bucket++) {
-      const end = groupStart + (ends[bucket] ?? 0);
-      if (end - start > CROWDED) sortCrowdedBucket(words, start, end);
-      else if (end - start > 1) sortBucket(words, start, end);
-      const bucketCount = count;
-      for (let i = start; i < end; i++) count = mergeEntry(words, i, count, bucketCount, clashes);
-      start = end;
-    }
+    sorter.sort(words, groupStart, groupEnd);
+    for (let i = groupStart; i < groupEnd; i++) count = mergeEntry(words, i, count, clashes);
     groupStart = groupEnd;
   }
   return { entries: { count, words }, clashes };
 }
 
-/** Adds entry `i` to the `count` entries already merged, of which those from `bucketStart` are in its bucket. */
-function mergeEntry(words: Uint32Array, i: number, count: number, bucketStart: number, clashes: RuleClash[]): number {
+/** Adds entry `i` to the `count` entries already merged; those with its key are the last of them. */
+function mergeEntry(words: Uint32Array, i: number, count: number, clashes: RuleClash[]): number {
   const at = i * ENTRY_WORDS;
   const key = words[at] ?? 0;
   const tclass = (words[at + 1] ?? 0) & 0xffff;
@@ -302,7 +325,7 @@ function mergeEntry(words: Uint32Array, i: number, count: number, bucketStart: n
   const data = words[at + 2] ?? 0;
   const stored = storedKind(kind);
   const header = (tclass | (stored << 16)) >>> 0;
-  for (let j = count - 1; j >= bucketStart; j--) {
+  for (let j = count - 1; j >= 0; j--) {
     const to = j * ENTRY_WORDS;
     if (words[to] !== key || ((words[to + 1] ?? 0) & 0xffff) !== tclass) break;
     if (words[to + 1] !== header) continue;

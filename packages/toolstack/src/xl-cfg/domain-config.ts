@@ -63,6 +63,20 @@ export interface Devices {
   readonly treeDevices: readonly Device[];
   /** `vfb` */
   readonly frameBuffers: readonly Device[];
+  /** `vkb` */
+  readonly keyboards: readonly Device[];
+  /** `vtpm` */
+  readonly tpms: readonly Device[];
+  /** `p9` */
+  readonly sharedFolders: readonly Device[];
+  /** `pvcalls` */
+  readonly sockets: readonly Device[];
+  /** `channel` */
+  readonly channels: readonly Device[];
+  /** `usbctrl` */
+  readonly usbControllers: readonly Device[];
+  /** `usbdev` */
+  readonly usbDevices: readonly Device[];
 }
 
 export const SHUTDOWN_ACTIONS = [

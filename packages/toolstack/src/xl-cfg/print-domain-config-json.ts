@@ -18,7 +18,17 @@ const C_INFO = [
 ];
 
 const B_INFO = [
-  ...['max_vcpus', 'avail_vcpus', 'numa_placement', 'tsc_mode', 'max_memkb', 'target_memkb', 'video_memkb'],
+  ...[
+    'max_vcpus',
+    'avail_vcpus',
+    'vcpu_hard_affinity',
+    'vcpu_soft_affinity',
+    'numa_placement',
+    'tsc_mode',
+    'max_memkb',
+    'target_memkb',
+    'video_memkb',
+  ],
   ...['shadow_memkb', 'rtc_timeoffset', 'exec_ssid_label', 'localtime', 'disable_migrate', 'blkdev_start'],
   ...['max_grant_frames', 'max_maptrack_frames', 'max_grant_version', 'device_model_version'],
   ...['device_model_stubdomain', 'stubdomain_memkb', 'stubdomain_kernel', 'stubdomain_cmdline', 'stubdomain_ramdisk'],
@@ -110,7 +120,13 @@ export function printDomainConfigJson(config: DomainConfig): string {
     ['pcidevs', config.pciDevices],
     ['dtdevs', config.treeDevices],
     ['vfbs', frameBuffers],
-    ['vkbs', keyboards],
+    ['vkbs', [...keyboards, ...config.keyboards]],
+    ['vtpms', config.tpms],
+    ['p9s', config.sharedFolders],
+    ['pvcallsifs', config.sockets],
+    ['channels', config.channels],
+    ['usbctrls', config.usbControllers],
+    ['usbdevs', config.usbDevices],
   ] as const) {
     if (devices.length > 0) members.push([name, devices.map((device): Members => ({ members: device.members }))]);
   }

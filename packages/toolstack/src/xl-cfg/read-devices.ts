@@ -1,13 +1,15 @@
 /**
- * Reads devices, the device model and the display. Entries of `disk`, `vif`, `pci`, `vfb` and of the resources are read; the others are kept as text.
+ * Reads devices, the device model and the display. Entries of `vdispl` and `vsnd` are not looked into.
  *
  * Follows Xen `tools/xl/xl_parse.c`, `parse_config_data`, in its order.
  *
  * @module
  */
 
+import { readChannels } from './devices/channel.ts';
 import { readDisks } from './devices/disk.ts';
 import { readFrameBuffers } from './devices/frame-buffer.ts';
+import { readNamedParts } from './devices/named-parts.ts';
 import { readPciDevices } from './devices/pci.ts';
 import { readResources } from './devices/ranges.ts';
 import { readVifs } from './devices/vif.ts';
@@ -29,12 +31,15 @@ export function readPci(reader: XlReader, guest: Guest): Pick<Devices, 'pciDevic
 }
 
 /** Reads the lists of devices from `ioports` to `usbdev`. */
-export function readDevices(reader: XlReader): Omit<Devices, 'pciDevices' | 'treeDevices'> {
+export function readDevices(reader: XlReader): Omit<Devices, 'pciDevices' | 'treeDevices' | 'keyboards'> {
   readResources(reader);
   const disks = readDisks(reader);
-  for (const key of ['p9', 'vtpm', 'vdispl', 'pvcalls']) reader.specs(key);
+  const sharedFolders = readNamedParts(reader, 'p9s');
+  const tpms = readNamedParts(reader, 'vtpms');
+  reader.specs('vdispl');
+  const sockets = readNamedParts(reader, 'pvcallsifs');
   reader.list('vsnd');
-  reader.specs('channel');
+  const channels = readChannels(reader);
   const vifs = readVifs(reader);
   if (reader.list('vif2') !== undefined) {
     reader.say('WARNING: vif2: netchannel2 is deprecated and not supported by xl');
@@ -42,8 +47,9 @@ export function readDevices(reader: XlReader): Omit<Devices, 'pciDevices' | 'tre
     reader.diagnostics.push(report.deprecated(reader.origin('vif2'), { key: 'vif2', how }));
   }
   const frameBuffers = readFrameBuffers(reader);
-  for (const key of ['usbctrl', 'usbdev']) reader.specs(key);
-  return { disks, vifs, frameBuffers };
+  const usbControllers = readNamedParts(reader, 'usbctrls');
+  const usbDevices = readNamedParts(reader, 'usbdevs');
+  return { disks, vifs, frameBuffers, sharedFolders, tpms, sockets, channels, usbControllers, usbDevices };
 }
 
 /** Reads `cpuid`: a list or a text, not looked into. */

@@ -8,12 +8,14 @@
  */
 import type { Diagnostic } from '@dewar/policy/text';
 import { hasErrors } from '@dewar/policy/text';
+import { readNamedParts } from './devices/named-parts.ts';
 import { cfg as report } from './diagnostics.ts';
 import type { DomainConfig, KeyValue, Labels } from './domain-config.ts';
 import type { JsonValue } from './json.ts';
 import { adviseKeys } from './key-advice.ts';
 import { adviseLabels, readDeviceModelLabel, readGuestLabels } from './labels.ts';
 import { flagJson, flagMember, memoryMember, textMember, uint32Member } from './members.ts';
+import { readAffinity } from './read-affinity.ts';
 import {
   readCpuid,
   readDeviceModel,
@@ -26,7 +28,6 @@ import { readHvmDevices, readHvmPlatform } from './read-hvm.ts';
 import { readGuestType, readNameAndUuid, readPvShim } from './read-identity.ts';
 import {
   readActions,
-  readAffinity,
   readAltp2m,
   readArm,
   readBootloaderArgs,
@@ -77,6 +78,7 @@ export function readDomainConfig(cfg: XlCfg, defaults: XlDefaults = XL_DEFAULTS)
     ...reader.diagnostics,
     ...adviseLabels(reader, config.labels, config.guest === 'hvm' && config.hasStubdomain === true),
     ...adviseKeys(cfg, config.guest),
+    ...adviseUnread(reader),
   ]);
   const { end, stderr } = reader;
   const xl: XlOutcome = end === undefined ? { kind: 'made', config, stderr } : { ...end, stderr };
@@ -86,6 +88,17 @@ export function readDomainConfig(cfg: XlCfg, defaults: XlDefaults = XL_DEFAULTS)
     diagnostics,
     xl,
   };
+}
+
+/** Keys that xl looks into and we do not: what they say does not get into `DomainConfig`. */
+const UNREAD = ['cpuid', 'rdm', 'vdispl', 'vnuma', 'vsnd'];
+
+function adviseUnread({ values }: XlReader): Diagnostic[] {
+  return UNREAD.flatMap((key) => {
+    const value = values.get(key);
+    const isEmpty = value === undefined || (value.kind === 'list' && value.items.length === 0);
+    return isEmpty ? [] : [report['unread-key'](value.origin, { key })];
+  });
 }
 
 const NO_LABELS: Labels = { build: undefined, run: undefined, deviceModel: undefined };
@@ -114,7 +127,7 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
   reader.assign('b_info.blkdev_start', defaults.firstBlockDevice);
   readScheduling(reader);
   const size = readSize(reader);
-  readAffinity(reader);
+  readAffinity(reader, size.maxVcpus, defaults.hostCpus);
   readGrantLimits(reader, defaults);
   reader.assign('b_info.claim_mode', flagJson(defaults.claimMode));
   const actions = readActions(reader);
@@ -146,7 +159,9 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
   flagMember(reader, 'dm_restrict', 'b_info.dm_restrict');
   if (isHvm) readHvmDevices(reader);
   readArm(reader);
-  reader.specs('vkb');
+  // XEN: every frame buffer has a keyboard, and they come first.
+  const firstKeyboard = devices.frameBuffers.length + (reader.members.has('vfbs') ? 1 : 0);
+  const keyboards = readNamedParts(reader, 'vkbs', firstKeyboard);
   flagMember(reader, 'xend_suspend_evtchn_compat', 'c_info.xend_suspend_evtchn_compat');
   readRelaxedMsrs(reader);
   flagMember(reader, 'vpmu', 'b_info.vpmu');
@@ -163,6 +178,7 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
     cmdline: given.cmdline,
     ...passed,
     ...devices,
+    keyboards,
     actions,
     pool: identity.pool,
     refusesMigration,
@@ -178,7 +194,7 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
 const CARRIED: ReadonlySet<string> = new Set([
   ...['name', 'type', 'builder', 'uuid', 'seclabel', 'init_seclabel', 'device_model_stubdomain_seclabel'],
   ...['memory', 'maxmem', 'vcpus', 'maxvcpus', 'kernel', 'ramdisk', 'cmdline', 'root', 'extra', 'disk', 'vif', 'pci'],
-  ...['dtdev', 'vfb', 'ioports', 'irqs', 'iomem'],
+  ...['dtdev', 'vfb', 'ioports', 'irqs', 'iomem', 'vkb', 'vtpm', 'p9', 'pvcalls', 'channel', 'usbctrl', 'usbdev'],
   ...['on_poweroff', 'on_reboot', 'on_watchdog', 'on_crash', 'on_soft_reset', 'pool', 'nomigrate', 'driver_domain'],
   'device_model_stubdomain_override',
 ]);

@@ -92,17 +92,6 @@ const VUARTS: Choices = [
   ['sbsa_uart', 'sbsa_uart'],
 ];
 
-/** Reads where the virtual CPUs run; a list is tried first, and its items are not looked into. */
-export function readAffinity(reader: XlReader): void {
-  for (const key of ['cpus', 'cpus_soft']) {
-    const list = reader.list(key, 'tries');
-    const text = list === undefined ? reader.text(key) : undefined;
-    if (list !== undefined) reader.leading(key, list);
-    if (list !== undefined || (text !== undefined && key === 'cpus_soft'))
-      reader.assign('b_info.numa_placement', 'False');
-  }
-}
-
 const UNLIMITED = 2n ** 32n - 1n;
 
 /** Reads the limits of the grant table. */

@@ -92,3 +92,12 @@ export function atoi(text: string): number {
   const clamped = value > LONG_MAX ? LONG_MAX : value < LONG_MIN ? LONG_MIN : value;
   return Number(BigInt.asIntN(32, clamped));
 }
+
+/** C's `strtoul` with base 0: octal and hexadecimal are told by their beginning; 0 where there is no number. */
+export function strtoul(text: string): bigint {
+  const match = NUMBER.exec(text);
+  if (match === null) return 0n;
+  const size = magnitude(match[2] ?? '0');
+  if (size > ULONG_MAX || (match[2] ?? '').replace(/^0[xX]?0*/, '').length > DIGITS) return ULONG_MAX;
+  return BigInt.asUintN(64, match[1] === '-' ? -size : size);
+}

@@ -20,13 +20,15 @@ export interface XlDefaults {
   readonly maxGrantVersion: number | undefined;
   /** `blkdev_start` */
   readonly firstBlockDevice: string | undefined;
+  /** How many CPUs the host has, as `cpus` can name no more. */
+  readonly hostCpus: number;
   /** The kind of guest without `type`: `pv` on x86, `pvh` on Arm. */
   readonly guest: Guest;
   /** Where xl was built to look for `firmware`. */
   readonly firmwareFolder: string;
 }
 
-/** An x86 host with an empty xl.conf, and Debian's folders. */
+/** An x86 host of four CPUs with an empty xl.conf, and Debian's folders. */
 export const XL_DEFAULTS: XlDefaults = {
   claimMode: true,
   runHotplugScripts: true,
@@ -34,6 +36,7 @@ export const XL_DEFAULTS: XlDefaults = {
   maxMaptrackFrames: undefined,
   maxGrantVersion: undefined,
   firstBlockDevice: undefined,
+  hostCpus: 4,
   guest: 'pv',
   firmwareFolder: '/usr/lib/xen-4.17/boot',
 };

@@ -68,10 +68,10 @@ export class XlReader {
     if (this.end === undefined) this.#stderr += `${text}\n`;
   }
 
-  /** xl writes a line, if any, and ends. */
-  exit(code: number, text?: string): void {
+  /** xl writes a line, if any, and ends. Some lines of xl have no line end. */
+  exit(code: number, text?: string, lineEnd: '' | '\n' = '\n'): void {
     if (this.end !== undefined) return;
-    if (text !== undefined) this.say(text);
+    if (text !== undefined) this.#stderr += text + lineEnd;
     this.end = { kind: 'exits', code };
   }
 

@@ -1,0 +1,41 @@
+/**
+ * Which release of Xen a policy was made for: the binary does not say, its classes and permissions do.
+ *
+ * @module
+ */
+import type { PolicyDb } from '../policydb/index.ts';
+import { XEN_RELEASES, type XenReleaseName, xenRelease } from '../releases/index.ts';
+
+/** The release whose classes and permissions are most like those of the policy, and whether they are the same. */
+export interface ReleaseMatch {
+  readonly release: XenReleaseName;
+  readonly isExact: boolean;
+}
+
+function permissionKeys(policy: PolicyDb): Set<string> {
+  const keys = new Set<string>();
+  for (const { name, value, common, permissions } of policy.classes.entries) {
+    const inherited = common === undefined ? [] : (policy.commons.byName.get(common)?.permissions ?? []);
+    for (const one of [...inherited, ...permissions]) keys.add(`${value} ${name} ${one.value} ${one.name}`);
+  }
+  return keys;
+}
+
+/** The release that fits a policy best; the newest of those that fit equally well. */
+export function findRelease(policy: PolicyDb): ReleaseMatch | undefined {
+  const own = permissionKeys(policy);
+  let best: { readonly release: XenReleaseName; readonly misses: number } | undefined;
+  let isExact = false;
+  for (const name of XEN_RELEASES) {
+    const keys = xenRelease(name).classes.flatMap(({ name: className, id, permissions }) =>
+      permissions.map((permission, bit) => `${id} ${className} ${bit + 1} ${permission}`),
+    );
+    const shared = keys.filter((key) => own.has(key)).length;
+    if (shared === 0) continue;
+    const misses = keys.length + own.size - 2 * shared;
+    if (best !== undefined && misses > best.misses) continue;
+    best = { release: name, misses };
+    isExact = misses === 0;
+  }
+  return best && { release: best.release, isExact };
+}

@@ -1,0 +1,10 @@
+/**
+ * Back from bytes: the policy as text, and what there is to know about it.
+ *
+ * Imports: `text`, `policydb`, `releases`, and the keywords of `language`.
+ * Start reading at `decompilePolicy`.
+ *
+ * @module
+ */
+export { type DecompiledPolicy, type DecompileOptions, decompilePolicy } from './decompile-policy.ts';
+export { findRelease, type ReleaseMatch } from './find-release.ts';

@@ -1,0 +1,1 @@
+export const arisesByCode: ReadonlyMap<string, () => Promise<readonly string[]> | readonly string[]> = new Map();

@@ -1,0 +1,81 @@
+/** Every diagnostic code has a page, and what the page calls wrong and right is so. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { declaredCodes, ROOT } from './declared-codes.ts';
+import { arisesByCode } from './arises-by-code.ts';
+import { runSnippet } from './run-snippet.ts';
+import { otherCodes, snippetsOf } from './snippets.ts';
+
+const folder = join(ROOT, 'docs/diagnostics');
+const declared = declaredCodes();
+const pages = readdirSync(folder, { recursive: true })
+  .map(String)
+  .filter((path) => path.endsWith('.md') && path.includes('/'))
+  .map((path) => path.slice(0, -'.md'.length))
+  .sort();
+
+/** A page fits on half a screen besides its snippets. */
+const MOST_WORDS = 170;
+
+test('every code has a page, and every page has a code', () => {
+  expect(declared.length).toBeGreaterThan(100);
+  expect(pages).toEqual(declared.map(({ code }) => code));
+});
+
+test('the index of the pages names each of them once', () => {
+  const index = readFileSync(join(folder, 'README.md'), 'utf8');
+  const named = [...index.matchAll(/\]\(([a-z0-9]+\/[a-z0-9-]+)\.md\)/g)].map((match) => match[1] ?? '');
+  expect(named.toSorted()).toEqual(pages);
+});
+
+test('messages have the shape that the style asks for', () => {
+  for (const { code, severity, message } of declared) {
+    expect(['error', 'warning', 'note'], code).toContain(severity);
+    expect(code).toMatch(/^[a-z0-9]+\/[a-z][a-z0-9-]*$/);
+    // A name that is always written with a capital may begin a message.
+    expect(message, code).toMatch(/^(?:[a-z0-9`{(]|Xen\b|PVH?\b)/);
+    expect(message, code).not.toMatch(/[.\n]$|\n/);
+  }
+});
+
+describe.each(declared)('$code', ({ code, severity }) => {
+  const file = join(folder, `${code}.md`);
+  const page = existsSync(file) ? readFileSync(file, 'latin1') : '';
+  const snippets = snippetsOf(page);
+
+  test('its page says what it means and how severe it is', () => {
+    const [heading = '', , first = ''] = page.split('\n');
+    expect(heading).toMatch(new RegExp(`^# ${code}: \\S.*[^.]$`));
+    expect(first.toLowerCase()).toMatch(new RegExp(`^${severity}\\.`));
+    expect(page).toContain('**On Xen.**');
+    expect(page).toContain('**Put it right.**');
+    const prose = page.replaceAll(/^```[\s\S]*?^```$/gm, '');
+    expect(prose.split(/\s+/).length).toBeLessThanOrEqual(MOST_WORDS);
+  });
+
+  const byCode = arisesByCode.get(code);
+  if (byCode === undefined) {
+    test('its page shows it wrong and right', () => {
+      expect(snippets.map(({ isRight }) => isRight).toSorted()).toEqual(
+        expect.arrayContaining([false, true]),
+      );
+    });
+  } else {
+    test('it arises as its page says', async () => {
+      expect(page).toContain('**How it arises.**');
+      expect(await byCode()).toContain(code);
+    });
+  }
+
+  test.each(snippets.map((snippet, index) => ({ snippet, index: index + 1, verdict: snippet.isRight ? 'right' : 'wrong' })))(
+    'snippet $index of its page is $verdict',
+    async ({ snippet }) => {
+      const found = await runSnippet(snippet);
+      const told = found.map((one) => `${one.code}: ${one.message}`);
+      const codes = [...new Set(found.map((one) => one.code))].toSorted();
+      const also = otherCodes(snippet);
+      expect(codes, told.join('\n')).toEqual((snippet.isRight ? also : [code, ...also]).toSorted());
+    },
+  );
+});
