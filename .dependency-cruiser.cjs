@@ -22,6 +22,8 @@ const policyFolders = {
   policydb: ['text'],
   releases: [],
   compiler: ['text', 'm4', 'language', 'policydb', 'releases'],
+  // What it writes must be read again, so it asks which words are taken.
+  decompiler: ['text', 'language/keywords.ts', 'policydb', 'releases'],
   'security-server': ['text', 'policydb', 'releases'],
 };
 

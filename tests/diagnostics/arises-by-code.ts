@@ -1,1 +1,162 @@
-export const arisesByCode: ReadonlyMap<string, () => Promise<readonly string[]> | readonly string[]> = new Map();
+/**
+ * Codes that no snippet can show: limits, what only a broken binary has, what depends on the past of a host.
+ *
+ * @module
+ */
+import { compileText } from '@dewar/policy/compiler';
+import { type PolicyDb, readPolicydb } from '@dewar/policy/policydb';
+import { xenRelease } from '@dewar/policy/releases';
+import { SecurityServer } from '@dewar/policy/security-server';
+import { type Diagnostic, SourceText } from '@dewar/policy/text';
+import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import { policyWith } from './prelude.ts';
+
+function compile(statements: string, isMls = false): { bytes: Uint8Array; diagnostics: readonly Diagnostic[] } {
+  const text = policyWith(statements, { isMls, classes: '4.17', keepsOrder: false });
+  const { bytes, diagnostics } = compileText(new SourceText('policy.conf', text), { isMls });
+  return { bytes: bytes ?? new Uint8Array(), diagnostics };
+}
+
+function codes(diagnostics: readonly Diagnostic[]): string[] {
+  return diagnostics.map(({ code }) => code);
+}
+
+function load(...policies: readonly Uint8Array[]): string[] {
+  const server = new SecurityServer({ release: xenRelease('4.17') });
+  return policies.flatMap((bytes) => {
+    const outcome = server.loadPolicy(bytes);
+    return outcome.kind === 'refused' ? codes(outcome.diagnostics) : [];
+  });
+}
+
+/** Numbers as the format stores them. */
+function u16(...values: readonly number[]): Buffer {
+  return Buffer.from(Uint16Array.from(values).buffer);
+}
+
+function u32(...values: readonly number[]): Buffer {
+  return Buffer.from(Uint32Array.from(values).buffer);
+}
+
+/** The numbers of the symbols of a policy. */
+interface Numbers {
+  readonly type: (name: string) => number;
+  readonly role: (name: string) => number;
+  readonly user: (name: string) => number;
+  readonly tclass: (name: string) => number;
+}
+
+function numbersOf({ types, roles, users, classes }: PolicyDb): Numbers {
+  const value = (found: { readonly value: number } | undefined): number => {
+    if (found === undefined) throw new Error('the policy of the test lacks a symbol');
+    return found.value;
+  };
+  return {
+    type: (name) => value(types.byName.get(name)),
+    role: (name) => value(roles.byName.get(name)),
+    user: (name) => value(users.byName.get(name)),
+    tclass: (name) => value(classes.byName.get(name)),
+  };
+}
+
+/** Loads a policy in which some bytes were replaced: what no compiler writes. */
+function loadPatched(statements: string, patch: (numbers: Numbers) => readonly [from: Buffer, to: Buffer]): string[] {
+  const { bytes } = compile(statements);
+  const read = readPolicydb(bytes);
+  if ('diagnostic' in read) throw new Error(read.diagnostic.message);
+  const [from, to] = patch(numbersOf(read.policy));
+  const binary = Buffer.from(bytes);
+  const at = binary.indexOf(from);
+  if (at < 0 || from.length !== to.length) throw new Error('the policy of the test lacks the bytes to replace');
+  to.copy(binary, at);
+  return load(binary);
+}
+
+const sidOf = (name: string): number => xenRelease('4.17').initialSids.indexOf(name) + 1;
+
+/** The label of dom0 as an entry of the initial SIDs, with one number changed. */
+function dom0Sid(numbers: Numbers, change: { readonly sid?: number; readonly type?: number } = {}): Buffer {
+  const { sid = sidOf('dom0'), type = numbers.type('dom0_t') } = change;
+  return u32(sid, numbers.user('system_u'), numbers.role('system_r'), type);
+}
+
+function manyTypes(): string {
+  return Array.from({ length: 65_536 }, (_, i) => `type many${i};\n`).join('');
+}
+
+function readCfg(text: string): string[] {
+  return codes(readDomainConfig(parseXlCfg(new SourceText('guest.cfg', text))).diagnostics);
+}
+
+/** For each such code, the way in which it arises; answers the codes that were seen. */
+export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Map([
+  ['te/too-many-types', () => codes(compile(manyTypes()).diagnostics)],
+  [
+    'language/line-too-long',
+    () => codes(compile(`allow dom0_t domU_t:domain {${' pause'.repeat(2000)} };`).diagnostics),
+  ],
+  ['load/mls-changed', () => load(compile('').bytes, compile('', true).bytes)],
+  [
+    'load/no-rules',
+    () => {
+      const text = policyWith('', { isMls: false, classes: '4.17', keepsOrder: false });
+      const { bytes } = compileText(new SourceText('policy.conf', text.replace(/^allow .*$/m, '')));
+      return load(bytes ?? new Uint8Array());
+    },
+  ],
+  [
+    'load/duplicate-rule',
+    () =>
+      loadPatched('allow dom0_t nic_t:domain pause;', ({ type, tclass }) => {
+        const key = (target: string): Buffer => u16(type('dom0_t'), type(target), tclass('domain'), 1);
+        return [key('nic_t'), key('domU_t')];
+      }),
+  ],
+  [
+    'load/conflicting-type-rule',
+    () =>
+      loadPatched(
+        [
+          'bool open false;',
+          'if (locked) { type_transition domU_t dom0_t:event channel_t; }',
+          'if (open) { type_transition domU_t nic_t:event resource_t; }',
+        ].join('\n'),
+        ({ type, tclass }) => {
+          const key = (target: string): Buffer => u16(type('domU_t'), type(target), tclass('event'));
+          return [key('nic_t'), key('dom0_t')];
+        },
+      ),
+  ],
+  [
+    // A step that compares the type of the source with names; 16 makes it the type of the third label.
+    'load/third-context',
+    () => loadPatched('constrain domain pause (t1 == dom0_t);', () => [u32(5, 4, 1), u32(5, 4 | 16, 1)]),
+  ],
+  [
+    'load/invalid-context',
+    () => loadPatched('', (numbers) => [dom0Sid(numbers), dom0Sid(numbers, { type: numbers.type('nic_t') })]),
+  ],
+  [
+    'load/duplicate-initial-sid',
+    () => loadPatched('', (numbers) => [dom0Sid(numbers), dom0Sid(numbers, { sid: sidOf('xen') })]),
+  ],
+  [
+    // Length of the name, number, properties (1: a type with a name of its own), bound.
+    'load/bounds-attribute',
+    () =>
+      loadPatched('', ({ type }) => {
+        const symbol = (bound: number): Buffer => u32('nic_t'.length, type('nic_t'), 1, bound);
+        return [symbol(0), symbol(type('domain_type'))];
+      }),
+  ],
+  [
+    'load/bounds-exceeded',
+    () =>
+      loadPatched('', ({ user }) => {
+        const symbol = (bound: number): Buffer => u32('customer_1'.length, user('customer_1'), bound);
+        return [symbol(0), symbol(user('system_u'))];
+      }),
+  ],
+  ['cfg/too-deep', () => readCfg(`name = 'guest'\nvnuma = ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`)],
+  ['cfg/too-many-problems', () => readCfg('memory = yes\n'.repeat(200))],
+]);

@@ -43,6 +43,7 @@ const everyPolicyDoor = [
   '@dewar/policy/policydb',
   '@dewar/policy/releases',
   '@dewar/policy/compiler',
+  '@dewar/policy/decompiler',
   '@dewar/policy/security-server',
 ];
 
@@ -98,6 +99,11 @@ const forbidden: readonly Plant[] = [
     caughtBy: [inPolicy('compiler', 'text', 'm4', 'language', 'policydb', 'releases')],
   },
   {
+    file: 'packages/policy/src/decompiler/across.ts',
+    text: importing('../language/index.ts'),
+    caughtBy: [inPolicy('decompiler', 'text', 'language/keywords.ts', 'policydb', 'releases')],
+  },
+  {
     file: 'packages/policy/src/security-server/across.ts',
     text: importing('../language/index.ts'),
     caughtBy: [inPolicy('security-server', 'text', 'policydb', 'releases')],
@@ -128,6 +134,13 @@ const allowed: readonly Omit<Plant, 'caughtBy'>[] = [
     text: importing(...['text', 'm4', 'language', 'policydb', 'releases'].map((folder) => `../${folder}/index.ts`)),
   },
   {
+    file: 'packages/policy/src/decompiler/down.ts',
+    text: importing(
+      ...['text', 'policydb', 'releases'].map((folder) => `../${folder}/index.ts`),
+      '../language/keywords.ts',
+    ),
+  },
+  {
     file: 'packages/policy/src/security-server/down.ts',
     text: importing(...['text', 'policydb', 'releases'].map((folder) => `../${folder}/index.ts`)),
   },
@@ -151,6 +164,7 @@ const allowed: readonly Omit<Plant, 'caughtBy'>[] = [
 // What the plants stand on.
 const ground: readonly (readonly [string, string])[] = [
   ['packages/policy/src/policydb/format.ts', 'export const format = 1;\n'],
+  ['packages/policy/src/language/keywords.ts', 'export const keywords = 1;\n'],
   ['packages/cli/src/main.ts', 'export const main = 1;\n'],
   ['packages/lab/src/circle-b.ts', "import { a } from './circle-a.ts';\nexport const b = (): unknown => a;\n"],
 ];

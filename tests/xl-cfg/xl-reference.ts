@@ -12,6 +12,9 @@ import { compile, type Unavailable, unavailable } from './compiled.ts';
 /** Where Debian's xen-utils-4.17 keeps xl, which is not on the path. */
 const DEBIAN_XL = '/usr/lib/xen-4.17/bin/xl';
 
+/** Milliseconds; xl counts through a range of CPUs one by one, however long it is. */
+const PATIENCE = 10_000;
+
 /** The name that the file has for xl. */
 export const GUEST_FILE = 'guest.cfg';
 
@@ -38,7 +41,7 @@ export function xlReference(): XlReference | Unavailable {
     dryRun(text, extraWords) {
       writeFileSync(join(shim.folder, GUEST_FILE), text, 'latin1');
       const args = ['create', '-n', GUEST_FILE, ...extraWords];
-      const result = spawnSync(xl, args, { cwd: shim.folder, env, encoding: 'latin1' });
+      const result = spawnSync(xl, args, { cwd: shim.folder, env, encoding: 'latin1', timeout: PATIENCE });
       return { stdout: result.stdout, stderr: result.stderr, end: result.signal ?? result.status ?? -1 };
     },
     dispose: shim.dispose,

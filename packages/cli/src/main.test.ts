@@ -313,9 +313,10 @@ describe('several commands at once', () => {
         env: environment(),
         stdio: 'ignore',
       });
+      const ended = new Promise((done) => child.on('exit', done));
       await delay(60 + round * 40);
       child.kill('SIGKILL');
-      await new Promise((done) => child.on('exit', done));
+      await ended;
       expect((await dewar('list')).out).toMatch(/^first /m);
     }
   });

@@ -54,8 +54,8 @@ export class NameMaker {
 
   make(prefix: string, count: number): string[] {
     const style = this.#choices.below(3);
-    return Array.from({ length: count }, (_, index) => {
-      for (;;) {
+    return Array.from({ length: count }, (_, first) => {
+      for (let index = first; ; index++) {
         const name =
           this.#choices.once(150) && prefix.length === 2
             ? this.#choices.pick(TREACHEROUS)

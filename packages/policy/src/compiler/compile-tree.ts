@@ -448,8 +448,8 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
     report(diagnostic);
   };
   const scope = new Scope(tree, options.isMls, counting, options.advice);
-  for (const node of tree.statements) if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
   declareSymbols(scope);
+  for (const node of tree.statements) if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
   if (options.isMls) checkLevels(scope);
   const byValue = numberTypes(scope.declared);
   if (byValue.length > MAX_TYPES) scope.report(messages['too-many-types'](undefined, { count: byValue.length }));

@@ -72,6 +72,8 @@ export interface RoleDeclaration {
   /** Types and attributes that its statements name, and those that they take out. */
   readonly named: Set<TypeDeclaration>;
   readonly excluded: Set<TypeDeclaration>;
+  /** For a role that a dominance declares: where. Nothing above that place may name it. */
+  readonly knownFrom: Token;
 }
 
 export interface BooleanDeclaration {
@@ -157,7 +159,7 @@ export class Declarations {
   }
 }
 
-export function makeRole(name: string, token: Token, isAttribute: boolean): RoleDeclaration {
+export function makeRole(name: string, token: Token, isAttribute: boolean, knownFrom: Token = 0): RoleDeclaration {
   const role: RoleDeclaration = {
     name,
     token,
@@ -167,6 +169,7 @@ export function makeRole(name: string, token: Token, isAttribute: boolean): Role
     dominates: new Set(),
     named: new Set(),
     excluded: new Set(),
+    knownFrom,
   };
   role.dominates.add(role);
   return role;

@@ -51,6 +51,10 @@ const te = {
     severity: 'error',
     message: 'a transition for (`{source}`, `{target}`, `{class}`, "{name}") exists already',
   },
+  'conflicting-range-transition': {
+    severity: 'error',
+    message: 'a range transition for (`{source}`, `{target}`, `{class}`) exists already with another range',
+  },
   'conflicting-type-rule': {
     severity: 'error',
     message: '`{rule}` for (`{source}`, `{target}`, `{class}`) gives `{new}`, and an earlier rule gives `{old}`',
@@ -127,7 +131,6 @@ const sourceEntries = {
   'no-module-file': { severity: 'error', message: 'module `{module}` is on, but there is no file `{path}`' },
   'module-line': { severity: 'warning', message: 'line of `modules.conf` is neither `name = on` nor `name = off`' },
   'lost-rules': { severity: 'warning', message: '{what} cannot be written at version {version} and are lost' },
-  version: { severity: 'error', message: 'policy version {version} does not exist for Xen; choose 24 or 30' },
   'no-rules': {
     severity: 'warning',
     message: 'the policy has no rule outside conditional blocks, and Xen loads no such policy',

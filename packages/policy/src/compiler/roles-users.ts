@@ -7,7 +7,7 @@
  */
 import { type DominanceNode, readSet, type Statement } from '../language/index.ts';
 import { Ebitmap, type RoleAllow, type RoleTransition, type TypeSets, type UserSymbol } from '../policydb/index.ts';
-import { makeRole, type RoleDeclaration, type UserDeclaration } from './declarations.ts';
+import { makeRole, type RoleDeclaration, type TypeDeclaration, type UserDeclaration } from './declarations.ts';
 import { mls, policy } from './diagnostics.ts';
 import { dominates, mlsLevel, mlsRange, readLevel, readRange } from './mls.ts';
 import type { RuleCompiler } from './rules.ts';
@@ -44,28 +44,68 @@ export function addRoleTypes(scope: Scope, node: Extract<Statement, { kind: 'rol
   }
 }
 
-/** Declares the roles of a dominance that nobody declared. */
+/** Declares the roles of a dominance that nobody declared; they are known from there on. */
 export function declareDominanceRoles(scope: Scope, nodes: readonly DominanceNode[]): void {
   const { roles, sizes } = scope.declared;
   for (const { role, children } of nodes) {
     declareDominanceRoles(scope, children);
     const name = scope.word(role);
-    sizes.roles.insert(!roles.has(name));
-    if (!roles.has(name)) roles.set(name, makeRole(name, role, false));
+    if (roles.has(name)) continue;
+    sizes.roles.insert(true);
+    roles.set(name, makeRole(name, role, false, role));
   }
 }
 
-/** A role gains what the roles below it dominate, and their types. */
-export function addDominance(scope: Scope, nodes: readonly DominanceNode[]): RoleDeclaration[] {
-  return nodes.flatMap(({ role, children }) => {
-    const parent = scope.role(role);
-    for (const child of addDominance(scope, children)) {
-      for (const dominated of child.dominates) parent?.dominates.add(dominated);
-      for (const type of child.named) parent?.named.add(type);
-      for (const type of child.excluded) parent?.excluded.add(type);
+/** What a role hands up to the role above it. */
+interface Dominated {
+  readonly dominates: ReadonlySet<RoleDeclaration>;
+  readonly types: ReadonlySet<TypeDeclaration>;
+}
+
+/** Types, with attributes replaced by their members. */
+function membersOf(types: ReadonlySet<TypeDeclaration>): TypeDeclaration[] {
+  return [...types].flatMap((type) => (type.kind === 'attribute' ? [...type.members] : [type]));
+}
+
+/** The types that the statements so far give to a role. */
+function typesSoFar({ named, excluded }: RoleDeclaration): Set<TypeDeclaration> {
+  const out = new Set(membersOf(excluded));
+  return new Set(membersOf(named).filter((type) => !out.has(type)));
+}
+
+/** Gives a role, and every role that dominates it, what is below it. */
+function raise(scope: Scope, role: RoleDeclaration, below: Dominated): void {
+  const gain = (one: RoleDeclaration, { dominates, types }: Dominated): void => {
+    for (const dominated of dominates) one.dominates.add(dominated);
+    for (const type of types) one.named.add(type);
+  };
+  gain(role, below);
+  const own: Dominated = { dominates: role.dominates, types: typesSoFar(role) };
+  for (const other of scope.declared.roles.values()) if (other !== role && other.dominates.has(role)) gain(other, own);
+}
+
+/**
+ * A role gains what the roles below it dominate, and their types; so does every role that dominates it already.
+ *
+ * XEN: of several roles side by side, attributes and names count, but not the types that were taken out.
+ */
+export function addDominance(scope: Scope, nodes: readonly DominanceNode[]): Dominated {
+  const sides: RoleDeclaration[] = [];
+  const merged = { dominates: new Set<RoleDeclaration>(), types: new Set<TypeDeclaration>() };
+  for (const { role: token, children } of nodes) {
+    const below = children.length === 0 ? undefined : addDominance(scope, children);
+    const role = scope.role(token);
+    if (role === undefined) continue;
+    if (below !== undefined) raise(scope, role, below);
+    sides.push(role);
+    for (const side of sides.length === 2 ? sides : [role]) {
+      for (const dominated of side.dominates) merged.dominates.add(dominated);
+      for (const type of membersOf(side.named)) merged.types.add(type);
     }
-    return parent ?? [];
-  });
+  }
+  const [only, ...others] = sides;
+  if (only === undefined || others.length > 0) return merged;
+  return { dominates: only.dominates, types: typesSoFar(only) };
 }
 
 /** The types that a role's own statements give it, as values. */

@@ -180,7 +180,7 @@ export class Scope {
 
   role(token: Token): RoleDeclaration | undefined {
     const found = this.declared.roles.get(this.word(token));
-    if (found !== undefined) return found;
+    if (found !== undefined && token >= (found.knownFrom)) return found;
     return this.#unknown(token, () =>
       policy['unknown-role'](
         this.origin(token),

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Statement } from '../language/index.ts';
+import type { Statement, Token } from '../language/index.ts';
 import { type FilenameTransition, type RangeTransition, tableSizeFor } from '../policydb/index.ts';
 import { mls, policy } from './diagnostics.ts';
 import { mlsRange, readRange } from './mls.ts';
@@ -73,7 +73,8 @@ export class FilenameTransitions {
       };
       for (const source of sets.sources) {
         for (const target of sets.targets) if (!pair(source, target)) return;
-        if (sets.hasSelf && !sets.targets.includes(source) && !pair(source, source)) return;
+        // XEN: `self` beside a set that holds the source already counts as a repetition.
+        if (sets.hasSelf && !pair(source, source)) return;
       }
       this.#parts.push(part);
     }
@@ -115,7 +116,7 @@ export class FilenameTransitions {
 export class RangeTransitions {
   readonly #scope: Scope;
   readonly #rules: RuleCompiler;
-  readonly #parts: RangeTransition[][] = [];
+  readonly #known = new Map<string, RangeTransition>();
 
   constructor(scope: Scope, rules: RuleCompiler) {
     this.#scope = scope;
@@ -133,23 +134,33 @@ export class RangeTransitions {
     const range = readRange(scope, node.range);
     if (sets === undefined || classes === undefined || range === undefined) return;
     const value = mlsRange(range.low, range.high);
-    const part: RangeTransition[] = [];
     for (const source of sets.sources) {
-      for (const target of sets.targets)
-        for (const tclass of classes) part.push({ source, target, tclass, range: value });
-    }
-    this.#parts.push(part);
-  }
-
-  /** The statement written last wins. */
-  finish(): RangeTransition[] {
-    const byKey = new Map<string, RangeTransition>();
-    for (const part of this.#parts.toReversed()) {
-      for (const one of part) {
-        const key = `${one.source}:${one.target}:${one.tclass}`;
-        if (!byKey.has(key)) byKey.set(key, one);
+      for (const target of sets.targets) {
+        for (const tclass of classes) if (!this.#put({ source, target, tclass, range: value }, node.at)) return;
       }
     }
+  }
+
+  /** Keeps a transition; false, after a report, where another one gives a different range. */
+  #put(one: RangeTransition, at: Token): boolean {
+    const key = `${one.source}:${one.target}:${one.tclass}`;
+    const old = this.#known.get(key);
+    if (old === undefined) this.#known.set(key, one);
+    else if (!old.range.low.categories.equals(one.range.low.categories) || old.range.low.sensitivity !== one.range.low.sensitivity || !old.range.high.categories.equals(one.range.high.categories) || old.range.high.sensitivity !== one.range.high.sensitivity) {
+      const scope = this.#scope;
+      const names = {
+        source: typeName(scope, one.source),
+        target: typeName(scope, one.target),
+        class: className(scope, one.tclass),
+      };
+      scope.report(policy['conflicting-range-transition'](scope.origin(at), names));
+      return false;
+    }
+    return true;
+  }
+
+  finish(): RangeTransition[] {
+    const byKey = this.#known;
     const mask = tableSizeFor(RANGE_BUCKETS, byKey.size) - 1;
     const bucket = ({ source, target, tclass }: RangeTransition): number =>
       (source + (target << 3) + (tclass << 5)) & mask;

@@ -24,7 +24,10 @@ export function typeSetNames(names: Names, { members }: Membership, types: Ebitm
  * that they dominate.
  */
 function dominanceText(roles: readonly RoleSymbol[], names: Names): string[] {
-  const gained = new Map<number, Set<number>>(roles.map(({ value }) => [value, new Set([value - 1])]));
+  const gained = new Map<number, Set<number>>(
+    // `object_r`, which nothing declares, does not even dominate itself.
+    roles.map(({ name, value }) => [value, new Set(name === 'object_r' ? [] : [value - 1])]),
+  );
   const byNumber = new Map(roles.map((role) => [role.value, role]));
   const statements: string[] = [];
   const done = new Set<number>();

@@ -106,6 +106,15 @@ function typeRule(cursor: Cursor, at: Token, rule: TypeRuleKind): Statement {
   return { kind: 'type-rule', at, rule, source, target, classes, result };
 }
 
+/** Goes on behind the block that the cursor is in, and behind its `else`: what is left of it would look out of place. */
+function skipBlock(cursor: Cursor): void {
+  for (let depth = 1; depth > 0 && !cursor.isAtEnd; ) {
+    if (cursor.accept('{')) depth++;
+    else if (!cursor.accept('}')) cursor.at++;
+    else if (--depth === 0 && cursor.accept('else') && cursor.accept('{')) depth = 1;
+  }
+}
+
 function conditionalBlock(cursor: Cursor): ConditionalRule[] {
   cursor.expect('{');
   const rules: ConditionalRule[] = [];
@@ -116,6 +125,7 @@ function conditionalBlock(cursor: Cursor): ConditionalRule[] {
     if (word === 'neverallow' || word === 'if' || !CONDITIONAL_STATEMENTS.has(word)) {
       if (cursor.kind() === TokenKind.identifier || word === '') cursor.fail('a rule or `}`');
       cursor.report(language['not-in-conditional'](originOf(cursor.tokens, at), { statement: word }));
+      skipBlock(cursor);
       throw new SyntaxFault();
     }
     const rule = parseStatement(cursor);

@@ -75,7 +75,10 @@ function skippedByRepetition(rules: RuleTable, sets: TypeSets): Set<string> {
       };
       for (const source of sources) {
         if (rules.self[row] === 1) visitPair(source, source);
-        for (const target of targets) visitPair(source, target);
+        for (const target of targets) {
+          // Beside `self` the pair was just visited: its repetition adds nothing, and takes nothing away.
+          if (rules.self[row] !== 1 || target !== source) visitPair(source, target);
+        }
       }
     }
     row = end;

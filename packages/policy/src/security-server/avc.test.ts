@@ -93,7 +93,8 @@ test('in permissive mode a denial passes, and is told once for each new bit', ()
   const first = ask(dom0, guest, 'create', 'destroy');
   expect(first).toMatchObject({ kind: 'granted', line: line('denied', 'destroy') });
   expect(first.missing).not.toBe(0);
-  expect(ask(dom0, guest, 'destroy')).toEqual({ kind: 'granted', line: undefined, missing: 0 });
+  // What the policy lacks is still known, though nobody is told again.
+  expect(ask(dom0, guest, 'destroy')).toEqual({ kind: 'granted', line: undefined, missing: first.missing });
   ask(dom0, guest, 'destroy', 'resume');
   expect(log).toEqual([line('denied', 'destroy'), line('denied', 'resume')]);
 });

@@ -24,7 +24,7 @@ export type AccessOutcome =
   | {
       readonly kind: 'granted';
       readonly line: string | undefined;
-      /** Denied by the policy, and let pass. */
+      /** Bits that the policy does not give and that were let pass, now or before. */
       readonly missing: number;
     }
   | {
@@ -118,18 +118,19 @@ export class Avc {
       return { kind: 'denied', errno: 'EINVAL', line, missing: requested };
     }
     const { decision } = node;
-    const missing = (requested & ~node.allowed) >>> 0;
-    if (missing === 0) {
+    const missing = (requested & ~decision.allowed) >>> 0;
+    const denied = (requested & ~node.allowed) >>> 0;
+    if (denied === 0) {
       const isAudited = (requested & decision.auditAllow) !== 0;
       const line = isAudited ? this.#line('granted', ssid, tsid, tclass, requested, data) : undefined;
-      return { kind: 'granted', line, missing: 0 };
+      return { kind: 'granted', line, missing };
     }
     const isEnforced = this.#options.isEnforcing() && !decision.permissive;
     // XEN: what is let pass is noted in the cache, so that it is logged once.
     if (!isEnforced) this.#update(node, requested);
-    const isAudited = (missing & decision.auditDeny) !== 0;
-    const line = isAudited ? this.#line('denied', ssid, tsid, tclass, missing, data) : undefined;
-    return isEnforced ? { kind: 'denied', errno: 'EACCES', line, missing } : { kind: 'granted', line, missing };
+    const isAudited = (denied & decision.auditDeny) !== 0;
+    const line = isAudited ? this.#line('denied', ssid, tsid, tclass, denied, data) : undefined;
+    return isEnforced ? { kind: 'denied', errno: 'EACCES', line, missing: denied } : { kind: 'granted', line, missing };
   }
 
   #slot(ssid: number, tsid: number, tclass: number): Node[] {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compileText } from '../compiler/index.ts';
-import { type Context, Ebitmap, readPolicydb } from '../policydb/index.ts';
+import { type Context, Ebitmap, readPolicydb, symbolTable } from '../policydb/index.ts';
 import { xenRelease } from '../releases/index.ts';
 import { SourceText } from '../text/index.ts';
 import { type PolicyTextOptions, policyText } from './fixtures/policy-text.ts';
@@ -172,6 +172,16 @@ describe('bounds', () => {
 
   test('take what the last attempt lacked', () => {
     expect(allowed(constrained('t1 != high_t and t2 != high_t'), low, low)).toBe('pause');
+  });
+
+  test('that go round in a circle, which Xen would not load, do not hang', () => {
+    const read = readPolicydb(compile({ rules }));
+    if ('diagnostic' in read) throw new Error(read.diagnostic.message);
+    const { types } = read.policy;
+    const bounds = types.byName.get('low_t')?.value ?? 0;
+    const entries = types.entries.map((one) => (one.name === 'high_t' ? { ...one, bounds } : one));
+    const view = new PolicyView({ ...read.policy, types: symbolTable(entries, types.primaryCount) });
+    expect(allowed(view, low, high)).toBe('pause create');
   });
 
   test('are told on the console each time that a decision is made', () => {

@@ -26,6 +26,7 @@ import {
   type MlsRange,
   type PolicyDb,
 } from '../policydb/index.ts';
+import { InvariantError } from '../text/index.ts';
 import { ConditionalIndex, RuleIndex } from './av-index.ts';
 import { evaluateConstraint } from './constraints.ts';
 import {
@@ -61,6 +62,8 @@ export interface Vectors {
 export type OnBounds = (source: Context, target: Context, tclass: number, removed: number) => void;
 
 const OBJECT_R = 1;
+/** Each side may be bounded three deep in a policy that Xen loads. Other policies may be looked at too. */
+const BOUNDS_DEPTH = 6;
 
 /** The value of a conditional's expression. A malformed one is false. */
 function evaluateCondition({ expression }: Conditional, booleans: readonly boolean[]): boolean {
@@ -84,7 +87,7 @@ function evaluateCondition({ expression }: Conditional, booleans: readonly boole
   return stack[0] ?? false;
 }
 
-/** A policy with what decisions need at hand. */
+/** A policy with what decisions need at hand; it must have been read from bytes. */
 export class PolicyView {
   readonly policy: PolicyDb;
   readonly names: ContextNames;
@@ -105,6 +108,7 @@ export class PolicyView {
   readonly booleans: boolean[] = [];
 
   constructor(policy: PolicyDb) {
+    if (!policy.isExpanded) throw new InvariantError('decisions need a policy that was read from bytes');
     this.policy = policy;
     this.names = contextNames(policy);
     this.lookup = contextLookup(policy);
@@ -211,6 +215,10 @@ export class PolicyView {
 
   /** What the source may do to the target: rules, constraints, role changes and bounds. */
   computeAv(source: Context, target: Context, tclass: number, onBounds?: OnBounds): Vectors {
+    return this.#compute(source, target, tclass, onBounds, 0);
+  }
+
+  #compute(source: Context, target: Context, tclass: number, onBounds: OnBounds | undefined, depth: number): Vectors {
     const out = this.ruleVectors(source.type, target.type, tclass);
     out.allowed &= ~this.constrained(source, target, tclass, out.allowed);
     if ((out.allowed & this.#transitionBit) !== 0 && this.roleChangeRefused(source, target, tclass)) {
@@ -218,8 +226,8 @@ export class PolicyView {
     }
     const sourceBounds = this.lookup.types[source.type]?.bounds ?? 0;
     const targetBounds = this.lookup.types[target.type]?.bounds ?? 0;
-    if (sourceBounds !== 0 || targetBounds !== 0) {
-      const removed = this.#exceeding(source, target, tclass, out.allowed, onBounds);
+    if ((sourceBounds !== 0 || targetBounds !== 0) && depth < BOUNDS_DEPTH) {
+      const removed = this.#exceeding(source, target, tclass, out.allowed, onBounds, depth);
       if (removed !== 0) {
         out.allowed &= ~removed;
         onBounds?.(source, target, tclass, removed);
@@ -235,7 +243,14 @@ export class PolicyView {
    * Permissions that bounds take away. Xen tries the bounding source, then the bounding target, then both, and is content
    * as soon as one of them is allowed everything.
    */
-  #exceeding(source: Context, target: Context, tclass: number, allowed: number, onBounds?: OnBounds): number {
+  #exceeding(
+    source: Context,
+    target: Context,
+    tclass: number,
+    allowed: number,
+    onBounds: OnBounds | undefined,
+    depth: number,
+  ): number {
     const sourceBounds = this.lookup.types[source.type]?.bounds ?? 0;
     const targetBounds = this.lookup.types[target.type]?.bounds ?? 0;
     const lowSource = { ...source, type: sourceBounds };
@@ -246,7 +261,7 @@ export class PolicyView {
     if (targetBounds !== 0) attempts.push([source, lowTarget]);
     if (sourceBounds !== 0 && targetBounds !== 0) attempts.push([lowSource, lowTarget]);
     for (const [from, to] of attempts) {
-      masked = (allowed & ~this.computeAv(from, to, tclass, onBounds).allowed) >>> 0;
+      masked = (allowed & ~this.#compute(from, to, tclass, onBounds, depth + 1).allowed) >>> 0;
       if (masked === 0) return 0;
     }
     return masked;

@@ -124,3 +124,12 @@ export function readAffinity(reader: XlReader, maxVcpus: number, hostCpus: numbe
     }
   }
 }
+
+/** Ends xl when `cpus` names no CPU for a virtual CPU. Follows `apply_global_affinity_masks`, which comes after all keys. */
+export function checkAffinity(reader: XlReader): void {
+  const affinity = reader.members.get('b_info.vcpu_hard_affinity');
+  if (!Array.isArray(affinity) || !affinity.some((cpus) => Array.isArray(cpus) && cpus.length === 0)) return;
+  reader.exit(1, 'vcpu hard affinity map is empty');
+  const what = '`cpus` leaves a virtual CPU without a CPU to run on';
+  reader.diagnostics.push(report.contradiction(reader.origin('cpus'), { what }));
+}

@@ -15,7 +15,7 @@ import type { JsonValue } from './json.ts';
 import { adviseKeys } from './key-advice.ts';
 import { adviseLabels, readDeviceModelLabel, readGuestLabels } from './labels.ts';
 import { flagJson, flagMember, memoryMember, textMember, uint32Member } from './members.ts';
-import { readAffinity } from './read-affinity.ts';
+import { checkAffinity, readAffinity } from './read-affinity.ts';
 import {
   readCpuid,
   readDeviceModel,
@@ -165,6 +165,7 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
   flagMember(reader, 'xend_suspend_evtchn_compat', 'c_info.xend_suspend_evtchn_compat');
   readRelaxedMsrs(reader);
   flagMember(reader, 'vpmu', 'b_info.vpmu');
+  checkAffinity(reader);
 
   return {
     source: reader.cfg.source,
