@@ -76,7 +76,8 @@ export function declaredCodes(): DeclaredCode[] {
     if (!text.includes('defineDiagnostics(')) continue;
     const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext);
     const visit = (node: ts.Node): void => {
-      if (ts.isCallExpression(node) && textOf(node.expression) === 'defineDiagnostics') found.push(...codesOf(node, file));
+      if (ts.isCallExpression(node) && textOf(node.expression) === 'defineDiagnostics')
+        found.push(...codesOf(node, file));
       ts.forEachChild(node, visit);
     };
     visit(file);

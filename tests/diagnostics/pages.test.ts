@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { declaredCodes, ROOT } from './declared-codes.ts';
 import { arisesByCode } from './arises-by-code.ts';
+import { declaredCodes, ROOT } from './declared-codes.ts';
 import { runSnippet } from './run-snippet.ts';
 import { otherCodes, snippetsOf } from './snippets.ts';
 
@@ -57,9 +57,7 @@ describe.each(declared)('$code', ({ code, severity }) => {
   const byCode = arisesByCode.get(code);
   if (byCode === undefined) {
     test('its page shows it wrong and right', () => {
-      expect(snippets.map(({ isRight }) => isRight).toSorted()).toEqual(
-        expect.arrayContaining([false, true]),
-      );
+      expect(snippets.map(({ isRight }) => isRight).toSorted()).toEqual(expect.arrayContaining([false, true]));
     });
   } else {
     test('it arises as its page says', async () => {
@@ -68,14 +66,13 @@ describe.each(declared)('$code', ({ code, severity }) => {
     });
   }
 
-  test.each(snippets.map((snippet, index) => ({ snippet, index: index + 1, verdict: snippet.isRight ? 'right' : 'wrong' })))(
-    'snippet $index of its page is $verdict',
-    async ({ snippet }) => {
-      const found = await runSnippet(snippet);
-      const told = found.map((one) => `${one.code}: ${one.message}`);
-      const codes = [...new Set(found.map((one) => one.code))].toSorted();
-      const also = otherCodes(snippet);
-      expect(codes, told.join('\n')).toEqual((snippet.isRight ? also : [code, ...also]).toSorted());
-    },
-  );
+  test.each(
+    snippets.map((snippet, index) => ({ snippet, index: index + 1, verdict: snippet.isRight ? 'right' : 'wrong' })),
+  )('snippet $index of its page is $verdict', async ({ snippet }) => {
+    const found = await runSnippet(snippet);
+    const told = found.map((one) => `${one.code}: ${one.message}`);
+    const codes = [...new Set(found.map((one) => one.code))].toSorted();
+    const also = otherCodes(snippet);
+    expect(codes, told.join('\n')).toEqual((snippet.isRight ? also : [code, ...also]).toSorted());
+  });
 });

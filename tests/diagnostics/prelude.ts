@@ -78,7 +78,8 @@ function prelude(release: XenReleaseName, isMls: boolean): Sections {
   const level = isMls ? ' level s0 range s0 - s1:c0.c3' : '';
   const contextOf = (sid: string): string => {
     const type = sid === 'dom0' || sid === 'domU' || sid === 'xen' ? `${sid}_t` : 'resource_t';
-    const role = sid === 'domU' ? 'customer_1:vm_r' : sid === 'dom0' || sid === 'xen' ? 'system_u:system_r' : 'system_u:object_r';
+    const role =
+      sid === 'domU' ? 'customer_1:vm_r' : sid === 'dom0' || sid === 'xen' ? 'system_u:system_r' : 'system_u:object_r';
     return `sid ${sid} ${role}:${type}${isMls ? ':s0' : ''}`;
   };
   return {
@@ -125,5 +126,7 @@ export function policyWith(
       sections[section].push(statement);
     }
   }
-  return SECTIONS.flatMap((section) => sections[section]).map((line) => `${line}\n`).join('');
+  return SECTIONS.flatMap((section) => sections[section])
+    .map((line) => `${line}\n`)
+    .join('');
 }

@@ -95,7 +95,9 @@ const GUEST: readonly (readonly [key: string, line: string])[] = [
 
 /** The configuration of a guest, with what it cannot do without. */
 function guestText(text: string): string {
-  const missing = GUEST.filter(([key]) => !new RegExp(`^${key}\\b`, 'm').test(text) && !(key === 'type' && /^builder\b/m.test(text)));
+  const missing = GUEST.filter(
+    ([key]) => !new RegExp(`^${key}\\b`, 'm').test(text) && !(key === 'type' && /^builder\b/m.test(text)),
+  );
   return missing.map(([, line]) => line).join('') + text;
 }
 
@@ -105,7 +107,10 @@ function runXlCfg({ text, words }: Snippet): readonly Diagnostic[] {
 }
 
 function hexBytes(text: string): number[] {
-  return text.trim().split(/\s+/).map((byte) => Number.parseInt(byte, 16));
+  return text
+    .trim()
+    .split(/\s+/)
+    .map((byte) => Number.parseInt(byte, 16));
 }
 
 /** The prelude's policy as bytes, changed line by line. */
@@ -121,7 +126,8 @@ function changedBinary(snippet: Snippet): Uint8Array {
     if (at !== null) binary.set(hexBytes(at[2] ?? ''), Number(at[1]));
     else if (cut !== null) binary = binary.subarray(0, Number(cut[1]));
     else if (more !== null) binary = Buffer.concat([binary, Buffer.from(hexBytes(more[1] ?? ''))]);
-    else if (name !== null) binary = Buffer.from(binary.toString('latin1').replace(name[1] ?? '', name[2] ?? ''), 'latin1');
+    else if (name !== null)
+      binary = Buffer.from(binary.toString('latin1').replace(name[1] ?? '', name[2] ?? ''), 'latin1');
     else if (line !== '' && !line.startsWith('#')) throw new Error(`no change of a binary: ${line}`);
   }
   return binary;
@@ -135,7 +141,11 @@ function runBinary(snippet: Snippet): readonly Diagnostic[] {
 /** A host that boots with the example policy and some statements more. */
 export function bootExample(statements: readonly string[]): { hypervisor: Hypervisor; host: LibxlHost } {
   const isConstraint = (statement: string): boolean => /^constrain\b/.test(statement);
-  const lines = (keep: (statement: string) => boolean): string => statements.filter(keep).map((one) => `${one}\n`).join('');
+  const lines = (keep: (statement: string) => boolean): string =>
+    statements
+      .filter(keep)
+      .map((one) => `${one}\n`)
+      .join('');
   const files = new Map([
     ['modules/site.te', lines((one) => !isConstraint(one))],
     ['modules/site.cons', lines(isConstraint)],

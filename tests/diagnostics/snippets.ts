@@ -27,10 +27,12 @@ export function snippetsOf(page: string): Snippet[] {
     if (verdict !== 'wrong' && verdict !== 'right') throw new Error(`a snippet says neither wrong nor right: ${info}`);
     const words = new Set(rest.filter((word) => !word.includes('=')));
     const values = new Map(
-      rest.filter((word) => word.includes('=')).map((word) => {
-        const at = word.indexOf('=');
-        return [word.slice(0, at), word.slice(at + 1)] as const;
-      }),
+      rest
+        .filter((word) => word.includes('='))
+        .map((word) => {
+          const at = word.indexOf('=');
+          return [word.slice(0, at), word.slice(at + 1)] as const;
+        }),
     );
     let text = words.has('no-newline') ? body.replace(/\n$/, '') : body;
     // Bytes that no editor shows are written as `\xHH`.

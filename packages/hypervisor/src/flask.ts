@@ -47,7 +47,6 @@ export class Flask {
   readonly server: SecurityServer;
   readonly #avc: Avc;
   readonly #classes: ReadonlyMap<string, ClassBits>;
-  readonly #allowed = new Map<string, number>();
   #isEnforcing: boolean;
   #policy: Uint8Array = new Uint8Array();
 
@@ -57,7 +56,6 @@ export class Flask {
     const mode = (): boolean => this.#isEnforcing;
     this.server = new SecurityServer({ release: tables, isEnforcing: mode, log });
     this.#avc = new Avc(this.server, { isEnforcing: mode, log });
-    this.server.onReset(() => this.#allowed.clear());
     this.#classes = new Map(
       tables.classes.map(({ name, id, permissions }) => [
         name,
@@ -109,8 +107,8 @@ export class Flask {
     let requested = 0;
     for (const permission of permissions) requested = (requested | this.#bit(bits, permission)) >>> 0;
     const outcome = this.#avc.hasPerm(source, target, id, requested, data);
-    // A cache in permissive mode forgets what it let pass; the policy does not.
-    const missing = (requested & ~this.#allowedBits(source, target, id)) >>> 0;
+    // What was let pass counts as missing too: the policy does not give it.
+    const { missing } = outcome;
     return {
       isRefused: outcome.kind === 'denied',
       denied: permissions.filter((permission) => (missing & this.#bit(bits, permission)) !== 0),
@@ -144,14 +142,7 @@ export class Flask {
 
   /** Whether there is such a boolean. */
   setBoolean(name: string, value: boolean, commit: boolean): boolean {
-    if (!commit) return this.server.setBoolean(name, value) === undefined;
-    // XEN: FLASK_SETBOOL with `commit` applies its own value; pending ones of others stay pending.
-    const pending = this.server.booleans().filter((one) => one.name !== name && one.pending !== one.value);
-    for (const one of pending) this.server.setBoolean(one.name, one.value);
-    const isKnown = this.server.setBoolean(name, value) === undefined;
-    if (isKnown) this.server.commitBooleans();
-    for (const one of pending) this.server.setBoolean(one.name, one.pending);
-    return isKnown;
+    return this.server.setBoolean(name, value, commit) === undefined;
   }
 
   commitBooleans(): void {
@@ -175,21 +166,7 @@ export class Flask {
     if (bit === undefined) throw new InvariantError(`this release has no permission \`${permission}\``);
     return bit;
   }
-
-  #allowedBits(source: SidNumber, target: SidNumber, tclass: number): number {
-    const key = `${source} ${target} ${tclass}`;
-    let allowed = this.#allowed.get(key);
-    if (allowed === undefined) {
-      const decision = this.server.computeAv(source, target, tclass);
-      allowed = decision === 'EINVAL' ? 0 : decision.allowed;
-      if (this.#allowed.size >= CACHE_LIMIT) this.#allowed.clear();
-      this.#allowed.set(key, allowed);
-    }
-    return allowed;
-  }
 }
-
-const CACHE_LIMIT = 65_536;
 
 /** What is wrong with a context, and what may have been meant. */
 function faultText(fault: ContextFault): string {

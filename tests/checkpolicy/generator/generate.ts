@@ -164,7 +164,7 @@ class PolicyWriter {
     const top = roles.filter((role) => !role.includes('.'));
     for (let i = choices.pick([0, 0, 1, 3]); i > 0; i--) {
       const role = choices.pick([...top, ...roleAttributes]);
-      lines.push(`role ${role} types ${choices.chance(70) ? this.#sets.typeOrAttribute() : this.#sets.types()};`);
+      lines.push(`role ${role} types ${choices.chance(90) ? this.#sets.typeOrAttribute() : this.#sets.types()};`);
     }
     if (choices.chance(4)) lines.push(`role object_r types ${this.#sets.type()};`);
     return lines;
@@ -203,6 +203,7 @@ class PolicyWriter {
   #rulesOfChance(): string[] {
     const choices = this.#choices;
     const rules = this.#rules;
+    const sets = this.#sets;
     const repeat = (count: number, make: () => string): string[] => Array.from({ length: count }, make);
     const lines = repeat(choices.pick([2, 10, 60, this.#isBig ? 400 : 150]), () => rules.avRule());
     lines.push(...repeat(choices.pick([0, 0, 2, 8]), () => rules.typeRule(0)));
@@ -217,8 +218,9 @@ class PolicyWriter {
     if (this.#levels.isMls) {
       lines.push(
         ...repeat(choices.pick([0, 2, 6]), () => {
+          const sources = choices.chance(70) ? sets.type() : sets.types();
           const tclass = choices.chance(20) && this.#names.classes.some(({ name }) => name === 'process') ? '' : `:${this.#sets.classes().text}`;
-          return `range_transition ${this.#sets.types()} ${this.#sets.types(true).replaceAll('self', this.#names.types[0] ?? '')}${tclass} ${this.#levels.range()};`;
+          return `range_transition ${sources} ${choices.chance(70) ? sets.type() : sets.types()}${tclass} ${this.#levels.range()};`;
         }),
       );
     }
@@ -244,8 +246,8 @@ class PolicyWriter {
   #users(): string[] {
     const choices = this.#choices;
     const { users, roles, roleAttributes } = this.#names;
-    const lines = users.map((name) => `user ${name} roles { ${roles.join(' ')} }${this.#levels.ofUser()};`);
-    if (choices.chance(30)) lines.push(`user ${choices.pick(users)} roles ${this.#sets.some([...roles, ...roleAttributes])}${this.#levels.ofUser()};`);
+    const lines = users.map((name, i) => `user ${name} roles { ${roles.join(' ')} }${this.#levels.ofUser(i % 2 === 1)};`);
+    if (choices.chance(30)) lines.push(`user ${choices.pick(users)} roles ${this.#sets.some([...roles, ...roleAttributes])}${this.#levels.ofUser(false)};`);
     return lines;
   }
 
@@ -260,7 +262,8 @@ class PolicyWriter {
     }
     const range = this.#levels.isMls ? `:${this.#levels.range()}` : '';
     const colon = choices.chance(10) ? ' : ' : ':';
-    return `${sets.slip(choices.pick(this.#names.users))}${colon}${sets.slip(role)}${colon}${type}${range}`;
+    const users = this.#names.users.filter((_, i) => i % 2 === 0 || choices.chance(sets.sloppiness));
+    return `${sets.slip(choices.pick(users))}${colon}${sets.slip(role)}${colon}${type}${range}`;
   }
 
   #numbers(): string[] {

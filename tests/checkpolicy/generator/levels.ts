@@ -76,13 +76,13 @@ export class LevelWriter {
     return `${from}${choices.chance(this.#sets.sloppiness * 3) ? this.categories() : categories} - ${to}${this.#allCategories()}`;
   }
 
-  /** The level and range of a user that holds every range; now and then a narrower one. */
-  ofUser(): string {
+  /** The level and range of a user: one that holds every range, or now and then a narrower one. */
+  ofUser(mayBeNarrow: boolean): string {
     if (!this.isMls) return '';
     const { choices, names } = this.#sets;
     const { sensitivities } = names;
     const [low = '', high = ''] = [sensitivities[0], sensitivities.at(-1)];
-    if (choices.chance(8)) {
+    if (mayBeNarrow && choices.chance(30)) {
       const level = this.#name(choices.pick(sensitivities)) + this.categories();
       return ` level ${level} range ${level}`;
     }

@@ -73,7 +73,8 @@ export class RuleWriter {
     if (choices.chance(30)) {
       const { classes, text } = sets.classes();
       const isFresh = classes.map((tclass) => this.#isFresh(`filename set ${tclass.name} ${name}`)).every(Boolean);
-      if (isFresh) return `type_transition ${sets.types()} ${sets.types(true)}:${text} ${sets.type()} "${name} s";`;
+      const targets = choices.chance(85) ? sets.types() : sets.types(true);
+      if (isFresh) return `type_transition ${sets.types()} ${targets}:${text} ${sets.type()} "${name} s";`;
     }
     const [source, target, tclass] = [sets.type(), sets.type(), choices.pick(sets.names.classes).name];
     const alias = (type: string): string => sets.names.aliases.get(type) ?? type;

@@ -8,3 +8,4 @@
  */
 export { type DecompiledPolicy, type DecompileOptions, decompilePolicy } from './decompile-policy.ts';
 export { findRelease, type ReleaseMatch } from './find-release.ts';
+export { type PolicyInfo, policyInfo } from './policy-info.ts';

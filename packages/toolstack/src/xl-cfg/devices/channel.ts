@@ -34,6 +34,7 @@ function readChannel(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec,
     // XEN: split_string_into_string_list copies a first part that is not there.
     reader.die('SIGSEGV');
     advisor.refuse(spec, 0, 0, 'it is empty');
+    return { ...spec, members: [] };
   }
   for (const { text, start } of parts) {
     const end = start + text.length;

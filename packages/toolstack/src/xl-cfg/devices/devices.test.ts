@@ -232,3 +232,86 @@ describe('ports, interrupts and pages', () => {
     expect(told(list)).toEqual([`error at ${marked}: an entry of \`${key}\` is wrong: ${why}`]);
   });
 });
+
+describe('an entry of parts with names', () => {
+  test.each([
+    ["p9 = [ 'tag=a,path=/b,security_model=none' ]", 'sharedFolders'],
+    ["vtpm = [ 'backend=tpm' ]", 'tpms'],
+    ["pvcalls = [ 'backend=net' ]", 'sockets'],
+    ["channel = [ 'connection=socket,path=/s,name=n' ]", 'channels'],
+    ["vkb = [ 'backend-type=linux' ]", 'keyboards'],
+    ["usbctrl = [ 'type=qusb,ports=8' ]", 'usbControllers'],
+    ["usbdev = [ 'type=hostdev,hostbus=1,hostaddr=2' ]", 'usbDevices'],
+    ["dtdev = [ '/soc/uart' ]", 'treeDevices'],
+  ] as const)('%s is read', (list, kind) => {
+    expect(told(list)).toEqual([]);
+    expect(read(list).config?.[kind]).toHaveLength(1);
+  });
+
+  test.each([
+    ["p9 = [ 'tag=a,path=/b' ]", "'tag=a,path=/b'", 'p9', 'there is no `security_model`'],
+    ["p9 = [ 'tag=a,mode=1' ]", 'mode=1', 'p9', 'xl does not know `mode`'],
+    ["vtpm = [ 'uuid=x' ]", 'uuid=x', 'vtpm', '`x` is no UUID'],
+    ["vtpm = [ '' ]", "''", 'vtpm', 'there is no `backend`'],
+    ["pvcalls = [ 'domain=net' ]", 'domain=net', 'pvcalls', 'xl does not know `domain`'],
+    ["channel = [ 'connection=pty,name' ]", 'name', 'channel', '`name` has no value'],
+    ["channel = [ 'connection=tcp' ]", 'connection=tcp', 'channel', '`tcp` is no value of `connection`'],
+    ["channel = [ 'connection=socket' ]", "'connection=socket'", 'channel', 'a socket has a `path`'],
+    ["channel = [ '' ]", "''", 'channel', 'it is empty'],
+    ["vkb = [ 'width=1' ]", "'width=1'", 'vkb', 'there is no `backend-type`'],
+    ["vkb = [ 'backend-type=usb' ]", 'backend-type=usb', 'vkb', '`usb` is no value of `backend-type`'],
+    ["usbctrl = [ 'type=usb3' ]", 'type=usb3', 'usbctrl', '`usb3` is no kind of controller'],
+    ["usbdev = [ 'type=keyboard' ]", 'type=keyboard', 'usbdev', '`keyboard` is no kind of device'],
+    ["usbdev = [ 'hostdev' ]", 'hostdev', 'usbdev', 'xl does not know `hostdev`'],
+  ])('%s is wrong', (list, marked, key, why) => {
+    expect(told(list)[0]).toBe(`error at ${marked}: an entry of \`${key}\` is wrong: ${why}`);
+    expect(read(list).config).toBeUndefined();
+    expect(read(list).xl.kind).not.toBe('made');
+  });
+
+  test('of `p9` takes what it leaves out from the entry before, which is an error to us', () => {
+    const reading = read("p9 = [ 'tag=a,path=/b,security_model=none', 'tag=c,path=/d' ]");
+    expect(reading.diagnostics.map(line)).toEqual([
+      "error at 'tag=c,path=/d': an entry of `p9` is wrong: there is no `security_model`, and xl takes that of the entry before",
+    ]);
+    expect(reading.xl).toMatchObject({ kind: 'made', stderr: '' });
+  });
+});
+
+describe('the CPUs of `cpus`', () => {
+  const affinity = (list: string): unknown => read(list).config?.members.get('b_info.vcpu_hard_affinity');
+
+  test.each([
+    ["vcpus = 2\ncpus = '2-3,^3'", [[2], [2]]],
+    ["vcpus = 2\ncpus = [ '0', '1-2', '3' ]", [[0], [1, 2]]],
+    ["vcpus = 1\ncpus = '1,,1,99'", [[1]]],
+    ["vcpus = 1\ncpus = '0-4000000000'", [[0, 1, 2, 3, 4, 5, 6, 7]]],
+    ["cpus = '1'", undefined],
+  ])('%j are %j', (list, expected) => {
+    expect(told(list)).toEqual([]);
+    expect(affinity(list)).toEqual(expected);
+  });
+
+  test.each(['3-2', 'x', '1-', '^all', '1 ', ''])('cannot be `%s`', (text) => {
+    const [diagnostic] = told(`vcpus = 1\ncpus = '${text}'`);
+    expect(diagnostic).toBe(
+      text === ''
+        ? "error at '': `cpus` leaves a virtual CPU without a CPU to run on"
+        : `error at '${text}': \`${text}\` is not a value of \`cpus\``,
+    );
+  });
+
+  test('of a node are known to the host only', () => {
+    expect(told("vcpus = 1\ncpus = 'node:0'")).toEqual([
+      "warning at 'node:0': `cpus` is left out: only the host knows the CPUs of its nodes",
+    ]);
+  });
+});
+
+test.each(['cpuid', 'rdm', 'vdispl', 'vnuma', 'vsnd'])('a value of `%s` is not carried over in silence', (key) => {
+  const value = key === 'rdm' ? "'strategy=host,policy=strict'" : key === 'vnuma' ? "[ [ 'pnode=0' ] ]" : "[ 'x' ]";
+  const { diagnostics } = read(`type = 'hvm'\n${key} = ${value}`);
+  expect(diagnostics.map(line)).toEqual([
+    `warning at ${value}: \`${key}\` is left out: Dewar does not look into it yet`,
+  ]);
+});
