@@ -25,6 +25,7 @@ const policyFolders = {
   // What it writes must be read again, so it asks which words are taken.
   decompiler: ['text', 'language/keywords.ts', 'policydb', 'releases'],
   'security-server': ['text', 'policydb', 'releases'],
+  analysis: ['text', 'policydb', 'releases'],
 };
 
 /** Packages that must run in a browser as they run in Node. */

@@ -96,11 +96,13 @@ expect_no_denial() {
 	fi
 }
 
-# Until the guest has written to its console, at most two minutes.
+# Until the ramdisk of the guest has said that it runs, at most three minutes.
 wait_for_guest() {
-	for i in $(seq 60); do
-		[ -s "/var/log/xen/guest-$1.log" ] && break
+	log="/var/log/xen/guest-$1.log"
+	for i in $(seq 90); do
+		grep -q 'GUEST IS ALIVE' "$log" 2>/dev/null && break
 		sleep 2
 	done
-	[ -s "/var/log/xen/guest-$1.log" ] || fail "$1 wrote nothing to its console"
+	echo "  console of $1: $(grep 'GUEST IS ALIVE' "$log" 2>/dev/null | tr -d '\r')"
+	grep -q 'GUEST IS ALIVE' "$log" 2>/dev/null || fail "$1 did not come to life"
 }

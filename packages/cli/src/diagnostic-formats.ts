@@ -115,7 +115,7 @@ function sarifFixes({ fixes }: Diagnostic): object[] {
     });
 }
 
-function sarifResult(diagnostic: Diagnostic, ruleIndex: number): object {
+function sarifResult(diagnostic: Diagnostic, ruleIndex: number, subject: string): object {
   const { code, severity, origin } = diagnostic;
   const notes = notesOf(diagnostic);
   const placed = notes.flatMap(({ message, origin: at }) => (at === undefined ? [] : [{ message, at }]));
@@ -130,7 +130,13 @@ function sarifResult(diagnostic: Diagnostic, ruleIndex: number): object {
         notes.filter((note) => note.origin === undefined),
       ),
     },
-    ...(origin === undefined ? {} : { locations: [{ physicalLocation: physicalLocation(userSpan(origin)) }] }),
+    // A forge shows no result without a place.
+    locations: [
+      {
+        physicalLocation:
+          origin === undefined ? { artifactLocation: { uri: uriOf(subject) } } : physicalLocation(userSpan(origin)),
+      },
+    ],
     ...(placed.length === 0
       ? {}
       : {
@@ -145,7 +151,7 @@ function sarifResult(diagnostic: Diagnostic, ruleIndex: number): object {
 }
 
 /** One SARIF 2.1.0 log with one run. SPEC: OASIS SARIF 2.1.0, sections 3.13 to 3.59. */
-export function sarifText(diagnostics: readonly Diagnostic[], version: string): string {
+export function sarifText(diagnostics: readonly Diagnostic[], version: string, subject: string): string {
   const severities = new Map<string, Severity>();
   for (const { code, severity } of diagnostics) if (!severities.has(code)) severities.set(code, severity);
   const codes = [...severities.keys()].sort();
@@ -163,7 +169,7 @@ export function sarifText(diagnostics: readonly Diagnostic[], version: string): 
           },
         },
         columnKind: 'utf16CodeUnits',
-        results: diagnostics.map((diagnostic) => sarifResult(diagnostic, indexes.get(diagnostic.code) ?? 0)),
+        results: diagnostics.map((diagnostic) => sarifResult(diagnostic, indexes.get(diagnostic.code) ?? 0, subject)),
       },
     ],
   };
@@ -207,12 +213,16 @@ export function githubText(diagnostics: readonly Diagnostic[]): string {
 }
 
 /** Diagnostics in a format that another program reads. */
-function machineText(format: Exclude<DiagnosticFormat, 'text'>, list: readonly Diagnostic[], version: string): string {
+function machineText(
+  format: Exclude<DiagnosticFormat, 'text'>,
+  list: readonly Diagnostic[],
+  { version, subject }: ReportTarget,
+): string {
   switch (format) {
     case 'json':
       return `${JSON.stringify({ diagnostics: list.map(diagnosticJson) }, (_, value: unknown) => (typeof value === 'string' ? unicode(value) : value), 2)}\n`;
     case 'sarif':
-      return sarifText(list, version);
+      return sarifText(list, version, subject);
     case 'github':
       return githubText(list);
   }
@@ -223,16 +233,14 @@ export interface ReportTarget {
   readonly format: DiagnosticFormat;
   /** Dewar's own version. */
   readonly version: string;
+  /** The file that was read, as the user named it: the place of what has no place in a text. */
+  readonly subject: string;
   /** Where a format for programs goes; text goes to the error stream always. */
   readonly stream: Stream;
 }
 
 /** Prints all diagnostics of a command at once. */
-export function diagnosticReport(
-  diagnostics: readonly Diagnostic[],
-  { format, version, stream }: ReportTarget,
-  terminal: Terminal,
-): void {
-  if (format === 'text') printDiagnostics(terminal, diagnostics);
-  else stream.write(Buffer.from(machineText(format, diagnostics, version), 'utf8'));
+export function diagnosticReport(diagnostics: readonly Diagnostic[], target: ReportTarget, terminal: Terminal): void {
+  if (target.format === 'text') printDiagnostics(terminal, diagnostics);
+  else target.stream.write(Buffer.from(machineText(target.format, diagnostics, target), 'utf8'));
 }

@@ -18,7 +18,7 @@ export interface HelpPage {
   readonly code: string;
   /** What the code means, from the heading. */
   readonly title: string;
-  /** The first paragraph on one line. */
+  /** The first paragraph on one line, without the severity. */
   readonly summary: string;
   /** The whole page, as Markdown. */
   readonly text: string;
@@ -33,7 +33,8 @@ function parsePage(code: string, text: string): HelpPage {
     .join('\n')
     .trim()
     .split(/\n\s*\n/);
-  return { code, title, summary: (paragraphs[0] ?? '').replaceAll('\n', ' '), text };
+  const summary = (paragraphs[0] ?? '').replaceAll('\n', ' ').replace(/^(?:Error|Warning|Note)\. /, '');
+  return { code, title, summary, text };
 }
 
 /** The page of a code; undefined where there is none. */
@@ -80,7 +81,11 @@ function printPage({ text }: HelpPage, { out }: Terminal): void {
         printLine(out, kind === 'wrong' ? colours.error('  wrong:') : colours.good('  right:'));
     } else if (isSnippet) printLine(out, line === '' ? '' : `    ${line}`);
     else if (line.startsWith('#')) printLine(out, colours.strong(line.replace(/^#+ /, '')));
-    else printLine(out, line);
+    else
+      printLine(
+        out,
+        line.replaceAll(/\*\*(.*?)\*\*/g, (_, words: string) => colours.strong(words)),
+      );
   }
 }
 

@@ -20,7 +20,7 @@ import type { Errno, HypercallName } from '@dewar/toolstack';
  * `port`, `new port`: labels of the event channel that exists and of the one being made.
  * `remote`: the domain at the other end as the owner of the channel sees it.
  * `owner as seen by remote`: the binder as the domain at the other end sees it.
- * `xen`, `security`: the initial SIDs.
+ * `xen`, `domxen`, `security`: the initial SIDs.
  */
 export type Endpoint =
   | 'caller'
@@ -33,10 +33,18 @@ export type Endpoint =
   | 'remote'
   | 'owner as seen by remote'
   | 'xen'
+  | 'domxen'
   | 'security';
 
 /** When a check is made at all. */
-export type Condition = 'always' | 'writable' | 'read-only' | 'the value changes' | 'clearing' | 'interdomain port';
+export type Condition =
+  | 'always'
+  | 'writable'
+  | 'read-only'
+  | 'the value changes'
+  | 'clearing'
+  | 'interdomain port'
+  | 'altp2m parameter';
 
 /** One check of one hypercall. */
 export interface CheckRow {
@@ -86,6 +94,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'sysctl.get_cpu_policy': [row('xen', 'physinfo', onXen)],
   'sysctl.get_cpu_featureset': [row('xen2', 'get_cpu_featureset', onXen)],
   'sysctl.cpupool_op': [row('xen', 'cpupool_op', onXen)],
+  'sysctl.sched_id': [row('xen', 'getscheduler', onXen)],
   // XEN: each domain is asked for; a denied one is skipped.
   'sysctl.getdomaininfolist': [row('domain', 'getdomaininfo', { denial: 'does less' })],
   'sysctl.readconsole': [
@@ -101,24 +110,46 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'domctl.destroydomain': [row('domain', 'destroy', { isRepeated: true })],
   'domctl.pausedomain': [row('domain', 'pause')],
   'domctl.unpausedomain': [row('domain', 'unpause')],
+  'domctl.resumedomain': [row('domain', 'resume')],
   'domctl.getdomaininfo': [row('domain', 'getdomaininfo')],
   'domctl.max_vcpus': [row('domain', 'max_vcpus')],
   'domctl.setnodeaffinity': [row('domain', 'setaffinity')],
   'domctl.setvcpuaffinity': [row('domain', 'setaffinity')],
+  'domctl.getvcpuaffinity': [row('domain', 'getaffinity')],
+  'domctl.getvcpuinfo': [row('domain', 'getvcpuinfo')],
   'domctl.max_mem': [row('domain', 'setdomainmaxmem')],
   'domctl.settscinfo': [row('domain2', 'settsc')],
+  'domctl.gettscinfo': [row('domain2', 'gettsc')],
   'domctl.set_cpu_policy': [row('domain2', 'set_cpu_policy')],
+  'domctl.get_cpu_policy': [row('domain2', 'get_cpu_policy')],
+  'domctl.sendtrigger': [row('domain', 'trigger')],
+  'domctl.getpageframeinfo3': [row('mmu', 'pageinfo')],
+  'domctl.shadow_op.off': [row('shadow', 'disable')],
+  'domctl.set_paging_mempool_size': [row('domain', 'setpagingmempool', { isRepeated: true })],
+  'domctl.gethvmcontext': [row('hvm', 'gethvmc')],
+  'domctl.sethvmcontext': [row('hvm', 'sethvmc')],
   'domctl.set_address_size': [row('domain', 'setaddrsize')],
   'domctl.get_address_size': [row('domain', 'getaddrsize')],
   'domctl.hypercall_init': [row('domain', 'hypercall')],
   'domctl.setvcpucontext': [row('domain', 'setvcpucontext')],
   'domctl.getvcpucontext': [row('domain', 'getvcpucontext')],
+  'domctl.get_ext_vcpucontext': [row('domain', 'getvcpucontext')],
+  // XEN: set_ext_vcpucontext has a permission of its own beside those of the other three.
+  'domctl.set_ext_vcpucontext': [row('domain', 'setvcpucontext')],
+  'domctl.getvcpuextstate': [row('domain', 'getvcpucontext')],
+  'domctl.setvcpuextstate': [row('domain', 'setvcpucontext')],
+  'domctl.get_vcpu_msrs': [row('domain', 'getvcpucontext')],
+  'domctl.set_vcpu_msrs': [row('domain', 'setvcpucontext')],
   'domctl.scheduler_op.getinfo': [row('domain', 'getscheduler')],
   'domctl.scheduler_op.putinfo': [row('domain2', 'setscheduler')],
 
   'memory_op.set_memory_map': [row('mmu', 'memorymap')],
   'memory_op.claim_pages': [row('domain2', 'setclaim')],
   'memory_op.populate_physmap': [row('mmu', 'adjust', { denial: 'does less' })],
+  'memory_op.decrease_reservation': [row('mmu', 'adjust', { denial: 'does less' })],
+  'memory_op.set_pod_target': [row('domain', 'setpodtarget')],
+  'memory_op.add_to_physmap': [row('mmu', 'physmap')],
+  'memory_op.get_vnumainfo': [row('domain2', 'get_vnumainfo')],
   'memory_op.acquire_resource': [row('domain2', 'resource_map')],
   'memory_op.current_reservation': [row('mmu', 'stat')],
   'memory_op.maximum_gpfn': [row('mmu', 'stat')],
@@ -131,10 +162,22 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
     row('mmu', 'map_read', { when: 'read-only' }),
     row('mmu', 'map_read map_write', { when: 'writable' }),
   ],
+  'mmu_update.map_machphys': [row('mmu', 'map_read', { target: 'domxen' })],
   'mmu_update.unmap_foreign': [],
   'mmu_update.machphys_update': [row('mmu', 'updatemp')],
   'mmuext_op.pin_table': [row('mmu', 'mmuext_op'), row('mmu', 'pinpage', { stage: 'hook' })],
   'mmuext_op.tlb_flush': [row('mmu', 'mmuext_op')],
+
+  'hvm_op.set_param': [
+    row('hvm', 'setparam'),
+    // XEN: hvmop_set_param() asks again for this one parameter, whatever its value.
+    row('hvm', 'altp2mhvm', { when: 'altp2m parameter', stage: 'hook' }),
+  ],
+  'hvm_op.get_param': [row('hvm', 'getparam')],
+
+  'sched_op.shutdown': [],
+  'vcpu_op.up': [],
+  'vcpu_op.down': [],
 
   'event_channel_op.alloc_unbound': [
     row('event', 'create', { target: 'new port', audit: 'current' }),

@@ -31,16 +31,28 @@ export type Errno =
   | 'EBUSY'
   | 'EEXIST'
   | 'EINVAL'
+  | 'ENODATA'
   | 'ENOENT'
   | 'ENOMEM'
   | 'ENOSYS'
+  | 'EOPNOTSUPP'
   | 'EOVERFLOW'
   | 'EPERM'
   | 'ERANGE'
   | 'ESRCH';
 
 /** The programs that make hypercalls. FLASK cannot tell those of one domain apart; a reader can. */
-export type Process = 'xl' | 'libxl' | 'libxc' | 'xenstored' | 'xenconsoled' | 'guest kernel' | 'flask tools' | 'probe';
+export type Process =
+  | 'xl'
+  | 'xl daemon'
+  | 'libxl'
+  | 'libxc'
+  | 'libxl-save-helper'
+  | 'xenstored'
+  | 'xenconsoled'
+  | 'guest kernel'
+  | 'flask tools'
+  | 'probe';
 
 /** Who makes a hypercall: the domain, which has the label, and the program in it, which has none. */
 export interface Actor {
@@ -54,6 +66,28 @@ export interface FrameRange {
   readonly count: number;
 }
 
+/** Why a guest stopped. Xen `SHUTDOWN_*`. */
+export type ShutdownReason = 'poweroff' | 'reboot' | 'suspend' | 'crash' | 'watchdog' | 'soft-reset';
+
+/** The parameters of an HVM container that libxl or a guest works with. Xen `HVM_PARAM_*`. */
+export type HvmParam =
+  | 'CALLBACK_IRQ'
+  | 'STORE_PFN'
+  | 'STORE_EVTCHN'
+  | 'IOREQ_PFN'
+  | 'BUFIOREQ_PFN'
+  | 'TIMER_MODE'
+  | 'IDENT_PT'
+  | 'CONSOLE_PFN'
+  | 'CONSOLE_EVTCHN'
+  | 'PAGING_RING_PFN'
+  | 'MONITOR_RING_PFN'
+  | 'SHARING_RING_PFN'
+  | 'ALTP2M';
+
+/** What `sendtrigger` sends. Xen `XEN_DOMCTL_SENDTRIGGER_*`. */
+export type Trigger = 'nmi' | 'reset' | 'init' | 'power' | 'sleep';
+
 /** What `getdomaininfo` tells of a domain. Xen `struct xen_domctl_getdomaininfo`. */
 export interface DomainInfo {
   readonly domid: Domid;
@@ -61,9 +95,15 @@ export interface DomainInfo {
   readonly isPaused: boolean;
   readonly isDying: boolean;
   readonly isRunning: boolean;
+  /** It runs in an HVM container: a PVH or an HVM guest. */
+  readonly isHvm: boolean;
+  /** Why the guest stopped by itself; undefined as long as it has not. */
+  readonly shutdownReason: ShutdownReason | undefined;
   readonly totalPages: number;
   readonly maxPages: number;
   readonly onlineVcpus: number;
+  /** vCPUs that the domain has, online or not. */
+  readonly vcpus: number;
   readonly handle: string;
   /** Where the page is that Xen and the domain share; mapped like any page of the domain. */
   readonly sharedInfoFrame: number;
@@ -92,6 +132,9 @@ type Nothing = Readonly<Record<never, never>>;
 interface OnDomain {
   readonly domid: Domid;
 }
+interface OnVcpu extends OnDomain {
+  readonly vcpu: number;
+}
 
 /** Every hypercall that Dewar knows. */
 export interface HypercallTable {
@@ -104,6 +147,8 @@ export interface HypercallTable {
   'sysctl.get_cpu_policy': Entry<Nothing, Nothing>;
   'sysctl.get_cpu_featureset': Entry<Nothing, Nothing>;
   'sysctl.cpupool_op': Entry<Nothing, { readonly scheduler: string }>;
+  /** The scheduler of the host. */
+  'sysctl.sched_id': Entry<Nothing, { readonly scheduler: string }>;
   /** Domains that the caller may not see are left out; that is no error. */
   'sysctl.getdomaininfolist': Entry<
     { readonly first: Domid; readonly max: number },
@@ -112,33 +157,80 @@ export interface HypercallTable {
   'sysctl.readconsole': Entry<{ readonly clear: boolean }, { readonly text: string }>;
 
   'domctl.createdomain': Entry<
-    { readonly ssidref: SidNumber; readonly maxVcpus: number; readonly handle: string; readonly domid?: Domid },
+    {
+      readonly ssidref: SidNumber;
+      readonly maxVcpus: number;
+      readonly handle: string;
+      readonly domid?: Domid;
+      /** In an HVM container; Xen `XEN_DOMCTL_CDF_hvm`. */
+      readonly isHvm?: boolean;
+    },
     { readonly domid: Domid }
   >;
   /** Checked again at each continuation. */
   'domctl.destroydomain': Entry<OnDomain, { readonly continuations: number }>;
   'domctl.pausedomain': Entry<OnDomain, Nothing>;
   'domctl.unpausedomain': Entry<OnDomain, Nothing>;
+  /** Lets a domain that has suspended itself go on. */
+  'domctl.resumedomain': Entry<OnDomain, Nothing>;
   /** Gives the domain, or the next higher one; a denial is an error here. */
   'domctl.getdomaininfo': Entry<OnDomain, DomainInfo>;
   'domctl.max_vcpus': Entry<OnDomain & { readonly max: number }, Nothing>;
   'domctl.setnodeaffinity': Entry<OnDomain, Nothing>;
-  'domctl.setvcpuaffinity': Entry<OnDomain & { readonly vcpu: number }, Nothing>;
+  /** Which physical CPUs the vCPU may run on; without `hard` and `soft`, what they are stays. */
+  'domctl.setvcpuaffinity': Entry<
+    OnVcpu & { readonly hard?: readonly number[]; readonly soft?: readonly number[] },
+    Nothing
+  >;
+  'domctl.getvcpuaffinity': Entry<OnVcpu, { readonly hard: readonly number[]; readonly soft: readonly number[] }>;
+  'domctl.getvcpuinfo': Entry<OnVcpu, { readonly isOnline: boolean; readonly cpu: number }>;
   'domctl.max_mem': Entry<OnDomain & { readonly maxPages: number }, Nothing>;
   'domctl.settscinfo': Entry<OnDomain, Nothing>;
+  'domctl.gettscinfo': Entry<OnDomain, Nothing>;
   'domctl.set_cpu_policy': Entry<OnDomain, Nothing>;
+  'domctl.get_cpu_policy': Entry<OnDomain, Nothing>;
+  'domctl.sendtrigger': Entry<OnVcpu & { readonly trigger: Trigger }, Nothing>;
+  'domctl.getpageframeinfo3': Entry<OnDomain & { readonly frames: FrameRange }, Nothing>;
+  /** The mode in which Xen watches which pages a guest writes; `off` ends it. */
+  'domctl.shadow_op.off': Entry<OnDomain, Nothing>;
+  /** Sets aside what Xen needs for the page tables of an HVM container. Checked again at each continuation. */
+  'domctl.set_paging_mempool_size': Entry<OnDomain & { readonly kib: number }, Nothing>;
+  'domctl.gethvmcontext': Entry<OnDomain, { readonly vcpus: number }>;
+  /** Makes the vCPU that it describes ready to run. */
+  'domctl.sethvmcontext': Entry<OnVcpu & { readonly record: 'CPU' | 'MTRR' }, Nothing>;
   'domctl.set_address_size': Entry<OnDomain & { readonly size: 32 | 64 }, Nothing>;
   'domctl.get_address_size': Entry<OnDomain, { readonly size: 32 | 64 }>;
   'domctl.hypercall_init': Entry<OnDomain & { readonly frame: number }, Nothing>;
-  'domctl.setvcpucontext': Entry<OnDomain & { readonly vcpu: number }, Nothing>;
-  'domctl.getvcpucontext': Entry<OnDomain & { readonly vcpu: number }, { readonly isInitialised: boolean }>;
+  'domctl.setvcpucontext': Entry<OnVcpu, Nothing>;
+  /** `ENODATA` for a vCPU that never got any registers. */
+  'domctl.getvcpucontext': Entry<OnVcpu, Nothing>;
+  'domctl.get_ext_vcpucontext': Entry<OnVcpu, Nothing>;
+  'domctl.set_ext_vcpucontext': Entry<OnVcpu, Nothing>;
+  'domctl.getvcpuextstate': Entry<OnVcpu, Nothing>;
+  'domctl.setvcpuextstate': Entry<OnVcpu, Nothing>;
+  'domctl.get_vcpu_msrs': Entry<OnVcpu, Nothing>;
+  'domctl.set_vcpu_msrs': Entry<OnVcpu, Nothing>;
   'domctl.scheduler_op.getinfo': Entry<OnDomain, { readonly weight: number; readonly cap: number }>;
   'domctl.scheduler_op.putinfo': Entry<OnDomain & { readonly weight: number; readonly cap: number }, Nothing>;
 
   'memory_op.set_memory_map': Entry<OnDomain, Nothing>;
   'memory_op.claim_pages': Entry<OnDomain & { readonly pages: number }, Nothing>;
   /** A denial is no error: no extent is done. */
-  'memory_op.populate_physmap': Entry<OnDomain & { readonly frames: FrameRange }, { readonly pagesDone: number }>;
+  'memory_op.populate_physmap': Entry<
+    OnDomain & {
+      readonly frames: FrameRange;
+      /** The frames get their pages when they are first touched, out of what `set_pod_target` has set aside. */
+      readonly isOnDemand?: boolean;
+    },
+    { readonly pagesDone: number }
+  >;
+  /** A guest gives back pages of its own. A denial is no error: no extent is done. */
+  'memory_op.decrease_reservation': Entry<OnDomain & { readonly pages: number }, { readonly pagesDone: number }>;
+  'memory_op.set_pod_target': Entry<OnDomain & { readonly pages: number }, Nothing>;
+  /** Puts a page of Xen's, such as the shared info, into the memory of an HVM container. */
+  'memory_op.add_to_physmap': Entry<OnDomain & { readonly space: 'shared_info' | 'grant_table' }, Nothing>;
+  /** `EOPNOTSUPP` for a domain without virtual NUMA, as all are here. */
+  'memory_op.get_vnumainfo': Entry<OnDomain, Nothing>;
   'memory_op.acquire_resource': Entry<OnDomain & { readonly resource: 'grant_table' }, { readonly frame: number }>;
   'memory_op.current_reservation': Entry<OnDomain, { readonly pages: number }>;
   'memory_op.maximum_gpfn': Entry<OnDomain, { readonly frame: number }>;
@@ -150,11 +242,22 @@ export interface HypercallTable {
   >;
   /** Writes page-table entries of the caller that name its own pages. */
   'mmu_update.map_own': Entry<{ readonly frames: FrameRange; readonly isWritable: boolean }, Nothing>;
+  /** The table of all pages of the host, by which libxc turns machine frames of a PV guest into its own. */
+  'mmu_update.map_machphys': Entry<Nothing, Nothing>;
   /** Clears such entries of foreign pages; Xen makes no check. */
   'mmu_update.unmap_foreign': Entry<{ readonly mapping: MappingHandle }, Nothing>;
   'mmu_update.machphys_update': Entry<OnDomain & { readonly frames: FrameRange }, Nothing>;
   'mmuext_op.pin_table': Entry<OnDomain & { readonly frame: number }, Nothing>;
   'mmuext_op.tlb_flush': Entry<OnDomain, Nothing>;
+
+  'hvm_op.set_param': Entry<OnDomain & { readonly param: HvmParam; readonly value: number }, Nothing>;
+  'hvm_op.get_param': Entry<OnDomain & { readonly param: HvmParam }, { readonly value: number }>;
+
+  /** A guest stops by itself; Xen makes no check. */
+  'sched_op.shutdown': Entry<{ readonly reason: ShutdownReason }, Nothing>;
+  /** A guest starts or stops one of its vCPUs; Xen makes no check. */
+  'vcpu_op.up': Entry<{ readonly vcpu: number }, Nothing>;
+  'vcpu_op.down': Entry<{ readonly vcpu: number }, Nothing>;
 
   'event_channel_op.alloc_unbound': Entry<OnDomain & { readonly remote: Domid }, { readonly port: Port }>;
   'event_channel_op.bind_interdomain': Entry<

@@ -48,7 +48,7 @@ export async function runCompile(policy: string | undefined, flags: CompileFlags
       }),
     );
   } else {
-    diagnosticReport(diagnostics, { format, version: ownVersion, stream }, terminal);
+    diagnosticReport(diagnostics, { format, version: ownVersion, subject: name, stream }, terminal);
     if (format !== 'text') return isDone ? EXIT.done : EXIT.problem;
     const count = diagnostics.filter(({ severity }) => severity === 'error').length;
     if (!isDone) printLine(terminal.err, `${name}: ${count} error${count === 1 ? '' : 's'}; nothing was written`);
@@ -70,6 +70,7 @@ export interface M4Flags {
   readonly syncLines: boolean;
   /** Folders in which `include` looks after the current one. */
   readonly include: readonly string[];
+  /** A format for programs prints the diagnostics instead of the expanded text. */
   readonly format: DiagnosticFormat;
   /** Dewar's own version. */
   readonly version: string;
@@ -93,10 +94,10 @@ export async function runM4Command(files: readonly string[], flags: M4Flags, ter
       return undefined;
     },
   });
-  print(terminal.out, result.output.text);
-  if (result.errorOutput !== '') print(terminal.err, result.errorOutput);
-  // The expanded text has the standard output.
   const { format, version } = flags;
-  diagnosticReport(result.diagnostics, { format, version, stream: terminal.err }, terminal);
+  if (format === 'text') print(terminal.out, result.output.text);
+  if (result.errorOutput !== '') print(terminal.err, result.errorOutput);
+  const subject = sources[0]?.name ?? 'stdin';
+  diagnosticReport(result.diagnostics, { format, version, subject, stream: terminal.out }, terminal);
   return result.exitStatus;
 }

@@ -46,7 +46,8 @@ export async function runCreate(
   const shown = flags.isQuiet ? reading.diagnostics.filter(({ severity }) => severity !== 'note') : reading.diagnostics;
   const { format, version: ownVersion } = flags;
   const isForProgram = format === 'sarif' || format === 'github';
-  const target = { format, version: ownVersion, stream: flags.isDryRun ? terminal.err : terminal.out };
+  const stream = flags.isDryRun ? terminal.err : terminal.out;
+  const target = { format, version: ownVersion, subject: source.name, stream };
   if (config === undefined || hasErrors(reading.diagnostics)) {
     if (isForProgram) diagnosticReport(shown, { ...target, stream: terminal.out }, terminal);
     else if (flags.isJson) print(terminal.out, jsonText({ outcome: 'failed', diagnostics: shown.map(diagnosticJson) }));

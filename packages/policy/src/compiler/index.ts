@@ -8,3 +8,4 @@
  */
 export { type CompiledPolicy, type CompileOptions, compileDirectory, compileText } from './pipeline.ts';
 export type { PolicyFiles } from './policy-sources.ts';
+export { ruleOrigin } from './rule-origin.ts';

@@ -9,6 +9,7 @@ import { type ParseHints, parsePolicy } from '../language/index.ts';
 import { runM4 } from '../m4/index.ts';
 import {
   type HandleUnknown,
+  optimizeRules,
   type PolicyDb,
   type PolicyVersion,
   unwritableAt,
@@ -43,6 +44,8 @@ export interface CompileOptions {
   readonly version?: PolicyVersion;
   readonly isMls?: boolean;
   readonly handleUnknown?: HandleUnknown;
+  /** Whether entries that other entries cover are left out of the bytes, as `checkpolicy -O` does. */
+  readonly isOptimized?: boolean;
   /** Macros to define before the policy is read. */
   readonly definitions?: readonly { readonly name: string; readonly value: string }[];
   /** The release of Xen whose classes are meant, for a directory outside of a Xen tree. */
@@ -177,7 +180,11 @@ function compileMapped(
   );
   if (!hasErrors(found.list)) checkVersion(compiled, version, found.report);
   if (hasErrors(found.list)) return failed();
-  const bytes = writePolicydb(compiled.policy, compiled.rules, version);
+  const { rules, conditionals } =
+    options.isOptimized === true
+      ? optimizeRules(compiled.policy, compiled.rules)
+      : { rules: compiled.rules, conditionals: compiled.policy.conditionals };
+  const bytes = writePolicydb({ ...compiled.policy, conditionals }, rules, version);
   return { policy: compiled.policy, bytes, diagnostics: found.list, errorOutput, text };
 }
 

@@ -110,8 +110,10 @@ function typeRule(cursor: Cursor, at: Token, rule: TypeRuleKind): Statement {
 function skipBlock(cursor: Cursor): void {
   for (let depth = 1; depth > 0 && !cursor.isAtEnd; ) {
     if (cursor.accept('{')) depth++;
-    else if (!cursor.accept('}')) cursor.at++;
-    else if (--depth === 0 && cursor.accept('else') && cursor.accept('{')) depth = 1;
+    else if (cursor.accept('}')) {
+      depth--;
+      if (depth === 0 && cursor.accept('else') && cursor.accept('{')) depth = 1;
+    } else cursor.at++;
   }
 }
 

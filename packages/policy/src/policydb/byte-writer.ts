@@ -6,11 +6,15 @@
 import { type AvEntries, ENTRY_WORDS } from './av-entries.ts';
 import type { Ebitmap } from './ebitmap.ts';
 
-/** Little-endian output that grows as needed. */
+/** Tables from this size on are not copied until the end. */
+const LARGE = 1024 * 1024;
+
+/** Little-endian output that grows as needed. Large tables are kept as they are until the end. */
 export class ByteWriter {
   #bytes = new Uint8Array(64 * 1024);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  readonly #finished: Uint8Array[] = [];
 
   u32(...values: number[]): void {
     this.#reserve(values.length * 4);
@@ -55,10 +59,16 @@ export class ByteWriter {
   entries(entries: AvEntries): void {
     const words = entries.words.subarray(0, entries.count * ENTRY_WORDS);
     const size = words.length * 4;
-    this.#reserve(size);
-    if (isLittleEndian) {
+    if (isLittleEndian && size < LARGE) {
+      this.#reserve(size);
       this.#bytes.set(new Uint8Array(words.buffer, words.byteOffset, size), this.#length);
       this.#length += size;
+    } else if (isLittleEndian) {
+      this.#finished.push(this.#bytes.subarray(0, this.#length));
+      this.#finished.push(new Uint8Array(words.buffer, words.byteOffset, size));
+      this.#bytes = new Uint8Array(64 * 1024);
+      this.#view = new DataView(this.#bytes.buffer);
+      this.#length = 0;
     } else {
       for (let i = 0; i < words.length; i += ENTRY_WORDS) {
         const [keys = 0, header = 0, data = 0] = words.subarray(i, i + ENTRY_WORDS);
@@ -69,13 +79,20 @@ export class ByteWriter {
 
   /** What was written. */
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const parts = [...this.#finished, this.#bytes.subarray(0, this.#length)];
+    const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
   }
 
   #reserve(size: number): void {
     const needed = this.#length + size;
     if (needed <= this.#bytes.length) return;
-    const wider = new Uint8Array(Math.max(needed + 64 * 1024, needed < 1 << 24 ? this.#bytes.length * 2 : 0));
+    const wider = new Uint8Array(Math.max(needed + 64 * 1024, this.#bytes.length * 2));
     wider.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = wider;
     this.#view = new DataView(wider.buffer);

@@ -210,7 +210,7 @@ class GroupSorter {
     for (let bucket = 0; bucket < GROUP_SIZE && from < end; bucket++) {
       const to = start + (ends[bucket] ?? 0);
       if (to - from > FEW) sortMany(words, from, to);
-      else if (to - from > 1) this.#sortFew(words, from, to);
+      else if (to - from > 1) sortBucket(words, from, to);
       from = to;
     }
   }
@@ -221,7 +221,7 @@ class GroupSorter {
     this.#words = new Uint32Array(count * 2 * ENTRY_WORDS);
   }
 
-  /** By insertion; the bucket counts too, so this sorts parts of a group as well as a single bucket. */
+  /** By insertion, by bucket first. */
   #sortFew(words: Uint32Array, start: number, end: number): void {
     this.#reserve(FEW);
     const buckets = this.#buckets;
@@ -279,6 +279,26 @@ class GroupSorter {
     }
     words.set(sorted.subarray(0, count * ENTRY_WORDS), start * ENTRY_WORDS);
     return ends;
+  }
+}
+
+/** Sorts the entries of one bucket by insertion. */
+function sortBucket(words: Uint32Array, start: number, end: number): void {
+  const first = start * ENTRY_WORDS;
+  for (let at = first + ENTRY_WORDS; at < end * ENTRY_WORDS; at += ENTRY_WORDS) {
+    const word0 = words[at] ?? 0;
+    const word1 = words[at + 1] ?? 0;
+    const word2 = words[at + 2] ?? 0;
+    let to = at - ENTRY_WORDS;
+    while (to >= first && isBefore(word0, word1 & 0xffff, words[to] ?? 0, (words[to + 1] ?? 0) & 0xffff)) {
+      words[to + ENTRY_WORDS] = words[to] ?? 0;
+      words[to + ENTRY_WORDS + 1] = words[to + 1] ?? 0;
+      words[to + ENTRY_WORDS + 2] = words[to + 2] ?? 0;
+      to -= ENTRY_WORDS;
+    }
+    words[to + ENTRY_WORDS] = word0;
+    words[to + ENTRY_WORDS + 1] = word1;
+    words[to + ENTRY_WORDS + 2] = word2;
   }
 }
 

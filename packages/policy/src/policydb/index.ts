@@ -12,6 +12,7 @@ export type { ConditionalEntries } from './expand-conditionals.ts';
 export { expandPolicyRules } from './expand-policy-rules.ts';
 export { rowKeys } from './expand-rules.ts';
 export * from './format.ts';
+export { type OptimizedRules, optimizeRules } from './optimize-rules.ts';
 export * from './policydb.ts';
 export { type ReadPolicy, readPolicydb } from './read-policydb.ts';
 export { RuleTable } from './rule-table.ts';

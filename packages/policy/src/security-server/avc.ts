@@ -52,7 +52,19 @@ export interface AvcCacheStats {
   readonly frees: number;
 }
 
-interface Node {
+/** The cache as plain data. */
+export interface AvcSnapshot {
+  readonly threshold: number;
+  readonly hint: number;
+  readonly stats: AvcCacheStats;
+  /** What Xen counts as nodes in use. */
+  readonly active: number;
+  /** Slot after slot, the newest node of each first. */
+  readonly nodes: readonly AvcNode[];
+}
+
+/** One cached decision. */
+export interface AvcNode {
   readonly ssid: number;
   readonly tsid: number;
   readonly tclass: number;
@@ -70,7 +82,7 @@ export class Avc {
   readonly #server: SecurityServer;
   readonly #options: AvcOptions;
   /** The newest node of a slot comes first. */
-  readonly #slots: Node[][] = Array.from({ length: AVC_CACHE_SLOTS }, () => []);
+  readonly #slots: AvcNode[][] = Array.from({ length: AVC_CACHE_SLOTS }, () => []);
   readonly #hasOldNames: boolean;
   readonly #stats = { lookups: 0, hits: 0, misses: 0, allocations: 0, reclaims: 0, frees: 0 };
   #active = 0;
@@ -110,6 +122,27 @@ export class Avc {
     return { ...this.#stats };
   }
 
+  /** What `restore` needs. */
+  snapshot(): AvcSnapshot {
+    return {
+      threshold: this.threshold,
+      hint: this.#hint,
+      stats: this.cacheStats(),
+      active: this.#active,
+      nodes: this.#slots.flat(),
+    };
+  }
+
+  /** Puts a snapshot in the place of what is cached. */
+  restore({ threshold, hint, stats, active, nodes }: AvcSnapshot): void {
+    for (const slot of this.#slots) slot.length = 0;
+    for (const node of nodes) this.#slot(node.ssid, node.tsid, node.tclass).push(node);
+    this.threshold = threshold;
+    this.#hint = hint & (AVC_CACHE_SLOTS - 1);
+    this.#active = active;
+    Object.assign(this.#stats, stats);
+  }
+
   /** Whether `requested`, bits of `tclass`, is granted. `data` is for the line, where there is one. */
   hasPerm(ssid: number, tsid: number, tclass: number, requested: number, data: AuditData): AccessOutcome {
     const node = this.#lookup(ssid, tsid, tclass) ?? this.#insert(ssid, tsid, tclass);
@@ -133,11 +166,11 @@ export class Avc {
     return isEnforced ? { kind: 'denied', errno: 'EACCES', line, missing: denied } : { kind: 'granted', line, missing };
   }
 
-  #slot(ssid: number, tsid: number, tclass: number): Node[] {
+  #slot(ssid: number, tsid: number, tclass: number): AvcNode[] {
     return this.#slots[(ssid ^ (tsid << 2) ^ (tclass << 4)) & (AVC_CACHE_SLOTS - 1)] ?? [];
   }
 
-  #lookup(ssid: number, tsid: number, tclass: number): Node | undefined {
+  #lookup(ssid: number, tsid: number, tclass: number): AvcNode | undefined {
     this.#stats.lookups++;
     for (const node of this.#slot(ssid, tsid, tclass)) {
       if (node.ssid === ssid && node.tsid === tsid && node.tclass === tclass) {
@@ -149,17 +182,17 @@ export class Avc {
     return undefined;
   }
 
-  #insert(ssid: number, tsid: number, tclass: number): Node | undefined {
+  #insert(ssid: number, tsid: number, tclass: number): AvcNode | undefined {
     const decision = this.#server.computeAv(ssid, tsid, tclass);
     if (decision === 'EINVAL') return undefined;
-    const node: Node = { ssid, tsid, tclass, decision, allowed: decision.allowed };
+    const node: AvcNode = { ssid, tsid, tclass, decision, allowed: decision.allowed };
     this.#allocate();
     this.#slot(ssid, tsid, tclass).unshift(node);
     return node;
   }
 
   /** Puts a node with more bits in the place of another, unless making room for it has thrown that one out. */
-  #update(node: Node, bits: number): void {
+  #update(node: AvcNode, bits: number): void {
     this.#allocate();
     const slot = this.#slot(node.ssid, node.tsid, node.tclass);
     const at = slot.indexOf(node);

@@ -228,6 +228,12 @@ export function contextLookup(policy: PolicyDb): ContextLookup {
 
 /** Reads `user:role:type[:range]`; the fault is the first part that is wrong. */
 export function parseContext(text: string, policy: PolicyDb, lookup: ContextLookup): Context | ContextFault {
+  const context = readContext(text, policy);
+  return 'part' in context ? context : (contextFault(context, policy, lookup) ?? context);
+}
+
+/** Reads the names of a context. They may not go together: the role may not have the type, say. */
+export function readContext(text: string, policy: PolicyDb): Context | ContextFault {
   if (text.length > CONTEXT_LIMIT) {
     return { part: 'form', message: `the context is longer than ${CONTEXT_LIMIT} bytes`, suggestion: undefined };
   }
@@ -256,8 +262,7 @@ export function parseContext(text: string, policy: PolicyDb, lookup: ContextLook
   }
   const read = readRangePart(text, typeField, policy);
   if ('part' in read) return read;
-  const context: Context = { user: user.value, role: role.value, type: type.value, range: read.range };
-  return contextFault(context, policy, lookup) ?? context;
+  return { user: user.value, role: role.value, type: type.value, range: read.range };
 }
 
 function readRangePart(text: string, { separator, next }: Field, policy: PolicyDb): { range: MlsRange } | ContextFault {

@@ -38,6 +38,7 @@ import {
   contextNames,
   contextText,
   parseContext,
+  readContext,
 } from './context-text.ts';
 
 /** What the security server says about one source, target and object class. */
@@ -151,6 +152,12 @@ export class PolicyView {
   /** The context that a text names, or why it is not valid. */
   parse(text: string): Context | ContextFault {
     return parseContext(text, this.policy, this.lookup);
+  }
+
+  /** The context that a text names, valid or not; undefined where a name in it is not known. */
+  read(text: string): Context | undefined {
+    const context = readContext(text, this.policy);
+    return 'part' in context ? undefined : context;
   }
 
   /** Why a context is not valid; undefined where it is. */

@@ -6,11 +6,19 @@
  *
  * @module
  */
-export { type AccessOutcome, Avc, type AvcCacheStats, type AvcHashStats, type AvcOptions } from './avc.ts';
+export {
+  type AccessOutcome,
+  Avc,
+  type AvcCacheStats,
+  type AvcHashStats,
+  type AvcNode,
+  type AvcOptions,
+  type AvcSnapshot,
+} from './avc.ts';
 export { type AuditData, type AvcRecord, formatAvcLine } from './avc-line.ts';
 export type { ContextFault } from './context-text.ts';
 export { type AvDecision, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
-export type { NumberKind, ObjectKind, RangeKind } from './object-labels.ts';
+export type { NumberKind, ObjectKind, ObjectLabelsSnapshot, RangeKind } from './object-labels.ts';
 export {
   type ContextOutcome,
   type LabelledRange,

@@ -17,6 +17,23 @@ export type NumberKind = 'pirq' | 'pcidevice';
 /** Things with numbers that have labels. */
 export type ObjectKind = RangeKind | NumberKind;
 
+/** All of them. */
+export const OBJECT_KINDS: readonly ObjectKind[] = ['pirq', 'pcidevice', 'ioport', 'iomem'];
+
+/** The labels of resources as plain data. Numbers are decimal: they may be larger than JSON's. */
+export interface ObjectLabelsSnapshot {
+  readonly numbered: readonly {
+    readonly kind: ObjectKind;
+    readonly low: string;
+    readonly high: string;
+    /** 0 where the entry is the policy's and nobody has asked for it yet. */
+    readonly sid: number;
+    /** Where the entry is the policy's. */
+    readonly context: string | undefined;
+  }[];
+  readonly paths: readonly { readonly path: string; readonly sid: number; readonly context: string | undefined }[];
+}
+
 /** The SID of entries that nobody has asked for yet. */
 const UNUSED = sidOf(0);
 
@@ -84,16 +101,53 @@ export class ObjectLabels {
   readonly #paths: LabelledPath[];
   readonly #options: ObjectLabelsOptions;
 
-  constructor(policy: PolicyDb, options: ObjectLabelsOptions) {
-    const { pirqs, ioports, iomem, pciDevices, deviceTree } = policy.objectContexts;
+  /** With the labels of a policy; without one there are none. */
+  constructor(contexts: PolicyDb['objectContexts'] | undefined, options: ObjectLabelsOptions) {
     this.#lists = {
-      pirq: ofNumbers(pirqs),
-      pcidevice: ofNumbers(pciDevices),
-      ioport: ofRanges(ioports),
-      iomem: ofRanges(iomem),
+      pirq: ofNumbers(contexts?.pirqs ?? []),
+      pcidevice: ofNumbers(contexts?.pciDevices ?? []),
+      ioport: ofRanges(contexts?.ioports ?? []),
+      iomem: ofRanges(contexts?.iomem ?? []),
     };
-    this.#paths = deviceTree.map(({ path, context }) => ({ path, context, sid: UNUSED }));
+    this.#paths = (contexts?.deviceTree ?? []).map(({ path, context }) => ({ path, context, sid: UNUSED }));
     this.#options = options;
+  }
+
+  /** All labels in Xen's order, as `restore` takes them. */
+  snapshot(textOf: (context: Context) => string): ObjectLabelsSnapshot {
+    const textOrNone = (context: Context | undefined): string | undefined => context && textOf(context);
+    const listed = (kind: ObjectKind): ObjectLabelsSnapshot['numbered'] =>
+      this.#lists[kind].map(({ low, high, context, sid }) => ({
+        kind,
+        low: String(low),
+        high: String(high),
+        sid,
+        context: textOrNone(context),
+      }));
+    return {
+      numbered: OBJECT_KINDS.flatMap(listed),
+      paths: this.#paths.map(({ path, context, sid }) => ({ path, sid, context: textOrNone(context) })),
+    };
+  }
+
+  /** Puts a snapshot in the place of all labels. A label of the policy that cannot be read is left out. */
+  restore({ numbered, paths }: ObjectLabelsSnapshot, read: (text: string) => Context | undefined): void {
+    const readOrNone = (text: string | undefined): { readonly context: Context | undefined } | undefined => {
+      if (text === undefined) return { context: undefined };
+      const context = read(text);
+      return context && { context };
+    };
+    for (const kind of OBJECT_KINDS) this.#lists[kind].length = 0;
+    for (const { kind, low, high, sid, context } of numbered) {
+      const label = readOrNone(context);
+      if (label !== undefined)
+        this.#lists[kind].push({ low: BigInt(low), high: BigInt(high), sid: sidOf(sid), ...label });
+    }
+    this.#paths.length = 0;
+    for (const { path, sid, context } of paths) {
+      const label = readOrNone(context);
+      if (label !== undefined) this.#paths.push({ path, sid: sidOf(sid), ...label });
+    }
   }
 
   #use(entry: Labelled | LabelledPath): Sid {

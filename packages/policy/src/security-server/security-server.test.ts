@@ -371,22 +371,63 @@ test('of two SIDs that a reload gives one context, the one in the earlier bucket
 });
 
 test('a snapshot goes on where the server was', () => {
-  const options = { rules: 'bool locked false;' };
+  const labels = 'pirqcon 9 system_u:object_r:nic_t iomemcon 0x100-0x1ff system_u:object_r:disk_t';
+  const options = { rules: 'bool locked false; bool open true;', labels };
   const host = startHost(options);
   const guest = host.sid('customer_1:vm_r:guest_t');
   host.server.setBoolean('locked', true, true);
-  const copy = startHost(options);
-  copy.server.restore(JSON.parse(JSON.stringify(host.server.snapshot())));
+  host.server.setBoolean('open', false);
+  host.server.numberSid('pirq', 9n);
+  host.server.addObjectLabel('ioport', 0x60n, 0x64n, guest);
+  host.server.addObjectLabel('iomem', 0x10000000000000n, 0xffffffffffffffffn, guest);
+  host.server.setDeviceTreeLabel('/soc/eth@10', guest);
+  const copy = startHost();
+  const stored = JSON.parse(JSON.stringify(host.server.snapshot()));
+  expect(copy.server.resume(compile(policyText(options)), stored)).toBe(true);
   expect(copy.server.snapshot()).toEqual(host.server.snapshot());
+  expect(copy.log).toEqual([]);
   expect(copy.server.sidToContext(guest)).toBe('customer_1:vm_r:guest_t');
-  expect(copy.sid('everyone:vm_r:guest_t')).toBe(host.sid('everyone:vm_r:guest_t'));
+  expect(copy.server.booleans()).toEqual(host.server.booleans());
+  expect(copy.server.contextToSid('everyone:vm_r:guest_t')).toEqual(host.server.contextToSid('everyone:vm_r:guest_t'));
+  expect([...copy.server.rangeSids('ioport', 0x50n, 0x70n)]).toEqual([...host.server.rangeSids('ioport', 0x50n, 0x70n)]);
+  expect(copy.server.numberSid('pirq', 9n)).toBe(host.server.numberSid('pirq', 9n));
+  expect(copy.server.deviceTreeSid('/soc/eth@10')).toBe(guest);
+  copy.server.commitBooleans();
+  expect(copy.log).toEqual(['Flask: committed booleans { locked:1, open:0 }']);
 });
 
-test('a snapshot with a context that is no longer valid leaves that one out', () => {
+test('a snapshot of a server that has no policy yet keeps what was labelled', () => {
+  const host = startHost();
+  host.server.addObjectLabel('pirq', 5n, 5n, sidOf(3));
+  const copy = startHost();
+  expect(copy.server.resume(undefined, JSON.parse(JSON.stringify(host.server.snapshot())))).toBe(true);
+  expect(copy.server.isLoaded).toBe(false);
+  expect(copy.server.numberSid('pirq', 5n)).toBe(3);
+});
+
+test('a snapshot does not go on with bytes that Xen would not load', () => {
+  const host = startHost({});
+  expect(startHost().server.resume(new Uint8Array([1, 2, 3]), host.server.snapshot())).toBe(false);
+  const other = compile(policyText({ release: xenRelease('4.13') }));
+  expect(startHost().server.resume(other, host.server.snapshot())).toBe(false);
+});
+
+test('a snapshot with a context whose names are not known leaves that one out', () => {
   const host = startHost({});
   const snapshot = host.server.snapshot();
   const sids = [...snapshot.sids, { sid: 99, context: 'nobody:vm_r:guest_t' }];
-  host.server.restore({ ...snapshot, sids });
-  expect(host.server.sidToContext(99)).toBe('system_u:object_r:unlabeled_t');
-  expect(host.server.sidToContext(sidOf(3))).toBe('system_u:system_r:dom0_t');
+  const copy = startHost();
+  copy.server.resume(compile(policyText()), { ...snapshot, sids });
+  expect(copy.server.sidToContext(99)).toBe('system_u:object_r:unlabeled_t');
+  expect(copy.server.sidToContext(sidOf(3))).toBe('system_u:system_r:dom0_t');
+});
+
+test('a snapshot keeps a context that a permissive Xen keeps though it is not valid', () => {
+  const host = startHost({ rules: 'role vm_r types dom0_t;' });
+  host.isEnforcing = false;
+  const sid = host.sid('customer_1:vm_r:dom0_t');
+  host.load({});
+  const copy = startHost();
+  expect(copy.server.resume(compile(policyText()), host.server.snapshot())).toBe(true);
+  expect(copy.server.sidToContext(sid)).toBe('customer_1:vm_r:dom0_t');
 });

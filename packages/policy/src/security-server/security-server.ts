@@ -21,7 +21,13 @@ import { type ContextFault, convertContext } from './context-text.ts';
 import { type AvDecision, decision, type OnBounds, PolicyView } from './decisions.ts';
 import { server as messages } from './diagnostics.ts';
 import { loadFaults } from './load-checks.ts';
-import { type NumberKind, type ObjectKind, ObjectLabels, type RangeKind } from './object-labels.ts';
+import {
+  type NumberKind,
+  type ObjectKind,
+  ObjectLabels,
+  type ObjectLabelsSnapshot,
+  type RangeKind,
+} from './object-labels.ts';
 import { type Sid, SidTable, sidOf } from './sid-table.ts';
 
 /** What the server needs of its host. */
@@ -56,6 +62,9 @@ export interface SecurityServerSnapshot {
   readonly sids: readonly { readonly sid: number; readonly context: string }[];
   readonly nextSid: number;
   readonly booleans: Readonly<Record<string, boolean>>;
+  /** Values noted for a commit; undefined where none was ever noted for this policy. */
+  readonly pending: Readonly<Record<string, boolean>> | undefined;
+  readonly objectLabels: ObjectLabelsSnapshot;
   readonly seqno: number;
 }
 
@@ -76,7 +85,7 @@ export class SecurityServer {
   readonly #listeners: (() => void)[] = [];
   #view: PolicyView | undefined;
   #sids = new SidTable();
-  #labels: ObjectLabels | undefined;
+  #labels: ObjectLabels;
   /** Values noted for a commit, by the boolean's number. */
   #pending: boolean[] | undefined;
   #seqno = 0;
@@ -85,6 +94,14 @@ export class SecurityServer {
     this.release = release;
     this.#isEnforcing = isEnforcing;
     this.#log = log;
+    this.#labels = this.#newLabels(undefined);
+  }
+
+  #newLabels(policy: PolicyDb | undefined): ObjectLabels {
+    return new ObjectLabels(policy?.objectContexts, {
+      sidFor: (context) => this.#sids.sidFor(context),
+      log: this.#log,
+    });
   }
 
   get isLoaded(): boolean {
@@ -137,7 +154,7 @@ export class SecurityServer {
       this.#sids = this.#convertSids(old, view);
     }
     this.#view = view;
-    this.#labels = new ObjectLabels(policy, { sidFor: (context) => this.#sids.sidFor(context), log: this.#log });
+    this.#labels = this.#newLabels(policy);
     this.#pending = undefined;
     this.#reset();
     return { kind: 'loaded', seqno: this.#seqno };
@@ -307,12 +324,12 @@ export class SecurityServer {
 
   /** The label of an interrupt or a PCI device. */
   numberSid(kind: NumberKind, number: bigint): Sid {
-    return this.#labels?.find(kind, number) ?? this.initialSid(kind === 'pirq' ? 'irq' : 'device');
+    return this.#labels.find(kind, number) ?? this.initialSid(kind === 'pirq' ? 'irq' : 'device');
   }
 
   /** The label of a node of the device tree. */
   deviceTreeSid(path: string): Sid {
-    return this.#labels?.findPath(path) ?? this.initialSid('device');
+    return this.#labels.findPath(path) ?? this.initialSid('device');
   }
 
   /**
@@ -320,51 +337,76 @@ export class SecurityServer {
    * for: Xen stops at the first stretch that is denied, and the numbers of later SIDs depend on it.
    */
   *rangeSids(kind: RangeKind, low: bigint, high: bigint): Generator<LabelledRange, void, void> {
-    const stretches = this.#labels?.stretches(kind, low, high) ?? [{ low, high, sid: undefined }];
-    for (const one of stretches) yield { low: one.low, high: one.high, sid: one.sid ?? this.initialSid(kind) };
+    for (const one of this.#labels.stretches(kind, low, high)) {
+      yield { low: one.low, high: one.high, sid: one.sid ?? this.initialSid(kind) };
+    }
   }
 
   /** Labels a resource until the next policy is loaded. */
   addObjectLabel(kind: ObjectKind, low: bigint, high: bigint, sid: Sid): 'EEXIST' | 'EINVAL' | undefined {
-    return this.#labels?.add(kind, low, high, sid);
+    return this.#labels.add(kind, low, high, sid);
   }
 
   /** Takes back what `addObjectLabel` gave. */
   removeObjectLabel(kind: ObjectKind, low: bigint, high: bigint): 'ENOENT' | 'EINVAL' | undefined {
-    return this.#labels?.remove(kind, low, high);
+    return this.#labels.remove(kind, low, high);
   }
 
   /** Labels a node of the device tree until the next policy is loaded; SID 0 takes its label away. */
   setDeviceTreeLabel(path: string, sid: Sid): 'EEXIST' | 'ENOENT' | undefined {
-    return this.#labels?.setPath(path, sid);
+    return this.#labels.setPath(path, sid);
   }
 
-  /** What `restore` needs. */
+  /** What `resume` needs beside the policy's bytes. */
   snapshot(): SecurityServerSnapshot {
+    const booleans = this.booleans();
+    const pending = booleans.map((one) => [one.name, one.pending] as const);
     return {
       sids: this.#sids.sids.map((sid) => ({ sid, context: this.sidToContext(sid) })),
       nextSid: this.#sids.next,
-      booleans: Object.fromEntries(this.booleans().map(({ name, value }) => [name, value])),
+      booleans: Object.fromEntries(booleans.map(({ name, value }) => [name, value])),
+      pending: this.#pending && Object.fromEntries(pending),
+      objectLabels: this.#labels.snapshot((context) => this.#view?.text(context) ?? ''),
       seqno: this.#seqno,
     };
   }
 
-  /** Puts a snapshot back after its policy was loaded into a fresh server. Contexts that are not valid are left out. */
-  restore({ sids, nextSid, booleans, seqno }: SecurityServerSnapshot): void {
-    const view = this.#view;
-    if (view === undefined) return;
+  /**
+   * Puts a fresh server in the state of another one: `bytes` is the policy that was in force, if any. Nothing is logged.
+   * A label that cannot be read is left out. False when Xen would not take the policy.
+   */
+  resume(bytes: Uint8Array | undefined, snapshot: SecurityServerSnapshot): boolean {
+    const { sids, nextSid, booleans, pending, objectLabels, seqno } = snapshot;
+    if (bytes !== undefined) {
+      const read = readPolicydb(bytes);
+      if ('diagnostic' in read) return false;
+      const view = new PolicyView(read.policy);
+      // What is asked of the initial SIDs was asked at the first load, maybe of another policy.
+      if (loadFaults(view, this.release, false).length > 0) return false;
+      this.#view = view;
+      const valuesOf = (before: readonly boolean[], states: Readonly<Record<string, boolean>>): boolean[] => {
+        const values = [...before];
+        for (const { name, value } of view.policy.booleans.entries) {
+          if (Object.hasOwn(states, name)) values[value] = states[name] === true;
+        }
+        return values;
+      };
+      for (const [value, state] of valuesOf(view.booleans, booleans).entries()) view.booleans[value] = state;
+      view.applyBooleans();
+      this.#pending = pending && valuesOf(view.booleans, pending);
+    }
+    const readContext = (text: string): Context | undefined => this.#view?.read(text);
     const table = new SidTable();
     for (const { sid, context: text } of sids) {
-      const context = view.parse(text);
-      if (!('part' in context)) table.insert(sid, context);
+      const context = readContext(text);
+      if (context !== undefined) table.insert(sid, context);
     }
     table.next = Math.max(table.next, nextSid);
     this.#sids = table;
-    for (const { name, value } of view.policy.booleans.entries) {
-      if (Object.hasOwn(booleans, name)) view.booleans[value] = booleans[name] === true;
-    }
-    view.applyBooleans();
+    this.#labels = this.#newLabels(this.#view?.policy);
+    this.#labels.restore(objectLabels, readContext);
     this.#reset();
     this.#seqno = seqno;
+    return true;
   }
 }

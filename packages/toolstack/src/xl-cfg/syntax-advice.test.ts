@@ -100,8 +100,10 @@ const rows: readonly Row[] = [
   ['a dictionary', 'a = «{}»\n', 'stray-text'],
 ];
 
+const cases = rows.map(([what, marked, code, fixed]) => ({ what, marked, code, fixed }));
+
 describe('the form of a file', () => {
-  test.each(rows)('%s: one diagnostic, at its place', (_, marked, code) => {
+  test.each(cases)('$what: one diagnostic, at its place', ({ marked, code }) => {
     const { text, marks } = unmark(marked);
     const { diagnostics, outcome } = parseXlCfg(new SourceText('guest.cfg', text));
     expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual([`cfg/${code}`]);
@@ -109,7 +111,7 @@ describe('the form of a file', () => {
     expect(outcome).not.toBe('parsed');
   });
 
-  test.each(rows)('%s: the fix, if there is one, makes a file that xl takes', (_, marked, code, fixed) => {
+  test.each(cases)('$what: the fix, if there is one, makes a file that xl takes', ({ marked, code, fixed }) => {
     const { text } = unmark(marked);
     const [diagnostic] = parseXlCfg(new SourceText('guest.cfg', text)).diagnostics;
     expect(diagnostic?.code).toBe(`cfg/${code}`);

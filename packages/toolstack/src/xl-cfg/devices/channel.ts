@@ -42,7 +42,7 @@ function readChannel(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec,
     if (untrimmed === undefined || given === undefined) {
       reader.exit(1, `failed to parse channel configuration: ${text}`, '');
       advisor.refuse(spec, start, end, `\`${showBytes(text)}\` has no value`);
-      break;
+      return { ...spec, members: [] };
     }
     const name = trim(untrimmed);
     const value = trim(given);
@@ -56,6 +56,7 @@ function readChannel(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec,
     else {
       reader.exit(1, `unknown channel connection '${value}'`);
       advisor.refuse(spec, start, end, `\`${showBytes(value)}\` is no value of \`connection\``);
+      return { ...spec, members: [] };
     }
   }
   if (connection === undefined) {

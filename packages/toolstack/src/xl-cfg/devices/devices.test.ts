@@ -264,7 +264,7 @@ describe('an entry of parts with names', () => {
     ["usbdev = [ 'type=keyboard' ]", 'type=keyboard', 'usbdev', '`keyboard` is no kind of device'],
     ["usbdev = [ 'hostdev' ]", 'hostdev', 'usbdev', 'xl does not know `hostdev`'],
   ])('%s is wrong', (list, marked, key, why) => {
-    expect(told(list)[0]).toBe(`error at ${marked}: an entry of \`${key}\` is wrong: ${why}`);
+    expect(told(list)).toEqual([`error at ${marked}: an entry of \`${key}\` is wrong: ${why}`]);
     expect(read(list).config).toBeUndefined();
     expect(read(list).xl.kind).not.toBe('made');
   });

@@ -1,0 +1,113 @@
+/**
+ * The entries of a policy's rule tables that a question can be about.
+ *
+ * A policy that was read has entries already. Of a compiled one, the rows whose sets can match are expanded, as the writer
+ * would, and remembered, so that an entry can be traced back to the statements behind it.
+ *
+ * @module
+ */
+import {
+  type AvEntries,
+  AVRULE_DONTAUDIT,
+  AVRULE_NEVERALLOW,
+  AVTAB_AUDITDENY,
+  ENTRY_WORDS,
+  expandPolicyRules,
+  isTypeKind,
+  type PolicyDb,
+  rowKeys,
+  RuleTable,
+} from '../policydb/index.ts';
+import type { Matcher } from './query-matchers.ts';
+
+/** Flags of the stored kind that are no part of it. */
+const KIND_MASK = 0x7fff;
+
+const storedKind = (kind: number): number => (kind === AVRULE_DONTAUDIT ? AVTAB_AUDITDENY : kind);
+
+function entriesAsRows({ count, words }: AvEntries): RuleTable {
+  const rows = new RuleTable();
+  for (let i = 0; i < count; i++) {
+    const keys = words[i * ENTRY_WORDS] ?? 0;
+    const header = words[i * ENTRY_WORDS + 1] ?? 0;
+    rows.push((header >>> 16) & KIND_MASK, keys & 0xffff, keys >>> 16, false, header & 0xffff, words[i * ENTRY_WORDS + 2] ?? 0, 0);
+  }
+  return rows;
+}
+
+/** Tables are numbered: 0 is the one outside conditionals, then two for each conditional. */
+export class EntrySource {
+  readonly source: Matcher;
+  readonly target: Matcher;
+  readonly #policy: PolicyDb;
+  readonly #tables: readonly RuleTable[];
+  /** Rows as written that can match, by table, kind and class. */
+  readonly #written = new Map<string, { readonly table: RuleTable; readonly row: number }[]>();
+  readonly #sets = new Map<Uint32Array, ReadonlySet<number>>();
+
+  constructor(policy: PolicyDb, source: Matcher, target: Matcher, wants: (kind: number) => boolean) {
+    this.#policy = policy;
+    this.source = source;
+    this.target = target;
+    const written = [policy.rules, ...policy.conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])];
+    if (policy.isExpanded) {
+      this.#tables = written;
+      return;
+    }
+    const kept = written.map((table, number) => this.#keep(table, number, wants));
+    const conditionals = policy.conditionals.map((conditional, i) => ({
+      ...conditional,
+      whenTrue: kept[1 + 2 * i] ?? new RuleTable(),
+      whenFalse: kept[2 + 2 * i] ?? new RuleTable(),
+    }));
+    const { entries, blocks } = expandPolicyRules({ ...policy, rules: kept[0] ?? new RuleTable(), conditionals }).rules;
+    this.#tables = [entries, ...blocks.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])].map(entriesAsRows);
+  }
+
+  /** The rows of a table that can be behind an answer. */
+  #keep(table: RuleTable, number: number, wants: (kind: number) => boolean): RuleTable {
+    const kept = new RuleTable();
+    for (let row = 0; row < table.length; row++) {
+      const kind = table.kind[row] ?? 0;
+      if (kind === AVRULE_NEVERALLOW || !wants(storedKind(kind))) continue;
+      const { sources, targets } = rowKeys(table, row, this.#policy.typeSets);
+      const isSelf = table.self[row] === 1;
+      const isMatch = sources.some(this.source) && (targets.some(this.target) || (isSelf && sources.some(this.target)));
+      // All classes of a type rule stay: one that repeats an earlier rule takes others with it.
+      if (!isMatch) continue;
+      kept.pushRow(table, row);
+      const key = `${number}:${storedKind(kind)}:${table.tclass[row] ?? 0}`;
+      const known = this.#written.get(key);
+      if (known === undefined) this.#written.set(key, [{ table, row }]);
+      else known.push({ table, row });
+    }
+    return kept;
+  }
+
+  table(number: number): RuleTable {
+    return this.#tables[number] ?? new RuleTable();
+  }
+
+  #setOf(values: Uint32Array): ReadonlySet<number> {
+    let set = this.#sets.get(values);
+    if (set === undefined) {
+      set = new Set(values);
+      this.#sets.set(values, set);
+    }
+    return set;
+  }
+
+  /** The statements behind an entry, in the order written. */
+  statementsOf(table: number, kind: number, source: number, target: number, tclass: number): number[] {
+    const found = new Set<number>();
+    for (const { table: rules, row } of this.#written.get(`${table}:${kind}:${tclass}`) ?? []) {
+      const { sources, targets } = rowKeys(rules, row, this.#policy.typeSets);
+      if (!this.#setOf(sources).has(source)) continue;
+      if (this.#setOf(targets).has(target) || (rules.self[row] === 1 && source === target))
+        found.add(rules.statement[row] ?? 0);
+      // Of several rules about a type, the first one counts.
+      if (isTypeKind(kind) && found.size > 0) break;
+    }
+    return [...found].sort((a, b) => a - b);
+  }
+}

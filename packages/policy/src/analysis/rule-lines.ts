@@ -1,0 +1,130 @@
+/**
+ * Rules as `sesearch` prints them: one line for each entry, names sorted.
+ *
+ * @module
+ */
+import {
+  COND_AND,
+  COND_BOOL,
+  COND_EQ,
+  COND_NEQ,
+  COND_NOT,
+  COND_OR,
+  COND_XOR,
+  type ConditionStep,
+  type MlsLevel,
+  type MlsRange,
+  type PolicyDb,
+} from '../policydb/index.ts';
+
+/** Names of a policy by number; a number without a name is shown as itself. */
+export class RuleNames {
+  readonly #policy: PolicyDb;
+  readonly #types: ReadonlyMap<number, string>;
+  readonly #classes: ReadonlyMap<number, string>;
+  readonly #roles: ReadonlyMap<number, string>;
+  readonly #booleans: ReadonlyMap<number, string>;
+  readonly #permissions = new Map<number, readonly (string | undefined)[]>();
+
+  constructor(policy: PolicyDb) {
+    const names = (symbols: readonly { readonly value: number; readonly name: string }[]): Map<number, string> =>
+      new Map(symbols.map(({ value, name }) => [value, name]));
+    this.#policy = policy;
+    this.#types = names(policy.types.entries.filter(({ kind }) => kind !== 'alias'));
+    this.#classes = names(policy.classes.entries);
+    this.#roles = names(policy.roles.entries);
+    this.#booleans = names(policy.booleans.entries);
+  }
+
+  type(value: number): string {
+    return this.#types.get(value) ?? String(value);
+  }
+
+  class(value: number): string {
+    return this.#classes.get(value) ?? String(value);
+  }
+
+  role(value: number): string {
+    return this.#roles.get(value) ?? String(value);
+  }
+
+  boolean(value: number): string {
+    return this.#booleans.get(value) ?? String(value);
+  }
+
+  /** The names of the bits that the class has, sorted. */
+  permissions(tclass: number, bits: number): string[] {
+    let all = this.#permissions.get(tclass);
+    if (all === undefined) {
+      const { classes, commons } = this.#policy;
+      const symbol = classes.entries.find(({ value }) => value === tclass);
+      const common = symbol?.common === undefined ? undefined : commons.byName.get(symbol.common);
+      const found: (string | undefined)[] = [];
+      for (const { name, value } of [...(common?.permissions ?? []), ...(symbol?.permissions ?? [])])
+        found[value - 1] = name;
+      all = found;
+      this.#permissions.set(tclass, all);
+    }
+    return all.filter((name, bit) => name !== undefined && ((bits >>> bit) & 1) === 1).toSorted() as string[];
+  }
+
+  #level({ sensitivity, categories }: MlsLevel): string {
+    const name = this.#policy.sensitivities.entries.find(
+      ({ isAlias, level }) => !isAlias && level.sensitivity === sensitivity,
+    );
+    const category = (value: number): string =>
+      this.#policy.categories.entries.find((one) => !one.isAlias && one.value === value)?.name ?? String(value);
+    const items: string[] = [];
+    const { bits } = categories;
+    for (let i = 0; i < bits.length; ) {
+      const low = bits[i] ?? 0;
+      let end = i + 1;
+      while (end < bits.length && bits[end] === low + (end - i)) end++;
+      const separator = end - i > 2 ? '.' : ',';
+      items.push(end - i === 1 ? category(low + 1) : `${category(low + 1)}${separator}${category(low + end - i)}`);
+      i = end;
+    }
+    return `${name?.name ?? sensitivity}${items.length === 0 ? '' : `:${items.join(',')}`}`;
+  }
+
+  range({ low, high }: MlsRange): string {
+    const isOne = low.sensitivity === high.sensitivity && low.categories.equals(high.categories);
+    return isOne ? this.#level(low) : `${this.#level(low)} - ${this.#level(high)}`;
+  }
+}
+
+/** Several names in braces, one as it is. */
+export function braced(names: readonly string[]): string {
+  return names.length === 1 ? (names[0] ?? '') : `{ ${names.join(' ')} }`;
+}
+
+const OPERATORS: Readonly<Record<number, readonly [text: string, precedence: number]>> = {
+  [COND_NOT]: ['!', 5],
+  [COND_OR]: ['||', 1],
+  [COND_AND]: ['&&', 3],
+  [COND_XOR]: ['^', 2],
+  [COND_EQ]: ['==', 4],
+  [COND_NEQ]: ['!=', 4],
+};
+
+/** A condition in infix order. `sesearch` goes by the operator before, so it has more parentheses than are needed. */
+export function conditionLine(names: RuleNames, steps: readonly ConditionStep[]): string {
+  const stack: string[] = [];
+  let previous = 5;
+  for (const { operator, boolean } of steps) {
+    if (operator === COND_BOOL) {
+      stack.push(names.boolean(boolean));
+      continue;
+    }
+    const [text, precedence] = OPERATORS[operator] ?? ['', 0];
+    const right = stack.pop() ?? '';
+    if (operator === COND_NOT) stack.push(`${text} ${right}`);
+    else {
+      const left = stack.pop() ?? '';
+      const joined = `${left} ${text} ${right}`;
+      stack.push(previous > precedence ? joined : `( ${joined} )`);
+    }
+    previous = precedence;
+  }
+  return stack.at(-1) ?? '';
+}
