@@ -202,7 +202,7 @@ function statementText(dice: Dice, slips: number): string {
 }
 
 /** A file of statements; about half of them have slips in them. */
-export function grammarText(dice: Dice): string {
+function grammarText(dice: Dice): string {
   const slips = dice.pick(['0', '0', '2', '8']);
   let text = '';
   for (let left = dice.roll(7); left > 0; left--) {
@@ -237,7 +237,7 @@ function mutateOnce(dice: Dice, text: string, others: readonly string[]): string
 }
 
 /** One of the files with some bytes changed. */
-export function mutatedText(dice: Dice, files: readonly string[]): string {
+function mutatedText(dice: Dice, files: readonly string[]): string {
   let text = dice.pick(files);
   for (let left = 1 + dice.roll(5); left > 0; left--) text = mutateOnce(dice, text, files);
   return text;

@@ -3,7 +3,17 @@
  *
  * @module
  */
-import type { Actor, Domid, FrameRange, MappingHandle, Port, PortStatus, SidNumber } from '@dewar/toolstack';
+import type {
+  Actor,
+  Domid,
+  FrameRange,
+  HvmParam,
+  MappingHandle,
+  Port,
+  PortStatus,
+  ShutdownReason,
+  SidNumber,
+} from '@dewar/toolstack';
 
 /** One event channel of a domain. Its label is that of the time when it was made. */
 export interface EventChannel {
@@ -33,24 +43,43 @@ export interface Mapping {
   readonly labelWhenMapped: string;
 }
 
+/** The physical CPUs that a vCPU may run on, and those that it had better run on. */
+export interface Affinity {
+  readonly hard: readonly number[];
+  readonly soft: readonly number[];
+}
+
 export interface Domain {
   readonly domid: Domid;
   readonly handle: string;
+  /** In an HVM container, as PVH and HVM guests are. */
+  readonly isHvm: boolean;
   sid: SidNumber;
   /** The label that the domain has in its own eyes. XEN: `domain_security_struct.self_sid`. */
   selfSid: SidNumber;
   /** `dead` domains are kept by the pages that others still have mapped. */
   life: 'alive' | 'dying' | 'dead';
   pauseCount: number;
+  /** Why it stopped by itself; its vCPUs stand still until it is resumed. */
+  shutdownReason: ShutdownReason | undefined;
   readonly maxVcpus: number;
-  onlineVcpus: number;
+  /** vCPUs that it has, numbered from 0. */
+  vcpuCount: number;
+  /** Those that are not down. XEN: `VPF_down`. */
+  readonly onlineVcpus: Set<number>;
   /** vCPUs that have their registers. */
   readonly initialisedVcpus: Set<number>;
+  /** By vCPU; one that is not here may run everywhere. */
+  readonly affinities: Map<number, Affinity>;
+  readonly hvmParams: Map<HvmParam, number>;
   addressSize: 32 | 64;
+  /** Frames that its memory has a place for; with memory on demand, more than it has pages. */
+  frameCount: number;
   totalPages: number;
   maxPages: number;
   claimedPages: number;
   weight: number;
+  cap: number;
   readonly grants: Map<number, Grant>;
   readonly eventChannels: Map<Port, EventChannel>;
   nextPort: number;
@@ -62,9 +91,36 @@ export const GRANT_TABLE_FRAME = 0x7fff_ffff;
 /** Frame of the shared info page, which Xen allocates beside the guest's own memory. */
 export const SHARED_INFO_FRAME = 0x7fff_fffe;
 
+/** A domain that has only just been made: no memory, no vCPUs, paused. */
+export function newDomain(
+  identity: Pick<Domain, 'domid' | 'handle' | 'sid' | 'selfSid' | 'maxVcpus' | 'isHvm'>,
+): Domain {
+  return {
+    ...identity,
+    life: 'alive',
+    pauseCount: 1,
+    shutdownReason: undefined,
+    vcpuCount: 0,
+    onlineVcpus: new Set(),
+    initialisedVcpus: new Set(),
+    affinities: new Map(),
+    hvmParams: new Map(),
+    addressSize: 64,
+    frameCount: 0,
+    totalPages: 0,
+    maxPages: 0,
+    claimedPages: 0,
+    weight: 256,
+    cap: 0,
+    grants: new Map(),
+    eventChannels: new Map(),
+    nextPort: 1,
+  };
+}
+
 /** Whether a range lies in what the domain has. */
 export function hasFrames(domain: Domain, frames: FrameRange): boolean {
   if (!Number.isSafeInteger(frames.first) || !Number.isSafeInteger(frames.count)) return false;
   if (frames.first === GRANT_TABLE_FRAME || frames.first === SHARED_INFO_FRAME) return frames.count === 1;
-  return frames.first >= 0 && frames.count > 0 && frames.first + frames.count <= domain.totalPages;
+  return frames.first >= 0 && frames.count > 0 && frames.first + frames.count <= domain.frameCount;
 }

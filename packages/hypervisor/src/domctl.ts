@@ -5,9 +5,12 @@
  *
  * @module
  */
-import type { DomainInfo, Domid, Errno, HypercallName, HypercallResult } from '@dewar/toolstack';
-import { type Domain, SHARED_INFO_FRAME } from './domain.ts';
+import type { DomainInfo, Domid, HypercallName, HypercallResult } from '@dewar/toolstack';
+import { type Domain, hasFrames, newDomain, SHARED_INFO_FRAME } from './domain.ts';
+import type { HvmName } from './hvm.ts';
 import { DOMID_LIMIT, failed, type Handlers, type Machine, ok } from './machine.ts';
+import { errnoOf, onDomain } from './on-domain.ts';
+import type { VcpuName } from './vcpus.ts';
 
 /** Pages that one go of the teardown gives back. Xen decides by the time that has passed. */
 const PAGES_PER_CONTINUATION = 8192;
@@ -15,12 +18,15 @@ const PAGES_PER_CONTINUATION = 8192;
 /** The most vCPUs of a PV guest. XEN: `MAX_VIRT_CPUS`. */
 const MAX_VCPUS = 8192;
 
+/** Frames that one `getpageframeinfo3` takes. */
+const PAGEFRAMES_AT_ONCE = 1024;
+
 /** XEN: the limit in `_domain_pause_by_systemcontroller`. */
 const MAX_PAUSES = 255;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-type DomctlName = Extract<HypercallName, `domctl.${string}`>;
+type DomctlName = Exclude<Extract<HypercallName, `domctl.${string}`>, VcpuName | HvmName>;
 
 /** What Xen tells of a domain. XEN: `getdomaininfo`. */
 export function describeDomain(domain: Domain): DomainInfo {
@@ -29,32 +35,16 @@ export function describeDomain(domain: Domain): DomainInfo {
     ssidref: domain.sid,
     isPaused: domain.pauseCount > 0 || domain.life !== 'alive',
     isDying: domain.life !== 'alive',
-    isRunning: domain.pauseCount === 0 && domain.life === 'alive',
+    isRunning: domain.pauseCount === 0 && domain.life === 'alive' && domain.shutdownReason === undefined,
+    isHvm: domain.isHvm,
+    shutdownReason: domain.shutdownReason,
     totalPages: domain.totalPages,
     maxPages: domain.maxPages,
-    onlineVcpus: domain.onlineVcpus,
+    onlineVcpus: domain.onlineVcpus.size,
+    vcpus: domain.vcpuCount,
     handle: domain.handle,
     sharedInfoFrame: SHARED_INFO_FRAME,
   };
-}
-
-/** The errno of a refused check; a check that only makes Xen do less has none here. */
-function refused(denial: Errno | 'does less'): { readonly kind: 'error'; readonly errno: Errno } {
-  return failed(denial === 'does less' ? 'EACCES' : denial);
-}
-
-/** Looks the domain up, makes the checks, then works: the order of every domctl. */
-function onDomain<N extends DomctlName>(
-  name: N,
-  machine: Machine,
-  caller: Domain,
-  domid: Domid,
-  work: (domain: Domain) => HypercallResult<N>,
-): HypercallResult<N> {
-  const domain = machine.domain(domid);
-  if (domain === undefined) return failed('ESRCH');
-  const denial = machine.check(name, caller, { domain });
-  return denial === undefined ? work(domain) : refused(denial);
 }
 
 function nextDomid(machine: Machine): Domid | undefined {
@@ -84,7 +74,7 @@ function destroy(machine: Machine, caller: Domain, domain: Domain): HypercallRes
     continuations++;
     machine.onContinuation?.(domain.domid, continuations);
     const denial = machine.check('domctl.destroydomain', caller, { domain, isContinuation: true });
-    if (denial !== undefined) return refused(denial);
+    if (denial !== undefined) return failed(errnoOf(denial));
   }
   closeEverything(machine, domain);
   domain.life = 'dead';
@@ -111,9 +101,9 @@ function closeEverything(machine: Machine, domain: Domain): void {
 
 /** How each domctl is carried out. */
 export const DOMCTLS: Handlers<DomctlName> = {
-  'domctl.createdomain': (machine, caller, { ssidref, maxVcpus, handle, domid: wanted }) => {
+  'domctl.createdomain': (machine, caller, { ssidref, maxVcpus, handle, domid: wanted, isHvm }) => {
     const entry = machine.check('domctl.createdomain', caller, { sids: { 'new label': ssidref } });
-    if (entry !== undefined) return refused(entry);
+    if (entry !== undefined) return failed(errnoOf(entry));
     if (!Number.isInteger(maxVcpus) || maxVcpus < 1 || maxVcpus > MAX_VCPUS) return failed('EINVAL');
     if (!UUID.test(handle)) return failed('EINVAL');
     if (wanted !== undefined && machine.domain(wanted) !== undefined) return failed('EEXIST');
@@ -123,32 +113,14 @@ export const DOMCTLS: Handlers<DomctlName> = {
     // XEN: flask_domain_create() puts the label of the new security structure in the place of SID 0.
     const sid = ssidref === 0 ? flask.initialSid('unlabeled') : ssidref;
     const hook = machine.check('domctl.createdomain', caller, { stage: 'hook', sids: { 'new label': sid } });
-    if (hook !== undefined) return refused(hook);
+    if (hook !== undefined) return failed(errnoOf(hook));
     if (sid === flask.initialSid('dom0')) {
       if (machine.state.isDom0Created) return failed('EINVAL', 'only one domain may ever have the label of dom0');
       machine.state.isDom0Created = true;
     }
     const selfSid = flask.transitionSid(sid, sid, 'domain');
     if (selfSid === undefined) return failed('EACCES', 'the self label of the new domain is not valid');
-    machine.state.domains.set(domid, {
-      domid,
-      handle,
-      sid,
-      selfSid,
-      life: 'alive',
-      pauseCount: 1,
-      maxVcpus,
-      onlineVcpus: 0,
-      initialisedVcpus: new Set(),
-      addressSize: 64,
-      totalPages: 0,
-      maxPages: 0,
-      claimedPages: 0,
-      weight: 256,
-      grants: new Map(),
-      eventChannels: new Map(),
-      nextPort: 1,
-    });
+    machine.state.domains.set(domid, newDomain({ domid, handle, sid, selfSid, maxVcpus, isHvm: isHvm === true }));
     return ok({ domid });
   },
   'domctl.destroydomain': (machine, caller, { domid }) =>
@@ -171,33 +143,55 @@ export const DOMCTLS: Handlers<DomctlName> = {
     const domain = machine.domainsFrom(domid)[0];
     if (domain === undefined) return failed('ESRCH');
     const denial = machine.check('domctl.getdomaininfo', caller, { domain });
-    return denial === undefined ? ok(describeDomain(domain)) : refused(denial);
+    return denial === undefined ? ok(describeDomain(domain)) : failed(errnoOf(denial));
   },
   'domctl.max_vcpus': (machine, caller, { domid, max }) =>
     onDomain('domctl.max_vcpus', machine, caller, domid, (domain) => {
       // XEN: the number was fixed at creation; the domctl must repeat it.
       if (max !== domain.maxVcpus) return failed('EINVAL');
-      domain.onlineVcpus = max;
+      domain.vcpuCount = max;
       return ok({});
     }),
   'domctl.setnodeaffinity': (machine, caller, { domid }) =>
     onDomain('domctl.setnodeaffinity', machine, caller, domid, () => ok({})),
-  'domctl.setvcpuaffinity': (machine, caller, { domid, vcpu }) =>
-    onDomain('domctl.setvcpuaffinity', machine, caller, domid, (domain) =>
-      vcpu >= 0 && vcpu < domain.onlineVcpus ? ok({}) : failed('ESRCH'),
-    ),
   'domctl.max_mem': (machine, caller, { domid, maxPages }) =>
     onDomain('domctl.max_mem', machine, caller, domid, (domain) => {
       if (!Number.isSafeInteger(maxPages) || maxPages < 0) return failed('EINVAL');
       domain.maxPages = maxPages;
       return ok({});
     }),
+  'domctl.resumedomain': (machine, caller, { domid }) =>
+    onDomain('domctl.resumedomain', machine, caller, domid, (domain) => {
+      if (domain === caller) return failed('EINVAL');
+      domain.shutdownReason = undefined;
+      return ok({});
+    }),
+  'domctl.gettscinfo': (machine, caller, { domid }) =>
+    onDomain('domctl.gettscinfo', machine, caller, domid, (domain) => (domain === caller ? failed('EINVAL') : ok({}))),
+  'domctl.get_cpu_policy': (machine, caller, { domid }) =>
+    onDomain('domctl.get_cpu_policy', machine, caller, domid, () => ok({})),
+  'domctl.getpageframeinfo3': (machine, caller, { domid, frames }) =>
+    onDomain('domctl.getpageframeinfo3', machine, caller, domid, (domain) => {
+      // XEN: "up to 1024 pages at a time".
+      if (frames.count > PAGEFRAMES_AT_ONCE) return failed('EINVAL');
+      return hasFrames(domain, frames) ? ok({}) : failed('EINVAL');
+    }),
+  'domctl.shadow_op.off': (machine, caller, { domid }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    // XEN: paging_domctl() looks at these before it asks FLASK.
+    if (domain === caller) return failed('EINVAL');
+    if (domain.life !== 'alive') return ok({});
+    const denial = machine.check('domctl.shadow_op.off', caller, { domain });
+    return denial === undefined ? ok({}) : failed(errnoOf(denial));
+  },
   'domctl.settscinfo': (machine, caller, { domid }) =>
     onDomain('domctl.settscinfo', machine, caller, domid, (domain) => (domain === caller ? failed('EINVAL') : ok({}))),
   'domctl.set_cpu_policy': (machine, caller, { domid }) =>
     onDomain('domctl.set_cpu_policy', machine, caller, domid, () => ok({})),
   'domctl.set_address_size': (machine, caller, { domid, size }) =>
     onDomain('domctl.set_address_size', machine, caller, domid, (domain) => {
+      if (domain.isHvm) return failed('EOPNOTSUPP');
       // XEN: switch_compat() refuses a domain that has memory.
       if (size !== domain.addressSize && domain.totalPages > 0) return failed('EACCES');
       domain.addressSize = size;
@@ -207,25 +201,16 @@ export const DOMCTLS: Handlers<DomctlName> = {
     onDomain('domctl.get_address_size', machine, caller, domid, (domain) => ok({ size: domain.addressSize })),
   'domctl.hypercall_init': (machine, caller, { domid, frame }) =>
     onDomain('domctl.hypercall_init', machine, caller, domid, (domain) =>
-      frame >= 0 && frame < domain.totalPages ? ok({}) : failed('EACCES'),
+      frame >= 0 && frame < domain.frameCount ? ok({}) : failed('EACCES'),
     ),
-  'domctl.setvcpucontext': (machine, caller, { domid, vcpu }) =>
-    onDomain('domctl.setvcpucontext', machine, caller, domid, (domain) => {
-      if (domain === caller || vcpu < 0 || vcpu >= domain.onlineVcpus) return failed('EINVAL');
-      domain.initialisedVcpus.add(vcpu);
-      return ok({});
-    }),
-  'domctl.getvcpucontext': (machine, caller, { domid, vcpu }) =>
-    onDomain('domctl.getvcpucontext', machine, caller, domid, (domain) => {
-      if (domain === caller || vcpu < 0 || vcpu >= domain.onlineVcpus) return failed('EINVAL');
-      return ok({ isInitialised: domain.initialisedVcpus.has(vcpu) });
-    }),
   'domctl.scheduler_op.getinfo': (machine, caller, { domid }) =>
-    onDomain('domctl.scheduler_op.getinfo', machine, caller, domid, (domain) => ok({ weight: domain.weight, cap: 0 })),
-  'domctl.scheduler_op.putinfo': (machine, caller, { domid, weight }) =>
+    onDomain('domctl.scheduler_op.getinfo', machine, caller, domid, (domain) => ok({ weight: domain.weight, cap: domain.cap })),
+  'domctl.scheduler_op.putinfo': (machine, caller, { domid, weight, cap }) =>
     onDomain('domctl.scheduler_op.putinfo', machine, caller, domid, (domain) => {
       if (!Number.isInteger(weight) || weight < 1 || weight > 65535) return failed('EINVAL');
+      if (!Number.isInteger(cap) || cap < 0 || cap > 65535) return failed('EINVAL');
       domain.weight = weight;
+      domain.cap = cap;
       return ok({});
     }),
 };

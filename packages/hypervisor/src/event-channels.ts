@@ -9,7 +9,7 @@
 import type { HypercallName, Port } from '@dewar/toolstack';
 import type { Domain, EventChannel } from './domain.ts';
 import { failed, type Handlers, ok } from './machine.ts';
-import { errnoOf } from './memory.ts';
+import { errnoOf } from './on-domain.ts';
 
 /** XEN: `EVTCHN_2L_NR_CHANNELS` of a 64-bit guest. */
 const PORT_LIMIT = 4096;

@@ -8,7 +8,8 @@
 import type { HypercallName } from '@dewar/toolstack';
 import { GRANT_TABLE_FRAME } from './domain.ts';
 import { failed, type Handlers, ok } from './machine.ts';
-import { addMapping, errnoOf } from './memory.ts';
+import { addMapping } from './memory.ts';
+import { errnoOf } from './on-domain.ts';
 
 /** Entries of one frame of a grant table, version 1. */
 const GRANT_LIMIT = 512;
@@ -26,7 +27,7 @@ export const GRANT_OPS: Handlers<GrantName> = {
       open.isWritable &&
       open.frames.first === GRANT_TABLE_FRAME;
     if (domain === undefined || !isTable) return failed('EINVAL');
-    if (!(ref >= 0 && ref < GRANT_LIMIT) || !(frame >= 0 && frame < domain.totalPages)) return failed('EINVAL');
+    if (!(ref >= 0 && ref < GRANT_LIMIT) || !(frame >= 0 && frame < domain.frameCount)) return failed('EINVAL');
     domain.grants.set(ref, { ref, frame, to });
     return ok({});
   },

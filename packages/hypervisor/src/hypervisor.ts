@@ -18,15 +18,17 @@ import type {
   ObservedCheck,
   OpenMapping,
 } from '@dewar/toolstack';
-import type { Domain } from './domain.ts';
+import { newDomain } from './domain.ts';
 import { DOMCTLS, describeDomain } from './domctl.ts';
 import { EVENT_CHANNEL_OPS } from './event-channels.ts';
 import { Flask } from './flask.ts';
 import { GRANT_OPS } from './grants.ts';
+import { HVM_OPS } from './hvm.ts';
 import { failed, type Handlers, Machine, type MachineState } from './machine.ts';
 import { MEMORY_OPS } from './memory.ts';
 import { type HypervisorSnapshot, restoreState, snapshotState } from './snapshot.ts';
 import { SYSCTLS } from './sysctl.ts';
+import { VCPU_OPS } from './vcpus.ts';
 import { XSM_OPS } from './xsm-ops.ts';
 
 /** How a host is booted. */
@@ -55,6 +57,8 @@ const DOM0_UUID = '00000000-0000-0000-0000-000000000000';
 const HANDLERS: Handlers<HypercallName> = {
   ...SYSCTLS,
   ...DOMCTLS,
+  ...VCPU_OPS,
+  ...HVM_OPS,
   ...MEMORY_OPS,
   ...EVENT_CHANNEL_OPS,
   ...GRANT_OPS,
@@ -172,26 +176,24 @@ function makeDom0(machine: Machine, pages: number, vcpus: number): string | unde
   }
   const selfSid = flask.transitionSid(sid, sid, 'domain');
   if (selfSid === undefined) return `the self label of \`${flask.sidToContext(sid)}\` is not valid`;
-  const dom0: Domain = {
+  const dom0 = newDomain({
     // The first domain has number 0.
     domid: 0 as Domid,
     handle: DOM0_UUID,
     sid,
     selfSid,
-    life: 'alive',
-    pauseCount: 0,
     maxVcpus: vcpus,
-    onlineVcpus: vcpus,
-    initialisedVcpus: new Set([0]),
-    addressSize: 64,
-    totalPages: pages,
-    maxPages: pages,
-    claimedPages: 0,
-    weight: 256,
-    grants: new Map(),
-    eventChannels: new Map(),
-    nextPort: 1,
-  };
+    isHvm: false,
+  });
+  dom0.pauseCount = 0;
+  dom0.vcpuCount = vcpus;
+  for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+    dom0.onlineVcpus.add(vcpu);
+    dom0.initialisedVcpus.add(vcpu);
+  }
+  dom0.totalPages = pages;
+  dom0.frameCount = pages;
+  dom0.maxPages = pages;
   state.domains.set(dom0.domid, dom0);
   state.isDom0Created = true;
   return undefined;

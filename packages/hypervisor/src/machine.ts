@@ -28,6 +28,9 @@ const CONSOLE_LINES = 4096;
 /** The domain ids that Xen gives to guests end before this. XEN: `DOMID_FIRST_RESERVED`. */
 export const DOMID_LIMIT = 0x7ff0;
 
+/** Physical CPUs of a simulated host. */
+export const HOST_CPUS = 2;
+
 /** What a hypercall knows when it makes its checks. */
 export interface Binding {
   /** The domain that the hypercall is about. */
@@ -37,6 +40,8 @@ export interface Binding {
   readonly when?: CheckRow['when'];
   readonly stage?: CheckRow['stage'];
   readonly isContinuation?: boolean;
+  /** What the avc line names as the target when that is none of the domains of `MachineState`. */
+  readonly auditTarget?: Domid;
 }
 
 /** A check came out badly: what the hypercall returns, or that it goes on with less. */
@@ -152,11 +157,11 @@ export class Machine {
     const source = this.#resolve(row.source, caller, binding);
     const target = this.#resolve(row.target, caller, binding);
     const namesDomains = row.audit === 'domains';
-    const subject = namesDomains ? binding.domain : undefined;
+    const subject = namesDomains ? (binding.domain?.domid ?? binding.auditTarget) : undefined;
     const answer = this.flask.hasPerm(source, target, row.class, row.permissions, {
       current: caller.domid,
       ...(namesDomains ? { source: caller.domid } : {}),
-      ...(subject === undefined ? {} : { target: subject.domid }),
+      ...(subject === undefined ? {} : { target: subject }),
     });
     const check: ObservedCheck = {
       class: row.class,
@@ -167,7 +172,7 @@ export class Machine {
       denied: answer.denied,
       isEnforced: answer.isRefused,
       sourceDomid: namesDomains ? caller.domid : undefined,
-      targetDomid: subject?.domid,
+      targetDomid: subject,
       avcLine: answer.logged,
       isContinuation: binding.isContinuation === true,
     };
@@ -185,6 +190,8 @@ export class Machine {
         return this.flask.initialSid('xen');
       case 'security':
         return this.flask.initialSid('security');
+      case 'domxen':
+        return this.flask.initialSid('domxen');
       case 'target':
         if (binding.domain !== undefined) return this.targetSid(caller, binding.domain);
         break;

@@ -6,19 +6,19 @@
  *
  * @module
  */
-import type { Domid, Errno, HypercallName, HypercallResult, MappingHandle } from '@dewar/toolstack';
-import { type Domain, GRANT_TABLE_FRAME, hasFrames, type Mapping } from './domain.ts';
+import type { Domid, HypercallName, MappingHandle } from '@dewar/toolstack';
+import { GRANT_TABLE_FRAME, hasFrames, type Mapping } from './domain.ts';
 import { failed, type Handlers, type Machine, ok } from './machine.ts';
+import { errnoOf, onDomain } from './on-domain.ts';
 
 /** Mappings that are open at one time; more than any honest host has. */
 const MAPPING_LIMIT = 65_536;
 
-type MemoryName = Extract<HypercallName, `memory_op.${string}` | `mmu_update.${string}` | `mmuext_op.${string}`>;
+/** The domain that owns Xen's own pages; it has a number and a label, and never runs. */
+// A reserved number of Xen's.
+const DOMID_XEN = 0x7ff2 as Domid;
 
-/** The errno with which a denial ends the hypercall. */
-export function errnoOf(denial: Errno | 'does less'): Errno {
-  return denial === 'does less' ? 'EACCES' : denial;
-}
+type MemoryName = Extract<HypercallName, `memory_op.${string}` | `mmu_update.${string}` | `mmuext_op.${string}`>;
 
 /** Keeps a new mapping; undefined when there are too many. */
 export function addMapping(machine: Machine, mapping: Omit<Mapping, 'handle'>): MappingHandle | undefined {
@@ -28,19 +28,6 @@ export function addMapping(machine: Machine, mapping: Omit<Mapping, 'handle'>): 
   const handle = state.nextMapping++ as MappingHandle;
   state.mappings.set(handle, { handle, ...mapping });
   return handle;
-}
-
-function onDomain<N extends MemoryName>(
-  name: N,
-  machine: Machine,
-  caller: Domain,
-  domid: Domid,
-  work: (domain: Domain) => HypercallResult<N>,
-): HypercallResult<N> {
-  const domain = machine.domain(domid);
-  if (domain === undefined) return failed('ESRCH');
-  const denial = machine.check(name, caller, { domain });
-  return denial === undefined ? work(domain) : failed(errnoOf(denial));
 }
 
 /** How each of them is carried out. */
@@ -56,18 +43,58 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
       domain.claimedPages = missing;
       return ok({});
     }),
-  'memory_op.populate_physmap': (machine, caller, { domid, frames }) => {
+  'memory_op.populate_physmap': (machine, caller, { domid, frames, isOnDemand }) => {
     const domain = machine.domain(domid);
     if (domain === undefined) return failed('ESRCH');
     // XEN: a denial here ends in "no extent done", not in an errno.
     if (machine.check('memory_op.populate_physmap', caller, { domain }) !== undefined) return ok({ pagesDone: 0 });
-    if (frames.first !== domain.totalPages || !(frames.count > 0) || domain.life !== 'alive') return failed('EINVAL');
+    if (frames.first !== domain.frameCount || !(frames.count > 0) || domain.life !== 'alive') return failed('EINVAL');
+    if (!Number.isSafeInteger(frames.first + frames.count)) return failed('EINVAL');
+    if (isOnDemand === true) {
+      if (!domain.isHvm) return failed('EINVAL');
+      domain.frameCount += frames.count;
+      return ok({ pagesDone: frames.count });
+    }
     const room = Math.min(domain.maxPages - domain.totalPages, machine.freePages() + domain.claimedPages);
     const pagesDone = Math.max(0, Math.min(frames.count, room));
     domain.totalPages += pagesDone;
+    domain.frameCount += pagesDone;
     domain.claimedPages = Math.max(0, domain.claimedPages - pagesDone);
     return ok({ pagesDone });
   },
+  'memory_op.decrease_reservation': (machine, caller, { domid, pages }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    const denial = machine.check('memory_op.decrease_reservation', caller, { domain });
+    if (denial !== undefined) return ok({ pagesDone: 0 });
+    if (!Number.isSafeInteger(pages) || pages < 0) return failed('EINVAL');
+    const pagesDone = Math.min(pages, domain.totalPages);
+    domain.totalPages -= pagesDone;
+    return ok({ pagesDone });
+  },
+  'memory_op.set_pod_target': (machine, caller, { domid, pages }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    if (!domain.isHvm) return failed('EINVAL');
+    const denial = machine.check('memory_op.set_pod_target', caller, { domain });
+    if (denial !== undefined) return failed(errnoOf(denial));
+    if (!Number.isSafeInteger(pages) || pages < 0 || pages > domain.maxPages) return failed('EINVAL');
+    // XEN: p2m_pod_set_mem_target() changes nothing once all memory on demand has been given out.
+    if (domain.frameCount > 0 && domain.frameCount <= domain.totalPages) return ok({});
+    const missing = pages - domain.totalPages;
+    if (missing > machine.freePages() + domain.claimedPages) return failed('ENOMEM');
+    domain.totalPages = pages;
+    domain.claimedPages = Math.max(0, domain.claimedPages - Math.max(0, missing));
+    return ok({});
+  },
+  'memory_op.add_to_physmap': (machine, caller, { domid }) =>
+    onDomain('memory_op.add_to_physmap', machine, caller, domid, (domain) =>
+      domain.isHvm ? ok({}) : failed('EINVAL'),
+    ),
+  'memory_op.get_vnumainfo': (machine, caller, { domid }) =>
+    onDomain('memory_op.get_vnumainfo', machine, caller, domid, () =>
+      failed('EOPNOTSUPP', 'the domain has no virtual NUMA'),
+    ),
   'memory_op.acquire_resource': (machine, caller, { domid }) => {
     const domain = machine.domain(domid);
     if (domain === undefined) return failed('ESRCH');
@@ -78,7 +105,7 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
   'memory_op.current_reservation': (machine, caller, { domid }) =>
     onDomain('memory_op.current_reservation', machine, caller, domid, (domain) => ok({ pages: domain.totalPages })),
   'memory_op.maximum_gpfn': (machine, caller, { domid }) =>
-    onDomain('memory_op.maximum_gpfn', machine, caller, domid, (domain) => ok({ frame: domain.totalPages - 1 })),
+    onDomain('memory_op.maximum_gpfn', machine, caller, domid, (domain) => ok({ frame: domain.frameCount - 1 })),
   'mmu_update.map_foreign': (machine, caller, { domid, frames, isWritable }, actor) => {
     const domain = machine.domain(domid);
     // XEN: get_pg_owner() knows no foreign domain by the caller's own number.
@@ -106,6 +133,10 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
     if (denial !== undefined) return failed(errnoOf(denial));
     return hasFrames(caller, frames) ? ok({}) : failed('EINVAL');
   },
+  'mmu_update.map_machphys': (machine, caller) => {
+    const denial = machine.check('mmu_update.map_machphys', caller, { auditTarget: DOMID_XEN });
+    return denial === undefined ? ok({}) : failed(errnoOf(denial));
+  },
   'mmu_update.unmap_foreign': (machine, caller, { mapping }) => {
     const found = machine.state.mappings.get(mapping);
     if (found?.kind !== 'foreign' || found.mapper.domid !== caller.domid) return failed('EINVAL');
@@ -118,7 +149,7 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
     ),
   'mmuext_op.pin_table': (machine, caller, { domid, frame }) =>
     onDomain('mmuext_op.pin_table', machine, caller, domid, (domain) => {
-      if (!hasFrames(domain, { first: frame, count: 1 })) return failed('EINVAL');
+      if (domain.isHvm || !hasFrames(domain, { first: frame, count: 1 })) return failed('EINVAL');
       // XEN: xsm_memory_pin_page(), once the page has been found to be a page table.
       const denial = machine.check('mmuext_op.pin_table', caller, { domain, stage: 'hook' });
       return denial === undefined ? ok({}) : failed(errnoOf(denial));

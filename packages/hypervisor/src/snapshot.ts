@@ -3,8 +3,17 @@
  *
  * @module
  */
-import type { Actor, Domid, MappingHandle, Port, PortStatus, Process } from '@dewar/toolstack';
-import type { Domain, EventChannel, Grant, Mapping } from './domain.ts';
+import type {
+  Actor,
+  Domid,
+  HvmParam,
+  MappingHandle,
+  Port,
+  PortStatus,
+  Process,
+  ShutdownReason,
+} from '@dewar/toolstack';
+import type { Affinity, Domain, EventChannel, Grant, Mapping } from './domain.ts';
 import type { Flask, FlaskSnapshot } from './flask.ts';
 import { DOMID_LIMIT, type MachineState } from './machine.ts';
 
@@ -36,8 +45,10 @@ const TEXT_LIMIT = 0x4000;
 const POLICY_DIGITS_LIMIT = 2 * 0x0400_0000;
 const PROCESSES: readonly string[] = [
   'xl',
+  'xl daemon',
   'libxl',
   'libxc',
+  'libxl-save-helper',
   'xenstored',
   'xenconsoled',
   'guest kernel',
@@ -53,7 +64,10 @@ export function snapshotState(state: MachineState, flask: Flask): HypervisorSnap
       .sort((a, b) => a.domid - b.domid)
       .map((domain) => ({
         ...domain,
+        onlineVcpus: [...domain.onlineVcpus],
         initialisedVcpus: [...domain.initialisedVcpus],
+        affinities: [...domain.affinities].map(([vcpu, affinity]) => ({ vcpu, ...affinity })),
+        hvmParams: Object.fromEntries(domain.hvmParams),
         grants: [...domain.grants.values()].map((grant) => ({ ...grant })),
         eventChannels: [...domain.eventChannels.values()].map((channel) => ({ ...channel })),
       })),
@@ -149,27 +163,74 @@ function readChannel(value: unknown): EventChannel {
   };
 }
 
+const SHUTDOWN_REASONS: readonly ShutdownReason[] = [
+  'poweroff',
+  'reboot',
+  'suspend',
+  'crash',
+  'watchdog',
+  'soft-reset',
+];
+
+const HVM_PARAMS: readonly HvmParam[] = [
+  'CALLBACK_IRQ',
+  'STORE_PFN',
+  'STORE_EVTCHN',
+  'IOREQ_PFN',
+  'BUFIOREQ_PFN',
+  'TIMER_MODE',
+  'IDENT_PT',
+  'CONSOLE_PFN',
+  'CONSOLE_EVTCHN',
+  'PAGING_RING_PFN',
+  'MONITOR_RING_PFN',
+  'SHARING_RING_PFN',
+  'ALTP2M',
+];
+
+/** The most vCPUs of a domain. XEN: `MAX_VIRT_CPUS`. */
+const VCPU_LIMIT = 8192;
+
+function readVcpus(value: unknown): Set<number> {
+  return new Set(list(value).map((vcpu) => whole(vcpu, VCPU_LIMIT - 1)));
+}
+
+function readAffinity(value: unknown): readonly [vcpu: number, affinity: Affinity] {
+  const { vcpu, hard, soft } = object(value);
+  const cpus = (one: unknown): number[] => list(one).map((cpu) => whole(cpu, VCPU_LIMIT - 1));
+  return [whole(vcpu, VCPU_LIMIT - 1), { hard: cpus(hard), soft: cpus(soft) }];
+}
+
 function readDomain(value: unknown): Domain {
-  const { domid, handle, sid, selfSid, life, addressSize, grants, eventChannels, initialisedVcpus, ...rest } =
-    object(value);
-  const { pauseCount, maxVcpus, onlineVcpus, totalPages, maxPages, claimedPages, weight, nextPort } = rest;
+  const { domid, handle, sid, selfSid, life, addressSize, grants, eventChannels, ...rest } = object(value);
+  const { isHvm, shutdownReason, onlineVcpus, initialisedVcpus, affinities, hvmParams, ...counts } = rest;
+  const { pauseCount, maxVcpus, vcpuCount, frameCount, totalPages, maxPages, claimedPages } = counts;
   const size = whole(addressSize);
   if (size !== 32 && size !== 64) throw new ShapeError();
   return {
     domid: domidOf(domid),
     handle: text(handle, 64),
+    isHvm: flag(isHvm),
     sid: whole(sid, 0xffff_ffff),
     selfSid: whole(selfSid, 0xffff_ffff),
     life: oneOf(life, ['alive', 'dying', 'dead']),
     pauseCount: whole(pauseCount, 255),
-    maxVcpus: whole(maxVcpus, 8192),
-    onlineVcpus: whole(onlineVcpus, 8192),
-    initialisedVcpus: new Set(list(initialisedVcpus).map((vcpu) => whole(vcpu, 8191))),
+    shutdownReason: shutdownReason === undefined ? undefined : oneOf(shutdownReason, SHUTDOWN_REASONS),
+    maxVcpus: whole(maxVcpus, VCPU_LIMIT),
+    vcpuCount: whole(vcpuCount, VCPU_LIMIT),
+    onlineVcpus: readVcpus(onlineVcpus),
+    initialisedVcpus: readVcpus(initialisedVcpus),
+    affinities: new Map(list(affinities).map(readAffinity)),
+    hvmParams: new Map(
+      Object.entries(object(hvmParams)).map(([name, param]) => [oneOf(name, HVM_PARAMS), whole(param)]),
+    ),
     addressSize: size,
+    frameCount: whole(frameCount),
     totalPages: whole(totalPages),
     maxPages: whole(maxPages),
     claimedPages: whole(claimedPages),
-    weight: whole(weight, 65535),
+    weight: whole(counts['weight'], 65535),
+    cap: whole(counts['cap'], 65535),
     grants: new Map(
       list(grants)
         .map(readGrant)
@@ -180,7 +241,7 @@ function readDomain(value: unknown): Domain {
         .map(readChannel)
         .map((channel) => [channel.port, channel]),
     ),
-    nextPort: whole(nextPort, 0x20000),
+    nextPort: whole(counts['nextPort'], 0x20000),
   };
 }
 

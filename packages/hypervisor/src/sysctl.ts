@@ -8,12 +8,15 @@
 import type { HypercallName, HypercallResult } from '@dewar/toolstack';
 import type { Domain } from './domain.ts';
 import { describeDomain } from './domctl.ts';
-import { failed, type Handlers, type Machine, ok } from './machine.ts';
+import { failed, HOST_CPUS, type Handlers, type Machine, ok } from './machine.ts';
 
 /** Characters that a guest may write in one go. */
 const CONSOLE_WRITE_LIMIT = 4096;
 
-type SysctlName = Extract<HypercallName, `sysctl.${string}` | `xen_version.${string}` | `console_io.${string}`>;
+type SysctlName = Extract<
+  HypercallName,
+  `sysctl.${string}` | `xen_version.${string}` | `console_io.${string}` | `sched_op.${string}`
+>;
 
 function onHost<N extends SysctlName>(
   name: N,
@@ -32,7 +35,7 @@ export const SYSCTLS: Handlers<SysctlName> = {
     ok({ text: machine.check('xen_version.extraversion', caller) === undefined ? '.5' : '<denied>' }),
   'sysctl.physinfo': (machine, caller) =>
     onHost('sysctl.physinfo', machine, caller, () =>
-      ok({ totalPages: machine.state.hostPages, freePages: machine.freePages(), cpus: 2 }),
+      ok({ totalPages: machine.state.hostPages, freePages: machine.freePages(), cpus: HOST_CPUS }),
     ),
   'sysctl.cputopoinfo': (machine, caller) => onHost('sysctl.cputopoinfo', machine, caller, () => ok({})),
   'sysctl.numainfo': (machine, caller) => onHost('sysctl.numainfo', machine, caller, () => ok({})),
@@ -40,6 +43,8 @@ export const SYSCTLS: Handlers<SysctlName> = {
   'sysctl.get_cpu_featureset': (machine, caller) => onHost('sysctl.get_cpu_featureset', machine, caller, () => ok({})),
   'sysctl.cpupool_op': (machine, caller) =>
     onHost('sysctl.cpupool_op', machine, caller, () => ok({ scheduler: 'credit2' })),
+  'sysctl.sched_id': (machine, caller) =>
+    onHost('sysctl.sched_id', machine, caller, () => ok({ scheduler: 'credit2' })),
   'sysctl.getdomaininfolist': (machine, caller, { first, max }) => {
     const domains = [];
     for (const domain of machine.domainsFrom(first)) {
@@ -56,6 +61,15 @@ export const SYSCTLS: Handlers<SysctlName> = {
     const text = machine.state.console.map((line) => `${line}\n`).join('');
     if (clear) machine.state.console.length = 0;
     return ok({ text });
+  },
+  'sched_op.shutdown': (machine, caller, { reason }) => {
+    // XEN: the machine goes down with dom0.
+    if (caller.domid === 0) return failed('EPERM', 'dom0 stops with its host, which goes on here');
+    if (caller.shutdownReason === undefined) {
+      caller.shutdownReason = reason;
+      machine.state.domainExceptions++;
+    }
+    return ok({});
   },
   'console_io.write': (machine, caller, { text }) =>
     onHost('console_io.write', machine, caller, () => {

@@ -31,6 +31,7 @@ export type Errno =
   | 'EBUSY'
   | 'EEXIST'
   | 'EINVAL'
+  | 'ENOBUFS'
   | 'ENODATA'
   | 'ENOENT'
   | 'ENOMEM'
@@ -135,6 +136,48 @@ interface OnDomain {
 interface OnVcpu extends OnDomain {
   readonly vcpu: number;
 }
+
+/** Two labels and the number of an object class. */
+interface SidTriple {
+  readonly source: SidNumber;
+  readonly target: SidNumber;
+  readonly tclass: number;
+}
+
+/** A boolean by its name, or by its number, which counts from 0. */
+type BooleanChoice = { readonly name: string } | { readonly id: number };
+
+/** Kinds of resources that can be labelled. Xen `FLASK_ADD_OCONTEXT`. */
+export type ResourceKind = 'pirq' | 'ioport' | 'iomem' | 'pcidevice';
+
+/** Some resources: interrupts, ports, machine frames or PCI devices (SBDF), both ends included. */
+interface ResourceRange {
+  readonly kind: ResourceKind;
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+/** How full the access vector cache is. Xen `struct xen_flask_hash_stats`. */
+export interface AvcHashStats {
+  readonly entries: number;
+  readonly bucketsUsed: number;
+  readonly bucketsTotal: number;
+  readonly maxChainLength: number;
+}
+
+/** How the access vector cache was used by one CPU. Xen `struct xen_flask_cache_stats`. */
+export interface AvcCacheStats {
+  readonly lookups: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly allocations: number;
+  readonly reclaims: number;
+  readonly frees: number;
+}
+
+/** The number by which a domain names itself. Xen `DOMID_SELF`. */
+// Brand constructor: Xen reserves this number.
+export const DOMID_SELF: Domid = 0x7ff0 as Domid;
 
 /** Every hypercall that Dewar knows. */
 export interface HypercallTable {
@@ -284,18 +327,51 @@ export interface HypercallTable {
 
   'console_io.write': Entry<{ readonly text: string }, Nothing>;
 
+  // FLASK's own hypercalls. With `flask=disabled` each answers ENOSYS.
   'xsm_op.load_policy': Entry<{ readonly bytes: Uint8Array }, Nothing>;
   'xsm_op.getenforce': Entry<Nothing, { readonly isEnforcing: boolean }>;
   'xsm_op.setenforce': Entry<{ readonly isEnforcing: boolean }, Nothing>;
   'xsm_op.context_to_sid': Entry<{ readonly context: string }, { readonly sid: SidNumber }>;
-  'xsm_op.sid_to_context': Entry<{ readonly sid: SidNumber }, { readonly context: string }>;
+  /** `size` is that of the caller's buffer, which must hold a NUL too; without it, as large as need be. */
+  'xsm_op.sid_to_context': Entry<
+    { readonly sid: SidNumber; readonly size?: number },
+    { readonly context: string; readonly size: number }
+  >;
   'xsm_op.access': Entry<
     { readonly source: SidNumber; readonly target: SidNumber; readonly tclass: number },
     { readonly allowed: number; readonly auditAllow: number; readonly auditDeny: number; readonly seqno: number }
   >;
+  /** The label of something new (`type_transition`). */
+  'xsm_op.create': Entry<SidTriple, { readonly sid: SidNumber }>;
+  /** The label that an object is to get (`type_change`); this relabels nothing. */
+  'xsm_op.relabel': Entry<SidTriple, { readonly sid: SidNumber }>;
+  /** The label of a member of an object (`type_member`). */
+  'xsm_op.member': Entry<SidTriple, { readonly sid: SidNumber }>;
+  /** Gone since 4.8: ENOSYS. */
+  'xsm_op.user': Entry<Nothing, Nothing>;
+  /** The newest policy version that Xen reads, whatever the loaded one has. */
+  'xsm_op.policyvers': Entry<Nothing, { readonly version: number }>;
+  'xsm_op.mls': Entry<Nothing, { readonly isMls: boolean }>;
+  /** Gone since 4.16: ENOSYS. */
+  'xsm_op.disable': Entry<Nothing, Nothing>;
+  'xsm_op.getavc_threshold': Entry<Nothing, { readonly threshold: number }>;
+  'xsm_op.setavc_threshold': Entry<{ readonly threshold: number }, Nothing>;
+  'xsm_op.avc_hashstats': Entry<Nothing, AvcHashStats>;
+  'xsm_op.avc_cachestats': Entry<{ readonly cpu: number }, AvcCacheStats>;
+  /** Labels a resource until the next policy is loaded. */
+  'xsm_op.add_ocontext': Entry<ResourceRange & { readonly sid: SidNumber }, Nothing>;
+  'xsm_op.del_ocontext': Entry<ResourceRange, Nothing>;
+  /** The label, now, of the domain at the other end of the caller's event channel. */
+  'xsm_op.get_peer_sid': Entry<{ readonly port: Port }, { readonly sid: SidNumber }>;
+  /** `domid` may be `DOMID_SELF`, which asks for other checks than the caller's own number. */
   'xsm_op.relabel_domain': Entry<OnDomain & { readonly sid: SidNumber }, Nothing>;
-  'xsm_op.getbools': Entry<Nothing, { readonly booleans: readonly BooleanState[] }>;
-  'xsm_op.setbool': Entry<{ readonly name: string; readonly value: boolean; readonly commit: boolean }, Nothing>;
+  /** SID 0 takes the label of the node away. */
+  'xsm_op.devicetree_label': Entry<{ readonly path: string; readonly sid: SidNumber }, Nothing>;
+  'xsm_op.getbool': Entry<BooleanChoice & { readonly size?: number }, BooleanState>;
+  'xsm_op.setbool': Entry<
+    BooleanChoice & { readonly value: boolean; readonly commit: boolean },
+    { readonly enforcing: boolean; readonly pending: boolean }
+  >;
   'xsm_op.commitbools': Entry<Nothing, Nothing>;
 }
 

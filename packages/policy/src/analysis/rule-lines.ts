@@ -107,22 +107,28 @@ const OPERATORS: Readonly<Record<number, readonly [text: string, precedence: num
   [COND_NEQ]: ['!=', 4],
 };
 
-/** A condition in infix order. `sesearch` goes by the operator before, so it has more parentheses than are needed. */
+/** More than the precedence of any operator. */
+const NO_OPERATOR = 6;
+
+/**
+ * A condition in infix order, as `sesearch` shows it: the operand named last comes first, and parentheses go by the
+ * operator before, so there are more than are needed.
+ */
 export function conditionLine(names: RuleNames, steps: readonly ConditionStep[]): string {
   const stack: string[] = [];
-  let previous = 5;
+  let previous = NO_OPERATOR;
   for (const { operator, boolean } of steps) {
     if (operator === COND_BOOL) {
       stack.push(names.boolean(boolean));
       continue;
     }
     const [text, precedence] = OPERATORS[operator] ?? ['', 0];
-    const right = stack.pop() ?? '';
-    if (operator === COND_NOT) stack.push(`${text} ${right}`);
+    const last = stack.pop() ?? '';
+    const isTighter = previous > precedence;
+    if (operator === COND_NOT) stack.push(isTighter ? `${text} ${last}` : `${text} ( ${last} )`);
     else {
-      const left = stack.pop() ?? '';
-      const joined = `${left} ${text} ${right}`;
-      stack.push(previous > precedence ? joined : `( ${joined} )`);
+      const joined = `${last} ${text} ${stack.pop() ?? ''}`;
+      stack.push(isTighter ? joined : `( ${joined} )`);
     }
     previous = precedence;
   }

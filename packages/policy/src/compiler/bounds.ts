@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { readList } from '../language/index.ts';
 import { AVTAB_ALLOWED, type AvEntries, ENTRY_WORDS, type ExpandedRules, type PolicyDb } from '../policydb/index.ts';
 import { primaryOf, type TypeDeclaration } from './declarations.ts';
 import { policy as messages } from './diagnostics.ts';
@@ -20,7 +21,18 @@ export function parentName(name: string): string | undefined {
 export function setTypeBounds(scope: Scope, type: TypeDeclaration, parent: TypeDeclaration, token: number): void {
   const child = primaryOf(type);
   if (child.bounds !== undefined && child.bounds !== parent) {
-    scope.report(messages['conflicting-bounds'](scope.origin(token), { type: child.name, parent: child.bounds.name }));
+    const names = { type: child.name, parent: child.bounds.name };
+    const earlier = scope.tree.statements.find(
+      (one) =>
+        one.kind === 'typebounds' && readList(scope.tokens, one.others).some((name) => scope.word(name) === child.name),
+    );
+    scope.report(
+      messages['conflicting-bounds'](
+        scope.origin(token),
+        names,
+        scope.earlier(earlier?.at, 'the earlier bound is here'),
+      ),
+    );
   } else child.bounds = primaryOf(parent);
 }
 

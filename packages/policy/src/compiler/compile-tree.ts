@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { readList, type Statement, type SyntaxTree } from '../language/index.ts';
+import { type NameSet, readList, readSet, type Statement, type SyntaxTree, type Token } from '../language/index.ts';
 import {
   type ClassSymbol,
   Ebitmap,
@@ -23,7 +23,7 @@ import {
   TypeSets,
   type TypeSymbol,
 } from '../policydb/index.ts';
-import type { Report } from '../text/index.ts';
+import type { Origin, Report } from '../text/index.ts';
 import { checkBounds, impliedBounds, parentName, setTypeBounds } from './bounds.ts';
 import { ConditionalCompiler } from './conditionals.ts';
 import { addConstraint, addValidateTransition, finishConstraint } from './constraints.ts';
@@ -92,13 +92,27 @@ function setExpansion(scope: Scope, node: Extract<Statement, { kind: 'expandattr
   }
 }
 
+/** Where a default of the same kind was given to a class before. */
+function earlierDefault(
+  scope: Scope,
+  node: Extract<Statement, { kind: 'default' }>,
+  tclass: string,
+): Token | undefined {
+  const names = (set: NameSet): boolean =>
+    readSet(scope.tokens, set).members.some(({ token }) => scope.word(token) === tclass);
+  return scope.tree.statements.find((one) => one.kind === 'default' && one.rule === node.rule && names(one.classes))
+    ?.at;
+}
+
 function setDefault(scope: Scope, node: Extract<Statement, { kind: 'default' }>): void {
   const part = { default_user: 'user', default_role: 'role', default_type: 'type', default_range: 'range' } as const;
   const field = part[node.rule];
   for (const tclass of scope.classes(node.classes, node.rule)) {
     const old = tclass.defaults[field];
     if (old !== 0 && old !== node.value) {
-      scope.report(messages['conflicting-default'](scope.origin(node.at), { class: tclass.name, rule: node.rule }));
+      const names = { class: tclass.name, rule: node.rule };
+      const extra = scope.earlier(earlierDefault(scope, node, tclass.name), 'the earlier one is here');
+      scope.report(messages['conflicting-default'](scope.origin(node.at), names, extra));
     } else tclass.defaults[field] = node.value;
   }
 }
@@ -384,10 +398,18 @@ function clashPlaces(policy: PolicyDb, clash: RuleClash): number[] {
   return places;
 }
 
+/** The origin of the keyword with which a rule begins. */
+function keywordOrigin(scope: Scope, start: number): Origin {
+  const { text, origins } = scope.tokens.source;
+  let end = start + 1;
+  while (/[a-z_]/.test(text.charAt(end))) end++;
+  return origins.originAt(start, end);
+}
+
 function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly RuleClash[]): void {
   const name = (value: number): string =>
     policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
-  const at = (offset: number) => scope.tokens.source.origins.originAt(offset, offset + 1);
+  const at = (offset: number) => keywordOrigin(scope, offset);
   const seen = new Set<string>();
   for (const clash of clashes) {
     const places = clashPlaces(policy, clash);
@@ -423,7 +445,7 @@ function permissionNames(policy: PolicyDb, tclass: number, bits: number): string
 function reportViolations(scope: Scope, policy: PolicyDb): void {
   const typeName = (value: number): string =>
     policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
-  const at = (offset: number) => scope.tokens.source.origins.originAt(offset, offset + 1);
+  const at = (offset: number) => keywordOrigin(scope, offset);
   for (const found of findViolations(policy.rules, policy.conditionals, policy.typeSets)) {
     scope.report(
       messages['neverallow-violated'](

@@ -63,7 +63,13 @@ export class ContextCompiler {
     if (user === undefined || role === undefined || type === undefined) return undefined;
     const isObject = role === scope.declared.objectRole;
     if (!isObject && !user.roles.has(role)) {
-      scope.report(label['role-of-user'](scope.origin(node.role), { user: user.name, role: role.name }));
+      scope.report(
+        label['role-of-user'](
+          scope.origin(node.role),
+          { user: user.name, role: role.name },
+          scope.earlier(user.token, `the roles of \`${user.name}\` are given here`),
+        ),
+      );
     }
     if (!isObject && !this.#types(role).has(type.value)) {
       scope.report(label['type-of-role'](scope.origin(node.type), { role: role.name, type: type.name }));
@@ -115,8 +121,10 @@ export class ContextCompiler {
       scope.report(
         policy['unknown-sid'](scope.origin(node.name), { name }, scope.suggest(node.name, scope.declared.sids.keys())),
       );
-    } else if (this.#sids.has(name)) scope.report(label['sid-twice'](scope.origin(node.name), { name }));
-    else if (context !== undefined) this.#sids.set(name, context);
+    } else if (this.#sids.has(name)) {
+      const extra = this.#earlier(this.#places.get(`sid ${name}`));
+      scope.report(label['sid-twice'](scope.origin(node.name), { name }, extra));
+    } else if (context !== undefined) this.#sids.set(name, context);
     this.#places.set(`sid ${name}`, node.name);
   }
 

@@ -11,6 +11,7 @@ import { SYMTAB_SIZES, TableSize } from '../policydb/index.ts';
 
 export interface CommonDeclaration {
   readonly name: string;
+  readonly token: Token;
   readonly value: number;
   /** Value of each permission, from 1. */
   readonly permissions: Map<string, number>;
@@ -100,6 +101,7 @@ export interface SensitivityDeclaration {
 
 export interface CategoryDeclaration {
   readonly name: string;
+  readonly token: Token;
   readonly value: number;
   readonly isAlias: boolean;
 }

@@ -68,7 +68,10 @@ function declareAccessVector(scope: Scope, statement: Extract<Statement, { kind:
   const tclass = scope.class(statement.name);
   if (tclass === undefined) return;
   if (tclass.permissions !== undefined) {
-    reportDuplicate(scope, 'access vector of class', statement.name, -1);
+    const first = scope.tree.statements.find(
+      (one) => one.kind === 'access-vector' && scope.word(one.name) === tclass.name,
+    );
+    reportDuplicate(scope, 'access vector of class', statement.name, first?.kind === 'access-vector' ? first.name : -1);
     return;
   }
   if (statement.common !== undefined) {
@@ -91,7 +94,8 @@ function declareAccessVector(scope: Scope, statement: Extract<Statement, { kind:
   for (const token of scope.plainNames(statement.permissions, 'permissions', 'class')) {
     const name = scope.word(token);
     if (tclass.common.permissions.has(name)) {
-      scope.report(policy['inherited-permission'](scope.origin(token), { name, common: tclass.common.name }));
+      const extra = scope.earlier(tclass.common.token, 'the common is declared here');
+      scope.report(policy['inherited-permission'](scope.origin(token), { name, common: tclass.common.name }, extra));
     }
   }
 }
@@ -190,12 +194,14 @@ function declareSid(scope: Scope, token: Token): void {
 function declareCommon(scope: Scope, statement: Extract<Statement, { kind: 'common' }>): void {
   const { commons } = scope.declared;
   const name = scope.word(statement.name);
-  if (commons.has(name)) {
-    reportDuplicate(scope, 'common', statement.name, -1);
+  const old = commons.get(name);
+  if (old !== undefined) {
+    reportDuplicate(scope, 'common', statement.name, old.token);
     return;
   }
   commons.set(name, {
     name,
+    token: statement.name,
     value: commons.size + 1,
     permissions: declarePermissions(scope, statement.permissions, 1, name),
   });

@@ -114,8 +114,8 @@ const contextEntries = {
   'sid-twice': { severity: 'error', message: 'initial SID `{name}` has a context already' },
   'sid-without': { severity: 'warning', message: 'initial SID `{name}` has no context and is left out' },
   duplicate: { severity: 'error', message: '{what} {number} is labelled already' },
-  overlap: { severity: 'error', message: '{what} {range} overlaps {other}' },
-  'range-backwards': { severity: 'error', message: '{what} {range} ends before it begins' },
+  overlap: { severity: 'error', message: '{what} {range} overlap {other}' },
+  'range-backwards': { severity: 'error', message: 'the range {range} of {what} ends before it begins' },
   'lost-at-version': {
     severity: 'warning',
     message: 'the label of `{what}` cannot be written at version {version} and is lost',

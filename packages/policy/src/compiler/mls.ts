@@ -14,8 +14,9 @@ import type { Scope } from './scope.ts';
 type SymbolStatement = Extract<Statement, { kind: 'sensitivity' | 'category' }>;
 type MlsStatement = SymbolStatement | Extract<Statement, { kind: 'dominance' }> | Extract<Statement, { kind: 'level' }>;
 
-function reportTwice(scope: Scope, what: string, token: Token): void {
-  scope.report(policy.duplicate(scope.origin(token), { what, name: scope.word(token) }));
+function reportTwice(scope: Scope, what: string, token: Token, first: Token | undefined): void {
+  const extra = scope.earlier(first, 'first declared here');
+  scope.report(policy.duplicate(scope.origin(token), { what, name: scope.word(token) }, extra));
 }
 
 function checkDots(scope: Scope, what: string, token: Token): void {
@@ -29,7 +30,8 @@ function declareSensitivity(scope: Scope, statement: SymbolStatement): void {
   const declare = (token: Token, isAlias: boolean): void => {
     const name = scope.word(token);
     checkDots(scope, 'a sensitivity', token);
-    if (sensitivities.has(name)) reportTwice(scope, 'sensitivity', token);
+    const old = sensitivities.get(name);
+    if (old !== undefined) reportTwice(scope, 'sensitivity', token, old.token);
     else sensitivities.set(name, { name, token, isAlias, level });
   };
   declare(statement.name, false);
@@ -43,8 +45,9 @@ function declareCategory(scope: Scope, statement: SymbolStatement): void {
   const declare = (token: Token, isAlias: boolean): void => {
     const name = scope.word(token);
     checkDots(scope, 'a category', token);
-    if (declared.categories.has(name)) reportTwice(scope, 'category', token);
-    else declared.categories.set(name, { name, value, isAlias });
+    const old = declared.categories.get(name);
+    if (old !== undefined) reportTwice(scope, 'category', token, old.token);
+    else declared.categories.set(name, { name, token, value, isAlias });
   };
   declare(statement.name, false);
   if (statement.aliases === undefined) return;
@@ -99,7 +102,13 @@ function declareLevel(scope: Scope, node: LevelNode): void {
   }
   // A second level is refused only where the first had categories.
   if (found.level.isDefined && found.level.categories.size > 0) {
-    scope.report(mls['repeated-level'](scope.origin(node.sensitivity), { name: found.name }));
+    const first = scope.tree.statements.find(
+      (one) =>
+        one.kind === 'level' &&
+        scope.declared.sensitivities.get(scope.word(one.level.sensitivity))?.level === found.level,
+    );
+    const extra = scope.earlier(first?.at, 'its level is here');
+    scope.report(mls['repeated-level'](scope.origin(node.sensitivity), { name: found.name }, extra));
   }
   found.level.isDefined = true;
   if (node.categories === undefined) return;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type DominanceNode, readSet, type Statement } from '../language/index.ts';
+import { type DominanceNode, readSet, type Statement, type Token } from '../language/index.ts';
 import { Ebitmap, type RoleAllow, type RoleTransition, type TypeSets, type UserSymbol } from '../policydb/index.ts';
 import { makeRole, type RoleDeclaration, type TypeDeclaration, type UserDeclaration } from './declarations.ts';
 import { mls, policy } from './diagnostics.ts';
@@ -184,7 +184,8 @@ export class RoleRules {
   readonly #scope: Scope;
   readonly #allows: { readonly source: Set<RoleDeclaration>; readonly target: Set<RoleDeclaration> }[] = [];
   readonly #transitions: RoleTransition[][] = [];
-  readonly #known = new Set<string>();
+  /** The statement that gave each transition. */
+  readonly #known = new Map<string, Token>();
 
   constructor(scope: Scope) {
     this.#scope = scope;
@@ -211,10 +212,11 @@ export class RoleRules {
           const key = `${role.value}:${type}:${tclass}`;
           if (this.#known.has(key)) {
             const names = { role: role.name, type: typeName(scope, type), class: className(scope, tclass) };
-            scope.report(policy['duplicate-role-transition'](scope.origin(node.at), names));
+            const extra = scope.earlier(this.#known.get(key), 'the earlier one is here');
+            scope.report(policy['duplicate-role-transition'](scope.origin(node.at), names, extra));
             return;
           }
-          this.#known.add(key);
+          this.#known.set(key, node.at);
           made.push({ role: role.value, type, tclass, newRole: newRole.value });
         }
       }
@@ -260,6 +262,7 @@ export function transitionClasses(
   if (set !== undefined) return rules.classes(set, statement).map(({ value }) => value);
   const process = scope.declared.classes.get('process');
   if (process !== undefined) return [process.value];
-  scope.report(policy['no-process-class'](scope.origin(at), { statement }));
+  const notes = [{ message: 'Xen has no processes: name a class after a colon, such as `:domain`' }];
+  scope.report(policy['no-process-class'](scope.origin(at), { statement }, { notes }));
   return undefined;
 }

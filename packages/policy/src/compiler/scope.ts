@@ -71,6 +71,11 @@ export class Scope {
     return this.word(statement.at);
   }
 
+  /** A note that shows the earlier of two places that contradict each other; none where nobody wrote it. */
+  earlier(token: Token | undefined, message: string): { readonly notes: readonly Note[] } {
+    return { notes: token === undefined || token < 0 ? [] : [{ message, origin: this.origin(token) }] };
+  }
+
   /** Extra facts for a report about an unknown name: the nearest name, as a fix of the name as written. */
   suggest(
     token: Token,
@@ -124,7 +129,15 @@ export class Scope {
         token,
         attributes.map(({ name }) => name),
       );
-      return policy['undeclared-attribute'](this.origin(token), { name: this.word(token) }, near);
+      const later = this.tree.statements.find(
+        (statement) => statement.kind === 'attribute' && this.word(statement.name) === this.word(token),
+      );
+      const notes = later?.kind === 'attribute' ? this.earlier(later.name, 'it is declared here, too late').notes : [];
+      return policy['undeclared-attribute'](
+        this.origin(token),
+        { name: this.word(token) },
+        { ...near, notes: [...notes, ...near.notes] },
+      );
     });
   }
 
@@ -169,18 +182,28 @@ export class Scope {
     if (value !== undefined) return (1 << (value - 1)) >>> 0;
     this.#unknown(token, () => {
       const known = [...(tclass.permissions?.keys() ?? []), ...(tclass.common?.permissions.keys() ?? [])];
+      const notes = [...(this.advice?.ofPermission(tclass.name, name) ?? []), ...this.#otherClasses(name)];
       return policy['unknown-permission'](
         this.origin(token),
         { class: tclass.name, name },
-        this.suggest(token, known, this.advice?.ofPermission(tclass.name, name)),
+        this.suggest(token, known, notes),
       );
     });
     return 0;
   }
 
+  /** Says which classes of the policy have a permission that was looked for in another one. */
+  #otherClasses(permission: string): Note[] {
+    const owners = [...this.declared.classes.values()]
+      .filter((tclass) => tclass.permissions?.has(permission) ?? tclass.common?.permissions.has(permission))
+      .map(({ name }) => `\`${name}\``);
+    if (owners.length === 0) return [];
+    return [{ message: `it is a permission of class${owners.length === 1 ? '' : 'es'} ${owners.join(', ')}` }];
+  }
+
   role(token: Token): RoleDeclaration | undefined {
     const found = this.declared.roles.get(this.word(token));
-    if (found !== undefined && token >= (found.knownFrom)) return found;
+    if (found !== undefined && token >= found.knownFrom) return found;
     return this.#unknown(token, () =>
       policy['unknown-role'](
         this.origin(token),

@@ -37,7 +37,8 @@ function filenameHash({ target, tclass, name }: FilenameKey): bigint {
 export class FilenameTransitions {
   readonly #scope: Scope;
   readonly #rules: RuleCompiler;
-  readonly #known = new Set<string>();
+  /** The statement that gave each transition. */
+  readonly #known = new Map<string, Token>();
   /** In the order written; a statement's classes ascending. */
   readonly #parts: { source: number; target: number; tclass: number; name: string; result: number }[][] = [];
 
@@ -64,10 +65,11 @@ export class FilenameTransitions {
             class: className(scope, tclass),
             name,
           };
-          scope.report(policy['duplicate-filename-transition'](scope.origin(node.at), names));
+          const extra = scope.earlier(this.#known.get(key), 'the earlier one is here');
+          scope.report(policy['duplicate-filename-transition'](scope.origin(node.at), names, extra));
           return false;
         }
-        this.#known.add(key);
+        this.#known.set(key, node.at);
         part.push({ source, target, tclass, name, result });
         return true;
       };
@@ -117,6 +119,8 @@ export class RangeTransitions {
   readonly #scope: Scope;
   readonly #rules: RuleCompiler;
   readonly #known = new Map<string, RangeTransition>();
+  /** The statement that gave each transition. */
+  readonly #places = new Map<string, Token>();
 
   constructor(scope: Scope, rules: RuleCompiler) {
     this.#scope = scope;
@@ -145,15 +149,23 @@ export class RangeTransitions {
   #put(one: RangeTransition, at: Token): boolean {
     const key = `${one.source}:${one.target}:${one.tclass}`;
     const old = this.#known.get(key);
-    if (old === undefined) this.#known.set(key, one);
-    else if (!old.range.low.categories.equals(one.range.low.categories) || old.range.low.sensitivity !== one.range.low.sensitivity || !old.range.high.categories.equals(one.range.high.categories) || old.range.high.sensitivity !== one.range.high.sensitivity) {
+    if (old === undefined) {
+      this.#known.set(key, one);
+      this.#places.set(key, at);
+    } else if (
+      !old.range.low.categories.equals(one.range.low.categories) ||
+      old.range.low.sensitivity !== one.range.low.sensitivity ||
+      !old.range.high.categories.equals(one.range.high.categories) ||
+      old.range.high.sensitivity !== one.range.high.sensitivity
+    ) {
       const scope = this.#scope;
       const names = {
         source: typeName(scope, one.source),
         target: typeName(scope, one.target),
         class: className(scope, one.tclass),
       };
-      scope.report(policy['conflicting-range-transition'](scope.origin(at), names));
+      const extra = scope.earlier(this.#places.get(key), 'the earlier one is here');
+      scope.report(policy['conflicting-range-transition'](scope.origin(at), names, extra));
       return false;
     }
     return true;

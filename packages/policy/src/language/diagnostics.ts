@@ -29,7 +29,7 @@ const entries = {
   'not-octal': { severity: 'warning', message: '`{number}` begins with 0 and is read as octal: {value}' },
   'expression-too-deep': { severity: 'error', message: 'the expression needs a deeper stack than {limit} values' },
   'not-in-conditional': { severity: 'error', message: '`{statement}` cannot stand in a conditional block' },
-  'empty-set': { severity: 'error', message: 'an empty set needs at least one name' },
+  'empty-set': { severity: 'error', message: 'a set needs at least one name' },
 } as const;
 
 export const language: Creators<typeof entries> = defineDiagnostics('language', entries);

@@ -121,11 +121,11 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
       }),
     );
   });
-  let dominances = 0;
-  for (const statement of statements) {
-    if (statement.kind === 'dominance' && ++dominances > 1) {
-      report(language['repeated-dominance'](originOf(tokens, statement.at), {}));
-    }
+  const [dominance, ...repeated] = statements.filter(({ kind }) => kind === 'dominance');
+  for (const { at } of repeated) {
+    const notes =
+      dominance === undefined ? [] : [{ message: 'the first is here', origin: originOf(tokens, dominance.at) }];
+    report(language['repeated-dominance'](originOf(tokens, at), {}, { notes }));
   }
   const needed = [0, 1, 3, RULES, 11, 13];
   if ([5, 6, 7, 8, 9].some((section) => present.has(section))) needed.push(5, 6, 8, 9);

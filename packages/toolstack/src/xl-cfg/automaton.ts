@@ -26,7 +26,7 @@ type Nonterminal =
   | 'nlok';
 
 /** The terminals as messages name them, in the order in which messages list them. */
-export const TERMINAL_NAMES: readonly (readonly [Terminal, string])[] = [
+const TERMINAL_NAMES: readonly (readonly [Terminal, string])[] = [
   ['end', '$end'],
   ['ident', 'IDENT'],
   ['string', 'STRING'],
@@ -41,15 +41,7 @@ export const TERMINAL_NAMES: readonly (readonly [Terminal, string])[] = [
 ];
 
 /** What a reduction does beyond passing its first value on. */
-export type Action =
-  | 'none'
-  | 'assign'
-  | 'append'
-  | 'atom-value'
-  | 'list-value'
-  | 'empty-list'
-  | 'first-item'
-  | 'next-item';
+type Action = 'none' | 'assign' | 'append' | 'atom-value' | 'list-value' | 'empty-list' | 'first-item' | 'next-item';
 
 export interface Rule {
   readonly left: Nonterminal;

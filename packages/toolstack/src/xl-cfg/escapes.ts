@@ -8,7 +8,7 @@
  */
 
 /** An octal escape that was accepted and has vanished: where it begins in the token, and its length. */
-export interface VanishedEscape {
+interface VanishedEscape {
   readonly at: number;
   readonly length: number;
 }

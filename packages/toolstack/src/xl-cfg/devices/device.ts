@@ -22,7 +22,7 @@ export function inOrder(names: readonly string[], values: ReadonlyMap<string, Js
 }
 
 /** Where a part of an entry was written; the whole entry when escapes or `+=` hide the place. */
-export function partOrigin(spec: DeviceSpec, start: number, end: number): Origin {
+function partOrigin(spec: DeviceSpec, start: number, end: number): Origin {
   const { span } = spec.origin;
   const written = span.source.text.slice(span.start + 1, span.end - 1);
   if (written !== spec.text || end <= start) return spec.origin;
