@@ -29,12 +29,21 @@ export function placeText(span: Span): string {
   return `${span.source.name}:${line}:${column}`;
 }
 
-/** The source line of a span with a mark under it, indented for a diagnostic. */
+/** Longest part of a source line that is shown, and how much of it stands before the mark. */
+const MAX_SHOWN = 200;
+const SHOWN_BEFORE = 80;
+
+/** The source line of a span with a mark under it, indented for a diagnostic. Of a long line only the part around the mark. */
 function frame(span: Span, remark: string): string[] {
   const { line, column } = span.source.positionAt(span.start);
-  const text = span.source.lineText(line);
-  const indent = text.slice(0, column - 1).replaceAll(/[^\t]/g, ' ');
-  const length = Math.max(1, Math.min(span.end - span.start, text.length - column + 1));
+  const whole = span.source.lineText(line);
+  const from = whole.length <= MAX_SHOWN ? 0 : Math.max(0, column - 1 - SHOWN_BEFORE);
+  const cut = whole.slice(from, from + MAX_SHOWN);
+  const before = from === 0 ? '' : '...';
+  const text = `${before}${cut}${from + cut.length < whole.length ? '...' : ''}`;
+  const at = before.length + column - 1 - from;
+  const indent = text.slice(0, at).replaceAll(/[^\t]/g, ' ');
+  const length = Math.max(1, Math.min(span.end - span.start, before.length + cut.length - at));
   const gutter = String(line);
   const mark = `${' '.repeat(gutter.length)} | ${indent}${'^'.repeat(length)}${remark === '' ? '' : ` ${remark}`}`;
   return text.trim() === '' ? [] : [`  ${gutter} | ${text}`, `  ${mark}`];

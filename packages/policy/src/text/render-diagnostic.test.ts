@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { defineDiagnostics, renderDiagnostic, SourceText, type Span } from './index.ts';
+
+const te = defineDiagnostics('te', {
+  'unknown-type': { severity: 'error', message: 'unknown type `{type}`' },
+});
+
+function mark(text: string, start: number, length: number): Span {
+  return { source: new SourceText('a.te', text), start, end: start + length };
+}
+
+test('a diagnostic shows the line, a mark under the place, the cure, and the calls', () => {
+  const call = mark('one\n  create(domU_tt)\n', 6, 6);
+  const body = mark('allow $1 self:domain pause;', 6, 2);
+  const rendered = renderDiagnostic(
+    te['unknown-type'](
+      { kind: 'expanded', span: body, macro: 'create', call: { kind: 'written', span: call } },
+      { type: 'domU_tt' },
+      { fixes: [{ title: 'did you mean `domU_t`?', edits: [] }] },
+    ),
+  );
+  expect(rendered.split('\n')).toEqual([
+    'a.te:2:3: error: unknown type `domU_tt` [te/unknown-type]',
+    '  2 |   create(domU_tt)',
+    '    |   ^^^^^^ did you mean `domU_t`?',
+    'a.te:1:7: note: in the expansion of `create`, called at a.te:2:3',
+  ]);
+});
+
+test('a tab before the mark stays a tab, so that both lines are shifted alike', () => {
+  const rendered = renderDiagnostic(
+    te['unknown-type']({ kind: 'written', span: mark('\tx_t', 1, 3) }, { type: 'x_t' }),
+  );
+  expect(rendered.split('\n').slice(1)).toEqual(['  1 | \tx_t', '    | \t^^^']);
+});
+
+test('of a very long line only the part around the mark is shown', () => {
+  const text = `${'a '.repeat(50_000)}wrong_t${' b'.repeat(50_000)}`;
+  const rendered = renderDiagnostic(
+    te['unknown-type']({ kind: 'written', span: mark(text, 100_000, 7) }, { type: 'wrong_t' }),
+  );
+  const [head = '', line = '', marks = ''] = rendered.split('\n');
+  expect(head).toContain('a.te:1:100001:');
+  expect(line.length).toBeLessThan(250);
+  expect(line.slice(marks.indexOf('^'), marks.lastIndexOf('^') + 1)).toBe('wrong_t');
+});
+
+test('a mark that goes on beyond its line ends with the line', () => {
+  const rendered = renderDiagnostic(
+    te['unknown-type']({ kind: 'written', span: mark('abc\ndef', 1, 6) }, { type: 'x' }),
+  );
+  expect(rendered.split('\n').slice(1)).toEqual(['  1 | abc', '    |  ^^']);
+});
