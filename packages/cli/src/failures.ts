@@ -11,6 +11,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** What was asked for cannot be answered, and a diagnostic has no place to point at. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+}
+
 /** A file could not be read or written. */
 export class FileError extends Error {
   override readonly name = 'FileError';

@@ -250,6 +250,7 @@ describe('wrong use', () => {
     [['create', '.'], 3],
     [['compile', 'no-such-policy'], 3],
     [['m4', 'no-such.m4'], 3],
+    [['compile', process.execPath], 1],
     [['pause', 'no-such-domain'], 1],
     [['destroy', '0'], 1],
   ])('dewar %j ends with %i and a sentence', async (args, expected) => {

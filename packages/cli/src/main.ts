@@ -10,7 +10,7 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import { XEN_RELEASES } from '@dewar/policy/releases';
 import { CommanderError } from 'commander';
 import { DIAGNOSTIC_FORMATS, type DiagnosticFormat } from './diagnostic-formats.ts';
-import { EXIT, FileError, UsageError } from './failures.ts';
+import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
 import { byteText, coloursFor, printLine, type Stream, type Terminal } from './terminal.ts';
 
 type Definition = { readonly name: string; readonly value: string };
@@ -365,6 +365,77 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     });
 
   program
+    .command('info')
+    .description('say what is in a policy, as `seinfo` does')
+    .argument('[policy]', 'a binary, a policy directory or a policy.conf (default: the example policy)')
+    .option('-x, --expand', 'with names and statements, not only counts')
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (policy, args) => {
+      const { runInfo } = await import('./commands/info.ts');
+      const flags = { isWhole: args.expand === true, isJson: args.json === true, release: args.xen };
+      await finish(runInfo(policy, { ...flags, compile: compileOptions(args) }, terminal));
+    });
+
+  program
+    .command('decompile')
+    .description('write a binary policy as text that compiles to the same bytes')
+    .argument('<policy>', 'a binary; a policy directory or a policy.conf is compiled first')
+    .option('-o, --output <file>', 'where the text goes (default: the standard output)')
+    .addOption(versionOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (policy, args) => {
+      const { runDecompile } = await import('./commands/decompile.ts');
+      const flags = { output: args.output, isJson: args.json === true, release: args.xen };
+      await finish(runDecompile(policy, { ...flags, compile: compileOptions(args) }, terminal));
+    });
+
+  program
+    .command('search')
+    .description('find rules, as `sesearch` does, with their places in the source; without a kind, rules of all kinds')
+    .argument('[policy]', 'a binary, a policy directory or a policy.conf (default: the example policy)')
+    .option('-A, --allow', 'allow rules')
+    .option('--auditallow', 'auditallow rules')
+    .option('--dontaudit', 'dontaudit rules')
+    .option('--neverallow', 'neverallow rules, which only sources have')
+    .option('-T, --type-trans', 'type_transition rules')
+    .option('--type-change', 'type_change rules')
+    .option('--type-member', 'type_member rules')
+    .option('--role-allow', 'allow rules between roles')
+    .option('--role-trans', 'role_transition rules')
+    .option('--range-trans', 'range_transition rules')
+    .option('-s, --source <name>', 'source type, attribute or role')
+    .option('-t, --target <name>', 'target type, attribute or role')
+    .option('-c, --class <names>', 'object classes, separated by commas')
+    .option('-p, --perms <names>', 'permissions, separated by commas')
+    .option('--default <name>', 'type, role or range that something new gets')
+    .option('-b, --bool <names>', 'booleans of the condition, separated by commas')
+    .option('--source-direct', 'the source itself, not through attributes (-ds of sesearch)')
+    .option('--target-direct', 'the target itself, not through attributes (-dt)')
+    .option('--source-regex', 'the source is a regular expression (-rs)')
+    .option('--target-regex', 'the target is a regular expression (-rt)')
+    .option('--class-regex', 'the class is a regular expression (-rc)')
+    .option('--default-regex', 'the default is a regular expression (-rd)')
+    .option('--bool-regex', 'the boolean is a regular expression (-rb)')
+    .option('--bool-equal', 'just these booleans (-eb)')
+    .option('--perms-equal', 'just these permissions (-ep)')
+    .option('--perms-subset', 'all of these permissions, and maybe others (-Sp)')
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (policy, args) => {
+      const { kindsOf, runSearch } = await import('./commands/search.ts');
+      const flags = { ...args, kinds: kindsOf(args), isJson: args.json === true, compile: compileOptions(args) };
+      await finish(runSearch(policy, flags, terminal));
+    });
+
+  program
     .command('help')
     .description('explain a diagnostic code, such as `te/unknown-type`, or a command')
     .argument('[topic]', 'a code, an area of codes such as `te`, or a command')
@@ -402,6 +473,10 @@ function explain(error: unknown, { err }: Terminal): number {
   if (error instanceof UsageError) {
     say(error.message);
     return EXIT.usage;
+  }
+  if (error instanceof RequestError) {
+    say(error.message);
+    return EXIT.problem;
   }
   // The errors of files and of the lab carry a code of their own.
   if (error instanceof FileError || (error instanceof Error && error.name === 'LabError')) {

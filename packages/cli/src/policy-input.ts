@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CompileOptions, PolicyFiles } from '@dewar/policy/compiler';
+import type { CompiledPolicy, CompileOptions, PolicyFiles } from '@dewar/policy/compiler';
 import { POLICYDB_MAGIC } from '@dewar/policy/policydb';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
-import { FileError, reasonOf } from './failures.ts';
+import { FileError, RequestError, reasonOf } from './failures.ts';
 import { readBytes } from './files.ts';
 import { byteText } from './terminal.ts';
 
@@ -28,6 +28,8 @@ export interface PolicyReading {
   readonly diagnostics: readonly Diagnostic[];
   /** What its macros printed. */
   readonly errorOutput: string;
+  /** What the compiler made of it; undefined for a binary. */
+  readonly compiled: CompiledPolicy | undefined;
 }
 
 /** The shorter of a path and the same path seen from here. */
@@ -60,6 +62,9 @@ function policyFolder(folder: string): PolicyFiles {
   };
 }
 
+/** A policy text has no zero byte; one within this many bytes tells another kind of file. */
+const SNIFFED = 4096;
+
 function isBinary(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === POLICYDB_MAGIC;
 }
@@ -78,16 +83,21 @@ export async function readPolicy(named: string | undefined, options: CompileOpti
       throw new FileError(`cannot read the policy \`${given}\`: ${reasonOf(error)}`, { cause: error });
     }
     if (isDirectory) {
-      const { bytes, diagnostics, errorOutput } = compileDirectory(policyFolder(path), options);
-      return { name, path: realpathSync(path), bytes, diagnostics, errorOutput };
+      const compiled = compileDirectory(policyFolder(path), options);
+      const { bytes, diagnostics, errorOutput } = compiled;
+      return { name, path: realpathSync(path), bytes, diagnostics, errorOutput, compiled };
     }
   }
   const content = readBytes(path);
   const realPath = path === '-' ? path : realpathSync(path);
-  if (isBinary(content)) return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '' };
+  if (isBinary(content))
+    return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '', compiled: undefined };
+  if (content.subarray(0, SNIFFED).includes(0))
+    throw new RequestError(`\`${given}\` is neither a policy text nor a binary policy`);
   const source = new SourceText(name, Buffer.from(content).toString('latin1'));
-  const { bytes, diagnostics, errorOutput } = compileText(source, options);
-  return { name, path: realPath, bytes, diagnostics, errorOutput };
+  const compiled = compileText(source, options);
+  const { bytes, diagnostics, errorOutput } = compiled;
+  return { name, path: realPath, bytes, diagnostics, errorOutput, compiled };
 }
 
 export function sha256(bytes: Uint8Array | string): string {

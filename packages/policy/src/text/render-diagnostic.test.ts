@@ -51,3 +51,16 @@ test('a mark that goes on beyond its line ends with the line', () => {
   );
   expect(rendered.split('\n').slice(1)).toEqual(['  1 | abc', '    |  ^^']);
 });
+
+test('nothing in a source can steer the terminal', () => {
+  const esc = '\x1b]0;owned\x07';
+  const source = new SourceText(`a${esc}.te`, `x${esc}y`);
+  const rendered = renderDiagnostic(
+    te['unknown-type'](
+      { kind: 'written', span: { source, start: 0, end: 1 } },
+      { type: esc },
+      { notes: [{ message: esc }], fixes: [{ title: esc, edits: [] }] },
+    ),
+  );
+  expect(rendered.replaceAll(/[^\0-\x09\x0b-\x1f]/g, '')).toBe('');
+});

@@ -23,10 +23,15 @@ const plain: Paint = { error: String, warning: String, note: String, strong: Str
 
 const MAX_EXPANSIONS = 4;
 
+/** A text without the characters that would steer a terminal; each counts as one column. A tab stays. */
+function printable(text: string): string {
+  return text.replaceAll(/[\0-\x08\n-\x1f\x7f]/g, '?');
+}
+
 /** `name:line:column` of where a span begins. */
 export function placeText(span: Span): string {
   const { line, column } = span.source.positionAt(span.start);
-  return `${span.source.name}:${line}:${column}`;
+  return `${printable(span.source.name)}:${line}:${column}`;
 }
 
 /** Longest part of a source line that is shown, and how much of it stands before the mark. */
@@ -38,7 +43,7 @@ function frame(span: Span, remark: string): string[] {
   const { line, column } = span.source.positionAt(span.start);
   const whole = span.source.lineText(line);
   const from = whole.length <= MAX_SHOWN ? 0 : Math.max(0, column - 1 - SHOWN_BEFORE);
-  const cut = whole.slice(from, from + MAX_SHOWN);
+  const cut = printable(whole.slice(from, from + MAX_SHOWN));
   const before = from === 0 ? '' : '...';
   const text = `${before}${cut}${from + cut.length < whole.length ? '...' : ''}`;
   const at = before.length + column - 1 - from;
@@ -64,20 +69,20 @@ export function expansionNotes(origin: Origin): Note[] {
 export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint = plain): string {
   const lines: string[] = [];
   const severity = paint[diagnostic.severity](`${diagnostic.severity}:`);
-  const head = `${severity} ${paint.strong(diagnostic.message)} [${diagnostic.code}]`;
+  const head = `${severity} ${paint.strong(printable(diagnostic.message))} [${diagnostic.code}]`;
   if (diagnostic.origin === undefined) {
     lines.push(head);
   } else {
     const span = userSpan(diagnostic.origin);
-    lines.push(`${placeText(span)}: ${head}`, ...frame(span, diagnostic.fixes[0]?.title ?? ''));
+    lines.push(`${placeText(span)}: ${head}`, ...frame(span, printable(diagnostic.fixes[0]?.title ?? '')));
   }
   const notes = [...(diagnostic.origin === undefined ? [] : expansionNotes(diagnostic.origin)), ...diagnostic.notes];
   for (const note of notes) {
     const label = paint.note('note:');
     lines.push(
       note.origin === undefined
-        ? `${label} ${note.message}`
-        : `${placeText(note.origin.span)}: ${label} ${note.message}`,
+        ? `${label} ${printable(note.message)}`
+        : `${placeText(note.origin.span)}: ${label} ${printable(note.message)}`,
     );
   }
   return lines.join('\n');
