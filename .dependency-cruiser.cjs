@@ -21,6 +21,7 @@ const policyFolders = {
   language: ['text', 'policydb/format.ts'],
   policydb: ['text'],
   releases: [],
+  formatter: [],
   compiler: ['text', 'm4', 'language', 'policydb', 'releases'],
   // What it writes must be read again, so it asks which words are taken.
   decompiler: ['text', 'language/keywords.ts', 'policydb', 'releases'],

@@ -7,10 +7,12 @@
  */
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { CompileOptions } from '@dewar/policy/compiler';
-import { XEN_RELEASES } from '@dewar/policy/releases';
+import { isXenRelease, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import { CommanderError } from 'commander';
 import { DIAGNOSTIC_FORMATS, type DiagnosticFormat } from './diagnostic-formats.ts';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
+import { addGuestCommands, type Finish } from './guest-commands.ts';
+import { flaskOption, hostOption, jsonOption, policyOption, requestFlags, verboseOption } from './request-options.ts';
 import { byteText, coloursFor, printLine, type Stream, type Terminal } from './terminal.ts';
 
 type Definition = { readonly name: string; readonly value: string };
@@ -20,6 +22,11 @@ function collectDefinition(text: string, before: readonly Definition[]): Definit
   const name = at === -1 ? text : text.slice(0, at);
   if (name === '') throw new InvalidArgumentError('it must be `name` or `name=value`.');
   return [...before, { name: byteText(name), value: at === -1 ? '' : byteText(text.slice(at + 1)) }];
+}
+
+function collectRelease(text: string, before: readonly XenReleaseName[]): XenReleaseName[] {
+  if (!isXenRelease(text)) throw new InvalidArgumentError(`it must be one of ${XEN_RELEASES.join(', ')}.`);
+  return [...before, text];
 }
 
 function collect(text: string, before: readonly string[]): string[] {
@@ -43,17 +50,12 @@ const releaseOption = () =>
   new Option('--xen <release>', 'release of Xen whose classes a policy directory outside of a Xen tree means').choices(
     XEN_RELEASES,
   );
-const policyOption = () =>
-  new Option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)');
-const hostOption = () => new Option('--host <name>', 'a simulated host by its name');
-const jsonOption = () => new Option('--json', 'print the answer as JSON');
 const formatOption = () =>
   new Option('--format <format>', 'how diagnostics are printed')
     .choices(DIAGNOSTIC_FORMATS)
     .default('text' as DiagnosticFormat);
 /** Beside `--format`, `--json` is another way to write `--format json`. */
 const jsonFormatOption = () => new Option('--json', 'the same as `--format json`').conflicts('format');
-const verboseOption = () => new Option('-v, --verbose', 'show every step and every check');
 
 interface CompileArgs {
   readonly policyVersion?: '24' | '30';
@@ -73,22 +75,6 @@ function compileOptions(args: CompileArgs): CompileOptions {
   };
 }
 
-interface RequestArgs {
-  readonly json?: true | undefined;
-  readonly verbose?: true | undefined;
-  readonly host?: string | undefined;
-  readonly policy?: string | undefined;
-}
-
-function requestFlags(args: RequestArgs): {
-  readonly isJson: boolean;
-  readonly isVerbose: boolean;
-  readonly host: string | undefined;
-  readonly policy: string | undefined;
-} {
-  return { isJson: args.json === true, isVerbose: args.verbose === true, host: args.host, policy: args.policy };
-}
-
 function parseMode(text: string): boolean {
   const word = text.toLowerCase();
   if (word === '1' || word === 'enforcing') return true;
@@ -101,8 +87,6 @@ function parseTruth(text: string): boolean {
   if (['0', 'false', 'off'].includes(text)) return false;
   throw new InvalidArgumentError('it must be 0 or 1.');
 }
-
-type Finish = (code: Promise<number>) => Promise<void>;
 
 /** All commands. Each hands its exit code to `finish`. */
 function makeProgram(terminal: Terminal, version: string, finish: Finish): Command {
@@ -153,6 +137,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('[settings...]', '`key=value`, as if at the end of the file')
     .addOption(policyOption())
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(mlsOption())
     .addOption(definitionOption())
     .addOption(formatOption())
@@ -160,6 +145,9 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .option('-q, --quiet', 'print only how it ended and what was refused')
     .option('-p, --paused', 'leave the guest paused')
     .option('-n, --dryrun', 'print the configuration as `xl create -n` does, and create nothing')
+    .option('-d, --debug', 'print the configuration first')
+    .option('-e, --no-wait', 'nobody waits for the end of the guest, to clean up or to build it anew')
+    .option('-F, --foreground', 'accepted as by xl; nothing stays in the background here')
     .action(async (config, settings, args) => {
       const { runCreate } = await import('./commands/create.ts');
       const flags = {
@@ -171,6 +159,8 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
         isQuiet: args.quiet === true,
         isPaused: args.paused === true,
         isDryRun: args.dryrun === true,
+        isDebug: args.debug === true,
+        isUnwatched: !args.wait,
       };
       await finish(runCreate(config, settings, flags, terminal));
     });
@@ -181,6 +171,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('[domain]', 'name or number')
     .option('-Z, --context', 'with their labels')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -199,6 +190,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
       .description(text)
       .argument('<domain>', 'name or number')
       .addOption(hostOption())
+      .addOption(flaskOption())
       .addOption(policyOption())
       .addOption(jsonOption())
       .addOption(verboseOption())
@@ -214,6 +206,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<domain>', 'name or number')
     .argument('<name>', 'the new name')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -228,6 +221,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<domain>', 'name or number')
     .argument('[file]', 'what messages call the core', 'core')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -236,12 +230,15 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
       await finish(runDumpCore(domain, file, requestFlags(args), terminal));
     });
 
+  addGuestCommands(program, finish, terminal);
+
   program
     .command('probe')
     .description('have dom0 try to map one page of a domain')
     .argument('<domain>', 'name or number')
     .option('-w, --write', 'to write it, not only to read it')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -255,6 +252,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .description('print the console ring of Xen, with its avc lines')
     .option('-c, --clear', 'and empty it')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (args) => {
@@ -266,6 +264,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .command('getenforce')
     .description('print the mode; the exit status is 1 when enforcing, as with xl')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (args) => {
@@ -278,6 +277,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .description('set the mode')
     .argument('<mode>', '0, 1, permissive or enforcing', parseMode)
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (mode, args) => {
@@ -290,6 +290,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .description('print the booleans of the policy')
     .argument('[name]')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (name, args) => {
@@ -303,6 +304,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<name>')
     .argument('<value>', '0 or 1', parseTruth)
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (name, value, args) => {
@@ -315,12 +317,23 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .description('load a policy into a running host')
     .argument('<policy>', 'a policy directory, a policy.conf or a binary')
     .addOption(hostOption())
+    .addOption(flaskOption())
     .addOption(mlsOption())
     .addOption(definitionOption())
     .addOption(jsonOption())
     .action(async (policy, args) => {
       const { runLoadPolicy } = await import('./commands/lifecycle.ts');
       await finish(runLoadPolicy(policy, { ...requestFlags(args), compile: compileOptions(args) }, terminal));
+    });
+
+  program
+    .command('fmt')
+    .description('lay out policy sources, in place; nothing that they compile to changes')
+    .argument('<paths...>', '.te, .if, .cons and .spt files, or directories with such files')
+    .option('--check', 'only name the files that are not in order; the exit status is then 1')
+    .action(async (paths, args) => {
+      const { runFmt } = await import('./commands/fmt.ts');
+      await finish(runFmt(paths, { isCheck: args.check === true }, terminal));
     });
 
   program
@@ -433,6 +446,26 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
       const { kindsOf, runSearch } = await import('./commands/search.ts');
       const flags = { ...args, kinds: kindsOf(args), isJson: args.json === true, compile: compileOptions(args) };
       await finish(runSearch(policy, flags, terminal));
+    });
+
+  program
+    .command('compat')
+    .description('say what changes for a policy from one release of Xen to another; the status is 1 when it breaks')
+    .argument('[policy]', 'a policy directory, a policy.conf or a binary (default: the example policy)')
+    .addOption(
+      new Option('--xen <release>', `the release before, and once more the release after: ${XEN_RELEASES.join(', ')}`)
+        .argParser(collectRelease)
+        .default([] as XenReleaseName[], 'none'),
+    )
+    .addOption(versionOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(unknownOption())
+    .addOption(jsonOption())
+    .action(async (policy, { xen, ...args }) => {
+      const { runCompat } = await import('./commands/compat.ts');
+      const flags = { releases: xen, isJson: args.json === true, compile: compileOptions(args) };
+      await finish(runCompat(policy, flags, terminal));
     });
 
   program

@@ -1,0 +1,47 @@
+/**
+ * `dewar fmt`: lays out policy sources.
+ *
+ * @module
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatSource } from '@dewar/policy/formatter';
+import { EXIT, FileError, reasonOf } from '../failures.ts';
+import { readLatin1, writeWhole } from '../files.ts';
+import { displayPath } from '../policy-input.ts';
+import { byteText, printLine, type Terminal } from '../terminal.ts';
+
+/** How `dewar fmt` is used. */
+export interface FmtFlags {
+  /** Name the files that are not in order, and write none. */
+  readonly isCheck: boolean;
+}
+
+const SOURCE = /\.(?:te|if|cons|spt)$/;
+
+/** The sources at a path: the file itself, or all of a directory. */
+function sourcesAt(path: string): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+    return readdirSync(path, { recursive: true })
+      .map((name) => join(path, String(name)))
+      .filter((file) => SOURCE.test(file) && statSync(file).isFile())
+      .sort();
+  } catch (error) {
+    throw new FileError(`cannot read \`${path}\`: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Formats files and directories in place; with `isCheck` ends with 1 where one is not in order. */
+export async function runFmt(paths: readonly string[], { isCheck }: FmtFlags, terminal: Terminal): Promise<number> {
+  let changed = 0;
+  for (const file of paths.flatMap(sourcesAt)) {
+    const text = readLatin1(file);
+    const formatted = formatSource(text);
+    if (formatted === text) continue;
+    changed++;
+    if (!isCheck) writeWhole(file, Buffer.from(formatted, 'latin1'));
+    printLine(terminal.out, byteText(displayPath(file)));
+  }
+  return isCheck && changed > 0 ? EXIT.problem : EXIT.done;
+}
