@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { type Fix, nearestName } from '../text/index.ts';
 import { m4 as messages } from './diagnostics.ts';
 import { evalExpression, formatNumber } from './eval-expression.ts';
 import { formatText } from './format-text.ts';
@@ -297,13 +298,19 @@ function defn(m4: Processor, invocation: Invocation): void {
   m4.push(builder.finish(), invocation);
 }
 
+/** The macro that was probably meant; the name may have been put together, so there is nothing to edit. */
+function nearMacro(m4: Processor, name: string): { readonly fixes: readonly Fix[] } {
+  const near = nearestName(name, m4.macros.names());
+  return { fixes: near === undefined ? [] : [{ title: `did you mean \`${near}\`?`, edits: [] }] };
+}
+
 function indirect(m4: Processor, invocation: Invocation, isBuiltin: boolean): void {
   const { args, call } = invocation;
   const [first, ...rest] = args;
   const wanted = first?.text ?? '';
   const definition = isBuiltin ? BUILTINS.get(wanted) : m4.macros.get(wanted);
   if (first?.builtin !== undefined || definition === undefined) {
-    m4.report(messages['unknown-macro'](call.origin, { macro: wanted }));
+    m4.report(messages['unknown-macro'](call.origin, { macro: wanted }, nearMacro(m4, wanted)));
     return;
   }
   const passed =
@@ -317,7 +324,8 @@ function dumpdef(m4: Processor, invocation: Invocation): void {
   const names = invocation.args.length === 0 ? m4.macros.names() : invocation.args.map((argument) => argument.text);
   for (const name of names.sort()) {
     const definition = m4.macros.get(name);
-    if (definition === undefined) m4.report(messages['unknown-macro'](invocation.call.origin, { macro: name }));
+    if (definition === undefined)
+      m4.report(messages['unknown-macro'](invocation.call.origin, { macro: name }, nearMacro(m4, name)));
     else {
       const shown = definition.kind === 'user' ? definition.body.text : `<${definition.name}>`;
       m4.printError(`${name}:\t${shown}\n`, invocation.call);

@@ -17,7 +17,7 @@ const entries = {
   'unknown-macro': { severity: 'warning', message: 'no macro is called `{macro}`' },
   'bad-number': { severity: 'warning', message: '`{text}` is not a number for `{macro}`' },
   'bad-argument': { severity: 'warning', message: 'argument of `{macro}`: {reason}' },
-  'excess-arguments': { severity: 'warning', message: 'arguments after the first {count} of `{macro}` have no effect' },
+  'excess-arguments': { severity: 'warning', message: 'arguments of `{macro}` after argument {count} have no effect' },
   'bad-expression': { severity: 'warning', message: '`eval` cannot read `{text}`: {reason}' },
   'bad-pattern': { severity: 'warning', message: '`{macro}` cannot read the pattern `{text}`: {reason}' },
   'too-few-arguments': { severity: 'warning', message: 'too few arguments to `{macro}`' },
