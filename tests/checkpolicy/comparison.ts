@@ -13,12 +13,19 @@ import type { GeneratedPolicy } from './generator/generate.ts';
 export type Comparison =
   | { readonly kind: 'equal' }
   | { readonly kind: 'refused'; readonly why: string }
+  /** checkpolicy crashed or did not end: there is nothing to compare with. */
+  | { readonly kind: 'broken' }
   | { readonly kind: 'different'; readonly what: string; readonly ours: string; readonly theirs: string };
 
 function firstDifference(a: Uint8Array, b: Uint8Array): string {
   let at = 0;
   while (at < a.length && a[at] === b[at]) at++;
   return `bytes differ from 0x${at.toString(16)} on; lengths ${a.length} and ${b.length}`;
+}
+
+/** What a seed is compiled with: every third at version 24, every fourth optimized. */
+export function settingsOf(seed: number, { isMls }: GeneratedPolicy): Settings {
+  return { version: seed % 3 === 0 ? 24 : 30, isMls, isOptimized: seed % 4 === 1 };
 }
 
 /** The first line of checkpolicy's complaint, without the names in it. */
@@ -29,8 +36,9 @@ function complaint(errors: string): string {
 
 /** Compiles a policy with both. */
 export function comparePolicy(tool: ReferenceTool, { text }: GeneratedPolicy, settings: Settings): Comparison {
-  const { bytes: theirs, errors } = askCheckpolicy(tool, text, settings);
+  const { outcome, bytes: theirs, errors } = askCheckpolicy(tool, text, settings);
   const { bytes: ours, diagnostics } = compileText(new SourceText('policy.conf', text), settings);
+  if (outcome === 'broken') return { kind: 'broken' };
   const found = diagnostics.filter(({ severity }) => severity === 'error');
   if (ours === undefined && theirs === undefined) return { kind: 'refused', why: complaint(errors) };
   if (ours !== undefined && theirs !== undefined) {
@@ -40,7 +48,10 @@ export function comparePolicy(tool: ReferenceTool, { text }: GeneratedPolicy, se
   return {
     kind: 'different',
     what: ours === undefined ? 'refused by Dewar only' : 'refused by checkpolicy only',
-    ours: found.slice(0, 3).map((one) => renderDiagnostic(one)).join('\n'),
+    ours: found
+      .slice(0, 3)
+      .map((one) => renderDiagnostic(one))
+      .join('\n'),
     theirs: errors.slice(0, 600),
   };
 }

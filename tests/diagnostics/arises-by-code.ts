@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { type RuleQuery, searchRules } from '@dewar/policy/analysis';
 import { compileText } from '@dewar/policy/compiler';
+import { checkRecompiled, decompilePolicy } from '@dewar/policy/decompiler';
 import { type PolicyDb, readPolicydb } from '@dewar/policy/policydb';
 import { xenRelease } from '@dewar/policy/releases';
 import { SecurityServer } from '@dewar/policy/security-server';
@@ -59,8 +61,10 @@ function numbersOf({ types, roles, users, classes }: PolicyDb): Numbers {
   };
 }
 
-/** Loads a policy in which some bytes were replaced: what no compiler writes. */
-function loadPatched(statements: string, patch: (numbers: Numbers) => readonly [from: Buffer, to: Buffer]): string[] {
+type Patch = (numbers: Numbers) => readonly [from: Buffer, to: Buffer];
+
+/** A binary policy in which some bytes were replaced: what no compiler writes. */
+function patched(statements: string, patch: Patch): Buffer {
   const { bytes } = compile(statements);
   const read = readPolicydb(bytes);
   if ('diagnostic' in read) throw new Error(read.diagnostic.message);
@@ -69,7 +73,35 @@ function loadPatched(statements: string, patch: (numbers: Numbers) => readonly [
   const at = binary.indexOf(from);
   if (at < 0 || from.length !== to.length) throw new Error('the policy of the test lacks the bytes to replace');
   to.copy(binary, at);
-  return load(binary);
+  return binary;
+}
+
+function loadPatched(statements: string, patch: Patch): string[] {
+  return load(patched(statements, patch));
+}
+
+/** Decompiles a patched policy as `dewar decompile` does, and checks the text. */
+function decompilePatched(statements: string, patch: Patch): string[] {
+  const binary = patched(statements, patch);
+  const read = readPolicydb(binary);
+  if ('diagnostic' in read) throw new Error(read.diagnostic.message);
+  const { version } = read;
+  const { text, diagnostics } = decompilePolicy(read.policy, { version });
+  const changed = checkRecompiled(binary, compileText(new SourceText('again.conf', text), { version }));
+  return codes(changed === undefined ? diagnostics : [...diagnostics, changed]);
+}
+
+/** Gives a type another name of the same length. */
+function renamed(from: string, to: string): Patch {
+  return () => [Buffer.from(from), Buffer.from(to)];
+}
+
+const THIRD_LABEL: readonly [from: Buffer, to: Buffer] = [u32(5, 4, 1), u32(5, 4 | 16, 1)];
+
+function searchFor(query: RuleQuery): string[] {
+  const read = readPolicydb(compile('').bytes);
+  if ('diagnostic' in read) throw new Error(read.diagnostic.message);
+  return codes(searchRules(read.policy, query).diagnostics);
 }
 
 const sidOf = (name: string): number => xenRelease('4.17').initialSids.indexOf(name) + 1;
@@ -130,7 +162,7 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Ma
   [
     // A step that compares the type of the source with names; 16 makes it the type of the third label.
     'load/third-context',
-    () => loadPatched('constrain domain pause (t1 == dom0_t);', () => [u32(5, 4, 1), u32(5, 4 | 16, 1)]),
+    () => loadPatched('constrain domain pause (t1 == dom0_t);', () => THIRD_LABEL),
   ],
   [
     'load/invalid-context',
@@ -157,6 +189,22 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Ma
         return [symbol(0), symbol(user('system_u'))];
       }),
   ],
+  ['decompile/not-a-name', () => decompilePatched('', renamed('nic_t', 'nic@t'))],
+  ['decompile/not-compiled', () => decompilePatched('', renamed('nic_t', 'nic@t'))],
+  [
+    'decompile/no-symbol',
+    // The number of one type is given to another, so that the rule about it speaks of nothing.
+    () =>
+      decompilePatched('allow dom0_t nic_t:domain pause;', ({ type }) => {
+        const symbol = (value: number): Buffer => u32('nic_t'.length, value, 1);
+        return [symbol(type('nic_t')), symbol(type('xen_t'))];
+      }),
+  ],
+  ['decompile/no-text', () => decompilePatched('constrain domain pause (t1 == dom0_t);', () => THIRD_LABEL)],
+  ['decompile/other-order', () => decompilePatched('', renamed('nic_t', 'zzz_t'))],
+  ['decompile/other-bytes', () => decompilePatched('', renamed('nic_t', 'zzz_t'))],
+  ['search/unknown-name', () => searchFor({ kinds: ['allow'], source: { text: 'domV_t' } })],
+  ['search/bad-pattern', () => searchFor({ kinds: ['allow'], source: { text: 'dom(', isRegex: true } })],
   ['cfg/too-deep', () => readCfg(`name = 'guest'\nvnuma = ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`)],
   ['cfg/too-many-problems', () => readCfg('memory = yes\n'.repeat(200))],
 ]);

@@ -1,11 +1,12 @@
 /** Every diagnostic code has a page, and what the page calls wrong and right is so. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Diagnostic, Fix } from '@dewar/policy/text';
 import { describe, expect, test } from 'vitest';
 import { arisesByCode } from './arises-by-code.ts';
 import { declaredCodes, ROOT } from './declared-codes.ts';
-import { runSnippet } from './run-snippet.ts';
-import { otherCodes, snippetsOf } from './snippets.ts';
+import { runSnippet, runText, wholeText } from './run-snippet.ts';
+import { otherCodes, type Snippet, snippetsOf } from './snippets.ts';
 
 const folder = join(ROOT, 'docs/diagnostics');
 const declared = declaredCodes();
@@ -17,6 +18,48 @@ const pages = readdirSync(folder, { recursive: true })
 
 /** A page fits on half a screen besides its snippets. */
 const MOST_WORDS = 170;
+
+/** Two places contradict each other: the diagnostic must show both. */
+const SHOW_BOTH_PLACES: ReadonlySet<string> = new Set([
+  'cfg/key-twice',
+  'cfg/mixed-append',
+  'context/duplicate',
+  'context/overlap',
+  'context/sid-twice',
+  'language/repeated-dominance',
+  'mls/repeated-level',
+  'te/conflicting-bounds',
+  'te/conflicting-default',
+  'te/conflicting-range-transition',
+  'te/conflicting-type-rule',
+  'te/duplicate',
+  'te/duplicate-filename-transition',
+  'te/duplicate-role-transition',
+  'te/duplicate-type-rule',
+  'te/inherited-permission',
+  'te/neverallow-violated',
+]);
+
+/** The text after a fix. */
+function applied(text: string, { edits }: Fix): string {
+  return edits
+    .toSorted((a, b) => b.span.start - a.span.start)
+    .reduce((left, { span, newText }) => left.slice(0, span.start) + newText + left.slice(span.end), text);
+}
+
+/** What is left of a code after each fix that its diagnostics offer was applied by itself. */
+function leftAfterFixes(snippet: Snippet, code: string, found: readonly Diagnostic[]): string[] {
+  const text = wholeText(snippet);
+  if (text === undefined) return [];
+  const own = found.filter((one) => one.code === code);
+  return own.flatMap(({ fixes }) =>
+    fixes
+      .filter(({ edits }) => edits.length > 0 && edits.every(({ span }) => span.source.text === text))
+      .map((fix) => ({ fix, left: runText(snippet, applied(text, fix)).filter((one) => one.code === code) }))
+      .filter(({ left }) => left.length >= own.length)
+      .map(({ fix }) => fix.title),
+  );
+}
 
 test('every code has a page, and every page has a code', () => {
   expect(declared.length).toBeGreaterThan(100);
@@ -74,5 +117,10 @@ describe.each(declared)('$code', ({ code, severity }) => {
     const codes = [...new Set(found.map((one) => one.code))].toSorted();
     const also = otherCodes(snippet);
     expect(codes, told.join('\n')).toEqual((snippet.isRight ? also : [code, ...also]).toSorted());
+    if (snippet.isRight) return;
+    expect(leftAfterFixes(snippet, code, found)).toEqual([]);
+    if (!SHOW_BOTH_PLACES.has(code)) return;
+    const one = found.find((diagnostic) => diagnostic.code === code);
+    expect(one?.notes.some(({ origin }) => origin !== undefined)).toBe(true);
   });
 });

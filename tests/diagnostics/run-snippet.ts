@@ -3,7 +3,7 @@
  *
  * - `policy`: statements, each put into its section of a small policy with the classes of Xen 4.17 (`prelude.ts`).
  *   `in-order` keeps them together among the rules; `mls`, `version=24` and `classes=4.13` change how it is compiled;
- *   `loaded` has Xen 4.17 load the result.
+ *   `loaded` has Xen 4.17 load the result, `to=4.21` asks what another release makes of it.
  * - `policy.conf`: a whole policy.
  * - `policy-directory`: files put into Dewar's example policy, each after a line `==> PATH <==`; what stands before the
  *   first such line is a module of the site. `without=PATH` takes a file away.
@@ -16,7 +16,8 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Hypervisor } from '@dewar/hypervisor';
+import { FLASK_MODES, type FlaskMode, Hypervisor } from '@dewar/hypervisor';
+import { compareReleases, compatDiagnostics, permissionUses } from '@dewar/policy/analysis';
 import { type CompileOptions, compileDirectory, compileText, type PolicyFiles } from '@dewar/policy/compiler';
 import { runM4 } from '@dewar/policy/m4';
 import { readPolicydb } from '@dewar/policy/policydb';
@@ -39,14 +40,24 @@ function releaseOf(name: string): XenReleaseName {
   return found;
 }
 
+function classesOf({ values }: Snippet): XenReleaseName {
+  return releaseOf(values.get('classes') ?? '4.17');
+}
+
 /** The policy of a snippet as text. */
-function policyTextOf({ text, words, values }: Snippet): string {
-  const classes = releaseOf(values.get('classes') ?? '4.17');
+function policyTextOf(snippet: Snippet): string {
+  const { text, words } = snippet;
+  const classes = classesOf(snippet);
   return policyWith(text, { isMls: words.has('mls'), classes, keepsOrder: words.has('in-order') });
 }
 
 function runPolicy(snippet: Snippet, text: string): readonly Diagnostic[] {
-  const { diagnostics, bytes } = compileText(new SourceText('policy.conf', text), compileOptions(snippet));
+  const { diagnostics, bytes, policy } = compileText(new SourceText('policy.conf', text), compileOptions(snippet));
+  const to = snippet.values.get('to');
+  if (to !== undefined && policy !== undefined) {
+    const difference = compareReleases(classesOf(snippet), releaseOf(to));
+    return [...diagnostics, ...compatDiagnostics(permissionUses(policy, difference, text), difference)];
+  }
   if (!snippet.words.has('loaded') || bytes === undefined) return diagnostics;
   const outcome = new SecurityServer({ release: xenRelease('4.17') }).loadPolicy(bytes);
   return outcome.kind === 'refused' ? [...diagnostics, ...outcome.diagnostics] : diagnostics;
@@ -101,9 +112,8 @@ function guestText(text: string): string {
   return missing.map(([, line]) => line).join('') + text;
 }
 
-function runXlCfg({ text, words }: Snippet): readonly Diagnostic[] {
-  const whole = words.has('whole') ? text : guestText(text);
-  return readDomainConfig(parseXlCfg(new SourceText('guest.cfg', whole))).diagnostics;
+function runXlCfg(text: string): readonly Diagnostic[] {
+  return readDomainConfig(parseXlCfg(new SourceText('guest.cfg', text))).diagnostics;
 }
 
 function hexBytes(text: string): number[] {
@@ -139,7 +149,10 @@ function runBinary(snippet: Snippet): readonly Diagnostic[] {
 }
 
 /** A host that boots with the example policy and some statements more. */
-export function bootExample(statements: readonly string[]): { hypervisor: Hypervisor; host: LibxlHost } {
+function bootExample(
+  statements: readonly string[],
+  flask: FlaskMode = 'enforcing',
+): { hypervisor: Hypervisor; host: LibxlHost } {
   const isConstraint = (statement: string): boolean => /^constrain\b/.test(statement);
   const lines = (keep: (statement: string) => boolean): string =>
     statements
@@ -152,19 +165,26 @@ export function bootExample(statements: readonly string[]): { hypervisor: Hyperv
   ]);
   const { bytes, diagnostics } = compileDirectory(exampleWith(files, []));
   if (bytes === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
-  const outcome = Hypervisor.boot({ policy: bytes, isEnforcing: true });
+  const outcome = Hypervisor.boot({ policy: bytes, flask });
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   return { hypervisor: outcome.hypervisor, host: new LibxlHost(outcome.hypervisor) };
 }
 
-async function runCommand(host: LibxlHost, command: string, guest: string): Promise<readonly Diagnostic[]> {
+/** Runs one command of a scenario; `files` holds what the commands before it have saved. */
+async function runCommand(
+  host: LibxlHost,
+  command: string,
+  guest: string,
+  files: Map<string, unknown>,
+): Promise<readonly Diagnostic[]> {
   const [verb, first = '', second = ''] = command.split(/\s+/);
+  const uuid = '0d8b4b4e-7b0f-4f0e-9c1a-3c58c3c1f001';
   const report = async (): Promise<OperationReport<unknown>> => {
     switch (verb) {
       case 'create': {
         const { config, diagnostics } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', guest)));
         if (config === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
-        return host.create(config, { uuid: '0d8b4b4e-7b0f-4f0e-9c1a-3c58c3c1f001' });
+        return host.create(config, { uuid });
       }
       case 'pause':
       case 'unpause':
@@ -178,6 +198,16 @@ async function runCommand(host: LibxlHost, command: string, guest: string): Prom
         return host.setenforce(first === '1');
       case 'dump-core':
         return host.dumpCore(first, 'core');
+      case 'shutdown':
+      case 'reboot':
+        return host[verb](first);
+      case 'save': {
+        const saved = await host.save(first);
+        files.set(second, saved.value);
+        return saved;
+      }
+      case 'restore':
+        return host.restore(files.get(first) ?? guest, { uuid, file: first });
       default:
         throw new Error(`no command of a scenario: ${command}`);
     }
@@ -186,32 +216,56 @@ async function runCommand(host: LibxlHost, command: string, guest: string): Prom
 }
 
 async function runHost(snippet: Snippet): Promise<readonly Diagnostic[]> {
-  const lines = { policy: [] as string[], guest: [] as string[], dewar: [] as string[] };
+  const lines = { policy: [] as string[], guest: [] as string[], dewar: [] as string[], xen: [] as string[] };
   for (const line of snippet.text.trim().split('\n')) {
-    const [, kind, rest = ''] = /^(policy|guest|dewar)\s+(.*)$/.exec(line) ?? [];
-    if (kind !== 'policy' && kind !== 'guest' && kind !== 'dewar') throw new Error(`no line of a scenario: ${line}`);
+    const [, kind, rest = ''] = /^(policy|guest|dewar|xen)\s+(.*)$/.exec(line) ?? [];
+    if (kind !== 'policy' && kind !== 'guest' && kind !== 'dewar' && kind !== 'xen')
+      throw new Error(`no line of a scenario: ${line}`);
     lines[kind].push(rest);
   }
-  const { host } = bootExample(lines.policy);
+  const flask = FLASK_MODES.find((mode) => lines.xen.includes(`flask=${mode}`));
+  const { host } = bootExample(lines.policy, flask);
   const found: Diagnostic[] = [];
+  const files = new Map<string, unknown>();
   const guest = guestText(lines.guest.map((line) => `${line}\n`).join(''));
-  for (const command of lines.dewar) found.push(...(await runCommand(host, command, guest)));
+  for (const command of lines.dewar) found.push(...(await runCommand(host, command, guest, files)));
   return found;
+}
+
+/** The whole text of a snippet that is one text: with its prelude, as Dewar reads it. */
+export function wholeText(snippet: Snippet): string | undefined {
+  switch (snippet.language) {
+    case 'policy':
+      return policyTextOf(snippet);
+    case 'policy.conf':
+    case 'm4':
+      return snippet.text;
+    case 'xl.cfg':
+      return snippet.words.has('whole') ? snippet.text : guestText(snippet.text);
+    default:
+      return undefined;
+  }
+}
+
+/** All diagnostics of a text that is read like that of a snippet. */
+export function runText(snippet: Snippet, text: string): readonly Diagnostic[] {
+  switch (snippet.language) {
+    case 'm4':
+      return runM4([new SourceText('policy.m4', text)]).diagnostics;
+    case 'xl.cfg':
+      return runXlCfg(text);
+    default:
+      return runPolicy(snippet, text);
+  }
 }
 
 /** All diagnostics that a snippet gives. */
 export async function runSnippet(snippet: Snippet): Promise<readonly Diagnostic[]> {
+  const text = wholeText(snippet);
+  if (text !== undefined) return runText(snippet, text);
   switch (snippet.language) {
-    case 'policy':
-      return runPolicy(snippet, policyTextOf(snippet));
-    case 'policy.conf':
-      return runPolicy(snippet, snippet.text);
     case 'policy-directory':
       return runDirectory(snippet);
-    case 'm4':
-      return runM4([new SourceText('policy.m4', snippet.text)]).diagnostics;
-    case 'xl.cfg':
-      return runXlCfg(snippet);
     case 'binary':
       return runBinary(snippet);
     case 'host':

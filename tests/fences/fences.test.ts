@@ -45,6 +45,7 @@ const everyPolicyDoor = [
   '@dewar/policy/compiler',
   '@dewar/policy/decompiler',
   '@dewar/policy/security-server',
+  '@dewar/policy/analysis',
 ];
 
 const forbidden: readonly Plant[] = [
@@ -107,6 +108,11 @@ const forbidden: readonly Plant[] = [
     file: 'packages/policy/src/security-server/across.ts',
     text: importing('../language/index.ts'),
     caughtBy: [inPolicy('security-server', 'text', 'policydb', 'releases')],
+  },
+  {
+    file: 'packages/policy/src/analysis/across.ts',
+    text: importing('../compiler/index.ts'),
+    caughtBy: [inPolicy('analysis', 'text', 'policydb', 'releases')],
   },
   { file: 'packages/policy/src/newcomer/file.ts', text: importing('../text/index.ts'), caughtBy: [NO_PLACE] },
   { file: 'packages/newcomer/src/file.ts', text: importing('@dewar/policy/text'), caughtBy: [NO_PLACE] },

@@ -189,6 +189,12 @@ const anyArgs = fc.record({
   resource: fc.constant('grant_table'),
   cap: fc.constant(0),
   bytes: fc.uint8Array({ maxLength: 40 }),
+  kind: fc.constantFrom('pirq', 'ioport', 'iomem', 'pcidevice'),
+  low: fc.bigInt({ min: 0n, max: 20n }),
+  high: fc.bigInt({ min: 0n, max: 20n }),
+  path: fc.constantFrom('/soc', '/soc/eth', ''),
+  threshold: fc.integer({ min: -1, max: 40 }),
+  cpu: fc.integer({ min: -1, max: 3 }),
 });
 
 // Every name in the table of checks is that of a hypercall.
@@ -198,7 +204,7 @@ const bytes = policyBytes(`bool b true;\n${WHOLE_LIFE}`);
 property.prop([fc.array(fc.tuple(fc.constantFrom(...names), fc.boolean(), anyArgs), { maxLength: 60 }), fc.boolean()], {
   numRuns: 150,
 })('any hypercalls in any order leave a host whose snapshot reads back', (calls, isEnforcing) => {
-  const boot = Hypervisor.boot({ policy: bytes, isEnforcing });
+  const boot = Hypervisor.boot({ policy: bytes, flask: isEnforcing ? 'enforcing' : 'permissive' });
   if (boot.kind === 'refused') throw new Error(boot.reason);
   const { hypervisor } = boot;
   for (const [name, asGuest, args] of calls) {

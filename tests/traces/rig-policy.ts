@@ -43,6 +43,34 @@ allow nomigrate_t nomigrate_t_self:grant { query setup };
 allow nomigrate_t guest_t_channel:event send;
 `;
 
+/** What a PVH guest needs beside, to be built and to start. */
+export const PVH_LIFE = `
+allow dom0_t nomigrate_t_building:hvm { setparam altp2mhvm gethvmc sethvmc };
+allow dom0_t nomigrate_t_building:domain { setpagingmempool setpodtarget };
+allow nomigrate_t nomigrate_t_self:hvm { setparam getparam };
+allow nomigrate_t nomigrate_t_self:mmu physmap;
+`;
+
+/** What the other operations on a guest need beside. */
+export const OPERATIONS = `
+allow dom0_t xen_t:xen getscheduler;
+allow dom0_t domxen_t:mmu map_read;
+allow dom0_t nomigrate_t:domain { setdomainmaxmem setpodtarget getvcpuinfo getaffinity setaffinity getscheduler trigger };
+allow dom0_t nomigrate_t:domain2 setscheduler;
+allow nomigrate_t nomigrate_t_self:mmu adjust;
+`;
+
+/** What save and restore need beside. */
+export const SAVE_RESTORE = `
+allow dom0_t nomigrate_t:domain { getaddrsize getvcpucontext setvcpucontext resume };
+allow dom0_t nomigrate_t:domain2 { get_vnumainfo get_cpu_policy gettsc };
+allow dom0_t nomigrate_t:mmu { map_read pageinfo stat };
+allow dom0_t nomigrate_t:shadow disable;
+allow dom0_t nomigrate_t:hvm { gethvmc getparam };
+allow dom0_t nomigrate_t_building:domain getaddrsize;
+allow dom0_t nomigrate_t_building:mmu stat;
+`;
+
 /** What dump-core needs beside. */
 export const DUMP_CORE = `
 allow dom0_t nomigrate_t:domain { getaddrsize getvcpucontext };
@@ -76,7 +104,8 @@ const SID_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** The policy as text, with some rules of the test's own. */
-function policyText(rules: string, hostRules: string): string {
+function policyText(rules: string, hostRules: string, gone: readonly string[]): string {
+  const guestTypes = GUEST_TYPES.filter((type) => !gone.includes(type));
   const { classes, initialSids } = xenRelease('4.17');
   const lines = [
     ...classes.map(({ name }) => `class ${name}`),
@@ -84,13 +113,13 @@ function policyText(rules: string, hostRules: string): string {
     ...classes.map(({ name, permissions }) => `class ${name} { ${permissions.join(' ')} }`),
     'attribute guest_type;',
     ...TYPES.map((type) => `type ${type};`),
-    ...GUEST_TYPES.map((type) => `type ${type}, guest_type;`),
+    ...guestTypes.map((type) => `type ${type}, guest_type;`),
     hostRules,
     rules,
     'role system_r;',
     `role system_r types { ${TYPES.join(' ')} domU_t };`,
     'role vm_r;',
-    `role vm_r types { ${GUEST_TYPES.join(' ')} nomigrate_t_self };`,
+    `role vm_r types { ${guestTypes.join(' ')} nomigrate_t_self };`,
     'user system_u roles { system_r };',
     'user user_1 roles { vm_r };',
     ...initialSids.map((name) => `sid ${name} system_u:system_r:${SID_TYPES[name] ?? `${name}_t`}`),
@@ -100,8 +129,8 @@ function policyText(rules: string, hostRules: string): string {
 }
 
 /** The policy as bytes for Xen. */
-export function policyBytes(rules: string, hostRules: string = HOST_RULES): Uint8Array {
-  const { bytes, diagnostics } = compileText(new SourceText('rig.conf', policyText(rules, hostRules)));
+export function policyBytes(rules: string, hostRules: string = HOST_RULES, gone: readonly string[] = []): Uint8Array {
+  const { bytes, diagnostics } = compileText(new SourceText('rig.conf', policyText(rules, hostRules, gone)));
   if (bytes === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
   return bytes;
 }
@@ -113,7 +142,10 @@ export interface Rig {
 }
 
 export function bootRig(rules: string, isEnforcing = true, hostRules: string = HOST_RULES): Rig {
-  const outcome = Hypervisor.boot({ policy: policyBytes(rules, hostRules), isEnforcing });
+  const outcome = Hypervisor.boot({
+    policy: policyBytes(rules, hostRules),
+    flask: isEnforcing ? 'enforcing' : 'permissive',
+  });
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   return { hypervisor: outcome.hypervisor, host: new LibxlHost(outcome.hypervisor) };
 }
@@ -131,6 +163,9 @@ vcpus = 2
 seclabel = 'user_1:vm_r:nomigrate_t'
 init_seclabel = 'user_1:vm_r:nomigrate_t_building'
 `;
+
+/** A guest like that, in an HVM container. */
+export const PVH_CFG: string = GUEST_CFG.replace("type = 'pv'", "type = 'pvh'").replace('maxmem = 160\n', '');
 
 export function guestConfig(text: string = GUEST_CFG): DomainConfig {
   const { config } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', text)));

@@ -42,7 +42,8 @@ fail() {
 expect() { [ "$code" = "$1" ] || fail "exit code $code, not $1"; }
 expect_failure() { [ "$code" != 0 ] || fail 'it succeeded'; }
 
-# xl list -Z into /run/dewar/list. Emulated machines now and then lose a process.
+# xl list -Z into /run/dewar/list. Emulated machines now and then lose a process,
+# so what is asked here is asked up to three times.
 list_domains() {
 	for i in 1 2 3; do
 		xl list -Z >/run/dewar/list && grep -q '^Domain-0 ' /run/dewar/list && return
@@ -52,13 +53,19 @@ list_domains() {
 
 row() { awk -v name="$1" '$1 == name' /run/dewar/list; }
 expect_label() {
-	list_domains
-	row "$1" | grep -q " $2\$" || fail "$1 has not the label $2: $(row "$1")"
+	for try in 1 2 3; do
+		list_domains
+		row "$1" | grep -q " $2\$" && return
+	done
+	fail "$1 has not the label $2: $(row "$1")"
 }
 
 expect_state() {
-	list_domains
-	row "$1" | awk '{ print $5 }' | grep -q "$2" || fail "$1 is in another state: $(row "$1")"
+	for try in 1 2 3; do
+		list_domains
+		row "$1" | awk '{ print $5 }' | grep -q "$2" && return
+	done
+	fail "$1 is in another state: $(row "$1")"
 }
 expect_running() { expect_state "$1" '^[r-][b-]----$'; }
 expect_paused() { expect_state "$1" '^..p---$'; }

@@ -8,7 +8,7 @@ import { KEY_TABLE } from '@dewar/toolstack/xl-cfg';
 import { DEVICE_LISTS, generateDevices, generateEntry } from './generate-devices.ts';
 import type { Dice } from './generate-texts.ts';
 
-/** Lists whose items xl looks into and our reader does not; see docs/known-differences.md. */
+/** Lists whose items xl looks into and our reader does not. */
 const UNREAD_LISTS = new Set(['vdispl', 'vsnd', 'cpuid', 'vnuma']);
 
 /** Texts that xl looks into and our reader does not. */

@@ -121,7 +121,7 @@ describe('any text', () => {
   });
 });
 
-const LENGTH = 250_000;
+const LENGTH = 100_000;
 const fill = (unit: string): string => unit.repeat(Math.ceil(LENGTH / unit.length));
 const many = (line: (index: number) => string): string =>
   Array.from({ length: LENGTH / 20 }, (_, at) => line(at)).join('');

@@ -21,9 +21,7 @@ import { diagnosticJson } from './report-json.ts';
 import { printDiagnostics, type Stream, type Terminal } from './terminal.ts';
 
 /** The ways to print diagnostics. */
-export const DIAGNOSTIC_FORMATS = ['text', 'json', 'sarif', 'github'] as const;
-
-export type DiagnosticFormat = (typeof DIAGNOSTIC_FORMATS)[number];
+export type DiagnosticFormat = 'text' | 'json' | 'sarif' | 'github';
 
 const SARIF_SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json';
 const LEVELS = { error: 'error', warning: 'warning', note: 'note' } as const satisfies Record<Severity, string>;

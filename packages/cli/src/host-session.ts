@@ -5,7 +5,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { LabSlot, RunningHost } from '@dewar/lab';
+import type { FlaskMode, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { hasErrors } from '@dewar/policy/text';
 import { EXIT, UsageError } from './failures.ts';
@@ -19,6 +19,8 @@ export interface HostChoice {
   /** The host of a policy. */
   readonly policy?: string | undefined;
   readonly compile?: CompileOptions;
+  /** Xen's boot parameter `flask=`; a host that was booted otherwise is booted anew. */
+  readonly flask?: FlaskMode | undefined;
   readonly isQuiet?: boolean;
 }
 
@@ -48,12 +50,20 @@ export async function useHost(choice: HostChoice, terminal: Terminal, use: UseHo
   }
   if (known !== undefined && choice.policy === undefined) {
     return lab.transact(known, async (slot) => {
-      if (slot.running !== undefined) return use(slot.running, undefined);
-      return bootAndUse(slot, await readFor(choice, terminal), terminal, use);
+      if (slot.running === undefined) return bootAndUse(slot, await readFor(choice, terminal), choice, terminal, use);
+      const { mode } = slot.running.hypervisor.flask;
+      if (choice.flask !== undefined && choice.flask !== mode) {
+        throw new UsageError(
+          `the simulated host \`${known}\` was booted with \`flask=${mode}\`: name its policy with \`--policy\` to boot it anew`,
+        );
+      }
+      return use(slot.running, undefined);
     });
   }
   const policy = await readFor(choice, terminal);
-  return lab.transact(choice.host ?? hostNameFor(policy.path), (slot) => bootAndUse(slot, policy, terminal, use));
+  return lab.transact(choice.host ?? hostNameFor(policy.path), (slot) =>
+    bootAndUse(slot, policy, choice, terminal, use),
+  );
 }
 
 async function readFor(choice: HostChoice, terminal: Terminal): Promise<PolicyReading> {
@@ -64,14 +74,27 @@ async function readFor(choice: HostChoice, terminal: Terminal): Promise<PolicyRe
   return policy;
 }
 
-async function bootAndUse(slot: LabSlot, policy: PolicyReading, terminal: Terminal, use: UseHost): Promise<number> {
+async function bootAndUse(
+  slot: LabSlot,
+  policy: PolicyReading,
+  { flask }: HostChoice,
+  terminal: Terminal,
+  use: UseHost,
+): Promise<number> {
   const { bytes, name } = policy;
   if (bytes === undefined || hasErrors(policy.diagnostics)) return EXIT.problem;
   const identity = sha256(bytes);
   let { running } = slot;
-  if (running?.policy.sha256 !== identity) {
-    if (running !== undefined) await warnOfReboot(running, name, terminal);
-    const outcome = slot.boot({ name, bytes, sha256: identity });
+  const isOtherMode = flask !== undefined && running?.hypervisor.flask.mode !== flask;
+  if (running?.policy.sha256 !== identity || isOtherMode) {
+    if (running !== undefined) {
+      const isSamePolicy = running.policy.sha256 === identity;
+      const why = isSamePolicy
+        ? `the simulated host was booted with \`flask=${running.hypervisor.flask.mode}\``
+        : `\`${name}\` is not the policy that the simulated host booted with`;
+      await warnOfReboot(running, why, terminal);
+    }
+    const outcome = slot.boot({ name, bytes, sha256: identity }, flask === undefined ? {} : { flask });
     if ('refused' in outcome) {
       const colours = coloursFor(terminal.err);
       printLine(
@@ -80,20 +103,23 @@ async function bootAndUse(slot: LabSlot, policy: PolicyReading, terminal: Termin
       );
       return EXIT.problem;
     }
+    if (outcome.policyRefused !== undefined) {
+      printLine(
+        terminal.err,
+        `${coloursFor(terminal.err).warning('warning:')} Xen did not take the policy \`${name}\` and allows everything: ${outcome.policyRefused}`,
+      );
+    }
     running = outcome;
   }
   return use(running, policy);
 }
 
-/** A simulated host runs the policy that it was booted with; a changed one needs a reboot, which ends its guests. */
-async function warnOfReboot(running: RunningHost, name: string, { err }: Terminal): Promise<void> {
+/** A simulated host runs as it was booted; anything else needs a reboot, which ends its guests. */
+async function warnOfReboot(running: RunningHost, why: string, { err }: Terminal): Promise<void> {
   const domains = (await running.host.list()).value ?? [];
   const guests = domains.filter(({ domid }) => domid !== 0).map((guest) => guest.name ?? `domain ${guest.domid}`);
   const gone = guests.length === 0 ? 'it ran no guest' : `these guests are gone: ${guests.join(', ')}`;
-  printLine(
-    err,
-    `${coloursFor(err).warning('note:')} \`${name}\` is not the policy that the simulated host booted with; it was booted anew, and ${gone}`,
-  );
+  printLine(err, `${coloursFor(err).warning('note:')} ${why}; it was booted anew, and ${gone}`);
 }
 
 /** How a policy is called in a heading. */

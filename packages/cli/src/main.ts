@@ -9,7 +9,7 @@ import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typin
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { isXenRelease, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import { CommanderError } from 'commander';
-import { DIAGNOSTIC_FORMATS, type DiagnosticFormat } from './diagnostic-formats.ts';
+import type { DiagnosticFormat } from './diagnostic-formats.ts';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
 import { addGuestCommands, type Finish } from './guest-commands.ts';
 import { flaskOption, hostOption, jsonOption, policyOption, requestFlags, verboseOption } from './request-options.ts';
@@ -52,8 +52,8 @@ const releaseOption = () =>
   );
 const formatOption = () =>
   new Option('--format <format>', 'how diagnostics are printed')
-    .choices(DIAGNOSTIC_FORMATS)
-    .default('text' as DiagnosticFormat);
+    .choices(['text', 'json', 'sarif', 'github'] as const satisfies readonly DiagnosticFormat[])
+    .default('text' as const);
 /** Beside `--format`, `--json` is another way to write `--format json`. */
 const jsonFormatOption = () => new Option('--json', 'the same as `--format json`').conflicts('format');
 

@@ -30,6 +30,16 @@ function expansionsOf(
   return calls;
 }
 
+/** Where something was written, seen from outside: the place a person wrote, the place in the macro, and the calls between. */
+export function originJson(origin: Origin): object {
+  const { source, start } = origin.span;
+  return {
+    place: placeOf(origin),
+    written: { file: source.name, ...source.positionAt(start) },
+    expansions: expansionsOf(origin),
+  };
+}
+
 /** A diagnostic as plain data. */
 export function diagnosticJson({ code, severity, message, origin, notes, fixes }: Diagnostic): object {
   return {

@@ -39,6 +39,11 @@ export function byteText(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
+/** A text out of a binary, which may hold anything, as one line that is safe to print. */
+export function safeLine(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e\xa0-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
 export function print(stream: Stream, text: string): void {
   stream.write(encode(text));
 }

@@ -44,6 +44,10 @@ export type Condition =
   | 'the value changes'
   | 'clearing'
   | 'interdomain port'
+  | 'named as self'
+  | 'named by number'
+  | 'a label is given'
+  | 'a label is taken'
   | 'altp2m parameter';
 
 /** One check of one hypercall. */
@@ -145,6 +149,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'memory_op.set_memory_map': [row('mmu', 'memorymap')],
   'memory_op.claim_pages': [row('domain2', 'setclaim')],
   'memory_op.populate_physmap': [row('mmu', 'adjust', { denial: 'does less' })],
+  'memory_op.increase_reservation': [row('mmu', 'adjust', { denial: 'does less' })],
   'memory_op.decrease_reservation': [row('mmu', 'adjust', { denial: 'does less' })],
   'memory_op.set_pod_target': [row('domain', 'setpodtarget')],
   'memory_op.add_to_physmap': [row('mmu', 'physmap')],

@@ -73,8 +73,10 @@ export interface Domain {
   readonly affinities: Map<number, Affinity>;
   readonly hvmParams: Map<HvmParam, number>;
   addressSize: 32 | 64;
-  /** Frames that its memory has a place for; with memory on demand, more than it has pages. */
+  /** Frames from 0 on that its memory has a place for; with memory on demand, more than it has pages. */
   frameCount: number;
+  /** Frames of an HVM container beyond those: above the hole for devices, and inside of it. */
+  readonly islands: FrameRange[];
   totalPages: number;
   maxPages: number;
   claimedPages: number;
@@ -107,6 +109,7 @@ export function newDomain(
     hvmParams: new Map(),
     addressSize: 64,
     frameCount: 0,
+    islands: [],
     totalPages: 0,
     maxPages: 0,
     claimedPages: 0,
@@ -118,9 +121,45 @@ export function newDomain(
   };
 }
 
+function contains(outer: FrameRange, inner: FrameRange): boolean {
+  return outer.first <= inner.first && inner.first + inner.count <= outer.first + outer.count;
+}
+
 /** Whether a range lies in what the domain has. */
 export function hasFrames(domain: Domain, frames: FrameRange): boolean {
   if (!Number.isSafeInteger(frames.first) || !Number.isSafeInteger(frames.count)) return false;
   if (frames.first === GRANT_TABLE_FRAME || frames.first === SHARED_INFO_FRAME) return frames.count === 1;
-  return frames.first >= 0 && frames.count > 0 && frames.first + frames.count <= domain.frameCount;
+  if (frames.first < 0 || frames.count <= 0) return false;
+  const whole = { first: 0, count: domain.frameCount };
+  return contains(whole, frames) || domain.islands.some((island) => contains(island, frames));
+}
+
+/** The highest frame of the domain. */
+export function topFrame(domain: Domain): number {
+  return domain.islands.reduce((top, { first, count }) => Math.max(top, first + count), domain.frameCount) - 1;
+}
+
+/** Ranges that lie apart from each other; no honest domain has more. */
+const ISLAND_LIMIT = 64;
+
+/** Whether frames can be added there. The memory of a PV guest is in one piece. */
+export function frameRoom(domain: Domain, frames: FrameRange): boolean {
+  const { first, count } = frames;
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(first + count) || first < 0 || count <= 0) return false;
+  if (first === domain.frameCount) return true;
+  if (!domain.isHvm || domain.islands.length >= ISLAND_LIMIT || first < domain.frameCount) return false;
+  return domain.islands.every((island) => first >= island.first + island.count || first + count <= island.first);
+}
+
+/** Adds frames for which there is room. */
+export function addFrames(domain: Domain, { first, count }: FrameRange): void {
+  if (count === 0) return;
+  if (first === domain.frameCount) {
+    domain.frameCount += count;
+    return;
+  }
+  const at = domain.islands.findIndex((island) => island.first + island.count === first);
+  const before = domain.islands[at];
+  if (before === undefined) domain.islands.push({ first, count });
+  else domain.islands.splice(at, 1, { first: before.first, count: before.count + count });
 }

@@ -111,7 +111,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
     if (domid === undefined) return failed('ENOMEM');
     const { flask } = machine;
     // XEN: flask_domain_create() puts the label of the new security structure in the place of SID 0.
-    const sid = ssidref === 0 ? flask.initialSid('unlabeled') : ssidref;
+    const sid = flask.isDisabled ? 0 : ssidref === 0 ? flask.initialSid('unlabeled') : ssidref;
     const hook = machine.check('domctl.createdomain', caller, { stage: 'hook', sids: { 'new label': sid } });
     if (hook !== undefined) return failed(errnoOf(hook));
     if (sid === flask.initialSid('dom0')) {
@@ -201,10 +201,12 @@ export const DOMCTLS: Handlers<DomctlName> = {
     onDomain('domctl.get_address_size', machine, caller, domid, (domain) => ok({ size: domain.addressSize })),
   'domctl.hypercall_init': (machine, caller, { domid, frame }) =>
     onDomain('domctl.hypercall_init', machine, caller, domid, (domain) =>
-      frame >= 0 && frame < domain.frameCount ? ok({}) : failed('EACCES'),
+      hasFrames(domain, { first: frame, count: 1 }) ? ok({}) : failed('EACCES'),
     ),
   'domctl.scheduler_op.getinfo': (machine, caller, { domid }) =>
-    onDomain('domctl.scheduler_op.getinfo', machine, caller, domid, (domain) => ok({ weight: domain.weight, cap: domain.cap })),
+    onDomain('domctl.scheduler_op.getinfo', machine, caller, domid, (domain) =>
+      ok({ weight: domain.weight, cap: domain.cap }),
+    ),
   'domctl.scheduler_op.putinfo': (machine, caller, { domid, weight, cap }) =>
     onDomain('domctl.scheduler_op.putinfo', machine, caller, domid, (domain) => {
       if (!Number.isInteger(weight) || weight < 1 || weight > 65535) return failed('EINVAL');

@@ -10,9 +10,12 @@ import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import {
   type AuditData,
   Avc,
+  type AvcSnapshot,
   type ContextFault,
+  type ObjectKind,
   SecurityServer,
   type SecurityServerSnapshot,
+  sidOf,
 } from '@dewar/policy/security-server';
 import { InvariantError } from '@dewar/policy/text';
 import type { BooleanState, SidNumber } from '@dewar/toolstack';
@@ -34,28 +37,39 @@ interface ClassBits {
   readonly bits: ReadonlyMap<string, number>;
 }
 
+/** What Xen's boot parameter `flask=` can be. */
+export const FLASK_MODES = ['enforcing', 'permissive', 'late', 'disabled'] as const;
+
+/** How FLASK starts: `late` waits for a policy and allows all until it comes; `disabled` leaves Xen without FLASK. */
+export type FlaskMode = (typeof FLASK_MODES)[number];
+
 /** What is kept of FLASK from one run to the next. */
 export interface FlaskSnapshot {
-  /** The policy that is loaded, two hexadecimal digits for each byte. */
+  readonly mode: FlaskMode;
+  /** The policy that is loaded, two hexadecimal digits for each byte; empty where none is. */
   readonly policy: string;
   readonly isEnforcing: boolean;
   readonly server: SecurityServerSnapshot;
+  readonly avc: AvcSnapshot;
 }
 
 /** The security module of one host. */
 export class Flask {
+  readonly mode: FlaskMode;
   readonly server: SecurityServer;
-  readonly #avc: Avc;
+  readonly avc: Avc;
   readonly #classes: ReadonlyMap<string, ClassBits>;
   #isEnforcing: boolean;
   #policy: Uint8Array = new Uint8Array();
 
-  constructor(release: XenReleaseName, isEnforcing: boolean, log: (line: string) => void) {
-    this.#isEnforcing = isEnforcing;
+  constructor(release: XenReleaseName, mode: FlaskMode, log: (line: string) => void) {
+    this.mode = mode;
+    // XEN: flask_init() leaves the flag set for `late`: the first policy enforces at once.
+    this.#isEnforcing = mode !== 'permissive';
     const tables = xenRelease(release);
-    const mode = (): boolean => this.#isEnforcing;
-    this.server = new SecurityServer({ release: tables, isEnforcing: mode, log });
-    this.#avc = new Avc(this.server, { isEnforcing: mode, log });
+    const isEnforcing = (): boolean => this.#isEnforcing;
+    this.server = new SecurityServer({ release: tables, isEnforcing, log });
+    this.avc = new Avc(this.server, { isEnforcing, log });
     this.#classes = new Map(
       tables.classes.map(({ name, id, permissions }) => [
         name,
@@ -68,9 +82,13 @@ export class Flask {
     return this.#isEnforcing;
   }
 
+  get isDisabled(): boolean {
+    return this.mode === 'disabled';
+  }
+
   setEnforcing(isEnforcing: boolean): void {
     // XEN: flask_security_setenforce() empties the cache only on the way to enforcing.
-    if (isEnforcing && !this.#isEnforcing) this.#avc.flush();
+    if (isEnforcing && !this.#isEnforcing) this.avc.flush();
     this.#isEnforcing = isEnforcing;
   }
 
@@ -78,8 +96,9 @@ export class Flask {
     return this.server.initialSid(name);
   }
 
+  /** Empty where there are no labels: FLASK is disabled. */
   sidToContext(sid: SidNumber): string {
-    return this.server.sidToContext(sid);
+    return this.isDisabled ? '' : this.server.sidToContext(sid);
   }
 
   contextToSid(
@@ -106,7 +125,7 @@ export class Flask {
     const { id, bits } = this.#class(className);
     let requested = 0;
     for (const permission of permissions) requested = (requested | this.#bit(bits, permission)) >>> 0;
-    const outcome = this.#avc.hasPerm(source, target, id, requested, data);
+    const outcome = this.avc.hasPerm(source, target, id, requested, data);
     // What was let pass counts as missing too: the policy does not give it.
     const { missing } = outcome;
     return {
@@ -149,10 +168,34 @@ export class Flask {
     this.server.commitBooleans();
   }
 
+  addObjectLabel(kind: ObjectKind, low: bigint, high: bigint, sid: SidNumber): 'EEXIST' | 'EINVAL' | undefined {
+    return this.server.addObjectLabel(kind, low, high, sidOf(sid));
+  }
+
+  /** Labels a node of the device tree; SID 0 takes its label away. */
+  setDeviceTreeLabel(path: string, sid: SidNumber): 'EEXIST' | 'ENOENT' | undefined {
+    return this.server.setDeviceTreeLabel(path, sidOf(sid));
+  }
+
   snapshot(): FlaskSnapshot {
     let policy = '';
     for (const byte of this.#policy) policy += byte.toString(16).padStart(2, '0');
-    return { policy, isEnforcing: this.#isEnforcing, server: this.server.snapshot() };
+    return {
+      mode: this.mode,
+      policy,
+      isEnforcing: this.#isEnforcing,
+      server: this.server.snapshot(),
+      avc: this.avc.snapshot(),
+    };
+  }
+
+  /** Goes on where another one was; false when Xen would not take its policy. */
+  resume(bytes: Uint8Array | undefined, { isEnforcing, server, avc }: FlaskSnapshot): boolean {
+    this.#isEnforcing = isEnforcing;
+    if (!this.server.resume(bytes, server)) return false;
+    this.#policy = bytes?.slice() ?? new Uint8Array();
+    this.avc.restore(avc);
+    return true;
   }
 
   #class(name: string): ClassBits {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { HypercallName } from '@dewar/toolstack';
-import { GRANT_TABLE_FRAME } from './domain.ts';
+import { GRANT_TABLE_FRAME, hasFrames } from './domain.ts';
 import { failed, type Handlers, ok } from './machine.ts';
 import { addMapping } from './memory.ts';
 import { errnoOf } from './on-domain.ts';
@@ -27,7 +27,7 @@ export const GRANT_OPS: Handlers<GrantName> = {
       open.isWritable &&
       open.frames.first === GRANT_TABLE_FRAME;
     if (domain === undefined || !isTable) return failed('EINVAL');
-    if (!(ref >= 0 && ref < GRANT_LIMIT) || !(frame >= 0 && frame < domain.frameCount)) return failed('EINVAL');
+    if (!(ref >= 0 && ref < GRANT_LIMIT) || !hasFrames(domain, { first: frame, count: 1 })) return failed('EINVAL');
     domain.grants.set(ref, { ref, frame, to });
     return ok({});
   },

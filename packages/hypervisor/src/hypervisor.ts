@@ -21,7 +21,7 @@ import type {
 import { newDomain } from './domain.ts';
 import { DOMCTLS, describeDomain } from './domctl.ts';
 import { EVENT_CHANNEL_OPS } from './event-channels.ts';
-import { Flask } from './flask.ts';
+import { Flask, type FlaskMode } from './flask.ts';
 import { GRANT_OPS } from './grants.ts';
 import { HVM_OPS } from './hvm.ts';
 import { failed, type Handlers, Machine, type MachineState } from './machine.ts';
@@ -33,10 +33,10 @@ import { XSM_OPS } from './xsm-ops.ts';
 
 /** How a host is booted. */
 export interface BootOptions {
-  /** The policy that Xen finds at boot. */
-  readonly policy: Uint8Array;
+  /** The policy that Xen finds at boot; only an enforcing Xen cannot do without. `late` and `disabled` pass it over. */
+  readonly policy?: Uint8Array | undefined;
   /** Default: enforcing, as in Xen. */
-  readonly isEnforcing?: boolean;
+  readonly flask?: FlaskMode;
   /** Memory of the host in MiB. */
   readonly memoryMib?: number;
   /** Memory and vCPUs of dom0. */
@@ -44,9 +44,23 @@ export interface BootOptions {
   readonly dom0Vcpus?: number;
 }
 
+/** How FLASK stands on a host. */
+export interface FlaskState {
+  /** What `flask=` said at boot. */
+  readonly mode: FlaskMode;
+  readonly isEnforcing: boolean;
+  /** Whether there is a policy; without one everything is allowed. */
+  readonly isLoaded: boolean;
+}
+
 /** A booted host, or why Xen would stop. */
 export type BootOutcome =
-  | { readonly kind: 'booted'; readonly hypervisor: Hypervisor }
+  | {
+      readonly kind: 'booted';
+      readonly hypervisor: Hypervisor;
+      /** Why a permissive Xen did not take the policy that it found, and goes on without one. */
+      readonly policyRefused: string | undefined;
+    }
   | { readonly kind: 'refused'; readonly reason: string };
 
 const PAGES_PER_MIB = 256;
@@ -81,15 +95,13 @@ export class Hypervisor implements Hypercalls {
     if (!Number.isSafeInteger(hostPages) || !(dom0Pages > 0 && dom0Pages <= hostPages) || !(dom0Vcpus > 0)) {
       return { kind: 'refused', reason: 'the host has too little memory for dom0' };
     }
-    const isEnforcing = options.isEnforcing ?? true;
-    const state = emptyState(hostPages);
-    const { machine } = makeMachine(state, isEnforcing);
-    machine.log(`(XEN) Flask:  Starting in ${isEnforcing ? 'enforcing' : 'permissive'} mode.`);
-    const loaded = machine.flask.loadPolicy(options.policy);
-    if (loaded.kind === 'refused') return { kind: 'refused', reason: loaded.reason };
+    const mode = options.flask ?? 'enforcing';
+    const machine = makeMachine(emptyState(hostPages), mode);
+    const policyRefused = startFlask(machine, options.policy);
+    if (policyRefused !== undefined && mode === 'enforcing') return { kind: 'refused', reason: policyRefused };
     const refused = makeDom0(machine, dom0Pages, dom0Vcpus);
     return refused === undefined
-      ? { kind: 'booted', hypervisor: new Hypervisor(machine) }
+      ? { kind: 'booted', hypervisor: new Hypervisor(machine), policyRefused }
       : { kind: 'refused', reason: refused };
   }
 
@@ -97,14 +109,8 @@ export class Hypervisor implements Hypercalls {
   static restore(snapshot: unknown): Hypervisor | undefined {
     const read = restoreState(snapshot);
     if (read === undefined) return undefined;
-    const { machine } = makeMachine(read.state, read.flask.isEnforcing);
-    const { flask } = machine;
-    // The lines about the load were written when it happened.
-    const console = [...read.state.console];
-    if (flask.loadPolicy(read.policy).kind === 'refused') return undefined;
-    flask.server.restore(read.flask.server);
-    read.state.console.splice(0, read.state.console.length, ...console);
-    return new Hypervisor(machine);
+    const machine = makeMachine(read.state, read.flask.mode);
+    return machine.flask.resume(read.policy, read.flask) ? new Hypervisor(machine) : undefined;
   }
 
   /** All that `restore` needs, as plain data. */
@@ -112,9 +118,20 @@ export class Hypervisor implements Hypercalls {
     return snapshotState(this.#machine.state, this.#machine.flask);
   }
 
+  /** How FLASK was started, and how it stands. */
+  get flask(): FlaskState {
+    const { mode, isEnforcing, server } = this.#machine.flask;
+    return { mode, isEnforcing, isLoaded: server.isLoaded };
+  }
+
   call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N> {
     const caller = this.#machine.domain(actor.domid);
     if (caller === undefined || caller.life !== 'alive') return failed('ESRCH');
+    if (this.#machine.flask.isDisabled) {
+      if (name.startsWith('xsm_op.')) return failed('ENOSYS');
+      // XEN: xsm_sysctl() stands before all of them, even before those that FLASK checks in parts.
+      if (name.startsWith('sysctl.') && caller.domid !== 0) return failed('EPERM');
+    }
     return HANDLERS[name](this.#machine, caller, args, actor);
   }
 
@@ -157,21 +174,40 @@ function emptyState(hostPages: number): MachineState {
   };
 }
 
-function makeMachine(state: MachineState, isEnforcing: boolean): { readonly machine: Machine } {
+function makeMachine(state: MachineState, mode: FlaskMode): Machine {
   const machine: Machine = new Machine(
-    new Flask(BASELINE_RELEASE, isEnforcing, (line) => machine.log(`(XEN) ${line}`)),
+    new Flask(BASELINE_RELEASE, mode, (line) => machine.log(`(XEN) ${line}`)),
     state,
   );
-  return { machine };
+  return machine;
+}
+
+/** Loads the policy of the boot, where the mode asks for one. Answers why it was not taken. XEN: `flask_init`. */
+function startFlask(machine: Machine, policy: Uint8Array | undefined): string | undefined {
+  const { flask } = machine;
+  if (flask.isDisabled) {
+    machine.log('(XEN) Flask: Disabled at boot.');
+    return undefined;
+  }
+  let refused: string | undefined;
+  if (flask.mode !== 'late') {
+    if (policy === undefined) refused = 'Xen found no policy';
+    else {
+      const loaded = flask.loadPolicy(policy);
+      if (loaded.kind === 'refused') refused = loaded.reason;
+    }
+  }
+  if (flask.server.isLoaded) machine.log(`(XEN) Flask:  Starting in ${flask.mode} mode.`);
+  else machine.log('(XEN) Flask:  Access controls disabled until policy is loaded.');
+  return refused;
 }
 
 /** XEN: `create_dom0`, in which the label of the booting Xen makes the first privileged domain. */
 function makeDom0(machine: Machine, pages: number, vcpus: number): string | undefined {
   const { flask, state } = machine;
   const boot = flask.initialSid('xenboot');
-  const sid = flask.initialSid('dom0');
-  const check = flask.hasPerm(boot, sid, 'domain', ['create'], { current: IDLE_DOMID });
-  if (check.isRefused) {
+  const sid = flask.isDisabled ? 0 : flask.initialSid('dom0');
+  if (!flask.isDisabled && flask.hasPerm(boot, sid, 'domain', ['create'], { current: IDLE_DOMID }).isRefused) {
     return `\`${flask.sidToContext(boot)}\` lacks \`domain { create }\` on \`${flask.sidToContext(sid)}\`: Xen makes no dom0`;
   }
   const selfSid = flask.transitionSid(sid, sid, 'domain');

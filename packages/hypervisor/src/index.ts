@@ -7,6 +7,6 @@
  * @module
  */
 export { CHECKS, type CheckRow, type Condition, type Endpoint } from './checks.ts';
-export type { FlaskSnapshot } from './flask.ts';
-export { type BootOptions, type BootOutcome, Hypervisor } from './hypervisor.ts';
+export { FLASK_MODES, type FlaskMode, type FlaskSnapshot } from './flask.ts';
+export { type BootOptions, type BootOutcome, type FlaskState, Hypervisor } from './hypervisor.ts';
 export type { HypervisorSnapshot } from './snapshot.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Domid, HypercallName, MappingHandle } from '@dewar/toolstack';
-import { GRANT_TABLE_FRAME, hasFrames, type Mapping } from './domain.ts';
+import { addFrames, frameRoom, GRANT_TABLE_FRAME, hasFrames, type Mapping, topFrame } from './domain.ts';
 import { failed, type Handlers, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
 
@@ -48,17 +48,16 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
     if (domain === undefined) return failed('ESRCH');
     // XEN: a denial here ends in "no extent done", not in an errno.
     if (machine.check('memory_op.populate_physmap', caller, { domain }) !== undefined) return ok({ pagesDone: 0 });
-    if (frames.first !== domain.frameCount || !(frames.count > 0) || domain.life !== 'alive') return failed('EINVAL');
-    if (!Number.isSafeInteger(frames.first + frames.count)) return failed('EINVAL');
+    if (domain.life !== 'alive' || !frameRoom(domain, frames)) return failed('EINVAL');
     if (isOnDemand === true) {
       if (!domain.isHvm) return failed('EINVAL');
-      domain.frameCount += frames.count;
+      addFrames(domain, frames);
       return ok({ pagesDone: frames.count });
     }
     const room = Math.min(domain.maxPages - domain.totalPages, machine.freePages() + domain.claimedPages);
     const pagesDone = Math.max(0, Math.min(frames.count, room));
     domain.totalPages += pagesDone;
-    domain.frameCount += pagesDone;
+    addFrames(domain, { first: frames.first, count: pagesDone });
     domain.claimedPages = Math.max(0, domain.claimedPages - pagesDone);
     return ok({ pagesDone });
   },
@@ -70,6 +69,17 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
     if (!Number.isSafeInteger(pages) || pages < 0) return failed('EINVAL');
     const pagesDone = Math.min(pages, domain.totalPages);
     domain.totalPages -= pagesDone;
+    return ok({ pagesDone });
+  },
+  'memory_op.increase_reservation': (machine, caller, { domid, pages }) => {
+    const domain = machine.domain(domid);
+    if (domain === undefined) return failed('ESRCH');
+    const denial = machine.check('memory_op.increase_reservation', caller, { domain });
+    if (denial !== undefined) return ok({ pagesDone: 0 });
+    if (!Number.isSafeInteger(pages) || pages < 0) return failed('EINVAL');
+    const room = Math.min(domain.maxPages - domain.totalPages, machine.freePages() + domain.claimedPages);
+    const pagesDone = Math.max(0, Math.min(pages, room));
+    domain.totalPages += pagesDone;
     return ok({ pagesDone });
   },
   'memory_op.set_pod_target': (machine, caller, { domid, pages }) => {
@@ -105,7 +115,7 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
   'memory_op.current_reservation': (machine, caller, { domid }) =>
     onDomain('memory_op.current_reservation', machine, caller, domid, (domain) => ok({ pages: domain.totalPages })),
   'memory_op.maximum_gpfn': (machine, caller, { domid }) =>
-    onDomain('memory_op.maximum_gpfn', machine, caller, domid, (domain) => ok({ frame: domain.frameCount - 1 })),
+    onDomain('memory_op.maximum_gpfn', machine, caller, domid, (domain) => ok({ frame: topFrame(domain) })),
   'mmu_update.map_foreign': (machine, caller, { domid, frames, isWritable }, actor) => {
     const domain = machine.domain(domid);
     // XEN: get_pg_owner() knows no foreign domain by the caller's own number.

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { accessVector } from '@dewar/policy/policydb';
+import type { AvcNode, AvcSnapshot, SecurityServerSnapshot } from '@dewar/policy/security-server';
 import type {
   Actor,
   Domid,
@@ -14,7 +16,7 @@ import type {
   ShutdownReason,
 } from '@dewar/toolstack';
 import type { Affinity, Domain, EventChannel, Grant, Mapping } from './domain.ts';
-import type { Flask, FlaskSnapshot } from './flask.ts';
+import { FLASK_MODES, type Flask, type FlaskSnapshot } from './flask.ts';
 import { DOMID_LIMIT, type MachineState } from './machine.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -37,7 +39,8 @@ export interface HypervisorSnapshot {
 export interface ReadSnapshot {
   readonly state: MachineState;
   readonly flask: FlaskSnapshot;
-  readonly policy: Uint8Array;
+  /** Undefined where none was loaded. */
+  readonly policy: Uint8Array | undefined;
 }
 
 const LIST_LIMIT = 0x20000;
@@ -68,6 +71,7 @@ export function snapshotState(state: MachineState, flask: Flask): HypervisorSnap
         initialisedVcpus: [...domain.initialisedVcpus],
         affinities: [...domain.affinities].map(([vcpu, affinity]) => ({ vcpu, ...affinity })),
         hvmParams: Object.fromEntries(domain.hvmParams),
+        islands: domain.islands.map((island) => ({ ...island })),
         grants: [...domain.grants.values()].map((grant) => ({ ...grant })),
         eventChannels: [...domain.eventChannels.values()].map((channel) => ({ ...channel })),
       })),
@@ -226,6 +230,7 @@ function readDomain(value: unknown): Domain {
     ),
     addressSize: size,
     frameCount: whole(frameCount),
+    islands: list(counts['islands']).map(readFrames),
     totalPages: whole(totalPages),
     maxPages: whole(maxPages),
     claimedPages: whole(claimedPages),
@@ -245,27 +250,113 @@ function readDomain(value: unknown): Domain {
   };
 }
 
-function readFlask(value: unknown): { readonly flask: FlaskSnapshot; readonly policy: Uint8Array } {
-  const { policy, isEnforcing, server } = object(value);
-  const digits = text(policy, POLICY_DIGITS_LIMIT);
+const SID_LIMIT = 0xffff_ffff;
+
+const sidNumber = (value: unknown): number => whole(value, SID_LIMIT);
+
+function readBytes(value: unknown): Uint8Array {
+  const digits = text(value, POLICY_DIGITS_LIMIT);
   if (digits.length % 2 !== 0 || !/^[0-9a-f]*$/.test(digits)) throw new ShapeError();
   const bytes = new Uint8Array(digits.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
-  const { sids, nextSid, booleans, seqno } = object(server);
+  return bytes;
+}
+
+/** A number as decimal digits, of 64 bits at most. */
+function decimal(value: unknown): string {
+  const digits = text(value, 20);
+  if (!/^[0-9]+$/.test(digits) || BigInt(digits) > 0xffff_ffff_ffff_ffffn) throw new ShapeError();
+  return digits;
+}
+
+function readFlags(value: unknown): Record<string, boolean> {
+  return Object.fromEntries(Object.entries(object(value)).map(([name, state]) => [name, flag(state)]));
+}
+
+function readObjectLabels(value: unknown): SecurityServerSnapshot['objectLabels'] {
+  const { numbered, paths } = object(value);
+  const label = (one: Json): { readonly sid: number; readonly context: string | undefined } => ({
+    sid: sidNumber(one['sid']),
+    context: one['context'] === undefined ? undefined : text(one['context']),
+  });
   return {
-    policy: bytes,
+    numbered: list(numbered)
+      .map(object)
+      .map((one) => ({
+        kind: oneOf(one['kind'], ['pirq', 'pcidevice', 'ioport', 'iomem']),
+        low: decimal(one['low']),
+        high: decimal(one['high']),
+        ...label(one),
+      })),
+    paths: list(paths)
+      .map(object)
+      .map((one) => ({ path: text(one['path']), ...label(one) })),
+  };
+}
+
+function readServer(value: unknown): SecurityServerSnapshot {
+  const { sids, nextSid, booleans, pending, objectLabels, seqno } = object(value);
+  return {
+    sids: list(sids).map((entry) => {
+      const { sid, context } = object(entry);
+      return { sid: sidNumber(sid), context: text(context) };
+    }),
+    nextSid: sidNumber(nextSid),
+    booleans: readFlags(booleans),
+    pending: pending === undefined ? undefined : readFlags(pending),
+    objectLabels: readObjectLabels(objectLabels),
+    seqno: whole(seqno),
+  };
+}
+
+function readAvcNode(value: unknown): AvcNode {
+  const { ssid, tsid, tclass, allowed, decision } = object(value);
+  const { allowed: given, auditAllow, auditDeny, seqno, permissive } = object(decision);
+  return {
+    ssid: sidNumber(ssid),
+    tsid: sidNumber(tsid),
+    tclass: whole(tclass, 0xffff),
+    allowed: whole(allowed, 0xffff_ffff),
+    decision: {
+      allowed: accessVector(whole(given, 0xffff_ffff)),
+      auditAllow: accessVector(whole(auditAllow, 0xffff_ffff)),
+      auditDeny: accessVector(whole(auditDeny, 0xffff_ffff)),
+      seqno: whole(seqno),
+      permissive: flag(permissive),
+    },
+  };
+}
+
+function readAvc(value: unknown): AvcSnapshot {
+  const { threshold, hint, stats, active, nodes } = object(value);
+  const { lookups, hits, misses, allocations, reclaims, frees } = object(stats);
+  return {
+    threshold: whole(threshold, 0xffff_ffff),
+    hint: whole(hint, 0xffff),
+    stats: {
+      lookups: whole(lookups),
+      hits: whole(hits),
+      misses: whole(misses),
+      allocations: whole(allocations),
+      reclaims: whole(reclaims),
+      frees: whole(frees),
+    },
+    active: whole(active, LIST_LIMIT),
+    nodes: list(nodes).map(readAvcNode),
+  };
+}
+
+function readFlask(value: unknown): { readonly flask: FlaskSnapshot; readonly policy: Uint8Array | undefined } {
+  const { mode, policy, isEnforcing, server, avc } = object(value);
+  const bytes = readBytes(policy);
+  return {
+    policy: bytes.length === 0 ? undefined : bytes,
     flask: {
-      policy: digits,
+      mode: oneOf(mode, FLASK_MODES),
+      policy: text(policy, POLICY_DIGITS_LIMIT),
       isEnforcing: flag(isEnforcing),
-      server: {
-        sids: list(sids).map((entry) => {
-          const { sid, context } = object(entry);
-          return { sid: whole(sid, 0xffff_ffff), context: text(context) };
-        }),
-        nextSid: whole(nextSid, 0xffff_ffff),
-        booleans: Object.fromEntries(Object.entries(object(booleans)).map(([name, state]) => [name, flag(state)])),
-        seqno: whole(seqno),
-      },
+      server: readServer(server),
+      avc: readAvc(avc),
     },
   };
 }

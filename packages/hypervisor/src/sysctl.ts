@@ -8,7 +8,7 @@
 import type { HypercallName, HypercallResult } from '@dewar/toolstack';
 import type { Domain } from './domain.ts';
 import { describeDomain } from './domctl.ts';
-import { failed, HOST_CPUS, type Handlers, type Machine, ok } from './machine.ts';
+import { failed, type Handlers, HOST_CPUS, type Machine, ok } from './machine.ts';
 
 /** Characters that a guest may write in one go. */
 const CONSOLE_WRITE_LIMIT = 4096;

@@ -7,7 +7,7 @@
  */
 import type { Domid, HypercallName, HypercallResult } from '@dewar/toolstack';
 import type { Affinity, Domain } from './domain.ts';
-import { failed, HOST_CPUS, type Handlers, type Machine, ok } from './machine.ts';
+import { failed, type Handlers, HOST_CPUS, type Machine, ok } from './machine.ts';
 import { onDomain } from './on-domain.ts';
 
 /** Domctls that are about one vCPU's registers. */

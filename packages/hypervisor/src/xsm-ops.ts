@@ -7,8 +7,7 @@
  */
 import { DOMID_SELF, type HypercallArgs, type HypercallName, type HypercallResult } from '@dewar/toolstack';
 import type { Domain } from './domain.ts';
-import { HOST_CPUS } from './host-cpus.ts';
-import { type Binding, failed, type Handlers, type Machine, ok } from './machine.ts';
+import { type Binding, failed, type Handlers, HOST_CPUS, type Machine, ok } from './machine.ts';
 import { errnoOf } from './on-domain.ts';
 
 /** XEN: `FLASK_LOAD` refuses a longer policy. */
@@ -72,7 +71,9 @@ export const XSM_OPS: Handlers<XsmName> = {
       const answer = flask.loadPolicy(bytes);
       if (answer.kind === 'refused') return failed('EINVAL', answer.reason);
       if (!isReload) {
-        machine.log(`(XEN) Flask: Policy loaded, continuing in ${flask.isEnforcing ? 'enforcing' : 'permissive'} mode.`);
+        machine.log(
+          `(XEN) Flask: Policy loaded, continuing in ${flask.isEnforcing ? 'enforcing' : 'permissive'} mode.`,
+        );
       }
       return ok({});
     }),

@@ -8,5 +8,6 @@
  *
  * @module
  */
-export { Lab, type LabPolicy, type LabSlot, type RunningHost } from './lab.ts';
+export type { FlaskMode, FlaskState } from '@dewar/hypervisor';
+export { type BootedHost, Lab, type LabPolicy, type LabSlot, type RunningHost } from './lab.ts';
 export { LabError, type LabErrorCode } from './lab-error.ts';

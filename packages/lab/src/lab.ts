@@ -20,7 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Hypervisor } from '@dewar/hypervisor';
+import { type FlaskMode, Hypervisor } from '@dewar/hypervisor';
 import { LibxlHost, restoreToolstack } from '@dewar/toolstack';
 import { HostLock } from './host-lock.ts';
 import { LabError } from './lab-error.ts';
@@ -41,13 +41,19 @@ export interface RunningHost {
   readonly host: LibxlHost;
 }
 
+/** A host that has just been booted. */
+export interface BootedHost extends RunningHost {
+  /** Why a permissive Xen did not take the policy and runs without one. */
+  readonly policyRefused: string | undefined;
+}
+
 /** What `transact` hands out: the host as it was left, and the means to boot it anew. */
 export interface LabSlot {
   readonly name: string;
   /** Undefined before its first boot. */
   readonly running: RunningHost | undefined;
   /** Boots the host with a policy; what ran on it is gone. Answers why Xen would stop, if it would. */
-  boot(policy: LabPolicy, options?: { readonly isEnforcing?: boolean }): RunningHost | { readonly refused: string };
+  boot(policy: LabPolicy, options?: { readonly flask?: FlaskMode }): BootedHost | { readonly refused: string };
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -151,9 +157,10 @@ export class Lab {
         boot({ bytes, name: policyName, sha256 }, options = {}) {
           const outcome = Hypervisor.boot({ ...options, policy: bytes });
           if (outcome.kind === 'refused') return { refused: outcome.reason };
-          const { hypervisor } = outcome;
-          running = { policy: { name: policyName, sha256 }, hypervisor, host: new LibxlHost(hypervisor) };
-          return running;
+          const { hypervisor, policyRefused } = outcome;
+          const booted = { policy: { name: policyName, sha256 }, hypervisor, host: new LibxlHost(hypervisor) };
+          running = booted;
+          return { ...booted, policyRefused };
         },
       };
       const result = await work(slot);

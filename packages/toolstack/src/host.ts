@@ -10,7 +10,7 @@
  * @module
  */
 import type { Diagnostic } from '@dewar/policy/text';
-import type { BooleanState, Domid, Errno, ObservedCheck, OpenMapping, Process } from './hypercalls.ts';
+import type { BooleanState, Domid, Errno, ObservedCheck, OpenMapping, Process, ShutdownReason } from './hypercalls.ts';
 import type { DomainConfig } from './xl-cfg/index.ts';
 
 /** Some equal hypercalls in a row, made by one program, with the checks that one of them caused. */
@@ -61,7 +61,10 @@ export interface DomainState {
   readonly label: string | undefined;
   readonly memoryMib: number;
   readonly vcpus: number;
-  readonly state: 'running' | 'paused' | 'dying';
+  /** `shutdown`: the guest has stopped by itself, and nobody has cleaned up yet. */
+  readonly state: 'running' | 'paused' | 'shutdown' | 'dying';
+  /** Why it stopped, if it did. */
+  readonly shutdownReason: ShutdownReason | undefined;
   /** dom0 was refused when it destroyed it: it has lost its name, and stays until that is allowed. */
   readonly isStranded: boolean;
 }
@@ -75,6 +78,22 @@ export type OperationName =
   | 'destroy'
   | 'dump-core'
   | 'rename'
+  | 'shutdown'
+  | 'reboot'
+  | 'save'
+  | 'restore'
+  | 'vcpu-list'
+  | 'vcpu-pin'
+  | 'vcpu-set'
+  | 'mem-set'
+  | 'mem-max'
+  | 'sched-credit2'
+  | 'trigger'
+  | 'sysrq'
+  | 'vm-list'
+  | 'domid'
+  | 'domname'
+  | 'info'
   | 'dmesg'
   | 'getenforce'
   | 'setenforce'
@@ -103,6 +122,8 @@ export interface OperationReport<T = undefined> {
 export interface CreateOptions {
   /** Leave the guest paused (`xl create -p`). */
   readonly paused?: boolean;
+  /** Nobody stays behind to clean up when the guest ends (`xl create -e`). */
+  readonly unwatched?: boolean;
   /** The UUID to use when the configuration names none; randomness comes from outside. */
   readonly uuid: string;
 }
@@ -113,6 +134,67 @@ export interface CoreDump {
   readonly pages: number;
   readonly vcpus: number;
   readonly addressSize: 32 | 64;
+}
+
+/** How a guest is restored. */
+export interface RestoreOptions extends CreateOptions {
+  /** Takes the place of the configuration in the save file, its labels included. */
+  readonly config?: DomainConfig;
+  /** What messages call the file. */
+  readonly file?: string;
+}
+
+/**
+ * A guest on its way to another host, or to another time: plain JSON. Labels are in it as text, and are resolved
+ * anew where it is restored.
+ */
+export interface SavedGuest {
+  readonly format: 'dewar-saved-guest';
+  readonly version: 1;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly pages: number;
+  readonly onlineVcpus: readonly number[];
+}
+
+/** How a guest is saved. */
+export interface SaveOptions {
+  /** The guest goes on afterwards (`xl save -c`). */
+  readonly checkpoint?: boolean;
+  /** It goes on, but paused (`xl save -p`). */
+  readonly leavePaused?: boolean;
+  /** What messages call the file. */
+  readonly file?: string;
+}
+
+/** One vCPU. */
+export interface VcpuState {
+  readonly domid: Domid;
+  readonly name: string | undefined;
+  readonly vcpu: number;
+  readonly isOnline: boolean;
+  readonly isRunning: boolean;
+  readonly cpu: number;
+  /** Physical CPUs, as xl prints them: `all`, `0-1`, `none`. */
+  readonly hard: string;
+  readonly soft: string;
+}
+
+/** What the scheduler keeps of a domain. */
+export interface SchedulerState {
+  readonly domid: Domid;
+  readonly name: string | undefined;
+  readonly weight: number;
+  readonly cap: number;
+}
+
+/** A host as `xl info` shows it. */
+export interface HostInfo {
+  readonly release: string;
+  readonly extraVersion: string;
+  readonly scheduler: string;
+  readonly cpus: number;
+  readonly totalMib: number;
+  readonly freeMib: number;
 }
 
 /** What dom0 learned when it tried to map one page of a guest. */
@@ -137,6 +219,41 @@ export interface Host {
   destroy(domain: string): Promise<OperationReport>;
   /** `file` is what messages call the core. */
   dumpCore(domain: string, file?: string): Promise<OperationReport<CoreDump>>;
+  /** Asks a guest to power off; with `wait`, says what became of it. */
+  shutdown(domain: string, options?: { readonly wait?: boolean }): Promise<OperationReport>;
+  /** Asks a guest to reboot. What is built in its place is built under the first label again. */
+  reboot(domain: string, options?: { readonly wait?: boolean }): Promise<OperationReport>;
+  /** Writes a guest down and, unless asked not to, ends it. */
+  save(domain: string, options?: SaveOptions): Promise<OperationReport<SavedGuest>>;
+  /** Builds a guest from what was written down; `saved` comes from a file and is looked at. */
+  restore(saved: unknown, options: RestoreOptions): Promise<OperationReport>;
+  /** The vCPUs of a domain, or of all. */
+  vcpuList(domain?: string): Promise<OperationReport<readonly VcpuState[]>>;
+  /** Says on which physical CPUs a vCPU, or `all`, may run: `0-1,^1`, `all`, or `-` for no change. */
+  vcpuPin(domain: string, vcpu: string, hard: string, soft?: string): Promise<OperationReport>;
+  /** How many of its vCPUs a guest is to use. */
+  vcpuSet(domain: string, count: number): Promise<OperationReport>;
+  /** How much memory a guest is to have; `text` is what messages call it. */
+  memSet(domain: string, kib: number, text?: string): Promise<OperationReport>;
+  /** How much memory a guest may have at most. */
+  memMax(domain: string, kib: number, text?: string): Promise<OperationReport>;
+  /** What the scheduler keeps of a domain, or of all; with `weight` or `cap`, after setting them. */
+  schedCredit2(
+    domain?: string,
+    change?: { readonly weight?: number; readonly cap?: number },
+  ): Promise<OperationReport<readonly SchedulerState[]>>;
+  /** Sends a guest an event as hardware would. */
+  trigger(domain: string, name: string, vcpu?: number): Promise<OperationReport>;
+  /** Sends a guest a magic key through xenstore. */
+  sysrq(domain: string, key: string): Promise<OperationReport>;
+  /** The domains, for `xl vm-list`. */
+  vmList(): Promise<OperationReport<readonly DomainState[]>>;
+  /** The number of a domain. */
+  domid(name: string): Promise<OperationReport<Domid>>;
+  /** The name of a domain. */
+  domname(domid: string): Promise<OperationReport<string>>;
+  /** The host. */
+  info(): Promise<OperationReport<HostInfo>>;
   /** Gives a guest another name. */
   rename(domain: string, newName: string): Promise<OperationReport>;
   /** The console ring of Xen, in which the avc lines are. */

@@ -267,6 +267,8 @@ export interface HypercallTable {
     },
     { readonly pagesDone: number }
   >;
+  /** A guest asks for pages that it has given back. A denial is no error: no extent is done. */
+  'memory_op.increase_reservation': Entry<OnDomain & { readonly pages: number }, { readonly pagesDone: number }>;
   /** A guest gives back pages of its own. A denial is no error: no extent is done. */
   'memory_op.decrease_reservation': Entry<OnDomain & { readonly pages: number }, { readonly pagesDone: number }>;
   'memory_op.set_pod_target': Entry<OnDomain & { readonly pages: number }, Nothing>;

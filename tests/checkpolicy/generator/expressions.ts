@@ -21,7 +21,7 @@ export function condition(sets: SetWriter, names: readonly string[], depth = 0):
 }
 
 /** What a constraint may say where it stands. */
-export interface ConstraintPlace {
+interface ConstraintPlace {
   /** Users are declared after the MLS section, so that nothing there can name them. */
   readonly hasUsers: boolean;
   readonly validatesTransition: boolean;
@@ -44,7 +44,8 @@ function term(sets: SetWriter, place: ConstraintPlace): string {
       return `${low} ${choices.pick(ORDER)} ${high}`;
     }
     case 3:
-      if (place.hasUsers || choices.chance(sets.sloppiness)) return `u${side} ${choices.pick(EQUAL)} ${sets.some(names.users)}`;
+      if (place.hasUsers || choices.chance(sets.sloppiness))
+        return `u${side} ${choices.pick(EQUAL)} ${sets.some(names.users)}`;
       return 'sameuser';
     case 4:
     case 5:

@@ -37,7 +37,9 @@ export class LevelWriter {
     const all = this.#allCategories();
     const lines = choices.shuffled(sensitivities).map((name) => this.#declaration('sensitivity', name));
     const order = sensitivities.map((name) => this.#name(name));
-    lines.push(order.length === 1 && choices.chance(50) ? `dominance ${order[0] ?? ''}` : `dominance { ${order.join(' ')} }`);
+    lines.push(
+      order.length === 1 && choices.chance(50) ? `dominance ${order[0] ?? ''}` : `dominance { ${order.join(' ')} }`,
+    );
     lines.push(...categories.map((name) => this.#declaration('category', name)));
     lines.push(...choices.shuffled(sensitivities).map((name) => `level ${this.#name(name)}${all};`));
     return lines;

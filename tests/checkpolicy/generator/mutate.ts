@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { compileDirectory } from '@dewar/policy/compiler';
 import { xenTree } from '@dewar/testkit';
 import { Choices } from './choices.ts';
@@ -12,13 +13,47 @@ import type { GeneratedPolicy } from './generate.ts';
 const FOLDER = new URL('../policies/', import.meta.url);
 
 /** Tokens that a policy may gain. */
-const STRAY = ['{', '}', ';', ':', ',', '-', '~', '*', '(', ')', '!', '!=', 'self', 'not', 'alias', 'true', '0x10', '"x"', '.'];
+const STRAY = [
+  '{',
+  '}',
+  ';',
+  ':',
+  ',',
+  '-',
+  '~',
+  '*',
+  '(',
+  ')',
+  '!',
+  '!=',
+  'self',
+  'not',
+  'alias',
+  'true',
+  '0x10',
+  '"x"',
+  '.',
+];
+
+/** Xen's own example policy after m4, where there is a source tree of Xen. */
+function stockPolicies(): GeneratedPolicy[] {
+  const tree = xenTree();
+  if (tree === undefined) return [];
+  const folder = join(tree, 'tools/flask/policy');
+  const { text } = compileDirectory({
+    readText: (path) => (existsSync(join(folder, path)) ? readFileSync(join(folder, path), 'latin1') : undefined),
+    listNames: (path) => (existsSync(join(folder, path)) ? readdirSync(join(folder, path)) : []),
+    describe: (path) => path,
+  });
+  return [{ text: text.text, isMls: false }];
+}
 
 function policies(): GeneratedPolicy[] {
-  return readdirSync(FOLDER).map((name) => ({
+  const written = readdirSync(FOLDER).map((name) => ({
     text: readFileSync(new URL(name, FOLDER), 'latin1'),
     isMls: name.includes('-mls'),
   }));
+  return [...written, ...stockPolicies()];
 }
 
 /** One change of a list of parts, which other parts of the list may replace. */
@@ -51,7 +86,9 @@ function change(choices: Choices, parts: string[]): void {
 
 const TOKEN = /[A-Za-z0-9_./-]+|"[^"\n]*"|#[^\n]*|\s+|[^\s]/g;
 
-/** Mutates tokens near each other or whole lines, a few times. */
+const NAME = /^[A-Za-z]/;
+
+/** Mutates lines, names and signs, a few times. Most of it leaves the form of the statements whole. */
 function mutate(choices: Choices, text: string): string {
   const lines = text.split('\n');
   for (let times = choices.pick([1, 1, 1, 2, 4]); times > 0; times--) {
@@ -60,13 +97,16 @@ function mutate(choices: Choices, text: string): string {
       continue;
     }
     const at = choices.below(lines.length);
-    const tokens = (lines[at] ?? '').match(TOKEN);
-    if (tokens === null) continue;
-    const parts = [...tokens];
-    // A token of another line makes a mistake of meaning likelier than one of form.
-    if (choices.chance(40)) {
-      const strangers = (choices.pick(lines).match(TOKEN) ?? []).filter((token) => token.trim() !== '');
-      if (strangers.length > 0) parts[choices.below(parts.length)] = choices.pick(strangers);
+    const parts = [...((lines[at] ?? '').match(TOKEN) ?? [])];
+    if (parts.length === 0) continue;
+    if (choices.chance(75)) {
+      const places = parts.flatMap((part, i) => (NAME.test(part) ? [i] : []));
+      const donors = ((choices.chance(60) ? choices.pick(lines) : (lines[at] ?? '')).match(TOKEN) ?? []).filter(
+        (part) => NAME.test(part),
+      );
+      if (places.length === 0 || donors.length === 0) continue;
+      // The first word says what the statement is.
+      parts[choices.pickOr(places.slice(1), places[0] ?? 0)] = choices.pickOr(donors.slice(1), donors[0] ?? '');
     } else change(choices, parts);
     lines[at] = parts.join('');
   }

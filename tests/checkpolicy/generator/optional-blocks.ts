@@ -8,12 +8,64 @@ import type { RuleWriter } from './rules.ts';
 /** Writes the optional blocks of one policy. */
 export class OptionalWriter {
   readonly #rules: RuleWriter;
+  #missing = 0;
 
   constructor(rules: RuleWriter) {
     this.#rules = rules;
   }
 
+  /** Something to require; now and then a name that nobody declares. */
+  #wants(): { readonly text: string; readonly missingType: string | undefined } {
+    const { choices, names } = this.#rules.sets;
+    if (choices.chance(20)) {
+      const name = `missing${++this.#missing}`;
+      const kind = choices.pick(['type', 'type', 'attribute', 'role', 'bool', 'user', 'attribute_role', 'tunable']);
+      return { text: `${kind} ${name};`, missingType: kind === 'type' || kind === 'attribute' ? name : undefined };
+    }
+    const tclass = choices.pick(names.classes);
+    const list = (kind: string, all: readonly string[]): string =>
+      all.length === 0 ? '' : `${kind} ${choices.sample(all, choices.between(1, 3)).join(', ')};`;
+    const text = choices.pick([
+      list('type', this.#rules.sets.plainTypes),
+      list('attribute', names.attributes),
+      list('role', names.roles),
+      list('bool', names.booleans),
+      list('tunable', names.tunables),
+      list('user', names.users),
+      list('category', names.categories),
+      tclass.permissions.length === 0
+        ? ''
+        : `class ${tclass.name} { ${choices.sample(tclass.permissions, 3).join(' ')} };`,
+    ]);
+    return { text: text === '' ? list('role', names.roles) : text, missingType: undefined };
+  }
+
+  #block(depth: number): string {
+    const { sets } = this.#rules;
+    const { choices, names } = sets;
+    const lines: string[] = [];
+    const wants = Array.from({ length: choices.between(0, 3) }, () => this.#wants());
+    if (wants.length > 0) lines.push(`require { ${wants.map(({ text }) => text).join(' ')} }`);
+    for (const { missingType } of wants) {
+      if (missingType === undefined) continue;
+      lines.push(`allow ${missingType} ${sets.types(true)}:${sets.names.classes[0]?.name ?? ''} *;`);
+    }
+    const rules = (): string[] =>
+      Array.from({ length: choices.between(1, 4) }, () => {
+        if (choices.chance(15)) return this.#rules.conditionalBlock();
+        if (choices.chance(15)) return this.#rules.typeRule(0);
+        if (choices.chance(15) && names.attributes.length > 0)
+          return `typeattribute ${sets.type()} ${choices.pick(names.attributes)};`;
+        return this.#rules.avRule();
+      });
+    lines.push(...rules());
+    if (depth < 2 && choices.chance(25)) lines.push(this.#block(depth + 1));
+    const otherwise = choices.chance(30) ? ` else {\n${rules().join('\n')}\n}` : '';
+    return `optional {\n${choices.shuffled(lines).join('\n')}\n}${otherwise}`;
+  }
+
   blocks(): string[] {
-    return this.#rules.sets.choices.chance(0) ? [this.#rules.avRule()] : [];
+    const { choices } = this.#rules.sets;
+    return Array.from({ length: choices.between(1, 5) }, () => this.#block(0));
   }
 }

@@ -36,7 +36,7 @@ export interface Vocabulary {
 const TREACHEROUS = ['bad', 'aa', 'fe80', 'Allow', 'TYPE_', 'e', 'cafe', 'self_', 'x-1', 'Not', 'process'];
 
 /** Makes names of one kind; no two are equal. */
-export class NameMaker {
+class NameMaker {
   readonly #choices: Choices;
   readonly #used = new Set<string>();
 
@@ -69,7 +69,7 @@ export class NameMaker {
 }
 
 /** How large a policy is to be. */
-export interface Scale {
+interface Scale {
   readonly isBig: boolean;
   readonly isMls: boolean;
 }
@@ -110,7 +110,8 @@ export function makeVocabulary(choices: Choices, { isBig, isMls }: Scale): Vocab
   const { commons, classes } = makeClasses(choices, names, isBig);
   const { attributes, types } = makeTypes(choices, names, isBig);
   const aliases = new Map<string, string>();
-  for (const alias of names.make('al', choices.pick([0, 2, 4, isBig ? 40 : 6]))) aliases.set(alias, choices.pick(types));
+  for (const alias of names.make('al', choices.pick([0, 2, 4, isBig ? 40 : 6])))
+    aliases.set(alias, choices.pick(types));
   const roles = names.make('ro', isBig ? choices.pick([15, 16, 17, 40]) : choices.between(1, 6));
   const users = names.make('us', isBig ? choices.pick([60, 127, 128, 129, 140]) : choices.between(1, 5));
   for (const list of [roles, users]) {

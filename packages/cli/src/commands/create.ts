@@ -4,6 +4,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
+import type { FlaskState } from '@dewar/lab';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import type { ForeignMapProbe, Host, OperationReport } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
@@ -25,6 +26,10 @@ export interface CreateFlags extends HostChoice {
   readonly isQuiet: boolean;
   readonly isPaused: boolean;
   readonly isDryRun: boolean;
+  /** Print the configuration first, as `xl create -d`. */
+  readonly isDebug: boolean;
+  /** Nobody waits for the guest's end, as with `xl create -e`. */
+  readonly isUnwatched: boolean;
 }
 
 /** The report of the creation, and of the attempts to map the guest's memory afterwards. */
@@ -60,10 +65,11 @@ export async function runCreate(
     print(terminal.out, printDomainConfigJson(config));
     return EXIT.done;
   }
+  if (flags.isDebug && !flags.isJson && !isForProgram) print(terminal.out, printDomainConfigJson(config));
   return useHost(flags, terminal, async ({ host, hypervisor, policy }) => {
-    const report = await host.create(config, { uuid: randomUUID(), paused: flags.isPaused });
+    const { isPaused: paused, isUnwatched: unwatched } = flags;
+    const report = await host.create(config, { uuid: randomUUID(), paused, unwatched });
     const creation: Creation = { report, probes: report.outcome === 'done' ? await probe(host, report) : [] };
-    const version = hypervisor.snapshot().flask;
     if (isForProgram) diagnosticReport([...shown, ...report.diagnostics], target, terminal);
     else if (flags.isJson) {
       const { labelChanges, domain } = report;
@@ -81,8 +87,8 @@ export async function runCreate(
         }),
       );
     } else {
-      const isEnforcing = version.isEnforcing;
-      printCreation(creation, config, { policyName: policy.name, cfgName: source.name, isEnforcing }, flags, terminal);
+      const { flask } = hypervisor;
+      printCreation(creation, config, { policyName: policy.name, cfgName: source.name, flask }, flags, terminal);
     }
     if (report.outcome === 'done') return EXIT.done;
     return report.xlExitCode === 0 ? EXIT.problem : report.xlExitCode;
@@ -106,13 +112,20 @@ function labelTexts({ labels }: DomainConfig): {
 interface Heading {
   readonly policyName: string;
   readonly cfgName: string;
-  readonly isEnforcing: boolean;
+  readonly flask: FlaskState;
+}
+
+/** How FLASK stands, in a word or a few. */
+function flaskText({ mode, isEnforcing, isLoaded }: FlaskState): string {
+  if (mode === 'disabled') return 'FLASK disabled';
+  if (!isLoaded) return 'no policy loaded, everything allowed';
+  return isEnforcing ? 'enforcing' : 'permissive';
 }
 
 function printCreation(
   { report, probes }: Creation,
   config: DomainConfig,
-  { policyName, cfgName, isEnforcing }: Heading,
+  { policyName, cfgName, flask }: Heading,
   flags: CreateFlags,
   terminal: Terminal,
 ): void {
@@ -123,7 +136,8 @@ function printCreation(
     const { built, runs } = labelTexts(config);
     printLine(out, `guest     ${colours.strong(config.name ?? '?')} from ${cfgName}`);
     printLine(out, `policy    ${policyTitle(policyName)}`);
-    printLine(out, `host      simulated Xen 4.17, ${isEnforcing ? 'enforcing' : colours.warning('permissive')}`);
+    const state = flaskText(flask);
+    printLine(out, `host      simulated Xen 4.17, ${state === 'enforcing' ? state : colours.warning(state)}`);
     if (config.labels.run !== undefined) {
       printLine(out, `built     under ${built ?? '?'}`);
       printLine(out, `runs      under ${runs ?? '?'}`);
@@ -153,7 +167,8 @@ function printEnd({ outcome, domain }: OperationReport, colours: Colours, { out 
     printLine(out, `${colours.error('failed:')} no guest was created, and nothing of it is left`);
     return;
   }
-  const { domid, name, state, label = 'a label that dom0 may not see', memoryMib, vcpus, isStranded } = domain;
+  const { domid, name, state, memoryMib, vcpus, isStranded } = domain;
+  const label = domain.label === '' ? 'no label' : (domain.label ?? 'a label that dom0 may not see');
   const size = `${memoryMib} MiB, ${vcpus} vCPU${vcpus === 1 ? '' : 's'}`;
   const who = name === undefined ? `domain ${domid}` : `${colours.strong(name)} (domain ${domid}, ${size})`;
   if (outcome === 'done') {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DomainState, Host, OperationReport } from '@dewar/toolstack';
+import type { DomainState, Host, OperationReport, ShutdownReason } from '@dewar/toolstack';
 import { EXIT } from '../failures.ts';
 import { type HostChoice, useHost } from '../host-session.ts';
 import { readPolicy } from '../policy-input.ts';
@@ -17,7 +17,7 @@ export interface RequestFlags extends HostChoice {
 }
 
 /** Makes one request, prints what xl would say and what Xen refused, and answers the exit code. */
-async function request<T>(
+export async function request<T>(
   flags: RequestFlags,
   terminal: Terminal,
   ask: (host: Host) => Promise<OperationReport<T>>,
@@ -54,9 +54,28 @@ function printRefusals(report: OperationReport<unknown>, terminal: Terminal, isV
   printDiagnostics(terminal, report.diagnostics);
 }
 
+/** Why a domain stopped, in one letter. */
+const REASON_LETTERS: Readonly<Record<ShutdownReason, string>> = {
+  poweroff: '-',
+  reboot: 'r',
+  suspend: 's',
+  crash: 'c',
+  watchdog: 'w',
+  'soft-reset': 'S',
+};
+
 /** One line of `xl list`. XEN: `tools/xl/xl_list.c`, `list_domains`. */
-function listLine({ domid, name, memoryMib, vcpus, state, label }: DomainState, withLabels: boolean): string {
-  const flags = `${state === 'running' ? 'r' : '-'}-${state === 'paused' ? 'p' : '-'}--${state === 'dying' ? 'd' : '-'}`;
+function listLine(domain: DomainState, withLabels: boolean): string {
+  const { domid, name, memoryMib, vcpus, state, shutdownReason, label } = domain;
+  const stopped = shutdownReason === undefined ? '-' : REASON_LETTERS[shutdownReason];
+  const flags = [
+    state === 'running' ? 'r' : '-',
+    '-',
+    state === 'paused' ? 'p' : '-',
+    state === 'shutdown' ? 's' : '-',
+    stopped,
+    state === 'dying' ? 'd' : '-',
+  ].join('');
   const columns = [
     (name ?? '(null)').padEnd(40),
     String(domid).padStart(5),
@@ -157,8 +176,10 @@ export function runGetenforce(flags: RequestFlags, terminal: Terminal): Promise<
     flags,
     terminal,
     (host) => host.getenforce(),
-    (isEnforcing) => {
+    (isEnforcing, { timeline }) => {
+      const calls = timeline.flatMap(({ hypercalls }) => hypercalls);
       if (isEnforcing !== undefined) printLine(terminal.out, isEnforcing ? 'Enforcing' : 'Permissive');
+      else if (calls.some(({ result }) => result === 'ENOSYS')) printLine(terminal.out, 'Flask XSM Disabled');
     },
   );
 }

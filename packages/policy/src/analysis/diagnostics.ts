@@ -12,3 +12,18 @@ const entries = {
 
 /** Diagnostics of questions, by name. */
 export const search: Creators<typeof entries> = defineDiagnostics('search', entries);
+
+const compatEntries = {
+  'permission-gone': { severity: 'error', message: '{release} has no permission `{permission}` of class `{class}`' },
+  'permission-moved': {
+    severity: 'error',
+    message: '{release} has no permission `{permission}` of class `{class}`; it asks for {instead} instead',
+  },
+  'permission-narrowed': {
+    severity: 'warning',
+    message: 'in {release} the permission `{permission}` of class `{class}` covers less: {instead} is asked for too',
+  },
+} as const;
+
+/** Diagnostics of a policy that is to go to another release of Xen, by name. */
+export const compat: Creators<typeof compatEntries> = defineDiagnostics('compat', compatEntries);

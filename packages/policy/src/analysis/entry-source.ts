@@ -7,16 +7,16 @@
  * @module
  */
 import {
-  type AvEntries,
   AVRULE_DONTAUDIT,
   AVRULE_NEVERALLOW,
   AVTAB_AUDITDENY,
+  type AvEntries,
   ENTRY_WORDS,
   expandPolicyRules,
   isTypeKind,
   type PolicyDb,
-  rowKeys,
   RuleTable,
+  rowKeys,
 } from '../policydb/index.ts';
 import type { Matcher } from './query-matchers.ts';
 
@@ -30,7 +30,15 @@ function entriesAsRows({ count, words }: AvEntries): RuleTable {
   for (let i = 0; i < count; i++) {
     const keys = words[i * ENTRY_WORDS] ?? 0;
     const header = words[i * ENTRY_WORDS + 1] ?? 0;
-    rows.push((header >>> 16) & KIND_MASK, keys & 0xffff, keys >>> 16, false, header & 0xffff, words[i * ENTRY_WORDS + 2] ?? 0, 0);
+    rows.push(
+      (header >>> 16) & KIND_MASK,
+      keys & 0xffff,
+      keys >>> 16,
+      false,
+      header & 0xffff,
+      words[i * ENTRY_WORDS + 2] ?? 0,
+      0,
+    );
   }
   return rows;
 }

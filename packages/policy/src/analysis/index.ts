@@ -7,6 +7,15 @@
  * @module
  */
 export {
+  compareReleases,
+  compatDiagnostics,
+  type NumberChange,
+  type PermissionChange,
+  type PermissionUse,
+  permissionUses,
+  type ReleaseDifference,
+} from './compat.ts';
+export {
   type FoundRule,
   type NamePattern,
   RULE_KINDS,

@@ -65,7 +65,7 @@ export class RuleNames {
       all = found;
       this.#permissions.set(tclass, all);
     }
-    return all.filter((name, bit) => name !== undefined && ((bits >>> bit) & 1) === 1).toSorted() as string[];
+    return all.flatMap((name, bit) => (name !== undefined && ((bits >>> bit) & 1) === 1 ? [name] : [])).toSorted();
   }
 
   #level({ sensitivity, categories }: MlsLevel): string {
@@ -125,7 +125,7 @@ export function conditionLine(names: RuleNames, steps: readonly ConditionStep[])
     const [text, precedence] = OPERATORS[operator] ?? ['', 0];
     const last = stack.pop() ?? '';
     const isTighter = previous > precedence;
-    if (operator === COND_NOT) stack.push(isTighter ? `${text} ${last}` : `${text} ( ${last} )`);
+    if (operator === COND_NOT) stack.push(last.includes(' ') ? `${text} ( ${last} )` : `${text} ${last}`);
     else {
       const joined = `${last} ${text} ${stack.pop() ?? ''}`;
       stack.push(isTighter ? joined : `( ${joined} )`);

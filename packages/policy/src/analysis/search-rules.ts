@@ -126,7 +126,9 @@ class Search {
   #checkPermissions(): void {
     if (this.permissions === undefined) return;
     const { classes, commons } = this.policy;
-    const known = new Set([...classes.entries, ...commons.entries].flatMap((one) => one.permissions.map(({ name }) => name)));
+    const known = new Set(
+      [...classes.entries, ...commons.entries].flatMap((one) => one.permissions.map(({ name }) => name)),
+    );
     for (const name of this.permissions) if (!known.has(name)) reportUnknown(this.report, 'permission', name, known);
   }
 
@@ -175,7 +177,8 @@ function searchTable(search: Search, entries: EntrySource, rules: RuleTable, tab
   const { names, query, classes } = search;
   const isSource = entries.source;
   const isTarget = entries.target;
-  const resultTest = query.result === undefined ? undefined : search.matchers.types({ ...query.result, isDirect: false }, false);
+  const resultTest =
+    query.result === undefined ? undefined : search.matchers.types({ ...query.result, isDirect: false }, false);
   for (let row = 0; row < rules.length; row++) {
     const kind = rules.kind[row] ?? 0;
     const tclass = rules.tclass[row] ?? 0;
@@ -284,7 +287,16 @@ function searchLists(search: Search, isSource: Matcher, isTarget: Matcher): void
     parts: { readonly source: string; readonly target: string; readonly class?: string; readonly result?: string },
   ): void => {
     const { class: tclass, result: given, ...ends } = parts;
-    search.found.push({ kind, text, ...ends, class: tclass, result: given, permissions: [], condition: undefined, statements: [] });
+    search.found.push({
+      kind,
+      text,
+      ...ends,
+      class: tclass,
+      result: given,
+      permissions: [],
+      condition: undefined,
+      statements: [],
+    });
   };
   const isRole = matchers.roles(source);
   const isTargetRole = matchers.roles(target);
@@ -299,7 +311,12 @@ function searchLists(search: Search, isSource: Matcher, isTarget: Matcher): void
   if (kinds.has('role_transition')) {
     for (const { role, type, tclass, newRole } of policy.roleTransitions) {
       if (!isRole(role) || !isTarget(type) || !classes(tclass) || !isResultRole(newRole)) continue;
-      const parts = { source: names.role(role), target: names.type(type), class: names.class(tclass), result: names.role(newRole) };
+      const parts = {
+        source: names.role(role),
+        target: names.type(type),
+        class: names.class(tclass),
+        result: names.role(newRole),
+      };
       add('role_transition', `role_transition ${parts.source} ${parts.target}:${parts.class} ${parts.result};`, parts);
     }
   }
@@ -309,16 +326,31 @@ function searchLists(search: Search, isSource: Matcher, isTarget: Matcher): void
       const range = names.range(one.range);
       if (!isSource(one.source) || !isTarget(one.target) || !classes(one.tclass)) continue;
       if (result !== undefined && plain(result.text) !== plain(range)) continue;
-      const parts = { source: names.type(one.source), target: names.type(one.target), class: names.class(one.tclass), result: range };
+      const parts = {
+        source: names.type(one.source),
+        target: names.type(one.target),
+        class: names.class(one.tclass),
+        result: range,
+      };
       add('range_transition', `range_transition ${parts.source} ${parts.target}:${parts.class} ${range};`, parts);
     }
   }
   if (kinds.has('type_transition') && query.permissions === undefined && query.booleans === undefined) {
     const isResult = result === undefined ? undefined : matchers.types({ ...result, isDirect: false }, false);
     for (const one of policy.filenameTransitions) {
-      if (!isSource(one.source) || !isTarget(one.target) || !classes(one.tclass) || isResult?.(one.result) === false) continue;
-      const parts = { source: names.type(one.source), target: names.type(one.target), class: names.class(one.tclass), result: names.type(one.result) };
-      add('type_transition', `type_transition ${parts.source} ${parts.target}:${parts.class} ${parts.result} ${one.name};`, parts);
+      if (!isSource(one.source) || !isTarget(one.target) || !classes(one.tclass) || isResult?.(one.result) === false)
+        continue;
+      const parts = {
+        source: names.type(one.source),
+        target: names.type(one.target),
+        class: names.class(one.tclass),
+        result: names.type(one.result),
+      };
+      add(
+        'type_transition',
+        `type_transition ${parts.source} ${parts.target}:${parts.class} ${parts.result} ${one.name};`,
+        parts,
+      );
     }
   }
 }

@@ -165,3 +165,25 @@ test('tunables and booleans do not mix in a condition', () => {
   const rules = 'tunable built_in true;\nif («locked» && built_in) { allow dom0_t domU_t:domain unpause; }';
   expectCodes(policyWith({ rules }), ['te/mixed-condition']);
 });
+
+test('a fault in a block is one fault: the other rules are looked at, and no brace is blamed', () => {
+  expectCodes(
+    policyWith({
+      rules: `
+if (locked) {
+  «alow» dom0_t domU_t:domain create;
+  allow dom0_t «domU_tt»:domain create;
+} else {
+  allow dom0_t domU_t:domain pause;
+}
+optional {
+  require { type site_t; }
+  allow dom0_t domU_t:domain«;»
+  allow site_t domU_t:domain pause;
+} else { allow dom0_t domU_t:domain pause; }
+allow dom0_t «other_tt»:domain create;
+`,
+    }),
+    ['language/unexpected-token', 'te/unknown-type', 'language/unexpected-token', 'te/unknown-type'],
+  );
+});

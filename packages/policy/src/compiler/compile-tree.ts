@@ -34,6 +34,7 @@ import { policy as messages } from './diagnostics.ts';
 import { checkLevels, mlsLevel } from './mls.ts';
 import { findViolations } from './neverallow.ts';
 import { numberBooleans, numberRoles, numberTypes, numberUsers } from './number-symbols.ts';
+import { addBlockMemberships, type Block, collectBlocks, isCounted } from './optional-blocks.ts';
 import {
   addDominance,
   addRoleTypes,
@@ -142,6 +143,8 @@ function setDottedBounds(scope: Scope, token: number): void {
 class Second {
   readonly scope: Scope;
   readonly sets: TypeSets;
+  /** The sets as they are without optional blocks. */
+  readonly outerSets: TypeSets;
   readonly rules = new RuleTable();
   readonly permissive: number[] = [];
   readonly ruleCompiler: RuleCompiler;
@@ -151,15 +154,16 @@ class Second {
   readonly ranges: RangeTransitions;
   readonly contexts: ContextCompiler;
 
-  constructor(scope: Scope, sets: TypeSets) {
+  constructor(scope: Scope, sets: TypeSets, outerSets: TypeSets) {
     this.scope = scope;
     this.sets = sets;
+    this.outerSets = outerSets;
     this.ruleCompiler = new RuleCompiler(scope, sets);
     this.conditionals = new ConditionalCompiler(scope, this.ruleCompiler);
     this.roleRules = new RoleRules(scope);
     this.filenames = new FilenameTransitions(scope, this.ruleCompiler);
     this.ranges = new RangeTransitions(scope, this.ruleCompiler);
-    this.contexts = new ContextCompiler(scope, sets);
+    this.contexts = new ContextCompiler(scope, outerSets);
   }
 
   /** Everything that stands before the users. */
@@ -206,10 +210,6 @@ class Second {
       case 'type':
         setDottedBounds(scope, node.name);
         break;
-      case 'optional':
-      case 'require':
-        scope.report(messages['optional-unsupported'](scope.origin(node.at), { statement: node.kind }));
-        break;
       case 'constrain':
         if (node.isMls) addConstraint(scope, this.sets, node);
         break;
@@ -221,6 +221,23 @@ class Second {
         break;
       default:
     }
+  }
+
+  /** The rules of an optional block. Those of a branch that does not count are looked at, and forgotten. */
+  takeBlock(block: Block): void {
+    for (const branch of [block.main, block.otherwise]) {
+      if (branch === undefined) continue;
+      this.scope.required = branch.required;
+      const counts = isCounted(block, branch);
+      const rules = counts ? this.rules : new RuleTable();
+      const conditionals = counts ? this.conditionals : new ConditionalCompiler(this.scope, this.ruleCompiler);
+      for (const node of branch.statements) {
+        if (node.kind === 'av-rule' || node.kind === 'type-rule') this.ruleCompiler.add(node, rules);
+        else if (node.kind === 'if') conditionals.add(node);
+      }
+      conditionals.endPart(rules);
+    }
+    this.scope.required = undefined;
   }
 
   /** Constraints and contexts, which may name users. */
@@ -283,9 +300,9 @@ function typeSymbols(scope: Scope, byValue: readonly TypeDeclaration[]): TypeSym
   return insertedOrder(symbols, SYMTAB_SIZES.types);
 }
 
-function roleSymbols(scope: Scope, sets: TypeSets): RoleSymbol[] {
+function roleSymbols({ scope, outerSets }: Second): RoleSymbol[] {
   const { roles, objectRole } = scope.declared;
-  const types = roleTypes(scope, sets);
+  const types = roleTypes(scope, outerSets);
   const all = insertedOrder([...roles.values()], SYMTAB_SIZES.roles);
   return all.flatMap((role): RoleSymbol[] => {
     const bounds = impliedBounds(scope, 'role', role, role.name, roles);
@@ -315,9 +332,9 @@ function typeAttributeMap(byValue: readonly TypeDeclaration[]): Ebitmap[] {
 function assemble(second: Second, byValue: readonly TypeDeclaration[], options: TreeOptions): PolicyDb {
   const { scope, sets, contexts } = second;
   const { declared } = scope;
-  const conditionals = second.conditionals.finish(second.rules);
+  const conditionals = second.conditionals.finish();
   const { allows, transitions } = second.roleRules.finish();
-  const roles = roleSymbols(scope, sets);
+  const roles = roleSymbols(second);
   const users = insertedOrder(
     [...declared.users.values()].map((user) =>
       userSymbol(user, impliedBounds(scope, 'user', user, user.name, declared.users)),
@@ -478,8 +495,15 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   numberRoles(scope.declared);
   numberBooleans(scope.declared);
   for (const node of tree.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
-  const second = new Second(scope, makeTypeSets(byValue));
+  const blocks = collectBlocks(scope);
+  // Contexts, and the types of a role, know nothing of attributes that optional blocks fill.
+  const outer = blocks.length === 0 ? undefined : makeTypeSets(byValue);
+  addBlockMemberships(scope, blocks);
+  const sets = makeTypeSets(byValue);
+  const second = new Second(scope, sets, outer ?? sets);
   for (const node of tree.statements) second.takeRule(node);
+  second.conditionals.endPart(second.rules);
+  for (const block of blocks) second.takeBlock(block);
   numberUsers(scope.declared);
   for (const node of tree.statements) second.takeContext(node);
   const policy = assemble(second, byValue, options);

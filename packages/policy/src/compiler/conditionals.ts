@@ -115,6 +115,8 @@ export class ConditionalCompiler {
   readonly #rules: RuleCompiler;
   /** In the order written; equal conditions are one block. */
   readonly #blocks: Block[] = [];
+  /** Those of the parts that have ended. */
+  readonly #ended: Block[] = [];
   readonly #byKey = new Map<string, Block>();
 
   constructor(scope: Scope, rules: RuleCompiler) {
@@ -148,16 +150,14 @@ export class ConditionalCompiler {
     // A branch is kept last rule first.
     const branch = (rules: typeof node.whenTrue): RuleTable => {
       const table = new RuleTable();
-      for (const rule of rules.toReversed()) {
-        if (rule.kind !== 'require') this.#rules.add(rule, table);
-        else this.#scope.report(policy['optional-unsupported'](this.#scope.origin(rule.at), { statement: 'require' }));
-      }
+      for (const rule of rules.toReversed()) if (rule.kind !== 'require') this.#rules.add(rule, table);
       return table;
     };
     let whenTrue = branch(node.whenTrue);
     let whenFalse = branch(node.whenFalse);
-    if (steps === undefined || (node.whenTrue.length === 0 && node.whenFalse.length === 0)) return;
-    if (node.whenTrue.length === 0) {
+    const isEmpty = (rules: typeof node.whenTrue): boolean => rules.every(({ kind }) => kind === 'require');
+    if (steps === undefined || (isEmpty(node.whenTrue) && isEmpty(node.whenFalse))) return;
+    if (isEmpty(node.whenTrue)) {
       [whenTrue, whenFalse] = [whenFalse, whenTrue];
       steps = [...steps, { operator: COND_NOT, boolean: undefined }];
     }
@@ -174,17 +174,22 @@ export class ConditionalCompiler {
     }
   }
 
-  /** The blocks as they are written, last one first; rules of tunables go to `rules`. */
-  finish(rules: RuleTable): Conditional[] {
+  /** Ends a part of the policy, in which equal conditions are one: its rules of tunables go to the end of `rules`. */
+  endPart(rules: RuleTable): void {
     for (const block of this.#blocks) normaliseBlock(block);
     for (const block of this.#blocks.toReversed()) {
       if (!isTunable(block)) continue;
       appendRows(rules, evaluate(block.steps, defaultState) ? block.whenTrue : block.whenFalse);
     }
+    this.#ended.push(...this.#blocks.splice(0).filter((block) => !isTunable(block)));
+    this.#byKey.clear();
+  }
+
+  /** The blocks of all parts as they are written, last one first. */
+  finish(): Conditional[] {
     const written: Block[] = [];
     const byKey = new Map<string, Block>();
-    for (const block of this.#blocks) {
-      if (isTunable(block)) continue;
+    for (const block of this.#ended) {
       normaliseBlock(block);
       // XEN: the last normalisation drops a NOT without swapping the branches; four NOTs in a row come out wrong.
       const { steps, key } = normalise(block.steps);

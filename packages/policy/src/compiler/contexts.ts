@@ -72,7 +72,13 @@ export class ContextCompiler {
       );
     }
     if (!isObject && !this.#types(role).has(type.value)) {
-      scope.report(label['type-of-role'](scope.origin(node.type), { role: role.name, type: type.name }));
+      scope.report(
+        label['type-of-role'](
+          scope.origin(node.type),
+          { role: role.name, type: type.name },
+          { notes: [{ message: `\`role ${role.name} types ${type.name};\` would allow it` }] },
+        ),
+      );
     }
     if (!scope.isMls || range === undefined || node.range === undefined) {
       return { user: user.value, role: role.value, type: type.value, range: mlsRange(undefined, undefined) };

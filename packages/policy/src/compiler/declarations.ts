@@ -147,6 +147,8 @@ export class Declarations {
     booleans: new TableSize(SYMTAB_SIZES.booleans),
     users: new TableSize(SYMTAB_SIZES.users),
   };
+  /** What `require` blocks named so far, as kind and name: such a name has a place in the tables already. */
+  readonly required: Set<string> = new Set();
   /** Categories have values of their own; aliases do not count. */
   categoryCount = 0;
 
@@ -175,6 +177,15 @@ export function makeRole(name: string, token: Token, isAttribute: boolean, known
   };
   role.dominates.add(role);
   return role;
+}
+
+export function makeType(
+  name: string,
+  token: Token,
+  kind: TypeDeclaration['kind'],
+  primary: TypeDeclaration | undefined,
+): TypeDeclaration {
+  return { name, token, kind, primary, value: 0, members: new Set(), expansion: undefined, bounds: undefined };
 }
 
 /** The type itself for a type or attribute; what it names for an alias. */

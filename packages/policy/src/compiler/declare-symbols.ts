@@ -9,9 +9,10 @@
  */
 import { type NameSet, readList, type Statement, type Token } from '../language/index.ts';
 import { POLICY_CAPABILITIES } from '../policydb/index.ts';
-import { makeRole, primaryOf, type RoleDeclaration, type TypeDeclaration } from './declarations.ts';
+import { makeRole, makeType, primaryOf, type RoleDeclaration, type TypeDeclaration } from './declarations.ts';
 import { policy } from './diagnostics.ts';
 import { declareMls } from './mls.ts';
+import { countRequired } from './optional-blocks.ts';
 import type { Scope } from './scope.ts';
 
 const MAX_PERMISSIONS = 32;
@@ -116,21 +117,12 @@ function declareType(
   if (kind === 'alias' && name.includes('.'))
     scope.report(policy['dotted-name'](scope.origin(token), { what: 'an alias', name }));
   const old = types.get(name);
-  sizes.types.insert(old === undefined);
+  sizes.types.insert(old === undefined && !scope.declared.required.has(`type ${name}`));
   if (old !== undefined) {
     reportDuplicate(scope, kind === 'alias' ? 'alias' : kind, token, old.token);
     return kind === old.kind ? old : undefined;
   }
-  const type: TypeDeclaration = {
-    name,
-    token,
-    kind,
-    primary,
-    value: 0,
-    members: new Set(),
-    expansion: undefined,
-    bounds: undefined,
-  };
+  const type = makeType(name, token, kind, primary);
   types.set(name, type);
   return type;
 }
@@ -149,7 +141,7 @@ function declareRole(scope: Scope, token: Token, isAttribute: boolean): RoleDecl
   const { roles, sizes } = scope.declared;
   const name = scope.word(token);
   const old = roles.get(name);
-  sizes.roles.insert(old === undefined);
+  sizes.roles.insert(old === undefined && !scope.declared.required.has(`role ${name}`));
   if (old === undefined) {
     const role = makeRole(name, token, isAttribute);
     roles.set(name, role);
@@ -166,7 +158,7 @@ function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'boo
   if (name.includes('.'))
     scope.report(policy['dotted-name'](scope.origin(statement.name), { what: 'a boolean', name }));
   const old = booleans.get(name);
-  sizes.booleans.insert(old === undefined);
+  sizes.booleans.insert(old === undefined && !scope.declared.required.has(`bool ${name}`));
   if (old !== undefined) {
     reportDuplicate(scope, 'boolean', statement.name, old.token);
     return;
@@ -273,6 +265,10 @@ export function declareSymbols(scope: Scope): void {
         for (const token of readList(scope.tokens, statement.others)) scope.roleAttribute(token)?.members.add(role);
         break;
       }
+      case 'optional':
+      case 'if':
+        countRequired(scope, statement);
+        break;
       case 'policycap':
         declareCapability(scope, statement.name);
         break;

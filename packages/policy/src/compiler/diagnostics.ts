@@ -77,7 +77,14 @@ const te = {
     message: 'attribute `{name}` is to be expanded and not to be expanded; it is not',
   },
   'role-dominance': { severity: 'warning', message: 'dominance of roles is deprecated' },
-  'optional-unsupported': { severity: 'error', message: '`{statement}` blocks have no place in a policy for Xen' },
+  'optional-unsupported': { severity: 'error', message: '`{statement}` cannot stand in an `optional` block here' },
+  'optional-left-out': {
+    severity: 'warning',
+    message: 'the `optional` block does not count: {kind} `{name}` is declared nowhere',
+  },
+  'requirement-not-met': { severity: 'error', message: 'the required {kind} `{name}` is declared nowhere' },
+  'require-in-else': { severity: 'error', message: '`{name}` cannot be required in an `else` branch' },
+  'require-outside': { severity: 'error', message: '`require` belongs into an `optional` or a conditional block' },
   'too-many-types': {
     severity: 'error',
     message: '{count} types and attributes are more than the format can hold (65535)',

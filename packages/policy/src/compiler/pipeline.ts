@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type ParseHints, parsePolicy } from '../language/index.ts';
+import { type ParseHints, parsePolicy, type Statement } from '../language/index.ts';
 import { runM4 } from '../m4/index.ts';
 import {
   type HandleUnknown,
@@ -144,13 +144,17 @@ function checkVersion({ policy, contexts, scope, rules }: CompiledTree, version:
     report(label['unwritable-at-version'](origin, { range: `0x${low.toString(16)}-0x${high.toString(16)}`, version }));
   }
   if (version === 24) {
+    const first = (kind: Statement['kind']): Origin | undefined => {
+      const statement = scope.tree.statements.find((one) => one.kind === kind);
+      return statement === undefined ? undefined : scope.origin(statement.at);
+    };
     for (const { path, token } of contexts.pathTokens()) {
       report(label['lost-at-version'](scope.origin(token), { what: path, version }));
     }
     if (policy.roleTransitions.length > 0)
-      report(messages['lost-rules'](undefined, { what: 'role transitions', version }));
+      report(messages['lost-rules'](first('role_transition'), { what: 'role transitions', version }));
     if (policy.filenameTransitions.length > 0) {
-      report(messages['lost-rules'](undefined, { what: 'transitions with a file name', version }));
+      report(messages['lost-rules'](first('filename-transition'), { what: 'transitions with a file name', version }));
     }
   }
   if (rules.entries.count === 0) report(messages['no-rules'](undefined, {}));

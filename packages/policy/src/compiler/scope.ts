@@ -20,6 +20,7 @@ import {
   type BooleanDeclaration,
   type ClassDeclaration,
   Declarations,
+  makeType,
   primaryOf,
   type RoleDeclaration,
   type TypeDeclaration,
@@ -42,6 +43,8 @@ export class Scope {
   readonly declared: Declarations = new Declarations();
   readonly advice: NameAdvice | undefined;
   readonly #report: Report;
+  /** In an optional block: the names that it requires, as kind and name. They count as known, declared or not. */
+  required: ReadonlySet<string> | undefined = undefined;
   /** Names in statements that could not be parsed: they may be declared there, so nothing is said about them. */
   readonly #doubtful: ReadonlySet<string>;
 
@@ -90,6 +93,10 @@ export class Scope {
     return { fixes: [{ title: `did you mean \`${near}\`?`, edits }], notes: all };
   }
 
+  #isRequired(kind: string, token: Token): boolean {
+    return this.required?.has(`${kind} ${this.word(token)}`) === true;
+  }
+
   #unknown(token: Token, make: () => Diagnostic): undefined {
     if (!this.#doubtful.has(this.word(token))) this.report(make());
     return undefined;
@@ -99,6 +106,7 @@ export class Scope {
   type(token: Token, statement: string): TypeDeclaration | undefined {
     const found = this.declared.types.get(this.word(token));
     if (found !== undefined) return primaryOf(found);
+    if (this.#isRequired('type', token)) return makeType(this.word(token), token, 'type', undefined);
     return this.#unknown(token, () =>
       policy['unknown-type'](
         this.origin(token),
@@ -123,6 +131,7 @@ export class Scope {
       this.report(policy['not-an-attribute'](this.origin(token), { name: this.word(token) }));
       return undefined;
     }
+    if (this.#isRequired('type', token)) return makeType(this.word(token), token, 'attribute', undefined);
     return this.#unknown(token, () => {
       const attributes = [...this.declared.types.values()].filter(({ kind }) => kind === 'attribute');
       const near = this.suggest(
@@ -261,6 +270,9 @@ export class Scope {
   boolean(token: Token): BooleanDeclaration | undefined {
     const found = this.declared.booleans.get(this.word(token));
     if (found !== undefined) return found;
+    if (this.#isRequired('bool', token)) {
+      return { name: this.word(token), token, isTunable: false, state: false, value: 0 };
+    }
     return this.#unknown(token, () =>
       policy['unknown-boolean'](
         this.origin(token),

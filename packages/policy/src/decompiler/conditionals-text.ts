@@ -8,11 +8,11 @@
  * @module
  */
 import {
+  COND_AND,
+  COND_BOOL,
   COND_EQ,
   COND_NEQ,
   COND_NOT,
-  COND_AND,
-  COND_BOOL,
   COND_OR,
   COND_XOR,
   type Conditional,
@@ -39,10 +39,7 @@ interface Group {
 const sameList = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
 
 /** Joins neighbours that differ in one part only, where that part rises; the text expands in rising order. */
-function joinNeighbours(
-  groups: readonly Group[],
-  part: Part,
-): Group[] {
+function joinNeighbours(groups: readonly Group[], part: Part): Group[] {
   const joined: Group[] = [];
   for (const group of groups) {
     const last = joined.at(-1);
@@ -63,7 +60,14 @@ function statements(names: Names, rules: RuleTable, rows: readonly number[], par
   let groups: Group[] = rows.flatMap((row) => {
     const words = ruleWords(names, rules, row);
     if (words === undefined) return [];
-    return [{ words, sources: [rules.source[row] ?? 0], targets: [rules.target[row] ?? 0], classes: [rules.tclass[row] ?? 0] }];
+    return [
+      {
+        words,
+        sources: [rules.source[row] ?? 0],
+        targets: [rules.target[row] ?? 0],
+        classes: [rules.tclass[row] ?? 0],
+      },
+    ];
   });
   for (const part of parts) groups = joinNeighbours(groups, part);
   return groups.map(({ words, sources, targets, classes }) => statementText(names, words, sources, targets, classes));
@@ -122,7 +126,8 @@ function blockText(policy: PolicyDb, names: Names, { expression, state, whenTrue
   let first = branchText(names, whenTrue);
   let second = branchText(names, whenFalse);
   let steps = expression;
-  if (evaluate(policy, expression) !== state) names.lost('a conditional block whose state is not that of its condition');
+  if (evaluate(policy, expression) !== state)
+    names.lost('a conditional block whose state is not that of its condition');
   if (expression.at(-1)?.operator === COND_NOT) {
     // XEN: of four NOTs at the end of a condition three swap the branches and one does not, and then they are gone.
     steps = [...expression, ...Array.from({ length: 4 }, () => ({ operator: COND_NOT, boolean: 0 }))];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ClassSymbol, type Constraint, type ConstraintStep, CEXPR_L1L2, CEXPR_USER } from '../policydb/index.ts';
+import { CEXPR_L1L2, CEXPR_USER, type ClassSymbol, type Constraint, type ConstraintStep } from '../policydb/index.ts';
 import { type ConstraintNames, constraintText } from './expressions.ts';
 import { setText, wrap } from './layout.ts';
 import { fullMask, permissionNames } from './permission-text.ts';
@@ -105,8 +105,18 @@ export function constraintStatements(all: ConstraintNames): { mls: string[]; oth
     for (const validates of [false, true]) {
       const queues = classes.map((tclass) => itemsOf(all, tclass, validates, isWanted));
       const word = validates ? 'validatetrans' : 'constrain';
-      mls.push(...joinClasses(queues.map((items) => items.filter(({ isMls }) => isMls)), `mls${word}`));
-      others.push(...joinClasses(queues.map((items) => items.filter(({ isMls }) => !isMls)), word));
+      mls.push(
+        ...joinClasses(
+          queues.map((items) => items.filter(({ isMls }) => isMls)),
+          `mls${word}`,
+        ),
+      );
+      others.push(
+        ...joinClasses(
+          queues.map((items) => items.filter(({ isMls }) => !isMls)),
+          word,
+        ),
+      );
     }
     return { mls, others };
   };

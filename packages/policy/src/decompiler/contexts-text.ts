@@ -35,9 +35,7 @@ export function deviceText(policy: PolicyDb, names: Names): string[] {
     ['frames', iomem],
   ] as const) {
     const sorted = list.toSorted((a, b) => (a.low < b.low ? -1 : a.low > b.low ? 1 : 0));
-    const isSound = sorted.every(
-      ({ low, high }, i) => low <= high && (i === 0 || (sorted[i - 1]?.high ?? 0n) < low),
-    );
+    const isSound = sorted.every(({ low, high }, i) => low <= high && (i === 0 || (sorted[i - 1]?.high ?? 0n) < low));
     if (!isSound) names.lost(`ranges of ${what} that overlap or end before they begin`);
   }
   return [

@@ -13,6 +13,7 @@ import type { Diagnostic } from '../text/index.ts';
 import { conditionalText } from './conditionals-text.ts';
 import { constraintStatements } from './constraints-text.ts';
 import { deviceText } from './contexts-text.ts';
+import { printable } from './diagnostics.ts';
 import { findRelease } from './find-release.ts';
 import { Names } from './names.ts';
 import { booleanText, mlsText, roleText, userText } from './roles-text.ts';
@@ -94,7 +95,11 @@ export function decompilePolicy(policy: PolicyDb, options: DecompileOptions): De
     section('Booleans', booleanText(policy, names)),
     section('Roles', [...roles.statements, ...roleAllowText(policy, names)]),
     section('Rules', ruleText(policy, names), '\n\n'),
-    section('Transitions', [...filenameText(policy, names), ...roleTransitionText(policy, names), ...rangeText(policy, names)]),
+    section('Transitions', [
+      ...filenameText(policy, names),
+      ...roleTransitionText(policy, names),
+      ...rangeText(policy, names),
+    ]),
     section('Conditional blocks', conditionalText(policy, names), '\n\n'),
     section('Permissive types', permissiveText(policy, names)),
     section('Users', userText(policy, names, roles)),
@@ -102,5 +107,15 @@ export function decompilePolicy(policy: PolicyDb, options: DecompileOptions): De
     section('Labels of the initial SIDs', sids.labels),
     section('Labels of devices', deviceText(policy, names)),
   ];
-  return { text: `${text.join('').trimEnd()}\n`, diagnostics };
+  const isReadable = !diagnostics.some(({ code }) => code === 'decompile/not-a-name');
+  const whole = `${text.join('').trimEnd()}\n`;
+  return {
+    text: isReadable
+      ? whole
+      : whole
+          .split('\n')
+          .map((line) => printable(line, line.length))
+          .join('\n'),
+    diagnostics,
+  };
 }

@@ -124,9 +124,7 @@ function stepPart(all: ConstraintNames, step: ConstraintStep, validates: boolean
   if (step.kind === 'attribute') {
     const pair = PAIRS[step.attribute];
     const comparison = comparisonText(step.attribute, step.operator);
-    return pair && comparison !== undefined
-      ? { text: `${pair[0]} ${comparison} ${pair[1]}`, level: ATOM }
-      : undefined;
+    return pair && comparison !== undefined ? { text: `${pair[0]} ${comparison} ${pair[1]}`, level: ATOM } : undefined;
   }
   if (step.kind !== 'names') return undefined;
   const side = step.attribute & (CEXPR_TARGET | CEXPR_XTARGET);
@@ -134,7 +132,7 @@ function stepPart(all: ConstraintNames, step: ConstraintStep, validates: boolean
   const letter = LETTERS[kind];
   const number = { 0: '1', [CEXPR_TARGET]: '2', [CEXPR_XTARGET]: validates ? '3' : undefined }[side];
   const isEquality = step.operator === CEXPR_EQ || step.operator === CEXPR_NEQ;
-  const listed = comparedNames(all, step);
+  const listed = comparedNames(all, step)?.toSorted();
   if (letter === undefined || number === undefined || !isEquality || listed === undefined) return undefined;
   return { text: `${letter}${number} ${COMPARISONS[step.operator] ?? ''} ${setText(listed)}`, level: ATOM };
 }

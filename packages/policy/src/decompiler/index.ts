@@ -6,6 +6,7 @@
  *
  * @module
  */
+export { checkRecompiled } from './check-again.ts';
 export { type DecompiledPolicy, type DecompileOptions, decompilePolicy } from './decompile-policy.ts';
 export { findRelease, type ReleaseMatch } from './find-release.ts';
 export { type PolicyInfo, policyInfo } from './policy-info.ts';

@@ -6,7 +6,15 @@
  * @module
  */
 import { KEYWORDS } from '../language/keywords.ts';
-import type { ClassSymbol, MlsLevel, MlsRange, PolicyDb, RoleSymbol, TypeSymbol, UserSymbol } from '../policydb/index.ts';
+import type {
+  ClassSymbol,
+  MlsLevel,
+  MlsRange,
+  PolicyDb,
+  RoleSymbol,
+  TypeSymbol,
+  UserSymbol,
+} from '../policydb/index.ts';
 import type { Report } from '../text/index.ts';
 import { decompile, printable } from './diagnostics.ts';
 
@@ -60,14 +68,14 @@ export class Names {
   lost(what: string): void {
     if (this.#reported.has(what)) return;
     this.#reported.add(what);
-    this.#report(decompile['no-text'](undefined, { what }));
+    this.#report(decompile['no-text'](undefined, { what: printable(what, 200) }));
   }
 
   /** Reports that a list is in an order of its own. */
   otherOrder(what: string): void {
     if (this.#reported.has(`order ${what}`)) return;
     this.#reported.add(`order ${what}`);
-    this.#report(decompile['other-order'](undefined, { what }));
+    this.#report(decompile['other-order'](undefined, { what: printable(what, 200) }));
   }
 
   /** Reports names that are no identifiers. */
@@ -160,7 +168,12 @@ export class Names {
     return isOne ? this.level(low) : `${this.level(low)} - ${this.level(high)}`;
   }
 
-  context(context: { readonly user: number; readonly role: number; readonly type: number; readonly range: MlsRange }): string {
+  context(context: {
+    readonly user: number;
+    readonly role: number;
+    readonly type: number;
+    readonly range: MlsRange;
+  }): string {
     const parts = [this.user(context.user), this.role(context.role), this.type(context.type)];
     if (this.policy.isMls) parts.push(this.range(context.range));
     // `a:b:c` would be read as an address where the names are hexadecimal.

@@ -17,6 +17,8 @@ interface Numbered {
 }
 
 const MAX_TABLE = 1 << 20;
+/** Names that are tried for numbers without a symbol, all in all: a hostile binary can have many. */
+const MAX_TRIES = 1 << 17;
 
 /** Whether a list is what compiling makes of the same symbols. */
 export function isInsertedOrder(entries: readonly { readonly name: string }[], initial: number): boolean {
@@ -35,7 +37,10 @@ function isNumberedBy(symbols: readonly Numbered[], size: number): boolean {
 
 /** Whether the numbers of some symbols are 1 to their count. */
 export function isCounted(symbols: readonly Numbered[]): boolean {
-  return new Set(symbols.map(({ value }) => value)).size === symbols.length && symbols.every(({ value }) => value <= symbols.length);
+  return (
+    new Set(symbols.map(({ value }) => value)).size === symbols.length &&
+    symbols.every(({ value }) => value <= symbols.length)
+  );
 }
 
 /** Types and attributes: nothing can hide in their table. */
@@ -54,6 +59,7 @@ function fillGaps(known: readonly Numbered[], count: number, size: number, stem:
   const isBefore = (a: string, b: string): boolean =>
     tableOrder([{ name: a }, { name: b }], size)[0]?.name === a && a !== b;
   const found: string[] = [];
+  let tries = 0;
   let before: string | undefined;
   for (let value = 2; value <= count; value++) {
     const here = byValue.get(value);
@@ -68,6 +74,7 @@ function fillGaps(known: readonly Numbered[], count: number, size: number, stem:
     const candidates: { name: string }[] = [];
     for (const prefix of [stem, ...(before === undefined ? [] : [`${before}_`, `${before}-`]), `A_${stem}`]) {
       for (let i = 1; i <= 4096 && candidates.length < gap * 4; i++) {
+        if (++tries > MAX_TRIES) return undefined;
         const name = `${prefix}${i}`;
         const fits = (before === undefined || isBefore(before, name)) && (after === undefined || isBefore(name, after));
         if (fits && !taken.has(name)) candidates.push({ name });
@@ -109,7 +116,11 @@ export function planRoles({ roles }: PolicyDb, names: Names): RolePlan {
     if (attributes === undefined) continue;
     const all = [...entries, ...attributes.map((name) => ({ name }))];
     const written = new Set<{ readonly name: string }>(entries);
-    if (!insertedOrder(all, SYMTAB_SIZES.roles).filter((one) => written.has(one)).every((one, i) => one === entries[i]))
+    if (
+      !insertedOrder(all, SYMTAB_SIZES.roles)
+        .filter((one) => written.has(one))
+        .every((one, i) => one === entries[i])
+    )
       names.otherOrder('roles');
     return { attributes, isRepeated: size !== natural };
   }

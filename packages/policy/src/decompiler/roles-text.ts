@@ -12,18 +12,29 @@ import type { Membership } from './types-text.ts';
 const byValue = (a: { readonly value: number }, b: { readonly value: number }): number => a.value - b.value;
 
 /** A set of types, by the name of an attribute where one has just these members. */
-export function typeSetNames(names: Names, { members }: Membership, types: Ebitmap): string[] {
+function typeSetNames(names: Names, { members }: Membership, types: Ebitmap): string[] {
   if (types.size > 3) {
     for (const [attribute, set] of members) if (set.equals(types)) return [names.type(attribute)];
   }
-  return [...types.bits].map((bit) => names.type(bit + 1));
+  return Array.from(types.bits, (bit) => names.type(bit + 1)).toSorted();
 }
+
+/** More roles than any policy with dominance has; the work grows with their square. */
+const MAX_DOMINATING = 1000;
 
 /**
  * Dominance of roles. A statement gives a role what each named role dominates at that moment, so roles come before those
  * that they dominate.
  */
 function dominanceText(roles: readonly RoleSymbol[], names: Names): string[] {
+  const isPlain = roles.every(({ name, value, dominates }) =>
+    name === 'object_r' ? dominates.size === 0 : dominates.size === 1 && dominates.has(value - 1),
+  );
+  if (isPlain) return [];
+  if (roles.length > MAX_DOMINATING) {
+    names.lost('dominance among very many roles');
+    return [];
+  }
   const gained = new Map<number, Set<number>>(
     // `object_r`, which nothing declares, does not even dominate itself.
     roles.map(({ name, value }) => [value, new Set(name === 'object_r' ? [] : [value - 1])]),
@@ -32,12 +43,16 @@ function dominanceText(roles: readonly RoleSymbol[], names: Names): string[] {
   const statements: string[] = [];
   const done = new Set<number>();
   const dominators = (role: RoleSymbol): RoleSymbol[] =>
-    roles.filter((one) => one !== role && one.dominates.has(role.value - 1) && !role.dominates.isSubsetOf(one.dominates));
+    roles.filter(
+      (one) => one !== role && one.dominates.has(role.value - 1) && !role.dominates.isSubsetOf(one.dominates),
+    );
   const visit = (first: RoleSymbol): void => {
     const pending = [first];
     const open = new Set<number>();
     for (let role = pending.at(-1); role !== undefined; role = pending.at(-1)) {
-      const before = open.has(role.value) ? [] : dominators(role).filter(({ value }) => !done.has(value) && !open.has(value));
+      const before = open.has(role.value)
+        ? []
+        : dominators(role).filter(({ value }) => !done.has(value) && !open.has(value));
       open.add(role.value);
       if (before.length > 0) {
         pending.push(...before);
@@ -57,7 +72,8 @@ function dominanceText(roles: readonly RoleSymbol[], names: Names): string[] {
   for (const role of roles) visit(role);
   for (const [value, set] of gained) {
     const role = byNumber.get(value);
-    if (role !== undefined && !Ebitmap.of(set).equals(role.dominates)) names.lost(`the roles that \`${role.name}\` dominates`);
+    if (role !== undefined && !Ebitmap.of(set).equals(role.dominates))
+      names.lost(`the roles that \`${role.name}\` dominates`);
   }
   return statements;
 }

@@ -88,8 +88,8 @@ function rounds(rules: RuleTable): number[][][] {
     if (!isSame) round = 0;
     else if (own <= rank) round++;
     rank = own;
-    const kinds = (found[round] ??= KINDS.map(() => []));
-    kinds[own]?.push(row);
+    if (found[round] === undefined) found[round] = KINDS.map(() => []);
+    found[round]?.[own]?.push(row);
   }
   return found;
 }
@@ -151,7 +151,13 @@ function groupRows(names: Names, rules: RuleTable, rows: Rows): Group[] {
 }
 
 /** One statement. */
-export function statementText(names: Names, words: RuleWords, sources: readonly number[], targets: readonly number[], classes: readonly number[]): string {
+export function statementText(
+  names: Names,
+  words: RuleWords,
+  sources: readonly number[],
+  targets: readonly number[],
+  classes: readonly number[],
+): string {
   const typeNames = (values: readonly number[]): string =>
     setText(values.map((value) => (value === 0 ? 'self' : names.type(value))).toSorted());
   const classText = setText(classes.map((value) => names.class(value)));
@@ -177,7 +183,9 @@ export function ruleText(policy: PolicyDb, names: Names): string[] {
 export function checkRuleOrder(policy: PolicyDb, names: Names): void {
   const { rules } = policy;
   // Each entry counts as a statement of its own.
-  const rows = Object.assign(new RuleTable(), rules, { statement: Uint32Array.from({ length: rules.kind.length }, (_, i) => i) });
+  const rows = Object.assign(new RuleTable(), rules, {
+    statement: Uint32Array.from({ length: rules.kind.length }, (_, i) => i),
+  });
   const { entries } = expandPolicyRules({ ...policy, rules: rows, conditionals: [], isExpanded: false }).rules;
   let isSame = entries.count === rules.length;
   for (let row = 0; isSame && row < rules.length; row++) {

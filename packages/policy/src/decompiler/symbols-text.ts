@@ -28,14 +28,18 @@ function checkPermissions(names: Names, owner: string, permissions: readonly Per
 function checkClass(names: Names, tclass: ClassSymbol): void {
   const { name, common: commonName, permissions, permissionCount } = tclass;
   const common = commonName === undefined ? undefined : names.policy.commons.byName.get(commonName);
-  if (commonName !== undefined && common === undefined) names.lost(`class \`${name}\` has a common that does not exist`);
+  if (commonName !== undefined && common === undefined)
+    names.lost(`class \`${name}\` has a common that does not exist`);
   const inherited = common?.permissions.length ?? 0;
   checkPermissions(names, `class \`${name}\``, permissions, inherited + 1);
   if (permissionCount !== inherited + permissions.length) names.otherOrder(`permission count of class \`${name}\``);
 }
 
 /** `class`, `common` and access vector statements. */
-export function classText(policy: PolicyDb, names: Names): { declarations: string[]; commons: string[]; vectors: string[] } {
+export function classText(
+  policy: PolicyDb,
+  names: Names,
+): { declarations: string[]; commons: string[]; vectors: string[] } {
   const { classes, commons } = policy;
   names.checkNames('a class', classes.entries);
   names.checkNames('a common', commons.entries);
@@ -44,7 +48,8 @@ export function classText(policy: PolicyDb, names: Names): { declarations: strin
     ['commons', commons, SYMTAB_SIZES.commons],
   ] as const) {
     if (!isInsertedOrder(table.entries, initial)) names.otherOrder(what);
-    if (!isCounted(table.entries) || table.primaryCount !== table.entries.length) names.otherOrder(`numbers of ${what}`);
+    if (!isCounted(table.entries) || table.primaryCount !== table.entries.length)
+      names.otherOrder(`numbers of ${what}`);
   }
   const sorted = classes.entries.toSorted(byValue);
   const block = (head: string, permissions: readonly PermissionSymbol[]): string =>
@@ -98,7 +103,11 @@ export function sidName(sid: number, known: readonly string[]): string {
 const MAX_SID = 0xffff;
 
 /** `sid` declarations, and the labels of SIDs. */
-export function sidText(policy: PolicyDb, names: Names, known: readonly string[]): { declarations: string[]; labels: string[] } {
+export function sidText(
+  policy: PolicyDb,
+  names: Names,
+  known: readonly string[],
+): { declarations: string[]; labels: string[] } {
   const { initialSids } = policy.objectContexts;
   const highest = initialSids.reduce((most, { sid }) => Math.max(most, sid), 0);
   if (initialSids.some(({ sid }) => sid === 0 || sid > MAX_SID)) {
@@ -106,13 +115,12 @@ export function sidText(policy: PolicyDb, names: Names, known: readonly string[]
     return { declarations: [], labels: [] };
   }
   // SPEC: checkpolicy puts the SID that was declared last first.
-  if (!initialSids.every(({ sid }, i) => i === 0 || sid < (initialSids[i - 1]?.sid ?? 0))) names.otherOrder('initial SIDs');
+  if (!initialSids.every(({ sid }, i) => i === 0 || sid < (initialSids[i - 1]?.sid ?? 0)))
+    names.otherOrder('initial SIDs');
   if (initialSids.length === 0) names.lost('no initial SID has a label');
   return {
     declarations: Array.from({ length: Math.max(highest, 1) }, (_, i) => `sid ${sidName(i + 1, known)}`),
-    labels: initialSids
-      .toReversed()
-      .map(({ sid, context }) => `sid ${sidName(sid, known)} ${names.context(context)}`),
+    labels: initialSids.toReversed().map(({ sid, context }) => `sid ${sidName(sid, known)} ${names.context(context)}`),
   };
 }
 

@@ -23,11 +23,19 @@ function runs<T>(items: readonly T[], key: (item: T) => string, value: (item: T)
 export function roleAllowText(policy: PolicyDb, names: Names): string[] {
   const known = new Set(policy.roleAllows.map(({ role, newRole }) => `${role}:${newRole}`));
   if (known.size !== policy.roleAllows.length) names.otherOrder('role allow rules');
-  const byRole = runs(policy.roleAllows, ({ role }) => String(role), ({ newRole }) => newRole).map((run) => ({
+  const byRole = runs(
+    policy.roleAllows,
+    ({ role }) => String(role),
+    ({ newRole }) => newRole,
+  ).map((run) => ({
     role: run[0]?.role ?? 0,
     newRoles: run.map(({ newRole }) => newRole),
   }));
-  const joined = runs(byRole, ({ newRoles }) => newRoles.join(), ({ role }) => role);
+  const joined = runs(
+    byRole,
+    ({ newRoles }) => newRoles.join(),
+    ({ role }) => role,
+  );
   return joined.toReversed().map((run) => {
     const roles = setText(run.map(({ role }) => names.role(role)));
     return wrap(`allow ${roles} ${setText((run[0]?.newRoles ?? []).map((role) => names.role(role)))};`);
@@ -120,7 +128,8 @@ export function rangeText(policy: PolicyDb, names: Names): string[] {
   const keyOf = ({ source, target, tclass }: RangeTransition): string => `${source}:${target}:${tclass}`;
   if (new Set(list.map(keyOf)).size !== list.length) names.lost('two range transitions for the same types and class');
   let groups: RangeGroup[] = list.map(({ source, target, tclass, range }) => {
-    if (names.isAttribute(source) || names.isAttribute(target)) names.lost('a range transition that names an attribute');
+    if (names.isAttribute(source) || names.isAttribute(target))
+      names.lost('a range transition that names an attribute');
     return { sources: [source], targets: [target], tclass, range: names.range(range) };
   });
   groups = joinBy(joinBy(groups, 'targets'), 'sources');

@@ -19,7 +19,7 @@ export interface Membership {
 }
 
 /** Every step of a constraint that compares with names. */
-export function namesSteps(policy: PolicyDb): Extract<ConstraintStep, { kind: 'names' }>[] {
+function namesSteps(policy: PolicyDb): Extract<ConstraintStep, { kind: 'names' }>[] {
   return policy.classes.entries
     .flatMap(({ constraints, validateTransitions }) => [...constraints, ...validateTransitions])
     .flatMap(({ expression }) => expression)
@@ -50,7 +50,8 @@ export function readMembership(policy: PolicyDb, names: Names): Membership {
     const value = i + 1;
     if (names.isAttribute(value)) {
       if (map.size === 0) expanded.add(value);
-      else if (map.size !== 1 || !map.has(i)) names.lost(`attribute \`${names.type(value)}\` is a member of attributes`);
+      else if (map.size !== 1 || !map.has(i))
+        names.lost(`attribute \`${names.type(value)}\` is a member of attributes`);
       return;
     }
     if (!map.has(i)) names.lost(`type \`${names.type(value)}\` is not in the map of itself`);
@@ -89,7 +90,8 @@ function boundsText(policy: PolicyDb, names: Names): string[] {
     const implied = parent === undefined ? undefined : policy.types.byName.get(parent);
     if (parent !== undefined && implied === undefined) wrong(symbol);
     if (symbol.bounds === (implied?.value ?? 0)) continue;
-    if (symbol.kind !== 'type' || parent !== undefined || names.types.get(symbol.bounds)?.kind !== 'type') wrong(symbol);
+    if (symbol.kind !== 'type' || parent !== undefined || names.types.get(symbol.bounds)?.kind !== 'type')
+      wrong(symbol);
     else children.set(symbol.bounds, [...(children.get(symbol.bounds) ?? []), symbol.name]);
   }
   return [...children]
@@ -105,9 +107,19 @@ export function typeText(
 ): { attributes: string[]; types: string[]; bounds: string[] } {
   checkTypeNumbers(policy, names);
   const { entries } = policy.types;
-  names.checkNames('a type', entries.filter(({ kind }) => kind === 'type'));
-  names.checkNames('an attribute', entries.filter(({ kind }) => kind === 'attribute'));
-  names.checkNames('an alias', entries.filter(({ kind }) => kind === 'alias'), false);
+  names.checkNames(
+    'a type',
+    entries.filter(({ kind }) => kind === 'type'),
+  );
+  names.checkNames(
+    'an attribute',
+    entries.filter(({ kind }) => kind === 'attribute'),
+  );
+  names.checkNames(
+    'an alias',
+    entries.filter(({ kind }) => kind === 'alias'),
+    false,
+  );
   if (policy.types.byName.has('self')) names.lost('a type is called `self`');
   const aliases = new Map<number, string[]>();
   for (const { kind, name, value } of entries) {
@@ -127,7 +139,10 @@ export function typeText(
       `attribute ${name};`,
       ...(expanded.has(value) ? [`expandattribute ${name} true;`] : []),
     ]),
-    types: entries.filter(({ kind }) => kind === 'type').toSorted(byName).map(declare),
+    types: entries
+      .filter(({ kind }) => kind === 'type')
+      .toSorted(byName)
+      .map(declare),
     bounds: boundsText(policy, names),
   };
 }

@@ -125,7 +125,8 @@ function checkDepth(cursor: Cursor, takes: readonly number[], limit: number, fir
   for (const taken of takes) {
     depth += 1 - taken;
     if (depth > limit) {
-      cursor.report(language['expression-too-deep'](originOf(cursor.tokens, first), { limit }));
+      const notes = [{ message: '`(a and b) and c` needs a value less than `a and (b and c)`' }];
+      cursor.report(language['expression-too-deep'](originOf(cursor.tokens, first), { limit }, { notes }));
       throw new SyntaxFault();
     }
   }

@@ -33,6 +33,36 @@ function skipStatement(cursor: Cursor, from: number): void {
   }
 }
 
+/** Whether the cursor stands in a branch of the conditional block that begins at `from`. */
+function isInConditional(cursor: Cursor, from: number): boolean {
+  if (wordOf(cursor.tokens, from) !== 'if' || cursor.tokens.kinds[from] !== TokenKind.keyword) return false;
+  for (let at = from; at < cursor.at; at++) if (isBrace(cursor, at, '{')) return true;
+  return false;
+}
+
+function isBrace(cursor: Cursor, at: number, brace: '{' | '}'): boolean {
+  return cursor.tokens.kinds[at] === TokenKind.operator && wordOf(cursor.tokens, at) === brace;
+}
+
+/**
+ * Goes on behind the optional block that begins at `from`: what else is in it depends on what it requires. False where
+ * there is no such block, or where it has no end.
+ */
+function skipOptional(cursor: Cursor, from: number): boolean {
+  const { tokens } = cursor;
+  if (wordOf(tokens, from) !== 'optional' || tokens.kinds[from] !== TokenKind.keyword) return false;
+  let depth = 0;
+  for (let at = from; at < tokens.count; at++) {
+    if (isBrace(cursor, at, '{')) depth++;
+    if (!isBrace(cursor, at, '}') || --depth > 0) continue;
+    if (depth < 0 || at < cursor.at) return false;
+    if (wordOf(tokens, at + 1) === 'else') continue;
+    cursor.at = at + 1;
+    return true;
+  }
+  return false;
+}
+
 /** Parses a whole policy. Reports every independent fault; statements without fault are in the tree. */
 export function parsePolicy(source: MappedText, report: Report, hints: ParseHints = {}): SyntaxTree {
   let hasFault = false;
@@ -40,14 +70,23 @@ export function parsePolicy(source: MappedText, report: Report, hints: ParseHint
   const cursor = new Cursor(tokens, report, hints);
   const statements: Statement[] = [];
   const skippedNames = new Set<string>();
+  /** In the rest of a conditional block that holds a fault: its rules are looked at, its braces are passed over. */
+  let isInBrokenBlock = false;
   while (!cursor.isAtEnd) {
     const from = cursor.at;
+    if (isInBrokenBlock && cursor.accept('}')) {
+      isInBrokenBlock = cursor.accept('else') && cursor.accept('{');
+      continue;
+    }
     try {
       statements.push(parseStatement(cursor));
     } catch (error) {
       if (!(error instanceof SyntaxFault)) throw error;
       hasFault = true;
-      skipStatement(cursor, from);
+      if (!skipOptional(cursor, from)) {
+        isInBrokenBlock ||= isInConditional(cursor, from);
+        skipStatement(cursor, from);
+      }
       for (let at = from; at < cursor.at; at++) {
         if (tokens.kinds[at] === TokenKind.identifier) skippedNames.add(wordOf(tokens, at));
       }

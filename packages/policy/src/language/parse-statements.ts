@@ -260,7 +260,7 @@ const REQUIRED: ReadonlySet<string> = new Set([
 function requireBlock(cursor: Cursor, at: Token): Statement {
   cursor.expect('{');
   const wants: RequireNode[] = [];
-  while (!cursor.accept('}')) {
+  while (wants.length === 0 || !cursor.accept('}')) {
     const kind = cursor.word();
     if (!REQUIRED.has(kind)) cursor.fail('something to require or `}`');
     cursor.at++;
@@ -281,7 +281,8 @@ function requireBlock(cursor: Cursor, at: Token): Statement {
 function block(cursor: Cursor): Statement[] {
   const statements: Statement[] = [];
   cursor.expect('{');
-  while (!cursor.accept('}')) statements.push(cursor.nested(() => parseStatement(cursor)));
+  do statements.push(cursor.nested(() => parseStatement(cursor)));
+  while (!cursor.accept('}'));
   return statements;
 }
 

@@ -23,7 +23,7 @@ const entries = {
   },
   'bad-value': { severity: 'error', message: 'impossible value `{value}` for {what}, at byte {offset}' },
   'bad-ebitmap': { severity: 'error', message: 'malformed set of {what}, at byte {offset}' },
-  duplicate: { severity: 'error', message: '{what} `{name}` appears twice, at byte {offset}' },
+  duplicate: { severity: 'error', message: 'two {what} are called `{name}`, at byte {offset}' },
   trailing: { severity: 'error', message: '{count} bytes follow the end of the policy, at byte {offset}' },
 } as const;
 

@@ -45,7 +45,9 @@ class Covers {
         this.#covers.push(Array.from(attributes, (attribute) => attribute + 1));
         return;
       }
-      const wider = [...members].filter(([, other]) => other.size >= own.size && [...own].every((type) => other.has(type)));
+      const wider = [...members].filter(
+        ([, other]) => other.size >= own.size && [...own].every((type) => other.has(type)),
+      );
       this.#covers.push(wider.map(([attribute]) => attribute + 1).sort((a, b) => a - b));
     });
   }

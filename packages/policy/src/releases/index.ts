@@ -8,6 +8,14 @@
  */
 import { type ByRelease, INITIAL_SIDS, PERMISSIONS, XEN_RELEASES, type XenReleaseName } from './release-tables.ts';
 
+export {
+  BEHAVIOUR_CHANGES,
+  type BehaviourChange,
+  type ClassPermission,
+  PERMISSION_MOVES,
+  PERMISSION_SPLITS,
+  type PermissionMove,
+} from './permission-moves.ts';
 export { XEN_RELEASES, type XenReleaseName } from './release-tables.ts';
 
 /** The release that stands for Xen where nobody says which one is meant. */
@@ -49,6 +57,11 @@ export function xenRelease(name: XenReleaseName): XenRelease {
     if (permissions !== undefined) classes.push({ name: className, id: classes.length + 1, permissions });
   }
   return { name, classes, initialSids: listAt(INITIAL_SIDS, name) ?? [] };
+}
+
+/** Whether the avc lines of a release name domains as `domid=`; from 4.17 on they have `source=` and `target=`. */
+export function hasOldAvcText(name: XenReleaseName): boolean {
+  return XEN_RELEASES.indexOf(name) < XEN_RELEASES.indexOf('4.17');
 }
 
 /** Whether a text names a release that has tables. */

@@ -194,3 +194,33 @@ describe('the cache', () => {
     expect(log).toEqual([line('denied', 'destroy'), line('denied', 'destroy')]);
   });
 });
+
+test('a snapshot of the cache goes on as the cache itself would', () => {
+  isEnforcing = false;
+  ask(dom0, guest, 'destroy');
+  ask(dom0, guest, 'create');
+  for (let i = 0; i < 20; i++) avc.hasPerm(3, 100 + i, 3, 1, { current: 0 });
+  avc.threshold = 20;
+  const stored = JSON.parse(JSON.stringify(avc.snapshot()));
+  const copy = new Avc(server, { isEnforcing: () => isEnforcing, log: (one) => log.push(one) });
+  copy.restore(stored);
+  expect(copy.snapshot()).toEqual(avc.snapshot());
+  expect([copy.hashStats(), copy.cacheStats()]).toEqual([avc.hashStats(), avc.cacheStats()]);
+  log.length = 0;
+  const original = avc;
+  const answers = [copy, original].map((cache) => {
+    avc = cache;
+    const first = ask(dom0, guest, 'destroy');
+    for (let i = 0; i < 40; i++) avc.hasPerm(3, 200 + i, 3, 1, { current: 0 });
+    return [first, avc.snapshot()];
+  });
+  expect(answers[0]).toEqual(answers[1]);
+  expect(log.filter((one) => one.includes('destroy'))).toEqual([]);
+});
+
+test('what was cached before a snapshot is put back is forgotten', () => {
+  const empty = avc.snapshot();
+  ask(dom0, guest, 'create');
+  avc.restore(empty);
+  expect(avc.hashStats()).toMatchObject({ entries: 0, bucketsUsed: 0 });
+});

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { XEN_RELEASES } from '../releases/index.ts';
+import { hasOldAvcText } from '../releases/index.ts';
 import { type AuditData, formatAvcLine } from './avc-line.ts';
 import type { AvDecision } from './decisions.ts';
 import type { SecurityServer } from './security-server.ts';
@@ -93,7 +93,7 @@ export class Avc {
   constructor(server: SecurityServer, options: AvcOptions) {
     this.#server = server;
     this.#options = options;
-    this.#hasOldNames = XEN_RELEASES.indexOf(server.release.name) < XEN_RELEASES.indexOf('4.17');
+    this.#hasOldNames = hasOldAvcText(server.release.name);
     server.onReset(() => this.flush());
   }
 

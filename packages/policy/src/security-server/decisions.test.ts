@@ -75,6 +75,56 @@ describe('rules', () => {
   });
 });
 
+describe('a condition', () => {
+  /** Whether a rule in the block holds, for a and b of 00, 01, 10 and 11. */
+  function truth(condition: string): string {
+    const view = viewOf({
+      rules: `bool a false; bool b false; if (${condition}) { allow dom0_t guest_t:domain destroy; }`,
+    });
+    const [a = 0, b = 0] = ['a', 'b'].map((name) => view.policy.booleans.byName.get(name)?.value);
+    const held = [0, 1, 2, 3].map((values) => {
+      view.booleans[a] = (values & 2) !== 0;
+      view.booleans[b] = (values & 1) !== 0;
+      view.applyBooleans();
+      return allowed(view, dom0, guest).includes('destroy') ? '1' : '0';
+    });
+    return held.join('');
+  }
+
+  test.each([
+    ['a', '0011'],
+    ['!a', '1100'],
+    ['a && b', '0001'],
+    ['a || b', '0111'],
+    ['a ^ b', '0110'],
+    ['a == b', '1001'],
+    ['a != b', '0110'],
+    ['!(a && !b)', '1101'],
+    ['!a || b', '1101'],
+    ['(a || b) && !(a && b)', '0110'],
+  ])('%s', (condition, expected) => {
+    expect(truth(condition)).toBe(expected);
+  });
+
+  test('whose expression names nothing is false', () => {
+    const view = viewOf({ rules: 'bool a true; if (a) { allow dom0_t guest_t:domain destroy; }' });
+    const conditionals = view.policy.conditionals.map((one) => ({ ...one, expression: [] }));
+    expect(allowed(new PolicyView({ ...view.policy, conditionals }), dom0, guest)).toBe('pause unpause create');
+  });
+});
+
+test('a type that the policy does not have may do nothing, and nothing may be done to it', () => {
+  const view = viewOf({});
+  const type = view.policy.types.byName.get('dom0_t')?.value ?? 0;
+  for (const [source, target] of [
+    [9999, type],
+    [type, 9999],
+    [9999, 9999],
+  ] as const) {
+    expect(view.ruleVectors(source, target, 3)).toEqual({ allowed: 0, auditAllow: 0, auditDeny: 0xffffffff });
+  }
+});
+
 describe('a change of role', () => {
   const rules = 'allow domain_type domain_type:domain { transition create };';
   const asDom0 = 'everyone:system_r:dom0_t';
@@ -113,6 +163,30 @@ describe('constraints', () => {
     ['r1 eq r2', 'unpause'],
   ])('%s', (constraint, expected) => {
     expect(left(constraint)).toBe(expected);
+  });
+
+  test('a role dominates itself', () => {
+    const target = 'system_u:system_r:domU_t';
+    const view = (constraint: string): PolicyView =>
+      viewOf({ rules: 'allow dom0_t domU_t:domain create;', constraints: `constrain domain create (${constraint});` });
+    expect(allowed(view('r1 dom r2'), dom0, target)).toBe('create');
+    expect(allowed(view('r1 domby r2'), dom0, target)).toBe('create');
+    expect(allowed(view('r1 incomp r2'), dom0, target)).toBe('');
+  });
+
+  test('of one class each take what is theirs', () => {
+    const constraints = 'constrain domain create (u1 == u2); constrain domain pause (u1 == u2);';
+    expect(allowed(viewOf({ constraints }), dom0, guest)).toBe('unpause');
+  });
+
+  test('object_r dominates nothing where a binary says that it does', () => {
+    const { policy } = viewOf({
+      rules: 'allow dom0_t nic_t:domain create;',
+      constraints: 'constrain domain create (r1 dom r2);',
+    });
+    const entries = policy.roles.entries.map((one) => ({ ...one, dominates: Ebitmap.of([0, 1, 2]) }));
+    const view = new PolicyView({ ...policy, roles: symbolTable(entries, policy.roles.primaryCount) });
+    expect(allowed(view, 'system_u:object_r:dom0_t', 'system_u:object_r:nic_t')).toBe('');
   });
 
   test('object_r dominates nothing, not even itself', () => {

@@ -328,6 +328,17 @@ test('levels and categories too are carried over by name', () => {
   expect(host.server.sidToContext(sid)).toBe('customer_1:vm_r:guest_t:s0:c1-s1:c1,c3');
 });
 
+test('a context goes at a reload when one of its two levels is no longer known', () => {
+  for (const range of ['s0:c3-s1:c3', 's0-s1:c3']) {
+    const host = startHost({ isMls: true });
+    const sid = host.sid(`customer_1:vm_r:guest_t:${range}`);
+    const fewer = policyText({ isMls: true }).replace('category c3 alias third;', '');
+    expect(host.server.loadPolicy(compile(fewer, true))).toMatchObject({ kind: 'loaded' });
+    expect(host.log).toEqual([`Flask:  invalidating context customer_1:vm_r:guest_t:${range}`]);
+    expect(host.server.sidToContext(sid)).toBe('system_u:object_r:unlabeled_t:s0');
+  }
+});
+
 test('the number of a context that a reload dropped is given out again only after a further reload', () => {
   const more = { rules: 'type old_t; role vm_r types old_t;' };
   const host = startHost(more);
@@ -374,7 +385,7 @@ test('a snapshot goes on where the server was', () => {
   const labels = 'pirqcon 9 system_u:object_r:nic_t iomemcon 0x100-0x1ff system_u:object_r:disk_t';
   const options = { rules: 'bool locked false; bool open true;', labels };
   const host = startHost(options);
-  const guest = host.sid('customer_1:vm_r:guest_t');
+  const guest = sidOf(host.sid('customer_1:vm_r:guest_t'));
   host.server.setBoolean('locked', true, true);
   host.server.setBoolean('open', false);
   host.server.numberSid('pirq', 9n);
@@ -389,7 +400,9 @@ test('a snapshot goes on where the server was', () => {
   expect(copy.server.sidToContext(guest)).toBe('customer_1:vm_r:guest_t');
   expect(copy.server.booleans()).toEqual(host.server.booleans());
   expect(copy.server.contextToSid('everyone:vm_r:guest_t')).toEqual(host.server.contextToSid('everyone:vm_r:guest_t'));
-  expect([...copy.server.rangeSids('ioport', 0x50n, 0x70n)]).toEqual([...host.server.rangeSids('ioport', 0x50n, 0x70n)]);
+  expect([...copy.server.rangeSids('ioport', 0x50n, 0x70n)]).toEqual([
+    ...host.server.rangeSids('ioport', 0x50n, 0x70n),
+  ]);
   expect(copy.server.numberSid('pirq', 9n)).toBe(host.server.numberSid('pirq', 9n));
   expect(copy.server.deviceTreeSid('/soc/eth@10')).toBe(guest);
   copy.server.commitBooleans();

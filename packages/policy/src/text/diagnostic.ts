@@ -65,6 +65,14 @@ export type Creators<T extends Record<string, Entry>> = {
   ) => Diagnostic;
 };
 
+/** A text of the user's side, in which no control character moves the cursor of a terminal or ends the line. */
+function showControls(text: string): string {
+  return text.replaceAll(/[\0-\x1f\x7f]/g, (c) => {
+    const known = { '\t': '\\t', '\n': '\\n', '\r': '\\r' }[c];
+    return known ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
 /** Declares the diagnostics of one area and returns a typed function for each. */
 export function defineDiagnostics<const T extends Record<string, Entry>>(area: string, entries: T): Creators<T> {
   const creators: Record<string, unknown> = {};
@@ -76,7 +84,7 @@ export function defineDiagnostics<const T extends Record<string, Entry>>(area: s
     ): Diagnostic => ({
       code: `${area}/${name}`,
       severity: entry.severity,
-      message: entry.message.replaceAll(/\{(\w+)\}/g, (_, key: string) => String(args[key])),
+      message: entry.message.replaceAll(/\{(\w+)\}/g, (_, key: string) => showControls(String(args[key]))),
       origin,
       notes: extra.notes ?? [],
       fixes: extra.fixes ?? [],

@@ -64,3 +64,19 @@ test('nothing in a source can steer the terminal', () => {
   );
   expect(rendered.replaceAll(/[^\0-\x09\x0b-\x1f]/g, '')).toBe('');
 });
+
+test('a mark stands below what it marks, whatever characters come before it', () => {
+  const bytes = Buffer.from('# ü, é: größe_t', 'utf8').toString('latin1');
+  const start = bytes.indexOf('gr');
+  const span = mark(bytes, start, bytes.length - start);
+  const rendered = renderDiagnostic(te['unknown-type']({ kind: 'written', span }, { type: 'x' }));
+  expect(Buffer.from(rendered, 'latin1').toString('utf8').split('\n').slice(1)).toEqual([
+    '  1 | # ü, é: größe_t',
+    '    |         ^^^^^^^',
+  ]);
+});
+
+test('a message is one line, whatever a name holds', () => {
+  const { message } = te['unknown-type'](undefined, { type: 'a\nb\t\x1b[31m' });
+  expect(message).toBe('unknown type `a\\nb\\t\\x1b[31m`');
+});

@@ -28,6 +28,11 @@ function printable(text: string): string {
   return text.replaceAll(/[\0-\x08\n-\x1f\x7f]/g, '?');
 }
 
+/** A text with one sign for each character that UTF-8 wrote in several bytes, so that a mark stands below what it marks. */
+function columns(text: string): string {
+  return text.replaceAll(/[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}/g, 'x');
+}
+
 /** `name:line:column` of where a span begins. */
 export function placeText(span: Span): string {
   const { line, column } = span.source.positionAt(span.start);
@@ -47,8 +52,9 @@ function frame(span: Span, remark: string): string[] {
   const before = from === 0 ? '' : '...';
   const text = `${before}${cut}${from + cut.length < whole.length ? '...' : ''}`;
   const at = before.length + column - 1 - from;
-  const indent = text.slice(0, at).replaceAll(/[^\t]/g, ' ');
-  const length = Math.max(1, Math.min(span.end - span.start, before.length + cut.length - at));
+  const indent = columns(text.slice(0, at)).replaceAll(/[^\t]/g, ' ');
+  const end = Math.min(at + span.end - span.start, before.length + cut.length);
+  const length = Math.max(1, columns(text.slice(at, end)).length);
   const gutter = String(line);
   const mark = `${' '.repeat(gutter.length)} | ${indent}${'^'.repeat(length)}${remark === '' ? '' : ` ${remark}`}`;
   return text.trim() === '' ? [] : [`  ${gutter} | ${text}`, `  ${mark}`];

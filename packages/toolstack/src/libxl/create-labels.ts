@@ -6,9 +6,9 @@
  * @module
  */
 import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
-import type { SidNumber } from '../hypercalls.ts';
-import type { DomainConfig, LabelValue } from '../xl-cfg/index.ts';
+import type { Domid, SidNumber } from '../hypercalls.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
+import type { GuestConfig, GuestLabel } from './guest-config.ts';
 import { logLibxl, type Operation } from './operation.ts';
 
 /** The SIDs of a guest; without `run` there is no relabel. */
@@ -22,13 +22,34 @@ function defaultSid(): SidNumber {
   return xenRelease(BASELINE_RELEASE).initialSids.indexOf('domU') + 1;
 }
 
+/** How libxl calls a label, and the lines on which it warns and complains. */
+const LIBXL_WORDS = {
+  build: { name: 'init_seclabel', warning: 1087, error: 1090 },
+  run: { name: 'seclabel', warning: 1102, error: 1105 },
+} as const;
+
+function placeOf(line: number): string {
+  return `libxl_create.c:${line}:libxl__domain_config_setdefault`;
+}
+
 /** Asks Xen for one label; libxl names `init_seclabel` for whatever the build label was given by. */
-function resolve(operation: Operation, label: LabelValue, libxlName: string): SidNumber | undefined {
+function resolve(
+  operation: Operation,
+  label: GuestLabel,
+  { name, warning, error }: (typeof LIBXL_WORDS)[keyof typeof LIBXL_WORDS],
+): SidNumber | 'ignored' | undefined {
   const { recorder } = operation;
   const answer = recorder.ask('libxl', 'xsm_op.context_to_sid', { context: label.text });
   if (answer.kind === 'ok') return answer.value.sid;
+  if (answer.errno === 'ENOSYS') {
+    operation.messages.push(`libxl: warning: ${placeOf(warning)}: XSM Disabled: ${name} not supported`);
+    operation.diagnostics.push(
+      guest['label-ignored'](label.origin, { label: label.text, reason: 'FLASK is disabled on this host' }),
+    );
+    return 'ignored';
+  }
   if (answer.errno === 'EACCES') operation.messages.push('XSM operation failed!');
-  logLibxl(operation, 'libxl_create.c:1090:libxl__domain_config_setdefault', `Invalid ${libxlName}: ${label.text}`);
+  logLibxl(operation, placeOf(error), `Invalid ${name}: ${label.text}`);
   operation.diagnostics.push(
     answer.errno === 'EACCES'
       ? guest['label-not-asked'](label.origin, { label: label.text }, { notes: refusalNotes(recorder.refusal) })
@@ -41,11 +62,27 @@ function resolve(operation: Operation, label: LabelValue, libxlName: string): Si
 }
 
 /** The labels as SIDs, in the order in which libxl asks; undefined when one is not valid. No domain exists yet. */
-export function resolveLabels(operation: Operation, config: DomainConfig): GuestSids | undefined {
+export function resolveLabels(operation: Operation, config: GuestConfig): GuestSids | undefined {
   const { build, run } = config.labels;
-  const buildSid = build === undefined ? defaultSid() : resolve(operation, build, 'init_seclabel');
-  if (buildSid === undefined) return undefined;
+  // XEN: a label that was passed over leaves the default in its place; a run label, no relabel.
+  const asked = build === undefined ? 'ignored' : resolve(operation, build, LIBXL_WORDS.build);
+  if (asked === undefined) return undefined;
+  const buildSid = asked === 'ignored' ? defaultSid() : asked;
   if (run === undefined) return { build: buildSid, run: undefined };
-  const runSid = resolve(operation, run, 'seclabel');
-  return runSid === undefined ? undefined : { build: buildSid, run: runSid };
+  const runSid = resolve(operation, run, LIBXL_WORDS.run);
+  return runSid === undefined ? undefined : { build: buildSid, run: runSid === 'ignored' ? undefined : runSid };
+}
+
+/**
+ * Says where a label has no effect because Xen has no policy yet, and whether all labels have theirs.
+ * Before a policy is loaded labels are the names of initial SIDs, and any other text stands for Xen's own.
+ */
+export function checkLabelsInEffect(operation: Operation, config: GuestConfig, domid: Domid): boolean {
+  const now = operation.recorder.hypercalls.inspectDomain(domid)?.label ?? '';
+  const label = config.labels.run ?? config.labels.build;
+  if (label !== undefined && now !== '' && now !== label.text && !now.includes(':')) {
+    const reason = `no policy is loaded, and the guest has the initial SID \`${now}\``;
+    operation.diagnostics.push(guest['label-ignored'](label.origin, { label: label.text, reason }));
+  }
+  return !operation.diagnostics.some(({ code }) => code === 'guest/label-ignored');
 }

@@ -30,7 +30,7 @@ function mapGrant(recorder: Recorder, process: Process, domid: Domid, ref: numbe
   }
   if (mappings.length < MAPS_PER_GRANT) {
     // The kernel asks for both before it looks at the answers.
-    unmapAll(recorder, process, { domid, mappings, port: undefined });
+    unmapAll(recorder, process, { domid, mappings, port: undefined, hasToldOfEnd: false });
     return undefined;
   }
   return mappings;
@@ -60,7 +60,7 @@ export function introduceDomain(
   return recorder.step('xenstored maps the xenstore page and binds its event channel', 'xenstored', () => {
     const mappings = mapGrant(recorder, 'xenstored', domid, XENSTORE_REF);
     if (mappings === undefined) return 'ignored-failure';
-    const attachment: Attachment = { domid, mappings, port: undefined };
+    const attachment: Attachment = { domid, mappings, port: undefined, hasToldOfEnd: false };
     attachment.port = bind(recorder, 'xenstored', domid, port);
     if (attachment.port === undefined) {
       unmapAll(recorder, 'xenstored', attachment);
@@ -106,7 +106,7 @@ export function attachConsole(
       if (mapped.kind === 'error') return 'failed';
       mappings = [mapped.value.mapping];
     }
-    const attachment: Attachment = { domid, mappings, port: undefined };
+    const attachment: Attachment = { domid, mappings, port: undefined, hasToldOfEnd: false };
     attachment.port = bind(recorder, 'xenconsoled', domid, port);
     // XEN: without its channel the ring stays mapped until the domain goes.
     state.xenconsoled.set(domid, attachment);
@@ -148,7 +148,14 @@ function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
   for (const attachment of [...state.xenstored.values()].reverse()) {
     if (attachment.port === undefined) continue;
     const info = recorder.ask('xenstored', 'domctl.getdomaininfo', { domid: attachment.domid });
-    if (info.kind === 'ok' && info.value.domid === attachment.domid && !info.value.isDying) continue;
+    if (info.kind === 'ok' && info.value.domid === attachment.domid && !info.value.isDying) {
+      // XEN: one that has stopped is told of once, and kept until it dies.
+      if (info.value.shutdownReason !== undefined && !attachment.hasToldOfEnd) {
+        attachment.hasToldOfEnd = true;
+        isNews = true;
+      }
+      continue;
+    }
     detach(recorder, 'xenstored', state.xenstored, attachment);
     isNews = true;
   }
@@ -171,10 +178,14 @@ function cleanUpXenconsoled(recorder: Recorder, state: ToolstackState): void {
   }
 }
 
-/** Lets the daemons act on the deaths that Xen has told of. */
-export function settleDeaths(recorder: Recorder, state: ToolstackState): void {
+/** Lets the daemons act on the ends that Xen has told of. */
+export function settleDeaths(
+  recorder: Recorder,
+  state: ToolstackState,
+  title = 'xenstored and xenconsoled give back what they mapped of the dead domain',
+): void {
   for (let deaths = recorder.hypercalls.takeDomainExceptions(); deaths > 0; deaths--) {
-    recorder.step('xenstored and xenconsoled give back what they mapped of the dead domain', 'xenstored', () => {
+    recorder.step(title, 'xenstored', () => {
       if (cleanUpXenstored(recorder, state)) cleanUpXenconsoled(recorder, state);
       return 'done';
     });

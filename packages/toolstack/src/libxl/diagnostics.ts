@@ -9,6 +9,7 @@ import type { Refusal } from './recorder.ts';
 
 const entries = {
   'invalid-label': { severity: 'error', message: 'label `{label}` is not valid: {reason}' },
+  'label-ignored': { severity: 'error', message: 'label `{label}` has no effect: {reason}' },
   'label-not-asked': { severity: 'error', message: 'may not ask Xen for the label `{label}`' },
   'step-failed': { severity: 'error', message: 'guest `{guest}` was not created: {step} failed' },
   'relabel-denied': {
@@ -36,6 +37,16 @@ const entries = {
   'is-dom0': { severity: 'error', message: 'cannot {operation} dom0' },
   'operation-failed': { severity: 'error', message: 'cannot {operation} domain {domid}' },
   'request-failed': { severity: 'error', message: 'cannot {operation}' },
+  'no-answer': { severity: 'error', message: 'domain {domid} does not answer: {operation} failed' },
+  'action-not-rehearsed': {
+    severity: 'error',
+    message: 'guest `{guest}` has stopped and stays: `{action}` is not rehearsed',
+  },
+  'core-without-memory': {
+    severity: 'error',
+    message: 'the core of domain {domid} has {missing} page(s) of zeros: dom0 could not read them',
+  },
+  'not-saved': { severity: 'error', message: 'there is no saved guest in `{file}`: {reason}' },
   'unknown-boolean': { severity: 'error', message: 'the policy has no boolean `{name}`' },
 } as const;
 

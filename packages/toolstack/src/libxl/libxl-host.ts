@@ -9,24 +9,45 @@ import type {
   DomainState,
   ForeignMapProbe,
   Host,
+  HostInfo,
   OperationName,
   OperationReport,
+  RestoreOptions,
+  SavedGuest,
+  SaveOptions,
+  SchedulerState,
+  VcpuState,
 } from '../host.ts';
-import type { BooleanState, HypercallArgs, HypercallName, HypercallResult, Hypercalls } from '../hypercalls.ts';
+import type {
+  BooleanState,
+  Domid,
+  Errno,
+  HypercallArgs,
+  HypercallName,
+  HypercallResult,
+  Hypercalls,
+} from '../hypercalls.ts';
 import type { DomainConfig } from '../xl-cfg/index.ts';
 import { createGuest } from './create.ts';
 import { DOM0 } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
+import { stopGuest } from './guest-control.ts';
+import { setMaxMemory, setMemory } from './guest-memory.ts';
+import { domidOf, domnameOf, hostInfo, sendSysrq, sendTrigger } from './inspect.ts';
 import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
 import { Recorder } from './recorder.ts';
+import { restoreGuest } from './restore.ts';
 import { dumpCore, pauseGuest, renameGuest, reportRefusal, unpauseGuest } from './run-state.ts';
+import { saveGuest } from './save.ts';
+import { setScheduler, showScheduler } from './scheduler.ts';
 import {
   emptyToolstackState,
   snapshotToolstack,
   type ToolstackSnapshot,
   type ToolstackState,
 } from './toolstack-state.ts';
+import { listVcpus, pinVcpu, setVcpus } from './vcpus.ts';
 
 /** The toolstack of one host. Its state lasts as long as the host does: keep `snapshot()` next to that of Xen. */
 export class LibxlHost implements Host {
@@ -48,7 +69,10 @@ export class LibxlHost implements Host {
   }
 
   async list(): Promise<OperationReport<readonly DomainState[]>> {
-    const operation = this.#begin('list');
+    return this.#list(this.#begin('list'));
+  }
+
+  #list(operation: Operation): OperationReport<readonly DomainState[]> {
     let domains: readonly DomainState[] = [];
     operation.recorder.step('xl lists the domains', 'xl', () => {
       startXl(operation);
@@ -95,6 +119,77 @@ export class LibxlHost implements Host {
     return renameGuest(this.#begin('rename'), domain, newName);
   }
 
+  async shutdown(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
+    return stopGuest(this.#begin('shutdown'), domain, 'poweroff', options.wait === true);
+  }
+
+  async reboot(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
+    return stopGuest(this.#begin('reboot'), domain, 'reboot', options.wait === true);
+  }
+
+  async save(domain: string, options: SaveOptions = {}): Promise<OperationReport<SavedGuest>> {
+    return saveGuest(this.#begin('save'), domain, options);
+  }
+
+  async restore(saved: unknown, options: RestoreOptions): Promise<OperationReport> {
+    return restoreGuest(this.#begin('restore'), saved, options);
+  }
+
+  async vcpuList(domain?: string): Promise<OperationReport<readonly VcpuState[]>> {
+    return listVcpus(this.#begin('vcpu-list'), domain);
+  }
+
+  async vcpuPin(domain: string, vcpu: string, hard: string, soft?: string): Promise<OperationReport> {
+    return pinVcpu(this.#begin('vcpu-pin'), domain, vcpu, hard, soft);
+  }
+
+  async vcpuSet(domain: string, count: number): Promise<OperationReport> {
+    return setVcpus(this.#begin('vcpu-set'), domain, count);
+  }
+
+  async memSet(domain: string, kib: number, text = `${kib}k`): Promise<OperationReport> {
+    return setMemory(this.#begin('mem-set'), domain, kib, text);
+  }
+
+  async memMax(domain: string, kib: number, text = `${kib}k`): Promise<OperationReport> {
+    return setMaxMemory(this.#begin('mem-max'), domain, kib, text);
+  }
+
+  async schedCredit2(
+    domain?: string,
+    change: { readonly weight?: number; readonly cap?: number } = {},
+  ): Promise<OperationReport<readonly SchedulerState[]>> {
+    const operation = this.#begin('sched-credit2');
+    const isChange = change.weight !== undefined || change.cap !== undefined;
+    return domain !== undefined && isChange
+      ? setScheduler(operation, domain, change)
+      : showScheduler(operation, domain);
+  }
+
+  async trigger(domain: string, name: string, vcpu = 0): Promise<OperationReport> {
+    return sendTrigger(this.#begin('trigger'), domain, name, vcpu);
+  }
+
+  async sysrq(domain: string, key: string): Promise<OperationReport> {
+    return sendSysrq(this.#begin('sysrq'), domain, key);
+  }
+
+  async vmList(): Promise<OperationReport<readonly DomainState[]>> {
+    return this.#list(this.#begin('vm-list'));
+  }
+
+  async domid(name: string): Promise<OperationReport<Domid>> {
+    return domidOf(this.#begin('domid'), name);
+  }
+
+  async domname(domid: string): Promise<OperationReport<string>> {
+    return domnameOf(this.#begin('domname'), domid);
+  }
+
+  async info(): Promise<OperationReport<HostInfo>> {
+    return hostInfo(this.#begin('info'));
+  }
+
   async dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
     const operation = this.#begin('dmesg');
     const answer = this.#single(operation, 'read the console ring', 'sysctl.readconsole', {
@@ -107,7 +202,11 @@ export class LibxlHost implements Host {
   async getenforce(): Promise<OperationReport<boolean>> {
     const operation = this.#begin('getenforce');
     const answer = this.#single(operation, 'ask for the mode', 'xsm_op.getenforce', {});
-    if (answer.kind === 'error') return report(operation, { isDone: false, xlExitCode: 255 });
+    if (answer.kind === 'error') {
+      // XEN: that FLASK is disabled is an answer to xl, on its standard output.
+      if (answer.errno !== 'ENOSYS') operation.messages.push('Failed to get enforcing mode');
+      return report(operation, { isDone: false, xlExitCode: 255 });
+    }
     const { isEnforcing } = answer.value;
     // XEN: `xl getenforce` makes the mode its exit status.
     return report(operation, { isDone: true, xlExitCode: isEnforcing ? 1 : 0, value: isEnforcing });
@@ -117,15 +216,30 @@ export class LibxlHost implements Host {
     const operation = this.#begin('setenforce');
     const answer = this.#single(operation, 'set the mode', 'xsm_op.setenforce', { isEnforcing });
     if (answer.kind === 'ok') return report(operation, { isDone: true, xlExitCode: 0 });
-    operation.messages.push('error occurred while setting enforcing mode (-1)');
+    operation.messages.push(
+      answer.errno === 'ENOSYS' ? 'Flask XSM disabled' : 'error occurred while setting enforcing mode (-1)',
+    );
     return report(operation, { isDone: false, xlExitCode: 255 });
   }
 
   async booleans(): Promise<OperationReport<readonly BooleanState[]>> {
     const operation = this.#begin('booleans');
-    const answer = this.#single(operation, 'ask for the booleans', 'xsm_op.getbools', {});
-    if (answer.kind === 'error') return report(operation, { isDone: false, xlExitCode: 1 });
-    return report(operation, { isDone: true, xlExitCode: 0, value: answer.value.booleans });
+    const { recorder } = operation;
+    const value: BooleanState[] = [];
+    let errno: Errno | undefined;
+    recorder.step('flask-get-bool asks for the booleans', 'flask tools', () => {
+      // XEN: flask-get-bool goes from number to number until there is none.
+      while (errno === undefined) {
+        const answer = recorder.ask('flask tools', 'xsm_op.getbool', { id: value.length });
+        if (answer.kind === 'ok') value.push(answer.value);
+        else errno = answer.errno;
+      }
+      return errno === 'ENOENT' ? 'done' : 'failed';
+    });
+    if (errno === 'ENOENT') return report(operation, { isDone: true, xlExitCode: 0, value });
+    const notes = refusalNotes(recorder.refusal);
+    operation.diagnostics.push(guest['request-failed'](undefined, { operation: 'ask for the booleans' }, { notes }));
+    return report(operation, { isDone: false, xlExitCode: 1 });
   }
 
   async setBoolean(name: string, value: boolean): Promise<OperationReport> {
@@ -139,7 +253,9 @@ export class LibxlHost implements Host {
     const answer = this.#single(operation, 'load a policy', 'xsm_op.load_policy', { bytes });
     if (answer.kind === 'ok') return report(operation, { isDone: true, xlExitCode: 0 });
     // XEN: xl loses the errno on the way and says this whatever the cause.
-    operation.messages.push('Unable to load new Flask policy: Operation not permitted');
+    operation.messages.push(
+      answer.errno === 'ENOSYS' ? 'Flask XSM disabled' : 'Unable to load new Flask policy: Operation not permitted',
+    );
     return report(operation, { isDone: false, xlExitCode: 255 });
   }
 
@@ -184,6 +300,7 @@ export class LibxlHost implements Host {
       messages: [],
       diagnostics: [],
       labelChanges: [],
+      host: { cpus: 0 },
     };
   }
 

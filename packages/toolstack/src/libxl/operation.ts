@@ -21,6 +21,8 @@ export interface Operation {
   readonly messages: string[];
   readonly diagnostics: Diagnostic[];
   readonly labelChanges: LabelChange[];
+  /** What xl learned of the host when it started. */
+  readonly host: { cpus: number };
 }
 
 /** What libxl logs. */
@@ -62,6 +64,12 @@ export function listDomains(operation: Operation): DomainState[] {
   return infos.map((info) => describe(operation, info, labelOf(operation, info)));
 }
 
+function stateOf(info: DomainInfo): DomainState['state'] {
+  if (info.isDying) return 'dying';
+  if (info.shutdownReason !== undefined) return 'shutdown';
+  return info.isPaused ? 'paused' : 'running';
+}
+
 function describe(operation: Operation, info: DomainInfo, label: string | undefined): DomainState {
   const record = operation.state.guests.get(info.domid);
   return {
@@ -71,14 +79,16 @@ function describe(operation: Operation, info: DomainInfo, label: string | undefi
     label,
     memoryMib: Math.floor(info.totalPages / 256),
     vcpus: info.onlineVcpus,
-    state: info.isDying ? 'dying' : info.isPaused ? 'paused' : 'running',
+    state: stateOf(info),
+    shutdownReason: info.shutdownReason,
     isStranded: record?.isGivenUp === true,
   };
 }
 
 /** The request that every xl command starts with. */
 export function startXl(operation: Operation): void {
-  operation.recorder.ask('xl', 'sysctl.physinfo', {});
+  const physinfo = operation.recorder.ask('xl', 'sysctl.physinfo', {});
+  if (physinfo.kind === 'ok') operation.host.cpus = physinfo.value.cpus;
 }
 
 /**

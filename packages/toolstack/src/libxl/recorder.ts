@@ -100,6 +100,11 @@ export class Recorder {
     return this.#refusal;
   }
 
+  /** What was done since to clean up is not why the step failed. */
+  blame(refusal: Refusal | undefined): void {
+    this.#refusal = refusal;
+  }
+
   /** Says why a step failed where Xen gave no errno. */
   explain(hypercall: HypercallName, errno: Errno, reason: string): void {
     this.#refusal ??= { hypercall, errno, reason, check: undefined };

@@ -7,6 +7,7 @@
  */
 import type { CoreDump, OperationReport } from '../host.ts';
 import type { Domid, FrameRange, HypercallResult } from '../hypercalls.ts';
+import { pvhFrames } from './build-pvh.ts';
 import { DOM0 } from './daemons.ts';
 import { errnoText } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
@@ -108,40 +109,75 @@ function readFrames(operation: Operation, domid: Domid, frames: FrameRange): boo
   return true;
 }
 
-/** `xl dump-core`: reads the registers and all of the memory of a guest. */
-export function dumpCore(operation: Operation, text: string, file: string): OperationReport<CoreDump> {
+/** A range in pieces. */
+export function piecesOf({ first, count }: FrameRange, size: number): FrameRange[] {
+  return Array.from({ length: Math.ceil(count / size) }, (_, index) => ({
+    first: first + index * size,
+    count: Math.min(size, count - index * size),
+  }));
+}
+
+/** How a dump went. */
+interface Dump {
+  readonly core: CoreDump | undefined;
+  /** Not even the shared info of a PV guest could be read. */
+  readonly isSharedInfoDenied: boolean;
+  /** Pages that could not be read, and are zeros in the core. */
+  readonly missing: number;
+}
+
+/** Reads the registers and all of the memory of a guest. XEN: `xc_domain_dumpcore_via_callback`. */
+export function coreOf(operation: Operation, domid: Domid): Dump {
   const { recorder } = operation;
-  const domid = findDomain(operation, text);
-  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   let core: CoreDump | undefined;
   let isSharedInfoDenied = false;
-  const work = (): 'done' | 'failed' => {
+  let missing = 0;
+  recorder.step(`libxc writes the core of domain ${domid}`, 'libxc', () => {
     const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
     if (info.kind === 'error' || info.value.domid !== domid || domid === DOM0) return 'failed';
-    if (!readFrames(operation, domid, { first: info.value.sharedInfoFrame, count: 1 })) {
+    const { isHvm, vcpus: vcpuCount, sharedInfoFrame, totalPages } = info.value;
+    const hasSharedInfo = readFrames(operation, domid, { first: sharedInfoFrame, count: 1 });
+    if (!hasSharedInfo && !isHvm) {
       isSharedInfoDenied = true;
       return 'failed';
     }
-    const width = recorder.ask('libxc', 'domctl.get_address_size', { domid });
-    if (width.kind === 'error') return 'failed';
+    let addressSize: CoreDump['addressSize'] = 64;
+    if (!isHvm) {
+      const width = recorder.ask('libxc', 'domctl.get_address_size', { domid });
+      if (width.kind === 'error') return 'failed';
+      addressSize = width.value.size;
+    }
     let vcpus = 0;
-    for (let vcpu = 0; vcpu < info.value.onlineVcpus; vcpu++) {
+    for (let vcpu = 0; vcpu < vcpuCount; vcpu++) {
       // XEN: a vCPU whose registers cannot be had is left out; without any there is no core.
       if (recorder.ask('libxc', 'domctl.getvcpucontext', { domid, vcpu }).kind === 'ok') vcpus++;
     }
     if (vcpus === 0) return 'failed';
     let top: HypercallResult<'memory_op.maximum_gpfn'> = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
-    if (top.kind === 'ok') top = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
+    if (top.kind === 'ok' && !isHvm) top = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
     if (top.kind === 'error') return 'failed';
-    const pages = top.value.frame + 1;
-    for (let first = 0; first < pages; first += DUMP_PAGES) {
-      if (!readFrames(operation, domid, { first, count: Math.min(DUMP_PAGES, pages - first) })) return 'failed';
+    const ranges = isHvm ? pvhFrames(totalPages) : [{ first: 0, count: top.value.frame + 1 }];
+    const pages = ranges.reduce((sum, { count }) => sum + count, 0);
+    for (const frames of ranges.flatMap((range) => piecesOf(range, DUMP_PAGES))) {
+      if (readFrames(operation, domid, frames)) continue;
+      if (!isHvm) return 'failed';
+      // XEN: what cannot be mapped of an HVM container is passed over, and its place is filled with zeros.
+      missing += frames.count;
     }
-    core = { domid, pages, vcpus, addressSize: width.value.size };
-    return 'done';
-  };
-  const outcome = recorder.step(`libxc writes the core of domain ${domid}`, 'libxc', work);
-  if (outcome === 'failed') {
+    core = { domid, pages: pages - missing, vcpus, addressSize };
+    return missing > 0 ? 'ignored-failure' : 'done';
+  });
+  return { core, isSharedInfoDenied, missing };
+}
+
+/** `xl dump-core`. */
+export function dumpCore(operation: Operation, text: string, file: string): OperationReport<CoreDump> {
+  const { recorder } = operation;
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const { core, isSharedInfoDenied, missing } = coreOf(operation, domid);
+  const domain = finalState(operation, domid);
+  if (core === undefined) {
     const errno = recorder.refusal?.errno ?? 'EINVAL';
     if (isSharedInfoDenied) {
       const code = errno === 'EACCES' ? 13 : 22;
@@ -154,13 +190,11 @@ export function dumpCore(operation: Operation, text: string, file: string): Oper
     );
     operation.messages.push('core dump failed (rc=-3)');
     reportRefusal(operation, 'dump the core of', domid);
+    return report(operation, { isDone: false, xlExitCode: 1, domain });
   }
-  const isDone = outcome === 'done';
-  const domain = finalState(operation, domid);
-  return report(operation, {
-    isDone,
-    xlExitCode: isDone ? 0 : 1,
-    domain,
-    ...(core === undefined ? {} : { value: core }),
-  });
+  if (missing > 0) {
+    const notes = refusalNotes(recorder.refusal);
+    operation.diagnostics.push(guest['core-without-memory'](undefined, { domid, missing }, { notes }));
+  }
+  return report(operation, { isDone: missing === 0, xlExitCode: 0, domain, value: core });
 }

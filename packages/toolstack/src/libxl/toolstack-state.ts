@@ -4,6 +4,7 @@
  * @module
  */
 import type { Domid, MappingHandle, Port } from '../hypercalls.ts';
+import { type GuestConfig, readStoredConfig, storeConfig } from './guest-config.ts';
 
 /** What xenstore and libxl's own files say of a guest. */
 export interface GuestRecord {
@@ -11,10 +12,22 @@ export interface GuestRecord {
   /** Removed when the guest is taken apart, even if Xen then keeps the domain. */
   name: string | undefined;
   readonly uuid: string;
+  /** The configuration that libxl stores once the guest is built; a guest that was not finished has none. */
+  config: GuestConfig | undefined;
+  /** xl stays behind, to clean up when the guest ends and to build it anew when it reboots. */
+  isWatched: boolean;
+  /** What xenstore has for the guest to read: its memory, and how many of its vCPUs it is to use. */
+  targetKib: number;
+  staticMaxKib: number;
+  availableVcpus: number;
   storePort: Port | undefined;
   consolePort: Port | undefined;
   /** Its kernel has run. */
   hasStarted: boolean;
+  /** Its kernel was denied what it cannot do without: it answers nobody. */
+  isStuck: boolean;
+  /** It comes from a save file: its kernel goes on instead of starting. */
+  isRestored: boolean;
   /** A destroy was refused: the domain is there, and nothing speaks for it any more. */
   isGivenUp: boolean;
 }
@@ -24,6 +37,8 @@ export interface Attachment {
   readonly domid: Domid;
   mappings: MappingHandle[];
   port: Port | undefined;
+  /** The daemon has told others that the guest stopped. */
+  hasToldOfEnd: boolean;
 }
 
 /** All of it, for one host. */
@@ -51,7 +66,10 @@ export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
     [...map.values()].map((one) => ({ ...one, mappings: [...one.mappings] }));
   return {
     version: 1,
-    guests: [...state.guests.values()].map((guest) => ({ ...guest })),
+    guests: [...state.guests.values()].map(({ config, ...rest }) => ({
+      ...rest,
+      config: config === undefined ? undefined : storeConfig(config),
+    })),
     xenstored: attachments(state.xenstored),
     xenconsoled: attachments(state.xenconsoled),
   };
@@ -77,11 +95,17 @@ function records(value: unknown): readonly Readonly<Record<string, unknown>>[] |
 }
 
 function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | undefined {
-  const { domid, name, uuid, storePort, consolePort, isGivenUp, hasStarted } = record;
+  const { domid, name, uuid, storePort, consolePort, isGivenUp, hasStarted, isWatched } = record;
+  const { targetKib, staticMaxKib, availableVcpus } = record;
   if (!isWhole(domid) || typeof uuid !== 'string' || uuid.length > 64 || typeof isGivenUp !== 'boolean') {
     return undefined;
   }
-  if (typeof hasStarted !== 'boolean') return undefined;
+  if (typeof hasStarted !== 'boolean' || typeof isWatched !== 'boolean') return undefined;
+  const { isStuck, isRestored } = record;
+  if (typeof isStuck !== 'boolean' || typeof isRestored !== 'boolean') return undefined;
+  if (!isWhole(targetKib) || !isWhole(staticMaxKib) || !isWhole(availableVcpus)) return undefined;
+  const config = readStoredConfig(record['config']);
+  if (record['config'] !== undefined && config === undefined) return undefined;
   if (name !== undefined && (typeof name !== 'string' || name.length > 4096)) return undefined;
   if (storePort !== undefined && !isWhole(storePort)) return undefined;
   if (consolePort !== undefined && !isWhole(consolePort)) return undefined;
@@ -90,20 +114,28 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
     domid: domid as Domid,
     name,
     uuid,
+    config,
+    isWatched,
+    targetKib,
+    staticMaxKib,
+    availableVcpus,
     storePort: storePort as Port | undefined,
     consolePort: consolePort as Port | undefined,
     hasStarted,
+    isStuck,
+    isRestored,
     isGivenUp,
   };
 }
 
 function readAttachment(record: Readonly<Record<string, unknown>>): Attachment | undefined {
-  const { domid, mappings, port } = record;
+  const { domid, mappings, port, hasToldOfEnd } = record;
+  if (typeof hasToldOfEnd !== 'boolean') return undefined;
   if (!isWhole(domid) || !Array.isArray(mappings) || mappings.length > 16) return undefined;
   const handles: readonly unknown[] = mappings;
   if (!handles.every(isWhole) || (port !== undefined && !isWhole(port))) return undefined;
   // As above.
-  return { domid: domid as Domid, mappings: handles as MappingHandle[], port: port as Port | undefined };
+  return { domid: domid as Domid, mappings: handles as MappingHandle[], port: port as Port | undefined, hasToldOfEnd };
 }
 
 function readAll<T extends { readonly domid: Domid }>(

@@ -79,6 +79,7 @@ export interface Devices {
   readonly usbDevices: readonly Device[];
 }
 
+/** The values of `on_poweroff`, `on_reboot` and the like. XEN: `tools/xl/xl_parse.c`, `action_on_shutdown_names`. */
 export const SHUTDOWN_ACTIONS = [
   'destroy',
   'restart',

@@ -6,6 +6,7 @@
  * @module
  */
 
+/** The kinds of guests that `type` names. */
 export type Guest = 'pv' | 'pvh' | 'hvm';
 
 /** What a key's value may look like. `number, string` means that a number is tried first. */
@@ -19,6 +20,7 @@ export type Shape =
   | 'list, string'
   | 'list, flag';
 
+/** What is known about one key. */
 export interface KnownKey {
   readonly shape: Shape;
   /** The guests that the key has an effect on. */

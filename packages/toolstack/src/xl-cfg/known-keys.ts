@@ -9,6 +9,7 @@ import { KEY_TABLE, type KnownKey } from './key-table.ts';
 /** The keys that carry a label. */
 export type LabelKey = 'seclabel' | 'init_seclabel' | 'device_model_stubdomain_seclabel';
 
+/** All keys that hold a label. */
 export const LABEL_KEYS: readonly LabelKey[] = ['seclabel', 'init_seclabel', 'device_model_stubdomain_seclabel'];
 
 /** Names that other tools, libxl itself and plain sense give to the label keys. */

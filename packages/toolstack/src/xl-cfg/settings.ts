@@ -29,6 +29,7 @@ export interface XlList {
   readonly span: Span;
 }
 
+/** What a key is set to. */
 export type XlValue = XlString | XlList;
 
 /** One assignment. */

@@ -11,6 +11,7 @@
 import type { Setting, XlCfg, XlList, XlValue } from './settings.ts';
 import { LONG_MAX, LONG_MIN, parseLong } from './strtol.ts';
 
+/** The errors of libxlutil's readers: not set, of the wrong form, too large. */
 export type Errno = 'ESRCH' | 'EINVAL' | 'ERANGE';
 
 /** Why a value could not be read. */

@@ -7,6 +7,7 @@
  */
 import type { Guest } from './key-table.ts';
 
+/** What `xl.conf` says, as far as it decides what a key means that is not set. */
 export interface XlDefaults {
   /** `claim_mode` */
   readonly claimMode: boolean;

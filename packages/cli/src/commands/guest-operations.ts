@@ -1,0 +1,240 @@
+/**
+ * What xl asks of a guest that exists, beside pausing and ending it: printed in xl's columns.
+ *
+ * @module
+ */
+import { randomUUID } from 'node:crypto';
+import { hasErrors, SourceText } from '@dewar/policy/text';
+import type { Host, OperationReport, RestoreOptions, SaveOptions, SchedulerState, VcpuState } from '@dewar/toolstack';
+import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
+import { EXIT } from '../failures.ts';
+import { readLatin1, writeWhole } from '../files.ts';
+import { displayPath } from '../policy-input.ts';
+import { byteText, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { type RequestFlags, request } from './lifecycle.ts';
+
+/** A request that answers with nothing but done or not done. */
+export function runPlain(
+  ask: (host: Host) => Promise<OperationReport<unknown>>,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  return request(flags, terminal, ask, () => undefined);
+}
+
+/** Which guests are asked to stop. */
+export interface StopChoice {
+  readonly domain: string | undefined;
+  readonly isAll: boolean;
+  readonly isWaiting: boolean;
+}
+
+export async function runStop(
+  verb: 'shutdown' | 'reboot',
+  { domain, isAll, isWaiting }: StopChoice,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const stop = (one: string): Promise<number> =>
+    runPlain((host) => host[verb](one, { wait: isWaiting }), flags, terminal);
+  if (!isAll) {
+    if (domain !== undefined) return stop(domain);
+    printLine(terminal.err, 'You must specify -a or a domain id.');
+    printLine(terminal.err);
+    return EXIT.problem;
+  }
+  let guests: readonly string[] = [];
+  const listed = await request(
+    { ...flags, isJson: false, isVerbose: false },
+    terminal,
+    (host) => host.list(),
+    (domains) => {
+      guests = (domains ?? []).filter(({ domid }) => domid !== 0).map(({ domid }) => String(domid));
+    },
+  );
+  if (listed !== EXIT.done) return listed;
+  for (const guest of guests) {
+    const code = await stop(guest);
+    // XEN: xl ends at the first that cannot be asked.
+    if (code !== EXIT.done) return code;
+  }
+  return EXIT.done;
+}
+
+export function runSave(
+  domain: string,
+  file: string,
+  options: SaveOptions,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    async (host) => {
+      const report = await host.save(domain, { ...options, file });
+      if (report.value !== undefined) {
+        writeWhole(file, Buffer.from(`${JSON.stringify(report.value, undefined, 2)}\n`, 'latin1'));
+      }
+      return report;
+    },
+    (saved) => {
+      if (saved !== undefined)
+        printLine(terminal.err, `Saving to ${file}: a simulated guest has labels, vCPUs and a size, but no content`);
+    },
+  );
+}
+
+/** The configuration that is to take the place of the one in the save file; undefined when it is not valid. */
+async function readConfig(path: string, terminal: Terminal): Promise<DomainConfig | undefined> {
+  const { parseXlCfg, readDomainConfig } = await import('@dewar/toolstack/xl-cfg');
+  const { config, diagnostics } = readDomainConfig(
+    parseXlCfg(new SourceText(byteText(displayPath(path)), readLatin1(path))),
+  );
+  printDiagnostics(terminal, diagnostics);
+  return hasErrors(diagnostics) ? undefined : config;
+}
+
+/** What a save file holds; it is looked at by the toolstack. */
+function readSaved(file: string): unknown {
+  const text = readLatin1(file);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function runRestore(
+  files: { readonly config?: string; readonly saved: string },
+  options: Pick<RestoreOptions, 'paused' | 'unwatched'>,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const config = files.config === undefined ? undefined : await readConfig(files.config, terminal);
+  if (files.config !== undefined && config === undefined) return EXIT.problem;
+  const saved = readSaved(files.saved);
+  const all = { ...options, uuid: randomUUID(), file: files.saved, ...(config === undefined ? {} : { config }) };
+  return runPlain((host) => host.restore(saved, all), flags, terminal);
+}
+
+/** One line of `xl vcpu-list`. XEN: `tools/xl/xl_vcpu.c`, `print_vcpuinfo`. */
+function vcpuLine({ name, domid, vcpu, isOnline, isRunning, cpu, hard, soft }: VcpuState): string {
+  const who = [(name ?? '(null)').padEnd(32), String(domid).padStart(5), String(vcpu).padStart(5)].join(' ');
+  const how = isOnline
+    ? `${String(cpu).padStart(5)} ${isRunning ? '  r' : '  -'}-- `
+    : `${'-'.padStart(5)} ${'-'.padStart(3)}-p `;
+  return `${who} ${how}${'0.0'.padStart(9)}  ${hard} / ${soft}`;
+}
+
+export function runVcpuList(domain: string | undefined, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.vcpuList(domain),
+    (vcpus) => {
+      if (vcpus === undefined) return;
+      printLine(
+        terminal.out,
+        `${'Name'.padEnd(32)}${'ID'.padStart(6)} ${'VCPU'.padStart(5)} ${'CPU'.padStart(5)} State ${'Time(s)'.padStart(9)} Affinity (Hard / Soft)`,
+      );
+      for (const vcpu of vcpus) printLine(terminal.out, vcpuLine(vcpu));
+    },
+  );
+}
+
+/** One line of `xl sched-credit2`. XEN: `tools/xl/xl_sched.c`, `sched_credit2_domain_output`. */
+function schedulerLine({ name, domid, weight, cap }: SchedulerState): string {
+  const columns = [String(domid).padStart(4), String(weight).padStart(6), String(cap).padStart(4)];
+  return `${(name ?? '(null)').padEnd(33)} ${columns.join(' ')}`;
+}
+
+export function runScheduler(
+  domain: string | undefined,
+  { weight, cap }: { readonly weight?: number | undefined; readonly cap?: number | undefined },
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const isChange = weight !== undefined || cap !== undefined;
+  if (domain === undefined && isChange) {
+    printLine(terminal.err, 'Must specify a domain.');
+    return Promise.resolve(EXIT.problem);
+  }
+  const change = { ...(weight === undefined ? {} : { weight }), ...(cap === undefined ? {} : { cap }) };
+  return request(
+    flags,
+    terminal,
+    (host) => host.schedCredit2(domain, change),
+    (states) => {
+      if (states === undefined || isChange) return;
+      // XEN: the pool of all CPUs, with the rate limit that the scheduler starts with.
+      if (domain === undefined) printLine(terminal.out, 'Cpupool Pool-0: ratelimit=1000us');
+      printLine(terminal.out, `${'Name'.padEnd(33)} ${'ID'.padStart(4)} ${'Weight'.padStart(6)} ${'Cap'.padStart(4)}`);
+      for (const state of states) printLine(terminal.out, schedulerLine(state));
+    },
+  );
+}
+
+export function runVmList(flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.vmList(),
+    (domains) => {
+      if (domains === undefined) return;
+      printLine(terminal.out, `UUID${' '.repeat(34)}ID    name`);
+      for (const { uuid, domid, name } of domains) {
+        printLine(terminal.out, `${uuid}  ${domid}    ${(name ?? '(null)').padEnd(30)}`);
+      }
+    },
+  );
+}
+
+export function runDomid(name: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.domid(name),
+    (domid) => {
+      if (domid !== undefined) printLine(terminal.out, String(domid));
+    },
+  );
+}
+
+export function runDomname(domid: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.domname(domid),
+    (name) => {
+      if (name !== undefined) printLine(terminal.out, name);
+    },
+  );
+}
+
+/** The lines of `xl info` that a simulated host has an answer for; it has no hardware. */
+export function runHostInfo(flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => host.info(),
+    (info) => {
+      if (info === undefined) return;
+      const [major = '', minor = ''] = info.release.split('.');
+      const lines: readonly (readonly [name: string, value: string | number])[] = [
+        ['nr_cpus', info.cpus],
+        ['max_cpu_id', info.cpus - 1],
+        ['nr_nodes', 1],
+        ['total_memory', info.totalMib],
+        ['free_memory', info.freeMib],
+        ['xen_major', major],
+        ['xen_minor', minor],
+        ['xen_extra', info.extraVersion],
+        ['xen_version', `${info.release}${info.extraVersion}`],
+        ['xen_scheduler', info.scheduler],
+        ['xen_pagesize', 4096],
+      ];
+      for (const [name, value] of lines) printLine(terminal.out, `${name.padEnd(22)} : ${value}`);
+    },
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * The options of every command that makes a request of a simulated host.
+ *
+ * @module
+ */
+import { Option } from '@commander-js/extra-typings';
+import type { FlaskMode } from '@dewar/lab';
+
+/** Which policy the host runs. */
+export const policyOption = (): Option<'--policy <policy>'> =>
+  new Option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)');
+
+const FLASK_MODES: readonly ['enforcing', 'permissive', 'late', 'disabled'] & readonly FlaskMode[] = [
+  'enforcing',
+  'permissive',
+  'late',
+  'disabled',
+];
+
+/** How Xen's FLASK is booted. */
+export const flaskOption = (): Option<
+  '--flask <mode>',
+  undefined,
+  undefined,
+  undefined,
+  false,
+  (typeof FLASK_MODES)[number]
+> => new Option('--flask <mode>', "boot the simulated host with Xen's parameter `flask=<mode>`").choices(FLASK_MODES);
+
+/** Which host is meant. */
+export const hostOption = (): Option<'--host <name>'> => new Option('--host <name>', 'a simulated host by its name');
+
+/** The answer for another program. */
+export const jsonOption = (): Option<'--json'> => new Option('--json', 'print the answer as JSON');
+
+/** The answer with all that led to it. */
+export const verboseOption = (): Option<'-v, --verbose'> =>
+  new Option('-v, --verbose', 'show every step and every check');
+
+/** The options of a request as the parser leaves them. */
+export interface RequestArgs {
+  readonly json?: true | undefined;
+  readonly verbose?: true | undefined;
+  readonly host?: string | undefined;
+  readonly policy?: string | undefined;
+  readonly flask?: FlaskMode | undefined;
+}
+
+/** The options of a request as its command takes them. */
+export function requestFlags(args: RequestArgs): {
+  readonly isJson: boolean;
+  readonly isVerbose: boolean;
+  readonly host: string | undefined;
+  readonly policy: string | undefined;
+  readonly flask: FlaskMode | undefined;
+} {
+  const { host, policy, flask } = args;
+  return { isJson: args.json === true, isVerbose: args.verbose === true, host, policy, flask };
+}

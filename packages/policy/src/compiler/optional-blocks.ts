@@ -1,0 +1,232 @@
+/**
+ * `optional` and `require` blocks: which there are, and which of them count.
+ *
+ * A policy for Xen is one text, so a block asks for names of the same text. The rules of a block whose names are all
+ * declared come after all rules outside of blocks; otherwise its `else` branch counts, if it has one.
+ * Format: checkpolicy `module_compiler.c` (`begin_optional`, `require_symbol`); libsepol `link.c` (`enable_avrules`).
+ *
+ * Start reading at `collectBlocks`.
+ *
+ * @module
+ */
+import { type RequireNode, readList, type Statement, type Token } from '../language/index.ts';
+import type { Declarations } from './declarations.ts';
+import { mls, policy } from './diagnostics.ts';
+import type { Scope } from './scope.ts';
+
+type Optional = Extract<Statement, { kind: 'optional' }>;
+type RequireKind = RequireNode['kind'];
+
+/** One branch of an optional block. */
+interface Branch {
+  readonly statements: readonly Statement[];
+  readonly isElse: boolean;
+  /** What is required here and in the blocks around, each as kind and name. */
+  readonly required: ReadonlySet<string>;
+}
+
+/** An optional block; blocks stand in the order in which they begin. */
+export interface Block {
+  readonly node: Optional;
+  readonly main: Branch;
+  readonly otherwise: Branch | undefined;
+  /** The first name that is required and that nobody declares. */
+  readonly missing: { readonly kind: RequireKind; readonly token: Token } | undefined;
+}
+
+/** What a block may hold besides `require` and other blocks. */
+const TAKEN: ReadonlySet<Statement['kind']> = new Set(['av-rule', 'type-rule', 'if', 'typeattribute', 'empty']);
+
+/** The `require` blocks among statements, those in conditional blocks too, but not those of blocks inside. */
+function requiresOf(statements: readonly Statement[]): RequireNode[] {
+  return statements.flatMap((node) => {
+    if (node.kind === 'require') return [...node.wants];
+    if (node.kind === 'if') return requiresOf([...node.whenTrue, ...node.whenFalse]);
+    return [];
+  });
+}
+
+/** The key of something required. */
+function requireKey(kind: RequireKind, name: string): string {
+  return `${kind === 'attribute' ? 'type' : kind === 'attribute_role' ? 'role' : kind === 'tunable' ? 'bool' : kind} ${name}`;
+}
+
+/** Whether a name is declared, of whatever flavour; users are looked for in the text, for they are declared late. */
+function isDeclared(declared: Declarations, users: ReadonlySet<string>, kind: RequireKind, name: string): boolean {
+  switch (kind) {
+    case 'class':
+      return declared.classes.has(name);
+    case 'type':
+    case 'attribute':
+      return declared.types.has(name);
+    case 'role':
+    case 'attribute_role':
+      return declared.roles.has(name);
+    case 'bool':
+    case 'tunable':
+      return declared.booleans.has(name);
+    case 'user':
+      return users.has(name);
+    case 'sensitivity':
+      return declared.sensitivities.has(name);
+    case 'category':
+      return declared.categories.has(name);
+  }
+}
+
+/** Counts what a `require` puts into checkpolicy's tables: their sizes decide about the order of symbols. */
+export function countRequired(scope: Scope, node: Extract<Statement, { kind: 'optional' | 'if' }>): void {
+  const { declared } = scope;
+  const count = (statements: readonly Statement[]): void => {
+    for (const { kind, names } of requiresOf(statements)) {
+      for (const token of names) {
+        const name = scope.word(token);
+        const table = {
+          type: 'types',
+          attribute: 'types',
+          role: 'roles',
+          attribute_role: 'roles',
+          bool: 'booleans',
+          tunable: 'booleans',
+        } as const;
+        if (kind === 'class' || kind === 'user' || kind === 'sensitivity' || kind === 'category') continue;
+        const isNew = !declared[table[kind]].has(name) && !declared.required.has(requireKey(kind, name));
+        declared.sizes[table[kind]].insert(isNew);
+        declared.required.add(requireKey(kind, name));
+      }
+    }
+    for (const inner of statements) if (inner.kind === 'optional') count(inner.body);
+  };
+  count(node.kind === 'optional' ? node.body : [node]);
+}
+
+/** Reports what no `require` may ask for: a class or permission that does not exist, a name that means something else. */
+function checkRequired(scope: Scope, { kind, names, permissions }: RequireNode): void {
+  for (const token of names) {
+    const name = scope.word(token);
+    if (kind === 'class' && permissions !== undefined) {
+      const tclass = scope.class(token);
+      for (const permission of scope.plainNames(permissions, 'permissions', 'require'))
+        if (tclass !== undefined) scope.permissionBit(tclass, permission);
+    }
+    const type = scope.declared.types.get(name);
+    if (kind === 'type' && type?.kind === 'attribute')
+      scope.report(policy['not-a-type'](scope.origin(token), { name }));
+    if (kind === 'attribute' && type !== undefined && type.kind !== 'attribute')
+      scope.report(policy['not-an-attribute'](scope.origin(token), { name }));
+    const role = scope.declared.roles.get(name);
+    if (kind === 'role' && role?.isAttribute === true)
+      scope.report(policy['not-a-role'](scope.origin(token), { name }));
+    if (kind === 'attribute_role' && role?.isAttribute === false)
+      scope.report(policy['not-a-role-attribute'](scope.origin(token), { name }));
+    // A sensitivity must have a level, wherever it comes from.
+    if (kind === 'sensitivity' && scope.isMls && !scope.declared.sensitivities.has(name))
+      scope.report(mls['unknown-sensitivity'](scope.origin(token), { name }));
+  }
+}
+
+/** A required name that must exist, outside of optional blocks. */
+function demand(scope: Scope, users: ReadonlySet<string>, { kind, names }: RequireNode): void {
+  for (const token of names) {
+    const name = scope.word(token);
+    if (kind !== 'class' && !isDeclared(scope.declared, users, kind, name))
+      scope.report(policy['requirement-not-met'](scope.origin(token), { kind: wordOfKind(kind), name }));
+  }
+}
+
+function wordOfKind(kind: RequireKind): string {
+  return kind === 'attribute_role' ? 'role attribute' : kind === 'bool' ? 'boolean' : kind;
+}
+
+function reportForeign(scope: Scope, branch: readonly Statement[]): void {
+  for (const node of branch) {
+    if (TAKEN.has(node.kind) || node.kind === 'optional' || node.kind === 'require') continue;
+    scope.report(policy['optional-unsupported'](scope.origin(node.at), { statement: scope.statementWord(node) }));
+  }
+}
+
+/** Finds the blocks of a policy, once names are declared. Reports what they may not hold. */
+export function collectBlocks(scope: Scope): Block[] {
+  const { statements } = scope.tree;
+  const users = new Set(statements.flatMap((node) => (node.kind === 'user' ? [scope.word(node.name)] : [])));
+  const blocks: Block[] = [];
+  const visit = (node: Optional, around: readonly RequireNode[]): void => {
+    const own = requiresOf(node.body);
+    for (const want of own) checkRequired(scope, want);
+    for (const branch of [node.body, node.otherwise]) reportForeign(scope, branch);
+    for (const want of requiresOf(node.otherwise)) {
+      for (const token of want.names)
+        scope.report(policy['require-in-else'](scope.origin(token), { name: scope.word(token) }));
+    }
+    const wants = [...around, ...own];
+    const keys = (list: readonly RequireNode[]): Set<string> =>
+      new Set(list.flatMap(({ kind, names }) => names.map((token) => requireKey(kind, scope.word(token)))));
+    // XEN: a user that a block around requires counts only where that stands above: users are required in pass 2.
+    const missing = wants
+      .flatMap(({ kind, names }) => names.map((token) => ({ kind, token })))
+      .filter(({ kind, token }) => kind !== 'user' || token < node.at || own.some(({ names }) => names.includes(token)))
+      .find(({ kind, token }) => !isDeclared(scope.declared, users, kind, scope.word(token)));
+    blocks.push({
+      node,
+      main: { statements: node.body, isElse: false, required: keys(wants) },
+      otherwise:
+        node.otherwise.length === 0 ? undefined : { statements: node.otherwise, isElse: true, required: keys(around) },
+      missing,
+    });
+    if (missing !== undefined) {
+      const what = { kind: wordOfKind(missing.kind), name: scope.word(missing.token) };
+      scope.report(policy['optional-left-out'](scope.origin(node.at), what));
+    }
+    for (const inner of node.body) if (inner.kind === 'optional') visit(inner, wants);
+    for (const inner of node.otherwise) if (inner.kind === 'optional') visit(inner, around);
+  };
+  for (const node of statements) {
+    if (node.kind === 'optional') visit(node, []);
+    else if (node.kind === 'require') scope.report(policy['require-outside'](scope.origin(node.at), {}));
+    else if (node.kind === 'if') {
+      for (const want of requiresOf([node])) {
+        checkRequired(scope, want);
+        demand(scope, users, want);
+      }
+    }
+  }
+  return blocks;
+}
+
+/** Whether a name stands above its declaration, and nothing requires it. */
+function isDeclaredBelow(scope: Scope, token: Token, { required }: Branch): boolean {
+  const found = scope.declared.types.get(scope.word(token));
+  return found !== undefined && found.token > token && !required.has(requireKey('type', found.name));
+}
+
+/** Puts types into attributes, as the blocks that count say. */
+export function addBlockMemberships(scope: Scope, blocks: readonly Block[]): void {
+  for (const block of blocks) {
+    for (const branch of [block.main, block.otherwise]) {
+      if (branch === undefined) continue;
+      scope.required = branch.required;
+      const counts = isCounted(block, branch);
+      for (const node of branch.statements) {
+        if (node.kind !== 'typeattribute') continue;
+        const names = [node.name, ...readList(scope.tokens, node.others)];
+        const late = names.find((token) => isDeclaredBelow(scope, token, branch));
+        if (late !== undefined) {
+          const what = { name: scope.word(late), statement: 'typeattribute' };
+          scope.report(policy['unknown-type'](scope.origin(late), what));
+          continue;
+        }
+        const type = scope.plainType(node.name, 'typeattribute');
+        for (const token of names.slice(1)) {
+          const attribute = scope.attribute(token);
+          if (counts && type !== undefined) attribute?.members.add(type);
+        }
+      }
+    }
+  }
+  scope.required = undefined;
+}
+
+/** Whether a branch of a block counts. */
+export function isCounted(block: Block, branch: Branch): boolean {
+  return branch.isElse ? block.missing !== undefined : block.missing === undefined;
+}

@@ -1,0 +1,163 @@
+/**
+ * A guest's configuration as libxl stores it: labels as text, never as SIDs, which mean nothing after a reboot of Xen.
+ *
+ * Follows Xen `tools/libs/light/libxl_domain.c`, `libxl__set_domain_configuration`.
+ *
+ * @module
+ */
+import type { Origin } from '@dewar/policy/text';
+import { type DomainConfig, SHUTDOWN_ACTIONS, type ShutdownAction, type ShutdownActions } from '../xl-cfg/index.ts';
+
+/** A label, and where the user wrote it; what was stored no longer knows. */
+export interface GuestLabel {
+  readonly text: string;
+  readonly origin: Origin | undefined;
+}
+
+/** All that building a guest needs to know. */
+export interface GuestConfig {
+  readonly name: string;
+  readonly type: 'pv' | 'pvh';
+  readonly uuid: string | undefined;
+  readonly labels: { readonly build: GuestLabel | undefined; readonly run: GuestLabel | undefined };
+  readonly memoryKib: number;
+  readonly maxMemoryKib: number;
+  /** vCPUs online at the start, and the most. */
+  readonly vcpus: number;
+  readonly maxVcpus: number;
+  readonly claimsMemory: boolean;
+  /** What differs from the scheduler's own defaults. */
+  readonly scheduler: { readonly weight?: number; readonly cap?: number };
+  readonly actions: ShutdownActions;
+}
+
+/** Memory that libxl gives when the configuration names none. XEN: `LIBXL_MEMKB_DEFAULT`, 32 MiB. */
+const DEFAULT_MEMORY_KIB = 32 * 1024;
+
+/** `cpu_weight` and `cap`. */
+function schedulerOf({ rest }: DomainConfig): GuestConfig['scheduler'] {
+  const numberAt = (key: string): number | undefined => {
+    const value = rest.get(key);
+    return value?.kind === 'number' ? Number(value.value) : undefined;
+  };
+  const weight = numberAt('cpu_weight');
+  const cap = numberAt('cap');
+  return { ...(weight === undefined ? {} : { weight }), ...(cap === undefined ? {} : { cap }) };
+}
+
+/** What libxl takes from the configuration of xl; undefined for a kind of guest that is not rehearsed. */
+export function guestConfigOf(config: DomainConfig): GuestConfig | undefined {
+  if (config.guest === 'hvm') return undefined;
+  const vcpus = config.vcpus ?? 1;
+  const memoryKib = config.memoryKib ?? DEFAULT_MEMORY_KIB;
+  const { build, run } = config.labels;
+  const label = (one: typeof build): GuestLabel | undefined =>
+    one === undefined ? undefined : { text: one.text, origin: one.origin };
+  return {
+    name: config.name,
+    type: config.guest,
+    uuid: config.uuid,
+    labels: { build: label(build), run: label(run) },
+    memoryKib,
+    maxMemoryKib: Math.max(config.maxMemoryKib ?? memoryKib, memoryKib),
+    vcpus,
+    maxVcpus: config.maxVcpus > 0 ? config.maxVcpus : vcpus,
+    claimsMemory: config.claimsMemory,
+    scheduler: schedulerOf(config),
+    actions: config.actions,
+  };
+}
+
+/** What libxl keeps: labels without the place where the user wrote them. */
+export function withoutOrigins(config: GuestConfig): GuestConfig {
+  const plain = (label: GuestLabel | undefined): GuestLabel | undefined =>
+    label === undefined ? undefined : { text: label.text, origin: undefined };
+  return { ...config, labels: { build: plain(config.labels.build), run: plain(config.labels.run) } };
+}
+
+/** A stored configuration as plain JSON. */
+export type StoredConfig = Readonly<Record<string, unknown>>;
+
+/** Writes a configuration down. */
+export function storeConfig(config: GuestConfig): StoredConfig {
+  const { labels, actions, scheduler, ...rest } = config;
+  return {
+    ...rest,
+    scheduler: { ...scheduler },
+    actions: { ...actions },
+    buildLabel: labels.build?.text,
+    runLabel: labels.run?.text,
+  };
+}
+
+const TEXT_LIMIT = 4096;
+const KIB_LIMIT = 2 ** 44;
+const VCPU_LIMIT = 8192;
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= TEXT_LIMIT;
+}
+
+function isOptionalText(value: unknown): value is string | undefined {
+  return value === undefined || isText(value);
+}
+
+function isCount(value: unknown, limit: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= limit;
+}
+
+function readActions(value: unknown): ShutdownActions | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  // An object that is not null has string keys.
+  const fields = value as Readonly<Record<string, unknown>>;
+  const action = (name: string): ShutdownAction | undefined => SHUTDOWN_ACTIONS.find((one) => one === fields[name]);
+  const [poweroff, reboot, watchdog, crash, softReset] = [
+    action('poweroff'),
+    action('reboot'),
+    action('watchdog'),
+    action('crash'),
+    action('softReset'),
+  ];
+  if (poweroff === undefined || reboot === undefined || watchdog === undefined) return undefined;
+  if (crash === undefined || softReset === undefined) return undefined;
+  return { poweroff, reboot, watchdog, crash, softReset };
+}
+
+function readScheduler(value: unknown): GuestConfig['scheduler'] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  // As above.
+  const { weight, cap } = value as Readonly<Record<string, unknown>>;
+  if ((weight !== undefined && !isCount(weight, 65_535)) || (cap !== undefined && !isCount(cap, 65_535)))
+    return undefined;
+  return { ...(weight === undefined ? {} : { weight }), ...(cap === undefined ? {} : { cap }) };
+}
+
+/** Reads what was stored; undefined when it is no configuration. */
+export function readStoredConfig(value: unknown): GuestConfig | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  // As above.
+  const fields = value as Readonly<Record<string, unknown>>;
+  const { name, type, uuid, buildLabel, runLabel, memoryKib, maxMemoryKib, vcpus, maxVcpus, claimsMemory } = fields;
+  const actions = readActions(fields['actions']);
+  const scheduler = readScheduler(fields['scheduler']);
+  if (scheduler === undefined) return undefined;
+  if (!isText(name) || (type !== 'pv' && type !== 'pvh') || typeof claimsMemory !== 'boolean') return undefined;
+  if (!isOptionalText(uuid) || !isOptionalText(buildLabel) || !isOptionalText(runLabel)) return undefined;
+  if (!isCount(memoryKib, KIB_LIMIT) || !isCount(maxMemoryKib, KIB_LIMIT)) return undefined;
+  if (!isCount(vcpus, VCPU_LIMIT) || !isCount(maxVcpus, VCPU_LIMIT) || actions === undefined) return undefined;
+  const label = (text: string | undefined): GuestLabel | undefined =>
+    text === undefined ? undefined : { text, origin: undefined };
+  return {
+    name,
+    type,
+    uuid,
+    labels: { build: label(buildLabel), run: label(runLabel) },
+    memoryKib,
+    maxMemoryKib,
+    vcpus,
+    maxVcpus,
+    claimsMemory,
+    scheduler,
+    actions,
+  };
+}

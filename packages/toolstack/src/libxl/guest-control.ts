@@ -1,0 +1,210 @@
+/**
+ * Shutdown and reboot: xl asks through xenstore, the guest's kernel stops by itself, and the xl that waits for the
+ * guest cleans up or builds it anew.
+ *
+ * Follows Xen `tools/libs/light/libxl_domain.c`, `libxl__domain_pvcontrol`, and `tools/xl/xl_vmcontrol.c`,
+ * `handle_domain_death`, `create_domain`.
+ *
+ * @module
+ */
+import type { OperationReport } from '../host.ts';
+import type { Actor, Domid, ShutdownReason } from '../hypercalls.ts';
+import type { ShutdownAction } from '../xl-cfg/index.ts';
+import { constructGuest } from './construct.ts';
+import { startBuilt } from './create.ts';
+import { settleDeaths } from './daemons.ts';
+import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
+import type { GuestConfig } from './guest-config.ts';
+import { finalState, findDomain, logLibxl, lookAt, type Operation, report } from './operation.ts';
+import type { AnyResult } from './recorder.ts';
+import { retrieveConfig } from './retrieve-config.ts';
+import { coreOf, reportRefusal } from './run-state.ts';
+
+/** Whether the guest's kernel runs and can be talked to. */
+function isListening({ recorder, state }: Operation, domid: Domid): boolean {
+  const record = state.guests.get(domid);
+  const isRunning = recorder.hypercalls.inspectDomain(domid)?.info.isRunning === true;
+  return isRunning && record?.hasStarted === true && !record.isStuck;
+}
+
+/**
+ * Has xenstored tell the guest of something that was written for it, and lets its kernel do what it then does.
+ * A guest that does not run, or cannot be told, does nothing.
+ */
+export function tellGuest(
+  operation: Operation,
+  domid: Domid,
+  title: string,
+  act: (actor: Actor) => readonly AnyResult[],
+): 'answered' | 'silent' {
+  const { recorder, state } = operation;
+  const storePort = state.guests.get(domid)?.storePort;
+  const port = state.xenstored.get(domid)?.port;
+  if (port === undefined || storePort === undefined) return 'silent';
+  const told = recorder.step(`xenstored tells domain ${domid}`, 'xenstored', () =>
+    recorder.ask('xenstored', 'event_channel_op.send', { port }).kind === 'ok' ? 'done' : 'ignored-failure',
+  );
+  if (told !== 'done' || !isListening(operation, domid)) return 'silent';
+  let hasAnswered = false;
+  recorder.step(title, 'guest kernel', () => {
+    const actor: Actor = { domid, process: 'guest kernel' };
+    hasAnswered = recorder.askAs(actor, 'event_channel_op.send', { port: storePort }).kind === 'ok';
+    if (!hasAnswered) return 'ignored-failure';
+    return act(actor).every(({ kind }) => kind === 'ok') ? 'done' : 'ignored-failure';
+  });
+  return hasAnswered ? 'answered' : 'silent';
+}
+
+/** How many seconds xl waits for an answer. XEN: `LIBXL_INIT_TIMEOUT` times six. */
+const ANSWER_SECONDS = 60;
+
+/** XEN: `SHUTDOWN_*` as numbers. */
+const REASON_CODES: Readonly<Record<ShutdownReason, number>> = {
+  poweroff: 0,
+  reboot: 1,
+  suspend: 2,
+  crash: 3,
+  watchdog: 4,
+  'soft-reset': 5,
+};
+
+/** `xl shutdown` and `xl reboot`. */
+export function stopGuest(
+  operation: Operation,
+  text: string,
+  reason: 'poweroff' | 'reboot',
+  isWaiting: boolean,
+): OperationReport {
+  const { recorder, state } = operation;
+  const verb = reason === 'reboot' ? 'reboot' : 'shutdown';
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  operation.messages.push(`${reason === 'reboot' ? 'Rebooting' : 'Shutting down'} domain ${domid}`);
+  const asked = recorder.step(
+    `libxl asks domain ${domid} to ${reason === 'reboot' ? 'reboot' : 'power off'}`,
+    'libxl',
+    () => {
+      if (lookAt(operation, domid, false) !== undefined && state.guests.has(domid)) return 'done';
+      logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
+      return 'failed';
+    },
+  );
+  if (asked === 'failed') {
+    operation.messages.push(`${verb} failed (rc=-3)`);
+    reportRefusal(operation, verb, domid);
+    return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
+  }
+  const answer = tellGuest(operation, domid, `the kernel of domain ${domid} stops`, (actor) => [
+    recorder.askAs(actor, 'sched_op.shutdown', { reason }),
+  ]);
+  if (answer === 'silent') {
+    const { refusal } = recorder;
+    recorder.step(`libxl waits ${ANSWER_SECONDS} s for domain ${domid}`, 'libxl', () => 'failed');
+    operation.messages.push(
+      "libxl: error: libxl_domain.c:854:pvcontrol_cb: guest didn't acknowledge control request: -9",
+      `${verb} failed (rc=-9)`,
+    );
+    const notes = [
+      { message: 'a guest answers only while it runs, and when its kernel could start' },
+      ...refusalNotes(refusal),
+    ];
+    operation.diagnostics.push(guest['no-answer'](undefined, { domid, operation: verb }, { notes }));
+    return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
+  }
+  if (isWaiting) {
+    const code = REASON_CODES[reason];
+    operation.messages.push('Waiting for 1 domains', `Domain ${domid} has been shut down, reason code ${code}`);
+  }
+  const successor = handleEnd(operation, domid, reason);
+  const isDone = successor.kind !== 'failed';
+  const left = successor.kind === 'restarted' ? successor.domid : domid;
+  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, left) });
+}
+
+/** What came of a guest that had stopped by itself. */
+type Aftermath =
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'kept' }
+  | { readonly kind: 'restarted'; readonly domid: Domid }
+  | { readonly kind: 'failed' };
+
+function actionFor(config: GuestConfig, reason: ShutdownReason): ShutdownAction {
+  switch (reason) {
+    case 'poweroff':
+      return config.actions.poweroff;
+    case 'reboot':
+      return config.actions.reboot;
+    case 'crash':
+      return config.actions.crash;
+    case 'watchdog':
+      return config.actions.watchdog;
+    case 'soft-reset':
+      return config.actions.softReset;
+    case 'suspend':
+      return 'preserve';
+  }
+}
+
+/** A guest has stopped: the daemons hear of it, and so does the xl that waits for it. */
+function handleEnd(operation: Operation, domid: Domid, reason: ShutdownReason): Aftermath {
+  const { recorder, state } = operation;
+  settleDeaths(recorder, state, 'xenstored and xenconsoled hear that the guest has stopped');
+  const record = state.guests.get(domid);
+  const config = record?.config;
+  if (record?.isWatched !== true || config === undefined) return { kind: 'kept' };
+  const action = actionFor(config, reason);
+  recorder.step(
+    `xl, which waited for domain ${domid}, hears that it has stopped (${reason}): ${action}`,
+    'xl daemon',
+    () => {
+      lookAt(operation, domid, false);
+      return 'done';
+    },
+  );
+  switch (action) {
+    case 'preserve':
+      return { kind: 'kept' };
+    case 'rename-restart':
+    case 'soft-reset':
+      operation.diagnostics.push(guest['action-not-rehearsed'](undefined, { guest: config.name, action }));
+      return { kind: 'failed' };
+    case 'coredump-destroy':
+    case 'coredump-restart':
+      // XEN: "No point crying over spilled milk, continue on failure."
+      coreOf(operation, domid);
+      break;
+    case 'destroy':
+    case 'restart':
+      break;
+  }
+  const isRestart = action === 'restart' || action === 'coredump-restart';
+  const next = isRestart ? reloadConfig(operation, domid, config) : config;
+  const isGone = endGuest(operation, domid);
+  return isRestart ? restart(operation, next) : { kind: isGone ? 'gone' : 'failed' };
+}
+
+/** XEN: `reload_domain_config`: what was changed since lasts; what cannot be read is taken from the start. */
+function reloadConfig(operation: Operation, domid: Domid, config: GuestConfig): GuestConfig {
+  let found: GuestConfig | undefined;
+  operation.recorder.step('xl reads the configuration of the guest as it stands', 'xl daemon', () => {
+    found = retrieveConfig(operation, domid);
+    return found === undefined ? 'ignored-failure' : 'done';
+  });
+  return found ?? config;
+}
+
+function endGuest(operation: Operation, domid: Domid): boolean {
+  const destruction = destroyDomain(operation, domid);
+  if (destruction.rc !== 0) logDestroyFailed(operation, domid);
+  reportLeftovers(operation, domid, destruction);
+  return destruction.rc === 0;
+}
+
+/** The guest is built anew from its stored configuration: under the first label, relabelled at the end. */
+function restart(operation: Operation, config: GuestConfig): Aftermath {
+  const uuid = config.uuid ?? '';
+  const made = constructGuest(operation, config, { uuid, isWatched: true });
+  if (made.kind === 'failed') return { kind: 'failed' };
+  return startBuilt(operation, made.domid, false) ? { kind: 'restarted', domid: made.domid } : { kind: 'failed' };
+}

@@ -1,0 +1,207 @@
+/**
+ * `xl restore`: a new domain, built under the first label, filled from what was saved, and relabelled at the end.
+ *
+ * Follows Xen `tools/libs/light/libxl_create.c`, `domcreate_bootloader_done`, and
+ * `tools/libs/guest/xg_sr_restore{,_x86_pv,_x86_hvm}.c`.
+ *
+ * @module
+ */
+import type { OperationReport, RestoreOptions, SavedGuest, TimelineStep } from '../host.ts';
+import type { Domid, FrameRange } from '../hypercalls.ts';
+import {
+  allocatePorts,
+  type BuildOutcome,
+  type BuildPlan,
+  type GuestBuilder,
+  type GuestPorts,
+  prepare,
+  seedGrants,
+  setScheduler,
+  stoppedAt,
+} from './build-guest.ts';
+import { SPECIAL_FRAMES, setPvPlatform } from './build-pv.ts';
+import { PVH_RINGS, pvhFrames, setPvhPlatform } from './build-pvh.ts';
+import { constructGuest } from './construct.ts';
+import { faultOf, startBuilt } from './create.ts';
+import { checkLabelsInEffect } from './create-labels.ts';
+import { guest } from './diagnostics.ts';
+import { type GuestConfig, guestConfigOf, readStoredConfig, storeConfig } from './guest-config.ts';
+import { finalState, type Operation, report, startXl } from './operation.ts';
+import { type AnyResult, inOrder } from './recorder.ts';
+import { piecesOf } from './run-state.ts';
+import { BATCH_PAGES, HELPER, SAVED_PARAMS } from './save.ts';
+
+const PAGE_LIMIT = 2 ** 32;
+const VCPU_LIMIT = 8192;
+
+/** A save file that was read. */
+interface Image {
+  readonly config: GuestConfig;
+  readonly pages: number;
+  readonly onlineVcpus: readonly number[];
+}
+
+function isWhole(value: unknown, limit: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < limit;
+}
+
+/** Reads what `save` wrote; a text says what is wrong with it. */
+function readSaved(saved: unknown): Image | string {
+  if (typeof saved !== 'object' || saved === null) return 'it is not written by `dewar save`';
+  // An object that is not null has string keys; each is looked at below.
+  const { format, version, config, pages, onlineVcpus } = saved as Readonly<Partial<Record<keyof SavedGuest, unknown>>>;
+  if (format !== 'dewar-saved-guest') return 'it is not written by `dewar save`';
+  if (version !== 1) return 'it is written by another version of Dewar';
+  const read = readStoredConfig(config);
+  if (read === undefined) return 'its configuration cannot be read';
+  const vcpus: readonly unknown[] = Array.isArray(onlineVcpus) && onlineVcpus.length <= VCPU_LIMIT ? onlineVcpus : [];
+  if (!isWhole(pages, PAGE_LIMIT) || vcpus.length === 0) return 'its memory or its vCPUs are not whole';
+  if (!vcpus.every((vcpu) => isWhole(vcpu, read.maxVcpus))) return 'its memory or its vCPUs are not whole';
+  return { config: read, pages, onlineVcpus: vcpus.filter((vcpu) => isWhole(vcpu, VCPU_LIMIT)) };
+}
+
+/** XEN: `x86_pv_static_data_complete`, `x86_hvm_setup`: the kind of guest, and its CPU policy. */
+function setUp(operation: Operation, domid: Domid, isHvm: boolean): TimelineStep['outcome'] {
+  const { recorder } = operation;
+  return recorder.step('the save helper prepares the guest', HELPER, () => {
+    if (recorder.ask(HELPER, 'domctl.getdomaininfo', { domid }).kind === 'error') return 'failed';
+    if (recorder.ask(HELPER, 'memory_op.maximum_gpfn', { domid }).kind === 'error') return 'failed';
+    const layout: readonly (() => AnyResult)[] = [
+      () => recorder.ask(HELPER, 'domctl.get_address_size', { domid }),
+      () => recorder.ask(HELPER, 'mmu_update.map_machphys', {}),
+    ];
+    return inOrder([...(isHvm ? [] : layout), () => recorder.ask(HELPER, 'domctl.set_cpu_policy', { domid })]);
+  });
+}
+
+/** XEN: `populate_pfns`, `process_page_data`. */
+function fillMemory(operation: Operation, domid: Domid, ranges: readonly FrameRange[]): TimelineStep['outcome'] {
+  const { recorder } = operation;
+  return recorder.step('the save helper fills the memory of the guest', HELPER, () => {
+    for (const frames of ranges.flatMap((range) => piecesOf(range, BATCH_PAGES))) {
+      const given = recorder.ask(HELPER, 'memory_op.populate_physmap', { domid, frames });
+      if (given.kind === 'error' || given.value.pagesDone < frames.count) {
+        recorder.explain('memory_op.populate_physmap', 'ENOMEM', 'Xen has no more pages for the domain');
+        return 'failed';
+      }
+      const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', { domid, frames, isWritable: true });
+      if (mapped.kind === 'error') return 'failed';
+      recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+    }
+    return 'done';
+  });
+}
+
+/** XEN: `update_vcpu_context`, `pin_pagetables`, `update_guest_p2m`. */
+function completePv(operation: Operation, domid: Domid, { pages, onlineVcpus }: Image): TimelineStep['outcome'] {
+  const { recorder } = operation;
+  return recorder.step('the save helper gives the guest its time, its vCPUs and its page tables', HELPER, () => {
+    const vcpus = onlineVcpus.flatMap((vcpu): (() => AnyResult)[] => [
+      () => recorder.ask(HELPER, 'domctl.setvcpucontext', { domid, vcpu }),
+      () => recorder.ask(HELPER, 'domctl.set_ext_vcpucontext', { domid, vcpu }),
+      () => recorder.ask(HELPER, 'domctl.setvcpuextstate', { domid, vcpu }),
+      () => recorder.ask(HELPER, 'domctl.set_vcpu_msrs', { domid, vcpu }),
+    ]);
+    return inOrder([
+      () => recorder.ask(HELPER, 'domctl.settscinfo', { domid }),
+      ...vcpus,
+      () => recorder.ask(HELPER, 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable }),
+      () => recorder.ask(HELPER, 'mmu_update.machphys_update', { domid, frames: { first: 0, count: pages } }),
+    ]);
+  });
+}
+
+/** XEN: `handle_hvm_params`, `x86_hvm_stream_complete`. */
+function completeHvm(
+  operation: Operation,
+  domid: Domid,
+  ports: GuestPorts,
+  { onlineVcpus }: Image,
+): TimelineStep['outcome'] {
+  const { recorder } = operation;
+  return recorder.step('the save helper gives the guest its time, its parameters and its vCPUs', HELPER, () => {
+    const params = SAVED_PARAMS.map((param) => (): AnyResult => {
+      const value = PVH_RINGS[param] ?? 0;
+      return recorder.ask(HELPER, 'hvm_op.set_param', { domid, param, value });
+    });
+    const records = onlineVcpus.map(
+      (vcpu) => (): AnyResult => recorder.ask(HELPER, 'domctl.sethvmcontext', { domid, vcpu, record: 'CPU' }),
+    );
+    return inOrder([
+      () => recorder.ask(HELPER, 'domctl.settscinfo', { domid }),
+      ...params,
+      () => recorder.ask(HELPER, 'hvm_op.set_param', { domid, param: 'STORE_EVTCHN', value: ports.store }),
+      () => recorder.ask(HELPER, 'hvm_op.set_param', { domid, param: 'CONSOLE_EVTCHN', value: ports.console }),
+      // One hypercall holds the records of all vCPUs.
+      ...records.slice(0, 1),
+    ]);
+  });
+}
+
+/** Fills a domain from a save file, in the place of a build from nothing. */
+function builderOf(image: Image): GuestBuilder {
+  return (operation: Operation, plan: BuildPlan): BuildOutcome => {
+    const { domid } = plan;
+    const isHvm = plan.type === 'pvh';
+    if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
+    const ports = allocatePorts(operation, domid);
+    if (ports === undefined) return stoppedAt('the making of its event channels');
+    const platform = isHvm ? setPvhPlatform(operation, plan) : setPvPlatform(operation, domid);
+    if (platform === 'failed') return stoppedAt('the setting of its TSC mode');
+    if (setUp(operation, domid, isHvm) === 'failed') return stoppedAt('the first look of the save helper');
+    const ranges = isHvm ? pvhFrames(image.pages) : [{ first: 0, count: image.pages }];
+    if (fillMemory(operation, domid, ranges) === 'failed') return stoppedAt('the filling of its memory');
+    const complete = isHvm ? completeHvm(operation, domid, ports, image) : completePv(operation, domid, image);
+    if (complete === 'failed') return stoppedAt('the setting of its vCPUs');
+    const rings = isHvm ? { console: PVH_RINGS.CONSOLE_PFN, xenstore: PVH_RINGS.STORE_PFN } : SPECIAL_FRAMES;
+    if (seedGrants(operation, domid, rings) === 'failed') {
+      return stoppedAt('the granting of its xenstore and console pages');
+    }
+    if (setScheduler(operation, plan) === 'failed') return stoppedAt('the setting of its scheduler parameters');
+    const record = operation.state.guests.get(domid);
+    if (record !== undefined) record.isRestored = true;
+    return {
+      kind: 'built',
+      guest: { storePort: ports.store, consolePort: ports.console, consoleFrame: rings.console },
+    };
+  };
+}
+
+/** `xl restore`. A label that this host does not know fails it before anything is made. */
+export function restoreGuest(operation: Operation, saved: unknown, options: RestoreOptions): OperationReport {
+  const { file = 'the save file', uuid, paused = false, unwatched = false } = options;
+  const image = readSaved(saved);
+  if (typeof image === 'string') {
+    operation.messages.push('File has wrong magic number - corrupt or for a different tool?');
+    operation.diagnostics.push(guest['not-saved'](undefined, { file, reason: image }));
+    return report(operation, { isDone: false, xlExitCode: 1 });
+  }
+  const own = options.config === undefined ? image.config : guestConfigOf(options.config);
+  const reason =
+    own === undefined || own.type !== image.config.type ? `it holds a ${image.config.type} guest` : faultOf(own);
+  if (own === undefined || reason !== undefined) {
+    const name = own?.name ?? image.config.name;
+    operation.diagnostics.push(
+      guest['bad-request'](undefined, { guest: name, reason: reason ?? 'it is an HVM guest' }),
+    );
+    return report(operation, { isDone: false, xlExitCode: 1 });
+  }
+  const length = JSON.stringify(storeConfig(image.config)).length;
+  operation.messages.push(
+    `Loading new save file ${file} (new xl fmt info 0x3/0x0/${length})`,
+    ' Savefile contains xl domain config in JSON format',
+    ...(options.config === undefined ? ['Parsing config from <saved>'] : []),
+  );
+  operation.recorder.step('xl starts and reads the save file', 'xl', () => {
+    startXl(operation);
+    return 'done';
+  });
+  const made = constructGuest(operation, own, { uuid, isWatched: !unwatched, build: builderOf(image) });
+  if (made.kind === 'failed') {
+    const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
+    return report(operation, { isDone: false, xlExitCode: 1, domain });
+  }
+  const isStarted = startBuilt(operation, made.domid, paused);
+  const isDone = checkLabelsInEffect(operation, own, made.domid) && isStarted;
+  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, made.domid) });
+}

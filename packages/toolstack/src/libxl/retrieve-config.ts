@@ -1,0 +1,32 @@
+/**
+ * The configuration of a guest as it stands: what libxl stored, with what was changed since.
+ *
+ * Follows Xen `tools/libs/light/libxl_domain.c`, `libxl_retrieve_domain_configuration`.
+ *
+ * @module
+ */
+import type { Domid } from '../hypercalls.ts';
+import type { GuestConfig } from './guest-config.ts';
+import { lookAt, type Operation } from './operation.ts';
+
+/** Each of these is asked for on its own: lock, stored text, memory target and limit, vCPUs. */
+const LOOKS = 5;
+
+/** Reads it; undefined when libxl has none, or may not see the guest. Makes its requests in a step of the caller's. */
+export function retrieveConfig(operation: Operation, domid: Domid): GuestConfig | undefined {
+  const { recorder, state } = operation;
+  const record = state.guests.get(domid);
+  for (let i = 0; i < LOOKS; i++) lookAt(operation, domid, true);
+  if (lookAt(operation, domid, false) === undefined || record?.config === undefined) return undefined;
+  recorder.ask('libxl', 'sysctl.cpupool_op', {});
+  const scheduler = recorder.ask('libxl', 'domctl.scheduler_op.getinfo', { domid });
+  if (scheduler.kind === 'error') return undefined;
+  return {
+    ...record.config,
+    name: record.name ?? record.config.name,
+    memoryKib: record.targetKib,
+    maxMemoryKib: record.staticMaxKib,
+    vcpus: record.availableVcpus,
+    scheduler: scheduler.value,
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * The vCPUs of a guest that exists: `xl vcpu-list`, `vcpu-pin`, `vcpu-set`.
+ *
+ * Follows Xen `tools/libs/light/libxl_{domain,sched}.c` and `tools/xl/xl_vcpu.c`.
+ *
+ * @module
+ */
+import type { OperationReport, VcpuState } from '../host.ts';
+import type { Domid } from '../hypercalls.ts';
+import { parseCpuRange, showCpus } from './cpu-range.ts';
+import { errnoText } from './destroy.ts';
+import { tellGuest } from './guest-control.ts';
+import { findDomain, listDomains, logLibxl, lookAt, type Operation, report, startXl } from './operation.ts';
+import { doneOn, failedOn, nameOf, refuse } from './outcomes.ts';
+import { reportRefusal } from './run-state.ts';
+
+/** XEN: `libxl_list_vcpu`; undefined when Xen refused. */
+function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {
+  const { recorder } = operation;
+  const info = lookAt(operation, domid, false);
+  if (info === undefined) return undefined;
+  const states: VcpuState[] = [];
+  for (let vcpu = 0; vcpu < info.vcpus; vcpu++) {
+    const state = recorder.ask('libxl', 'domctl.getvcpuinfo', { domid, vcpu });
+    if (state.kind === 'error') {
+      logLibxl(
+        operation,
+        'libxl_domain.c:1691:libxl_list_vcpu',
+        `Domain ${domid}:Getting vcpu info: ${errnoText(state.errno)}`,
+      );
+      return undefined;
+    }
+    const affinity = recorder.ask('libxl', 'domctl.getvcpuaffinity', { domid, vcpu });
+    if (affinity.kind === 'error') {
+      const why = errnoText(affinity.errno);
+      logLibxl(operation, 'libxl_domain.c:1698:libxl_list_vcpu', `Domain ${domid}:Getting vcpu affinity: ${why}`);
+      return undefined;
+    }
+    const { isOnline, cpu } = state.value;
+    states.push({
+      domid,
+      name: nameOf(operation, domid),
+      vcpu,
+      isOnline,
+      isRunning: isOnline && info.isRunning,
+      cpu,
+      hard: showCpus(affinity.value.hard, operation.host.cpus),
+      soft: showCpus(affinity.value.soft, operation.host.cpus),
+    });
+  }
+  return states;
+}
+
+/** `xl vcpu-list`. xl prints nothing for a domain whose vCPUs it may not see, and ends with 0. */
+export function listVcpus(operation: Operation, text: string | undefined): OperationReport<readonly VcpuState[]> {
+  const { recorder } = operation;
+  recorder.step('xl starts', 'xl', () => {
+    startXl(operation);
+    recorder.ask('xl', 'sysctl.physinfo', {});
+    return 'done';
+  });
+  const domids: Domid[] = [];
+  if (text === undefined) {
+    recorder.step('xl lists the domains', 'xl', () => {
+      domids.push(...listDomains(operation).map(({ domid }) => domid));
+      return 'done';
+    });
+  } else {
+    const domid = findDomain(operation, text);
+    if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+    domids.push(domid);
+  }
+  const states: VcpuState[] = [];
+  let isDone = true;
+  for (const domid of domids) {
+    const outcome = recorder.step(`libxl asks for the vCPUs of domain ${domid}`, 'libxl', () => {
+      const found = vcpusOf(operation, domid);
+      states.push(...(found ?? []));
+      return found === undefined ? 'failed' : 'done';
+    });
+    if (outcome === 'done') continue;
+    isDone = false;
+    reportRefusal(operation, 'list the vCPUs of', domid);
+  }
+  return report(operation, { isDone, xlExitCode: 0, value: states });
+}
+
+/** `xl vcpu-pin`. */
+export function pinVcpu(
+  operation: Operation,
+  text: string,
+  vcpuText: string,
+  hardText: string,
+  softText: string | undefined,
+): OperationReport {
+  const { recorder } = operation;
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const verb = 'pin a vCPU of';
+  const isAll = vcpuText === 'all';
+  if (!isAll && !/^[0-9]{1,5}$/.test(vcpuText)) {
+    operation.messages.push(`Error: Invalid argument ${vcpuText} as VCPU.`);
+    return refuse(operation, domid, verb, `\`${vcpuText}\` is no vCPU`);
+  }
+  const hostCpus = operation.host.cpus;
+  const hard = hardText === '-' ? undefined : parseCpuRange(hardText, hostCpus);
+  const soft = softText === undefined || softText === '-' ? undefined : parseCpuRange(softText, hostCpus);
+  if (hard === 'invalid' || soft === 'invalid') {
+    const bad = hard === 'invalid' ? hardText : softText;
+    return refuse(operation, domid, verb, `\`${bad}\` is no list of physical CPUs; an example is \`0-1,^1\``);
+  }
+  const args = { domid, ...(hard === undefined ? {} : { hard }), ...(soft === undefined ? {} : { soft }) };
+  let failedVcpu = 0;
+  const outcome = recorder.step(`libxl pins vCPU ${vcpuText} of domain ${domid}`, 'libxl', () => {
+    recorder.ask('xl', 'sysctl.physinfo', {});
+    if (hard !== undefined && lookAt(operation, domid, true) === undefined) {
+      operation.messages.push('Could not get domain info');
+      return 'failed';
+    }
+    const vcpus = isAll ? (vcpusOf(operation, domid)?.map(({ vcpu }) => vcpu) ?? []) : [Number(vcpuText)];
+    if (vcpus.length === 0) operation.messages.push('libxl_list_vcpu failed.');
+    for (const vcpu of vcpus) {
+      const pinned = recorder.ask('libxl', 'domctl.setvcpuaffinity', { ...args, vcpu });
+      if (pinned.kind === 'ok') continue;
+      failedVcpu = vcpu;
+      const why = errnoText(pinned.errno);
+      logLibxl(operation, 'libxl_sched.c:62:libxl__set_vcpuaffinity', `Domain ${domid}:Setting vcpu affinity: ${why}`);
+      operation.messages.push(isAll ? 'Could not set affinity.' : `Could not set affinity for vcpu \`${failedVcpu}'.`);
+      return 'failed';
+    }
+    return vcpus.length > 0 ? 'done' : 'failed';
+  });
+  return outcome === 'done' ? doneOn(operation, domid) : failedOn(operation, domid, verb);
+}
+
+/** `xl vcpu-set`: xenstore says how many there are to be, and the guest brings them up and down. */
+export function setVcpus(operation: Operation, text: string, count: number): OperationReport {
+  const { recorder, state } = operation;
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const verb = 'set the vCPUs of';
+  const record = state.guests.get(domid);
+  const say = (line: number, words: string): void => {
+    logLibxl(operation, `libxl_domain.c:${line}:libxl_set_vcpuonline`, `Domain ${domid}:${words}`);
+    operation.messages.push(`libxl_set_vcpuonline failed domid=${domid} max_vcpus=${count}, rc: -3`);
+  };
+  let fault: string | undefined;
+  const outcome = recorder.step(`libxl tells domain ${domid} how many vCPUs to use`, 'libxl', () => {
+    const info = lookAt(operation, domid, true);
+    if (info === undefined) return 'failed';
+    if (count > info.onlineVcpus && count > operation.host.cpus) {
+      operation.messages.push(
+        `You are overcommmitting! You have ${operation.host.cpus} physical CPUs and want ${count} vCPUs! Aborting, use --ignore-host to continue`,
+      );
+      fault = `the host has ${operation.host.cpus} physical CPUs`;
+      return 'failed';
+    }
+    lookAt(operation, domid, true);
+    if (count === 0) {
+      say(1864, 'Requested 0 VCPUs!');
+      fault = 'a guest needs a vCPU';
+    } else if (count > info.vcpus) {
+      say(1869, `Requested ${count} VCPUs, however maxcpus is ${info.vcpus}!`);
+      fault = `it has ${info.vcpus} vCPU${info.vcpus === 1 ? '' : 's'} at most`;
+    }
+    if (fault !== undefined || record === undefined) return 'failed';
+    lookAt(operation, domid, false);
+    record.availableVcpus = count;
+    return 'done';
+  });
+  if (fault !== undefined) return refuse(operation, domid, verb, fault);
+  if (outcome === 'failed') return failedOn(operation, domid, verb);
+  const info = recorder.hypercalls.inspectDomain(domid)?.info;
+  tellGuest(operation, domid, `the kernel of domain ${domid} brings its vCPUs up and down`, (actor) =>
+    Array.from({ length: Math.max(0, (info?.vcpus ?? 1) - 1) }, (_, index) =>
+      recorder.askAs(actor, index + 1 < count ? 'vcpu_op.up' : 'vcpu_op.down', { vcpu: index + 1 }),
+    ),
+  );
+  return doneOn(operation, domid);
+}
+
