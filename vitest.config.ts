@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { Reporter, TestModule } from 'vitest/node';
 
 /** Where every tool must be at hand there is no reason to skip a test: one that was skipped is a failure. */
@@ -13,7 +13,7 @@ const nothingSkipped: Reporter = {
   },
 };
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts'],
     testTimeout: 60_000,
@@ -21,3 +21,5 @@ export default defineConfig({
     reporters: process.env['DEWAR_REQUIRE_TOOLS'] === '1' ? [nothingSkipped, 'default'] : ['default'],
   },
 });
+
+export default config;

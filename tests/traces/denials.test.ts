@@ -22,7 +22,10 @@ const grants: readonly string[] = [HOST_RULES, WHOLE_LIFE, PVH_LIFE, OPERATIONS,
     const rule = /^allow (\S+|\{[^}]*\}) (\S+|\{[^}]*\}):(\w+) (?:\{([^}]*)\}|(\w+));$/.exec(line);
     if (rule === null) return [];
     const [, source, target, tclass, list, one] = rule;
-    return (list ?? one ?? '').trim().split(/\s+/).map((permission) => `allow ${source} ${target}:${tclass} ${permission};`);
+    return (list ?? one ?? '')
+      .trim()
+      .split(/\s+/)
+      .map((permission) => `allow ${source} ${target}:${tclass} ${permission};`);
   });
 const transitions = HOST_RULES.split('\n').filter((line) => line.startsWith('type_transition'));
 
@@ -52,7 +55,10 @@ const asks: Readonly<Record<string, Ask>> = {
 const names = Object.keys(asks);
 
 property.prop(
-  [fc.subarray([...grants.keys()], { maxLength: 2 }), fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 8 })],
+  [
+    fc.subarray([...grants.keys()], { maxLength: 2 }),
+    fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 8 }),
+  ],
   { numRuns: 120 },
 )(
   'whatever is denied, what failed has a diagnostic, what did not has none, and the host reads back',
@@ -75,7 +81,9 @@ property.prop(
     const restored = Hypervisor.restore(stored[0]);
     const state = restoreToolstack(stored[1]);
     if (restored === undefined || state === undefined) throw new Error('the snapshot was refused');
-    expect(JSON.parse(JSON.stringify([restored.snapshot(), new LibxlHost(restored, state).snapshot()]))).toEqual(stored);
+    expect(JSON.parse(JSON.stringify([restored.snapshot(), new LibxlHost(restored, state).snapshot()]))).toEqual(
+      stored,
+    );
     // Nobody but the daemons keeps a page of a guest.
     for (const { domid } of (await host.list()).value ?? []) {
       const keepers = hypervisor.openMappings(domid).map(({ mapper }) => mapper.process);

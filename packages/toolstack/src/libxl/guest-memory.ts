@@ -115,4 +115,3 @@ export function setMaxMemory(operation: Operation, text: string, kib: number, sh
   operation.messages.push(`cannot set domid ${domid} static max memory to : ${shown}`);
   return fault === undefined ? failedOn(operation, domid, verb) : refuse(operation, domid, verb, fault);
 }
-

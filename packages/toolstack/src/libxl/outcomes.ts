@@ -33,4 +33,3 @@ export function refuse<T>(operation: Operation, domid: Domid, verb: string, reas
   );
   return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
 }
-

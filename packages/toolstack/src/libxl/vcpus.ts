@@ -178,4 +178,3 @@ export function setVcpus(operation: Operation, text: string, count: number): Ope
   );
   return doneOn(operation, domid);
 }
-
