@@ -95,6 +95,11 @@ const forbidden: readonly Plant[] = [
   },
   { file: 'packages/policy/src/releases/up.ts', text: importing('../text/index.ts'), caughtBy: [inPolicy('releases')] },
   {
+    file: 'packages/policy/src/formatter/up.ts',
+    text: importing('../text/index.ts'),
+    caughtBy: [inPolicy('formatter')],
+  },
+  {
     file: 'packages/policy/src/compiler/across.ts',
     text: importing('../security-server/index.ts'),
     caughtBy: [inPolicy('compiler', 'text', 'm4', 'language', 'policydb', 'releases')],

@@ -18,7 +18,7 @@ export type NumberKind = 'pirq' | 'pcidevice';
 export type ObjectKind = RangeKind | NumberKind;
 
 /** All of them. */
-export const OBJECT_KINDS: readonly ObjectKind[] = ['pirq', 'pcidevice', 'ioport', 'iomem'];
+const OBJECT_KINDS: readonly ObjectKind[] = ['pirq', 'pcidevice', 'ioport', 'iomem'];
 
 /** The labels of resources as plain data. Numbers are decimal: they may be larger than JSON's. */
 export interface ObjectLabelsSnapshot {

@@ -444,3 +444,45 @@ test('a snapshot keeps a context that a permissive Xen keeps though it is not va
   expect(copy.server.resume(compile(policyText()), host.server.snapshot())).toBe(true);
   expect(copy.server.sidToContext(sid)).toBe('customer_1:vm_r:dom0_t');
 });
+
+test('a snapshot that does not know a boolean or a label leaves what the policy says', () => {
+  const options = { rules: 'bool locked true;', labels: 'pirqcon 9 system_u:object_r:nic_t' };
+  const snapshot = startHost(options).server.snapshot();
+  const unknown = { sid: 0, context: 'nobody:object_r:nic_t' };
+  const copy = startHost();
+  copy.server.resume(compile(policyText(options)), {
+    ...snapshot,
+    booleans: {},
+    objectLabels: {
+      numbered: [{ kind: 'pirq', low: '9', high: '9', ...unknown }],
+      paths: [{ path: '/soc', ...unknown }],
+    },
+  });
+  expect(copy.server.booleans()).toEqual([{ name: 'locked', value: true, pending: true }]);
+  expect(copy.server.numberSid('pirq', 9n)).toBe(copy.server.initialSid('irq'));
+  expect(copy.server.deviceTreeSid('/soc')).toBe(copy.server.initialSid('device'));
+});
+
+test('a SID has a context as numbers once a policy is loaded', () => {
+  const host = startHost();
+  expect(host.server.contextOf(3)).toBeUndefined();
+  host.load({});
+  const type = host.server.policy?.types.byName.get('dom0_t')?.value;
+  expect(host.server.contextOf(3)?.type).toBe(type);
+});
+
+test('a server that nobody told of modes and logs enforces in silence', () => {
+  const server = new SecurityServer({ release });
+  expect(server.loadPolicy(compile(policyText()))).toMatchObject({ kind: 'loaded' });
+  const sid = server.contextToSid('customer_1:vm_r:guest_t');
+  expect(sid.kind).toBe('sid');
+  expect(server.loadPolicy(compile(policyText().replaceAll('guest_t', 'other_t')))).toMatchObject({ kind: 'loaded' });
+  expect(server.sidToContext(sid.kind === 'sid' ? sid.sid : 0)).toBe('system_u:object_r:unlabeled_t');
+});
+
+test('port 0 is written without a prefix where a label overlaps with it or is not found', () => {
+  const host = startHost({});
+  expect(host.server.removeObjectLabel('ioport', 0n, 0n)).toBe('ENOENT');
+  expect(host.server.removeObjectLabel('pcidevice', 0n, 0n)).toBe('ENOENT');
+  expect(host.log).toEqual(['flask: ocontext not found: ioport 0 - 0', 'flask: ocontext not found: pcidevice 0']);
+});
