@@ -148,6 +148,15 @@ test('a label that the policy has lost since makes the reboot fail, and the gues
   expect((await host.list()).value).toHaveLength(1);
 });
 
+test('a guest that runs again while its dead predecessor keeps pages has not simply rebooted', async () => {
+  const { host } = bootRig(without('allow dom0_t nomigrate_t:grant unmap;'));
+  await host.create(pv, options);
+  const report = await host.reboot('secure1');
+  expect([report.outcome, report.xlExitCode, errors(report)]).toEqual(['failed', 0, ['guest/zombie']]);
+  expect(report.domain).toMatchObject({ domid: 2, label: RUN, state: 'running' });
+  expect((await host.list()).value?.map(({ state }) => state)).toEqual(['running', 'dying', 'running']);
+});
+
 test('each action of the configuration is taken when a guest powers off', async () => {
   const actions: readonly (readonly [action: string, codes: readonly string[], left: number])[] = [
     ['destroy', [], 1],

@@ -60,6 +60,7 @@ const jsonFormatOption = () => new Option('--json', 'the same as `--format json`
 interface CompileArgs {
   readonly policyVersion?: '24' | '30';
   readonly mls?: true | undefined;
+  readonly optimize?: true | undefined;
   readonly define?: readonly Definition[];
   readonly handleUnknown?: 'deny' | 'allow' | 'reject';
   readonly xen?: CompileOptions['release'] | undefined;
@@ -69,6 +70,7 @@ function compileOptions(args: CompileArgs): CompileOptions {
   return {
     version: args.policyVersion === '24' ? 24 : 30,
     isMls: args.mls === true,
+    isOptimized: args.optimize === true,
     definitions: args.define ?? [],
     handleUnknown: args.handleUnknown ?? 'deny',
     ...(args.xen === undefined ? {} : { release: args.xen }),
@@ -118,6 +120,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .addOption(formatOption())
     .addOption(jsonFormatOption())
     .option('-q, --quiet', 'print diagnostics only')
+    .option('-O, --optimize', 'leave out rules that others imply, as `checkpolicy -O` does')
     .action(async (policy, args) => {
       const { runCompile } = await import('./commands/compile.ts');
       const flags = {

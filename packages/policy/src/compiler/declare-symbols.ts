@@ -163,11 +163,13 @@ function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'boo
     reportDuplicate(scope, 'boolean', statement.name, old.token);
     return;
   }
+  // XEN: a boolean that a block above requires keeps what the requirement made of it: false, and its kind.
+  const isRequired = scope.declared.required.has(`bool ${name}`);
   booleans.set(name, {
     name,
     token: statement.name,
-    isTunable: statement.kind === 'tunable',
-    state: statement.value,
+    isTunable: isRequired ? scope.declared.required.has(`tunable ${name}`) : statement.kind === 'tunable',
+    state: isRequired ? false : statement.value,
     value: 0,
   });
 }

@@ -108,6 +108,16 @@ describe('optional blocks', () => {
     expect(compiled(`${rule} if (locked) { require { role site_r; } }`).codes).toEqual(['te/requirement-not-met']);
   });
 
+  test('a boolean that is required above its declaration starts false, as with checkpolicy', () => {
+    const { bytes } = compileText(
+      new SourceText(
+        'site.conf',
+        policyWith('allow dom0_t xen_t:domain create; optional { require { bool late; } ; } bool late true;'),
+      ),
+    );
+    expect(bytes && readBack(bytes).booleans.byName.get('late')?.state).toBe(false);
+  });
+
   test('a block puts types into attributes', () => {
     const found = compiled(
       'optional { typeattribute xen_t guest_type; } allow dom0_t { guest_type -domU_t }:domain create;',

@@ -93,6 +93,7 @@ export function countRequired(scope: Scope, node: Extract<Statement, { kind: 'op
         const isNew = !declared[table[kind]].has(name) && !declared.required.has(requireKey(kind, name));
         declared.sizes[table[kind]].insert(isNew);
         declared.required.add(requireKey(kind, name));
+        if (isNew && kind === 'tunable') declared.required.add(`tunable ${name}`);
       }
     }
     for (const inner of statements) if (inner.kind === 'optional') count(inner.body);

@@ -1,5 +1,6 @@
 /**
- * Whether a decompiled policy, compiled again, is the policy that it was.
+ * Whether a decompiled policy, compiled again, is the policy that it was. This is the last word: a binary can hold flags
+ * that the reader does not keep, so that the decompiler cannot know of them.
  *
  * @module
  */

@@ -122,10 +122,21 @@ function evaluate(policy: PolicyDb, steps: readonly ConditionStep[]): boolean {
   return stack.at(-1) ?? false;
 }
 
+/** Whether two entries have the same key: the compiler would make one of them. */
+function hasRepetition(rules: RuleTable): boolean {
+  const keys = new Set<string>();
+  for (let row = 0; row < rules.length; row++)
+    keys.add(`${rules.kind[row]}:${rules.source[row]}:${rules.target[row]}:${rules.tclass[row]}`);
+  return keys.size !== rules.length;
+}
+
 function blockText(policy: PolicyDb, names: Names, { expression, state, whenTrue, whenFalse }: Conditional): string {
   let first = branchText(names, whenTrue);
   let second = branchText(names, whenFalse);
   let steps = expression;
+  if (expression.some(({ operator, boolean }) => operator !== COND_BOOL && boolean !== 0))
+    names.lost('a boolean at an operator of a condition');
+  for (const rules of [whenTrue, whenFalse]) if (hasRepetition(rules)) names.lost('a branch that has an entry twice');
   if (evaluate(policy, expression) !== state)
     names.lost('a conditional block whose state is not that of its condition');
   if (expression.at(-1)?.operator === COND_NOT) {

@@ -163,6 +163,12 @@ export class Names {
     return `${name}:${items.join(items.length > 100 ? ', ' : ',')}`;
   }
 
+  /** Reports levels of a policy that is without MLS. */
+  checkNoLevels(...levels: readonly MlsLevel[]): void {
+    if (levels.some(({ sensitivity, categories }) => sensitivity !== 0 || categories.size > 0))
+      this.lost('a level in a policy without MLS');
+  }
+
   range({ low, high }: MlsRange): string {
     const isOne = low.sensitivity === high.sensitivity && low.categories.equals(high.categories);
     return isOne ? this.level(low) : `${this.level(low)} - ${this.level(high)}`;
@@ -176,6 +182,7 @@ export class Names {
   }): string {
     const parts = [this.user(context.user), this.role(context.role), this.type(context.type)];
     if (this.policy.isMls) parts.push(this.range(context.range));
+    else this.checkNoLevels(context.range.low, context.range.high);
     // `a:b:c` would be read as an address where the names are hexadecimal.
     return parts.join(parts.some((part) => ADDRESS_LIKE.test(part)) ? ' : ' : ':');
   }

@@ -124,6 +124,7 @@ export function userText(policy: PolicyDb, names: Names, { emptyAttribute }: Rol
       if (emptyAttribute === undefined) names.lost(`user \`${name}\` has no role`);
       listed.push(emptyAttribute ?? 'object_r');
     }
+    if (!policy.isMls) names.checkNoLevels(range.low, range.high, defaultLevel);
     const level = policy.isMls ? ` level ${names.level(defaultLevel)} range ${names.range(range)}` : '';
     return wrap(`user ${name} roles ${setText(listed)}${level};`);
   });

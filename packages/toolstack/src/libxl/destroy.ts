@@ -97,8 +97,8 @@ export function logDestroyFailed(operation: Operation, domid: Domid): void {
   logLibxl(operation, 'libxl_domain.c:1064:domain_destroy_cb', `Domain ${domid}:Destruction of domain failed`);
 }
 
-/** Says what keeps a domain on the host after it was to be destroyed. */
-export function reportLeftovers(operation: Operation, domid: Domid, destruction: Destruction): void {
+/** Says what keeps a domain on the host after it was to be destroyed, and whether it is gone. */
+export function reportLeftovers(operation: Operation, domid: Domid, destruction: Destruction): boolean {
   const open = distinctPages(operation.recorder.hypercalls.openMappings(domid));
   const left = finalState(operation, domid);
   if (destruction.rc === -3 || (destruction.rc === -21 && left !== undefined)) {
@@ -113,9 +113,9 @@ export function reportLeftovers(operation: Operation, domid: Domid, destruction:
     });
     const label = left?.label ?? destruction.refusals.find(({ check }) => check !== undefined)?.check?.target ?? '?';
     operation.diagnostics.push(guest.stranded(undefined, { domid, label }, { notes }));
-    return;
+    return false;
   }
-  if (destruction.rc !== 0 || left === undefined || open.length === 0) return;
+  if (destruction.rc !== 0 || left === undefined || open.length === 0) return destruction.rc === 0;
   const notes: Note[] = open.map(({ mapper, frames, kind }) => ({
     message: `${mapper.process} in domain ${mapper.domid} has page ${frames.first} mapped (${kind})`,
   }));
@@ -127,4 +127,5 @@ export function reportLeftovers(operation: Operation, domid: Domid, destruction:
   if (check !== undefined) notes.push(...denialNotes(check));
   const pages = open.reduce((sum, { frames }) => sum + frames.count, 0);
   operation.diagnostics.push(guest.zombie(undefined, { domid, pages }, { notes }));
+  return false;
 }

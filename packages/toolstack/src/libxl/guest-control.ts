@@ -117,7 +117,8 @@ export function stopGuest(
     operation.messages.push('Waiting for 1 domains', `Domain ${domid} has been shut down, reason code ${code}`);
   }
   const successor = handleEnd(operation, domid, reason);
-  const isDone = successor.kind !== 'failed';
+  // A guest may run again while the one before it is still there, dead or stranded.
+  const isDone = successor.kind !== 'failed' && !operation.diagnostics.some(({ severity }) => severity === 'error');
   const left = successor.kind === 'restarted' ? successor.domid : domid;
   return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, left) });
 }
@@ -197,8 +198,7 @@ function reloadConfig(operation: Operation, domid: Domid, config: GuestConfig): 
 function endGuest(operation: Operation, domid: Domid): boolean {
   const destruction = destroyDomain(operation, domid);
   if (destruction.rc !== 0) logDestroyFailed(operation, domid);
-  reportLeftovers(operation, domid, destruction);
-  return destruction.rc === 0;
+  return reportLeftovers(operation, domid, destruction);
 }
 
 /** The guest is built anew from its stored configuration: under the first label, relabelled at the end. */

@@ -106,9 +106,13 @@ export class LibxlHost implements Host {
       if (destruction.rc === -21 && finalState(operation, domid) === undefined)
         operation.diagnostics.push(guest['unknown-domain'](undefined, { domain }));
     }
-    reportLeftovers(operation, domid, destruction);
-    const isDone = destruction.rc === 0;
-    return report(operation, { isDone, xlExitCode: isDone ? 0 : 1, domain: finalState(operation, domid) });
+    const isDone = reportLeftovers(operation, domid, destruction);
+    // XEN: xl is content with a domain that is dead, whoever keeps its pages.
+    return report(operation, {
+      isDone,
+      xlExitCode: destruction.rc === 0 ? 0 : 1,
+      domain: finalState(operation, domid),
+    });
   }
 
   async dumpCore(domain: string, file = 'core'): Promise<OperationReport<CoreDump>> {

@@ -277,8 +277,7 @@ export function saveGuest(operation: Operation, text: string, options: SaveOptio
   } else {
     const destruction = destroyDomain(operation, domid);
     if (destruction.rc !== 0) logDestroyFailed(operation, domid);
-    reportLeftovers(operation, domid, destruction);
-    isDone = destruction.rc === 0;
+    isDone = reportLeftovers(operation, domid, destruction);
   }
   // XEN: what comes after the save has no say in the exit status.
   return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, domid), value: answer });
