@@ -112,6 +112,12 @@ function dom0Sid(numbers: Numbers, change: { readonly sid?: number; readonly typ
   return u32(sid, numbers.user('system_u'), numbers.role('system_r'), type);
 }
 
+/** One rule for so many pairs of types that the binary is larger than 64 MiB. */
+function manyPairs(): string {
+  const types = Array.from({ length: 2400 }, (_, i) => `type pair${i}_t, pairs;`);
+  return ['attribute pairs;', ...types, 'type_transition pairs pairs:domain pair0_t;'].join('\n');
+}
+
 function manyTypes(): string {
   return Array.from({ length: 65_536 }, (_, i) => `type many${i};\n`).join('');
 }
@@ -123,6 +129,7 @@ function readCfg(text: string): string[] {
 /** For each such code, the way in which it arises; answers the codes that were seen. */
 export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Map([
   ['te/too-many-types', () => codes(compile(manyTypes()).diagnostics)],
+  ['source/larger-than-xen-loads', () => codes(compile(manyPairs()).diagnostics)],
   [
     'language/line-too-long',
     () => codes(compile(`allow dom0_t domU_t:domain {${' pause'.repeat(2000)} };`).diagnostics),

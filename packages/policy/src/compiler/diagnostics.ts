@@ -142,6 +142,10 @@ const sourceEntries = {
     severity: 'warning',
     message: 'the policy has no rule outside conditional blocks, and Xen loads no such policy',
   },
+  'larger-than-xen-loads': {
+    severity: 'warning',
+    message: 'the policy has {size} bytes, and a running Xen loads at most {limit}',
+  },
 } as const;
 
 export const source: Creators<typeof sourceEntries> = defineDiagnostics('source', sourceEntries);

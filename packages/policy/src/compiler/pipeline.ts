@@ -72,6 +72,9 @@ const MLS_DEFINITIONS = [
 
 const MAX_DIAGNOSTICS = 1000;
 
+/** XEN: `xsm/flask/flask_op.c`: what `FLASK_LOAD` takes from the toolstack. At boot there is no such limit. */
+const MAX_POLICY_SIZE = 0x4000000;
+
 /** Keeps each thing said once: a fault in the body of a macro shows up in every expansion. */
 class Diagnostics {
   readonly list: Diagnostic[] = [];
@@ -189,6 +192,8 @@ function compileMapped(
       ? optimizeRules(compiled.policy, compiled.rules)
       : { rules: compiled.rules, conditionals: compiled.policy.conditionals };
   const bytes = writePolicydb({ ...compiled.policy, conditionals }, rules, version);
+  if (bytes.length > MAX_POLICY_SIZE)
+    found.report(messages['larger-than-xen-loads'](undefined, { size: bytes.length, limit: MAX_POLICY_SIZE }));
   return { policy: compiled.policy, bytes, diagnostics: found.list, errorOutput, text };
 }
 
