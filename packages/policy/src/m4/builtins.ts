@@ -71,7 +71,7 @@ function define(m4: Processor, invocation: Invocation, put: 'define' | 'push'): 
     m4.macros[put](macro, body.builtin);
     return;
   }
-  const maxParameter = body === undefined ? 0 : largestParameter(body.text);
+  const maxParameter = body === undefined ? 0 : largestParameter(body);
   const isGathered = put === 'define' && call.frame.call !== undefined && m4.macros.get(macro)?.kind === 'user';
   m4.macros[put](macro, {
     kind: 'user',

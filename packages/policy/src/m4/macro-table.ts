@@ -54,10 +54,19 @@ export type Definition = Builtin | UserMacro;
 /** Longest run of digits that can still name an argument. */
 const MAX_DIGITS = 9;
 
+/** Whether a body may have `$` marks. Its stretches are not put together for the answer. */
+function hasMarks(body: Piece): boolean {
+  return body.chunks.some(({ text }) => text.includes('$'));
+}
+
 /** Splits a body at its `$` marks. Done at the first call. */
 export function bodyParts(macro: UserMacro): readonly BodyPart[] {
   if (macro.parts !== undefined) return macro.parts;
   const { body } = macro;
+  if (!hasMarks(body)) {
+    macro.parts = [{ kind: 'text', chunks: body.chunks }];
+    return macro.parts;
+  }
   const text = body.text;
   const parts: BodyPart[] = [];
   let from = 0;
@@ -89,7 +98,9 @@ function markAt(text: string, at: number): Exclude<BodyPart, { kind: 'text' }> |
 }
 
 /** The largest N of a `$N` in a body. */
-export function largestParameter(text: string): number {
+export function largestParameter(body: Piece): number {
+  if (!hasMarks(body)) return 0;
+  const { text } = body;
   let largest = 0;
   for (let at = text.indexOf('$'); at !== -1; at = text.indexOf('$', at + 1)) {
     const mark = markAt(text, at);

@@ -31,6 +31,9 @@ export interface Chunk {
 /** Shorter stretches are not worth remembering as inert, nor as quoted. */
 const MIN_REMEMBERED = 48;
 
+/** Longer stretches are not joined with what follows: to join is to copy, and a text may be appended to many times. */
+const LONG = 4096;
+
 /** An immutable text with its provenance. */
 export class Piece {
   readonly chunks: readonly Chunk[];
@@ -136,6 +139,7 @@ export class PieceBuilder {
 
   #addOpen(text: string, provenance: Provenance, inert: number, starts: boolean, ends: boolean): void {
     let sort = inert;
+    if (this.#text.length >= LONG) this.#close();
     if (this.#text !== '') {
       const joins = this.#inert === inert && !(inert !== 0 && this.#endsInWord && starts);
       if (!joins && inert !== 0 && text.length < MIN_REMEMBERED) sort = 0;

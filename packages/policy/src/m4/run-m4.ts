@@ -63,13 +63,14 @@ export function runM4(sources: readonly SourceText[], options: M4Options = {}): 
   for (const [name, builtin] of BUILTINS) processor.macros.define(name, builtin);
   for (const { name, value } of [...PREDEFINED, ...(options.definitions ?? [])]) {
     const source = new SourceText(`definition of ${name}`, value);
+    const body = pieceOf(value, leaf(value.length, { source, call: undefined }, 0));
     processor.macros.define(name, {
       kind: 'user',
-      body: pieceOf(value, leaf(value.length, { source, call: undefined }, 0)),
+      body,
       definedAt: { kind: 'written', span: { source, start: 0, end: value.length } },
       isGathered: false,
       parts: undefined,
-      maxParameter: largestParameter(value),
+      maxParameter: largestParameter(body),
     });
   }
   processor.run(sources);
