@@ -17,77 +17,7 @@ import {
   type Conditional,
   type RuleTable,
 } from '../policydb/index.ts';
-
-/** Source, target and class to a number of the key's own, from 0 up. */
-class KeyTable {
-  #keys: Uint32Array;
-  #classes: Uint16Array;
-  #numbers: Uint32Array;
-  #mask: number;
-  #count = 0;
-
-  constructor(expected: number) {
-    let size = 16;
-    while (size < expected * 2) size *= 2;
-    this.#mask = size - 1;
-    this.#keys = new Uint32Array(size);
-    this.#classes = new Uint16Array(size);
-    this.#numbers = new Uint32Array(size);
-  }
-
-  /** The key's number, or -1. Class 0 marks a free place: no policy has a class 0. */
-  find(source: number, target: number, tclass: number): number {
-    const key = (source | (target << 16)) >>> 0;
-    const mask = this.#mask;
-    const classes = this.#classes;
-    const keys = this.#keys;
-    for (let at = hash(key, tclass) & mask; ; at = (at + 1) & mask) {
-      const found = classes[at];
-      if (found === 0) return -1;
-      if (found === tclass && keys[at] === key) return this.#numbers[at] ?? -1;
-    }
-  }
-
-  /** The key's number; a new one if it has none yet. */
-  add(source: number, target: number, tclass: number): number {
-    if (this.#count * 2 > this.#mask) this.#grow();
-    const key = (source | (target << 16)) >>> 0;
-    let at = hash(key, tclass) & this.#mask;
-    while (this.#classes[at] !== 0) {
-      if (this.#classes[at] === tclass && this.#keys[at] === key) return this.#numbers[at] ?? -1;
-      at = (at + 1) & this.#mask;
-    }
-    this.#keys[at] = key;
-    this.#classes[at] = tclass;
-    this.#numbers[at] = this.#count;
-    return this.#count++;
-  }
-
-  #grow(): void {
-    const [keys, classes, numbers] = [this.#keys, this.#classes, this.#numbers];
-    const size = (this.#mask + 1) * 2;
-    this.#mask = size - 1;
-    this.#keys = new Uint32Array(size);
-    this.#classes = new Uint16Array(size);
-    this.#numbers = new Uint32Array(size);
-    for (let from = 0; from < classes.length; from++) {
-      const tclass = classes[from] ?? 0;
-      if (tclass === 0) continue;
-      const key = keys[from] ?? 0;
-      let at = hash(key, tclass) & this.#mask;
-      while (this.#classes[at] !== 0) at = (at + 1) & this.#mask;
-      this.#keys[at] = key;
-      this.#classes[at] = tclass;
-      this.#numbers[at] = numbers[from] ?? 0;
-    }
-  }
-}
-
-function hash(key: number, tclass: number): number {
-  let h = Math.imul(key ^ Math.imul(tclass, 0x9e3779b1), 0x85ebca6b);
-  h ^= h >>> 15;
-  return Math.imul(h, 0xc2b2ae35) >>> 0;
-}
+import { KeyTable, typePair } from './key-table.ts';
 
 /** A type rule's key as one number below 2^50. */
 function typeRuleKey(kind: number, source: number, target: number, tclass: number): number {
@@ -102,42 +32,61 @@ export interface VectorSum {
   auditDeny: number;
 }
 
+/** A type rule's class and kind as one word: kinds are bits, classes have 16 of them. */
+function typeRuleWord(kind: number, tclass: number): number {
+  return (tclass | (kind << 16)) >>> 0;
+}
+
 /** The rules outside conditional blocks. */
 export class RuleIndex {
+  /** Rows that repeat the key and the kind of an earlier row. */
+  readonly duplicates: readonly number[];
   readonly #keys: KeyTable;
   readonly #allowed: Uint32Array;
   readonly #auditAllow: Uint32Array;
   readonly #auditDeny: Uint32Array;
-  readonly #typeRules = new Map<number, number>();
+  readonly #typeKeys: KeyTable;
+  readonly #newTypes: Uint32Array;
 
   constructor(rules: RuleTable) {
-    const { length } = rules;
-    this.#keys = new KeyTable(length);
-    this.#allowed = new Uint32Array(length);
-    this.#auditAllow = new Uint32Array(length);
-    this.#auditDeny = new Uint32Array(length).fill(0xffffffff);
-    const { kind: kinds, source: sources, target: targets, tclass: classes, data: datas } = rules;
+    const { length, kind: kinds, source: sources, target: targets, tclass: classes, data: datas } = rules;
+    let typeRules = 0;
+    for (let row = 0; row < length; row++) if (((kinds[row] ?? 0) & AVTAB_TYPE) !== 0) typeRules++;
+    const others = length - typeRules;
+    this.#keys = new KeyTable(others);
+    this.#allowed = new Uint32Array(others);
+    this.#auditAllow = new Uint32Array(others);
+    this.#auditDeny = new Uint32Array(others).fill(0xffffffff);
+    this.#typeKeys = new KeyTable(typeRules);
+    this.#newTypes = new Uint32Array(typeRules);
+    const duplicates: number[] = [];
+    /** The kinds of each key so far. */
+    const seen = new Uint8Array(others);
     for (let row = 0; row < length; row++) {
       const kind = kinds[row] ?? 0;
-      const source = sources[row] ?? 0;
-      const target = targets[row] ?? 0;
+      const pair = typePair(sources[row] ?? 0, targets[row] ?? 0);
       const tclass = classes[row] ?? 0;
       const data = datas[row] ?? 0;
       if ((kind & AVTAB_TYPE) !== 0) {
-        const key = typeRuleKey(kind & AVTAB_TYPE, source, target, tclass);
-        if (!this.#typeRules.has(key)) this.#typeRules.set(key, data);
+        const before = this.#typeKeys.count;
+        const at = this.#typeKeys.add(pair, typeRuleWord(kind & AVTAB_TYPE, tclass));
+        if (this.#typeKeys.count === before) duplicates.push(row);
+        else this.#newTypes[at] = data;
         continue;
       }
-      const at = this.#keys.add(source, target, tclass);
+      const at = this.#keys.add(pair, tclass);
+      if (((seen[at] ?? 0) & kind) !== 0) duplicates.push(row);
+      seen[at] = (seen[at] ?? 0) | kind;
       if ((kind & AVTAB_ALLOWED) !== 0) this.#allowed[at] = (this.#allowed[at] ?? 0) | data;
       else if ((kind & AVTAB_AUDITALLOW) !== 0) this.#auditAllow[at] = (this.#auditAllow[at] ?? 0) | data;
       else if ((kind & AVTAB_AUDITDENY) !== 0) this.#auditDeny[at] = (this.#auditDeny[at] ?? 0) & data;
     }
+    this.duplicates = duplicates;
   }
 
   /** Adds what the rules for just these keys give. */
   addTo(sum: VectorSum, source: number, target: number, tclass: number): void {
-    const at = this.#keys.find(source, target, tclass);
+    const at = this.#keys.find(typePair(source, target), tclass);
     if (at < 0) return;
     sum.allowed |= this.#allowed[at] ?? 0;
     sum.auditAllow |= this.#auditAllow[at] ?? 0;
@@ -146,7 +95,8 @@ export class RuleIndex {
 
   /** The type that a rule gives for just these two types, or undefined. */
   typeRule(kind: number, source: number, target: number, tclass: number): number | undefined {
-    return this.#typeRules.get(typeRuleKey(kind, source, target, tclass));
+    const at = this.#typeKeys.find(typePair(source, target), typeRuleWord(kind, tclass));
+    return at < 0 ? undefined : this.#newTypes[at];
   }
 }
 
@@ -185,7 +135,7 @@ export class ConditionalIndex {
         else known.push({ branch, type: data });
         continue;
       }
-      const at = this.#keys.add(source, target, tclass);
+      const at = this.#keys.add(typePair(source, target), tclass);
       this.#nexts.push(this.#heads[at] ?? 0);
       this.#branches.push(branch);
       this.#kinds.push(kind);
@@ -202,7 +152,7 @@ export class ConditionalIndex {
 
   /** Adds what the rules that hold give for just these keys. */
   addTo(sum: VectorSum, source: number, target: number, tclass: number): void {
-    const at = this.#keys.find(source, target, tclass);
+    const at = this.#keys.find(typePair(source, target), tclass);
     if (at < 0) return;
     for (let entry = this.#heads[at] ?? 0; entry > 0; entry = this.#nexts[entry - 1] ?? 0) {
       if (this.#holds[this.#branches[entry - 1] ?? 0] !== 1) continue;

@@ -100,7 +100,8 @@ export class PolicyView {
   readonly #roleAllows = new Set<number>();
   readonly #roleTransitions = new Map<number, number>();
   readonly #rangeTransitions = new Map<number, MlsRange>();
-  readonly #rules: RuleIndex;
+  /** The rules outside conditional blocks. */
+  readonly rules: RuleIndex;
   /** Keys of each type in the access vector table: the type and its attributes. */
   readonly #keys: Uint32Array[];
   /** Undefined where the policy has no conditional block. */
@@ -127,7 +128,7 @@ export class PolicyView {
       const key = ruleKey(source, target, tclass);
       if (!this.#rangeTransitions.has(key)) this.#rangeTransitions.set(key, range);
     }
-    this.#rules = new RuleIndex(policy.rules);
+    this.rules = new RuleIndex(policy.rules);
     this.#conditional = policy.conditionals.length === 0 ? undefined : new ConditionalIndex(policy.conditionals);
     // XEN: policydb_read() adds to each type's attributes the type itself.
     this.#keys = policy.typeAttributeMap.map((map, type) =>
@@ -190,7 +191,7 @@ export class PolicyView {
       const source = sources[i] ?? 0;
       for (let j = 0; j < targets.length; j++) {
         const target = targets[j] ?? 0;
-        this.#rules.addTo(out, source, target, tclass);
+        this.rules.addTo(out, source, target, tclass);
         this.#conditional?.addTo(out, source, target, tclass);
       }
     }
@@ -281,7 +282,7 @@ export class PolicyView {
     let role = isDomain ? source.role : OBJECT_R;
     let type = isDomain ? source.type : target.type;
     const rule =
-      this.#rules.typeRule(kind, source.type, target.type, tclass) ??
+      this.rules.typeRule(kind, source.type, target.type, tclass) ??
       this.#conditional?.typeRule(kind, source.type, target.type, tclass);
     if (rule !== undefined) type = rule;
     // XEN: the class of a role transition is ignored; only domains have one.

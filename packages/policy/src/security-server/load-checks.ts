@@ -64,12 +64,7 @@ function ruleNames(
 
 function* ruleFaults(view: PolicyView): Generator<Diagnostic> {
   const { rules, conditionals } = view.policy;
-  const seen = new Set<number>();
-  for (let row = 0; row < rules.length; row++) {
-    const key = rowKey(rules, row);
-    if (seen.has(key)) yield messages['duplicate-rule'](undefined, namesOf(view, rules, row));
-    seen.add(key);
-  }
+  for (const row of view.rules.duplicates) yield messages['duplicate-rule'](undefined, namesOf(view, rules, row));
   /** The conditional type rules so far, and in which list each was. */
   const typeRules = new Map<number, RuleTable>();
   for (const { whenTrue, whenFalse } of conditionals) {
@@ -81,7 +76,7 @@ function* ruleFaults(view: PolicyView): Generator<Diagnostic> {
         const key = rowKey(list, row);
         const other = typeRules.get(key);
         const isOwnOther = list === whenFalse && other === whenTrue && !doubled.has(key);
-        if (seen.has(key) || (other !== undefined && !isOwnOther)) {
+        if (hasTypeRule(view, list, row) || (other !== undefined && !isOwnOther)) {
           yield messages['conflicting-type-rule'](undefined, namesOf(view, list, row));
         }
         if (other === undefined) typeRules.set(key, list);
@@ -89,6 +84,12 @@ function* ruleFaults(view: PolicyView): Generator<Diagnostic> {
       }
     }
   }
+}
+
+/** Whether a type rule outside of conditional blocks has the key of this row. */
+function hasTypeRule({ rules }: PolicyView, list: RuleTable, row: number): boolean {
+  const kind = (list.kind[row] ?? 0) & AVTAB_TYPE;
+  return rules.typeRule(kind, list.source[row] ?? 0, list.target[row] ?? 0, list.tclass[row] ?? 0) !== undefined;
 }
 
 function* constraintFaults({ classes }: PolicyDb): Generator<Diagnostic> {
