@@ -11,10 +11,10 @@ export class KeyTable {
   #mask: number;
   #count = 0;
 
-  /** `expected` is how many keys there may be; more of them only cost time. */
+  /** `expected` is how many keys there may be; more of them only cost time. Places are at most three quarters full. */
   constructor(expected: number) {
     let size = 16;
-    while (size < expected * 2) size *= 2;
+    while (size * 2 < expected * 3) size *= 2;
     this.#mask = size - 1;
     this.#places = new Uint32Array(size * 4);
   }
@@ -37,7 +37,7 @@ export class KeyTable {
 
   /** The key's number; a new one, which is then `count - 1`, if it has none yet. */
   add(pair: number, word: number): number {
-    if (this.#count * 2 > this.#mask) this.#grow();
+    if (this.#count * 4 > this.#mask * 3) this.#grow();
     const places = this.#places;
     const mask = this.#mask;
     let at = hash(pair, word) & mask;
@@ -79,5 +79,6 @@ export function typePair(source: number, target: number): number {
 function hash(pair: number, word: number): number {
   let h = Math.imul(pair ^ Math.imul(word, 0x9e3779b1), 0x85ebca6b);
   h ^= h >>> 15;
-  return Math.imul(h, 0xc2b2ae35) >>> 0;
+  h = Math.imul(h, 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
 }
