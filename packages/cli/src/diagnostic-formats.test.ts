@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { compileText } from '@dewar/policy/compiler';
 import { type Diagnostic, type Origin, SourceText } from '@dewar/policy/text';
 import { afterAll, expect, test } from 'vitest';
+import { dewar } from './captured-run.ts';
 import { githubText, sarifText } from './diagnostic-formats.ts';
-import { run } from './main.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'dewar-formats-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -211,22 +211,6 @@ test('nothing in a name or a message ends a workflow command or adds a property 
     '::notice file=a%2Cline=9%3A%3Ab%25.te,line=1,endLine=2,title=te/unknown-type::50%25%0D%0A::error::x\n',
   );
 });
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function dewar(...args: readonly string[]): Promise<Ran> {
-  const chunks: Record<'out' | 'err', Uint8Array[]> = { out: [], err: [] };
-  const stream = (name: 'out' | 'err') => ({
-    isTerminal: false,
-    write: (bytes: Uint8Array) => void chunks[name].push(bytes),
-  });
-  const code = await run(args, { out: stream('out'), err: stream('err') }, '0.0.0-test');
-  return { code, out: Buffer.concat(chunks.out).toString('utf8'), err: Buffer.concat(chunks.err).toString('utf8') };
-}
 
 const wrong = join(scratch, 'wrong.conf');
 writeFileSync(wrong, POLICY);

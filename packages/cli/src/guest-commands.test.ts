@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { run } from './main.ts';
+import { dewar } from './captured-run.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const guestCfg = join(root, 'examples/nomigrate/guest.cfg');
@@ -22,24 +22,6 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
   delete process.env['DEWAR_STATE_DIR'];
 });
-
-interface Result {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function dewar(...args: readonly string[]): Promise<Result> {
-  const texts = { out: '', err: '' };
-  const stream = (name: 'out' | 'err') => ({
-    write: (bytes: Uint8Array): void => {
-      texts[name] += Buffer.from(bytes).toString('latin1');
-    },
-    isTerminal: false,
-  });
-  const code = await run(args, { out: stream('out'), err: stream('err') }, '0.0.0');
-  return { code, ...texts };
-}
 
 function file(name: string, text: string): string {
   const path = join(folder, name);

@@ -3,27 +3,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { dewar } from './captured-run.ts';
 import { documentedCodes, helpPage } from './help.ts';
-import { run } from './main.ts';
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function dewar(args: readonly string[], isTerminal = false): Promise<Ran> {
-  const chunks: Record<'out' | 'err', Uint8Array[]> = { out: [], err: [] };
-  const stream = (name: 'out' | 'err') => ({
-    isTerminal,
-    write: (bytes: Uint8Array) => void chunks[name].push(bytes),
-  });
-  const code = await run(args, { out: stream('out'), err: stream('err') }, '0.0.0-test');
-  return { code, out: Buffer.concat(chunks.out).toString('utf8'), err: Buffer.concat(chunks.err).toString('utf8') };
-}
 
 test('the page of a code is printed with its snippets', async () => {
-  const { code, out, err } = await dewar(['help', 'te/unknown-type']);
+  const { code, out, err } = await dewar(...['help', 'te/unknown-type']);
   expect([code, err]).toEqual([0, '']);
   expect(out).toMatch(/^te\/unknown-type: /);
   expect(out).toMatch(/^ {2}wrong:\n {4}allow dom0_t domU_tt:domain pause;$/m);
@@ -32,7 +16,7 @@ test('the page of a code is printed with its snippets', async () => {
 });
 
 test('a code may be pasted with the brackets of the message', async () => {
-  expect(await dewar(['help', '[te/unknown-type]'])).toEqual(await dewar(['help', 'te/unknown-type']));
+  expect(await dewar(...['help', '[te/unknown-type]'])).toEqual(await dewar(...['help', 'te/unknown-type']));
 });
 
 test('every page is printed whole, non-ASCII characters too', async () => {
@@ -45,23 +29,23 @@ test('every page is printed whole, non-ASCII characters too', async () => {
       .sort(),
   );
   for (const code of documentedCodes()) {
-    const { out, code: status } = await dewar(['help', code]);
+    const { out, code: status } = await dewar(...['help', code]);
     expect([status, out.startsWith(`${code}: `)], join(folder, code)).toEqual([0, true]);
     expect(out).toMatch(/^On Xen\. /m);
   }
-  expect((await dewar(['help', 'cfg/not-ascii'])).out).toContain('‘customer_1:vm_r:domU_t’');
+  expect((await dewar(...['help', 'cfg/not-ascii'])).out).toContain('‘customer_1:vm_r:domU_t’');
 });
 
 test('an area lists its codes with what they mean', async () => {
-  const { code, out } = await dewar(['help', 'mls']);
+  const { code, out } = await dewar(...['help', 'mls']);
   expect(code).toBe(0);
   expect(out).toMatch(/^mls\/range-order +a range that goes down$/m);
   expect(out.split('\n').filter((line) => !line.startsWith('mls/'))).toEqual(['']);
 });
 
 test('a command is explained as `--help` explains it', async () => {
-  expect((await dewar(['help', 'compile'])).out).toBe((await dewar(['compile', '--help'])).out);
-  expect((await dewar(['help'])).out).toBe((await dewar(['--help'])).out);
+  expect((await dewar(...['help', 'compile'])).out).toBe((await dewar(...['compile', '--help'])).out);
+  expect((await dewar(...['help'])).out).toBe((await dewar(...['--help'])).out);
 });
 
 test.each([
@@ -70,13 +54,13 @@ test.each([
   ['unknown-permission', 'te/unknown-permission'],
   ['comple', 'compile'],
 ])('what is nearly a topic gets a suggestion: %s', async (topic, meant) => {
-  const { code, out, err } = await dewar(['help', topic]);
+  const { code, out, err } = await dewar(...['help', topic]);
   expect([code, out]).toEqual([2, '']);
   expect(err).toContain(`did you mean \`${meant}\`?`);
 });
 
 test('what is no topic at all is told what there is', async () => {
-  const { code, err } = await dewar(['help', 'something-else-altogether']);
+  const { code, err } = await dewar(...['help', 'something-else-altogether']);
   expect(code).toBe(2);
   expect(err).toContain('there is no help on `something-else-altogether`');
   expect(err).toMatch(/areas of codes are cfg, .*\bte\b/);
@@ -84,6 +68,6 @@ test('what is no topic at all is told what there is', async () => {
 
 test('no topic leads out of the folder of the pages', async () => {
   for (const topic of ['../README', 'te/../../README', '../../README.md', '/etc/hostname', 'te/unknown-type.md', '.'])
-    expect((await dewar(['help', topic])).code).toBe(2);
+    expect((await dewar(...['help', topic])).code).toBe(2);
   expect(helpPage('../decisions/latin1-texts')).toBeUndefined();
 });

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { run } from './main.ts';
+import { dewar } from './captured-run.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const guestCfg = join(root, 'examples/nomigrate/guest.cfg');
@@ -22,22 +22,6 @@ beforeEach(() => {
 });
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function dewar(...args: readonly string[]): Promise<Ran> {
-  const chunks: Record<'out' | 'err', Uint8Array[]> = { out: [], err: [] };
-  const stream = (name: 'out' | 'err') => ({
-    isTerminal: false,
-    write: (bytes: Uint8Array) => void chunks[name].push(bytes),
-  });
-  const code = await run(args, { out: stream('out'), err: stream('err') }, '0.0.0-test');
-  return { code, out: Buffer.concat(chunks.out).toString('utf8'), err: Buffer.concat(chunks.err).toString('utf8') };
-}
 
 function file(name: string, text: string | Uint8Array): string {
   const path = join(scratch, name);

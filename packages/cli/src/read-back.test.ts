@@ -4,29 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { run } from './main.ts';
+import { dewar } from './captured-run.ts';
 
 const example = fileURLToPath(new URL('../../../policies/example', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'dewar-read-back-'));
 const binary = join(scratch, 'policy.bin');
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function dewar(...args: readonly string[]): Promise<Ran> {
-  const chunks: Record<'out' | 'err', Uint8Array[]> = { out: [], err: [] };
-  const stream = (name: 'out' | 'err') => ({
-    isTerminal: false,
-    write: (bytes: Uint8Array) => void chunks[name].push(bytes),
-  });
-  const code = await run(args, { out: stream('out'), err: stream('err') }, '0.0.0-test');
-  return { code, out: Buffer.concat(chunks.out).toString('utf8'), err: Buffer.concat(chunks.err).toString('utf8') };
-}
 
 beforeAll(async () => {
   expect((await dewar('compile', example, '-q', '-U', 'allow', '-o', binary)).code).toBe(0);

@@ -350,10 +350,10 @@ export function searchPattern(pattern: Pattern, subject: string, from: number): 
     let bestEnd = -1;
     const slots: number[] = new Array<number>(pattern.slots).fill(-1);
     /** Places to go on from, and slots to restore on the way back: [pc, at] or [~slot, value]. */
-    const todo: number[] = [0, start];
-    while (todo.length > 0) {
-      let at = todo.pop() ?? 0;
-      let pc = todo.pop() ?? 0;
+    const waiting: number[] = [0, start];
+    while (waiting.length > 0) {
+      let at = waiting.pop() ?? 0;
+      let pc = waiting.pop() ?? 0;
       if (pc < 0) {
         slots[~pc] = at;
         continue;
@@ -387,7 +387,7 @@ export function searchPattern(pattern: Pattern, subject: string, from: number): 
           if (!holds(step.what, subject, at)) break;
           pc++;
         } else if (step.op === 'save') {
-          todo.push(~step.slot, slots[step.slot] ?? -1);
+          waiting.push(~step.slot, slots[step.slot] ?? -1);
           slots[step.slot] = at;
           pc++;
         } else if (step.op === 'progress') {
@@ -400,7 +400,7 @@ export function searchPattern(pattern: Pattern, subject: string, from: number): 
           at += end - begin;
           pc++;
         } else if (step.op === 'split') {
-          todo.push(step.or, at);
+          waiting.push(step.or, at);
           pc = step.to;
         } else {
           pc = step.to;
