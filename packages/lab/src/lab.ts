@@ -90,7 +90,7 @@ function readStored(path: string): RunningHost | undefined {
   }
   const fault = new LabError(
     'not-a-host',
-    `\`${path}\` does not hold a host that this version of Dewar can go on with`,
+    `\`${path}\` does not hold a host that this version of Dewar can go on with; remove it to begin anew`,
   );
   if (typeof stored !== 'object' || stored === null) throw fault;
   // An object that is not null has string keys.
