@@ -1,22 +1,25 @@
+// biome-ignore-all lint/correctness/noUndeclaredDependencies: the workspaces are linked into the repository's root
 /**
- * Bundles the `dewar` command into packages/cli/dist, so that it starts without reading hundreds of source files.
+ * Bundles the `dewar` command into packages/cli/dist, so that it starts without reading hundreds of source files:
  *
  *     node scripts/build.mjs [FOLDER]
  *
- * `dewar.js` holds what every command needs. What only some commands import (`await import(…)`) goes to chunks
- * beside it, loaded when it is asked for.
+ * One file holds all the code; what only some commands import (`await import(…)`) runs when it is asked for. Beside it
+ * lies V8's code cache, made by commands that people use most (warm-up.mjs), and `bundle.json`, which names both.
  *
  * @module
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { INDEX } from 'dewar/bundle';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cli = join(root, 'packages/cli');
 const dist = resolve(process.argv[2] ?? join(cli, 'dist'));
-const main = 'dewar.js';
 
 /** Writes a file beside its place, then renames it: a `dewar` that starts meanwhile never sees half of it. */
 function writeByRename(path, contents) {
@@ -25,40 +28,45 @@ function writeByRename(path, contents) {
   renameSync(unfinished, path);
 }
 
-/** What the bundle consists of: file names and contents, not yet written. */
+function writeIndex(code, cache) {
+  writeByRename(join(dist, INDEX), `${JSON.stringify({ code, cache })}\n`);
+}
+
+/** The code of the command, all in ASCII, so that V8 keeps it in one byte for each character. */
 async function bundle() {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: [{ in: join(cli, 'src/main.ts'), out: basename(main, '.js') }],
-    outdir: dist,
+    entryPoints: [join(cli, 'src/main.ts')],
     bundle: true,
-    splitting: true,
-    format: 'esm',
+    format: 'cjs',
     platform: 'node',
     target: 'node20',
-    charset: 'utf8',
+    charset: 'ascii',
     sourcemap: false,
     write: false,
-    // A CommonJS dependency (commander) asks for Node's own modules with `require`, which a module does not have.
-    banner: {
-      js: [
-        "import { createRequire as createRequireOfNode } from 'node:module';",
-        'const require = createRequireOfNode(import.meta.url);',
-      ].join('\n'),
-    },
+    // Files of the repository are found from where the code lies, as in the sources.
+    define: { 'import.meta.url': '__bundleUrl' },
+    banner: { js: `const __bundleUrl = require('node:url').pathToFileURL(__filename).href;` },
   });
-  return outputFiles;
+  return outputFiles[0].contents;
 }
 
 try {
-  const files = await bundle();
+  const contents = await bundle();
+  const hash = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+  const code = `dewar-${hash}.cjs`;
+  const cache = `dewar-${hash}.cache`;
   mkdirSync(dist, { recursive: true });
-  // The chunks first: dewar.js is in place only when all that it names is.
-  const isMain = (file) => basename(file.path) === main;
-  for (const file of [...files].sort((a, b) => Number(isMain(a)) - Number(isMain(b)))) {
-    writeByRename(file.path, file.contents);
-  }
-  const fresh = new Set(files.map(({ path }) => basename(path)));
+  writeByRename(join(dist, code), contents);
+  rmSync(join(dist, cache), { force: true });
+  writeIndex(code, null);
+  const warmUp = spawnSync(process.execPath, [join(root, 'scripts/warm-up.mjs'), dist, join(dist, cache)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  });
+  if (warmUp.status === 0 && existsSync(join(dist, cache))) writeIndex(code, cache);
+  else console.error(`${warmUp.stderr}build: no code cache was made, so the command will start more slowly`);
+  const fresh = new Set([INDEX, code, cache]);
   for (const name of readdirSync(dist)) {
     if (!fresh.has(name)) rmSync(join(dist, name), { recursive: true, force: true });
   }

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
@@ -12,7 +12,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'dewar-launcher-'));
-  cpSync(launcher, join(folder, 'bin/dewar.js'));
+  cpSync(dirname(launcher), join(folder, 'bin'), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "version": "1.2.3" }');
 });
 
@@ -20,7 +20,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function build(source: string): void {
   mkdirSync(join(folder, 'dist'));
-  writeFileSync(join(folder, 'dist/dewar.js'), source);
+  writeFileSync(join(folder, 'dist/code.cjs'), source);
+  writeFileSync(join(folder, 'dist/bundle.json'), '{ "code": "code.cjs", "cache": null }');
 }
 
 /** Starts the launcher in this Node, which may pass itself off as another version. */
@@ -31,7 +32,7 @@ function start(version: string = process.versions.node): { status: number | null
 }
 
 test('a built command is started, and told its version', () => {
-  build("export const main = (version) => console.log('this is', version);");
+  build("exports.main = (version) => console.log('this is', version);");
   expect(start()).toMatchObject({ status: 0, stdout: 'this is 1.2.3\n', stderr: '' });
 });
 
@@ -53,6 +54,6 @@ test.each(['18.20.4', '20.18.3'])('Node %s is told which version is needed, and 
 });
 
 test.each(['20.19.0', '22.0.0', '24.1.0'])('Node %s is new enough', (version) => {
-  build('export const main = () => {};');
+  build('exports.main = () => {};');
   expect(start(version)).toMatchObject({ status: 0, stdout: '', stderr: '' });
 });

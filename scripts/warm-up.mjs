@@ -1,0 +1,42 @@
+// biome-ignore-all lint/correctness/noUndeclaredDependencies: the workspaces are linked into the repository's root
+/**
+ * Runs commands of a bundle and keeps what V8 compiled meanwhile as the bundle's code cache:
+ *
+ *     node scripts/warm-up.mjs FOLDER CACHE
+ *
+ * The commands are those that must start fast: the rehearsal of the README, and a compilation that finds no fault and one
+ * that does. They work in a folder that is removed afterwards.
+ *
+ * @module
+ */
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadBundle } from 'dewar/bundle';
+
+const [folder, cache] = process.argv.slice(2);
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const scratch = mkdtempSync(join(tmpdir(), 'dewar-build-'));
+
+try {
+  process.env.DEWAR_STATE_DIR = scratch;
+  const { exports, script } = loadBundle(folder);
+  const faulty = join(scratch, 'faulty.conf');
+  writeFileSync(faulty, 'class domain\nallow a b:domain;\n');
+  const commands = [
+    ['compile', '-o', join(scratch, 'policy.bin'), join(root, 'policies/example')],
+    ['compile', faulty],
+    ['create', join(root, 'examples/nomigrate/guest.cfg')],
+    ['list', '-Z'],
+  ];
+  for (const command of commands) {
+    process.argv = [process.execPath, 'dewar', ...command];
+    await exports.main('0');
+  }
+  process.exitCode = 0;
+  writeFileSync(`${cache}.tmp`, script.createCachedData());
+  renameSync(`${cache}.tmp`, cache);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
