@@ -1,7 +1,7 @@
 /**
  * Questions about a policy as a whole.
  *
- * Imports: `text`, `policydb`, `releases`.
+ * Imports: `text`, `policydb`, `releases`, `security-server`.
  * Start reading at `searchRules`.
  *
  * @module
@@ -15,6 +15,18 @@ export {
   permissionUses,
   type ReleaseDifference,
 } from './compat.ts';
+export {
+  GUEST_PHASES,
+  type GuestPhase,
+  MEMORY_WAYS,
+  type MemoryAccess,
+  type MemoryExtent,
+  type MemoryWay,
+  type Party,
+  type WayCheck,
+  type WayGift,
+  waysThatNeed,
+} from './memory/memory-ways.ts';
 export {
   type FoundRule,
   type NamePattern,
