@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Brings Debian's source of Xen 4.17 to .cache/xen-4.17/src, for the tests on Xen's own example policy, which is not
-# ours to ship. Needs Debian 12 with dpkg-dev; asks no package to be installed.
+# Brings Debian's source of Xen 4.17 to .cache/xen-4.17/src, for the tests on Xen's own example policy and its hooks,
+# which are not ours to ship. Needs Debian 12 with dpkg-dev; asks no package to be installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="$PWD/.cache/xen-4.17"
-[ ! -e "$cache/src/tools/flask/policy/modules/modules.conf" ] || exit 0
+if [ -e "$cache/src/tools/flask/policy/modules/modules.conf" ] && [ -e "$cache/src/xen/xsm/flask/hooks.c" ]; then exit 0; fi
 
 # The machine's own list of sources stays as it is.
 rm -rf "$cache" && mkdir -p "$cache/lists/partial"
@@ -25,5 +25,5 @@ done
 dpkg-source --no-check -x xen_*.dsc unpacked
 mkdir -p src/tools/flask src/xen/xsm/flask
 cp -r unpacked/tools/flask/policy src/tools/flask/
-cp -r unpacked/xen/xsm/flask/policy src/xen/xsm/flask/
+cp -r unpacked/xen/xsm/flask/policy unpacked/xen/xsm/flask/hooks.c src/xen/xsm/flask/
 rm -rf unpacked xen_* lists

@@ -134,6 +134,13 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Ma
     'language/line-too-long',
     () => codes(compile(`allow dom0_t domU_t:domain {${' pause'.repeat(2000)} };`).diagnostics),
   ],
+  [
+    'load/version-too-new',
+    () => {
+      const outcome = new SecurityServer({ release: xenRelease('4.3') }).loadPolicy(compile('').bytes);
+      return outcome.kind === 'refused' ? codes(outcome.diagnostics) : [];
+    },
+  ],
   ['load/mls-changed', () => load(compile('').bytes, compile('', true).bytes)],
   [
     'load/no-rules',

@@ -4,8 +4,8 @@
  * @module
  */
 import { Hypervisor } from '@dewar/hypervisor';
-import { compileText } from '@dewar/policy/compiler';
-import { xenRelease } from '@dewar/policy/releases';
+import { type CompileOptions, compileText } from '@dewar/policy/compiler';
+import { BASELINE_RELEASE, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { SourceText } from '@dewar/policy/text';
 import { LibxlHost } from '@dewar/toolstack';
 import { type DomainConfig, parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
@@ -104,9 +104,14 @@ const SID_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** The policy as text, with some rules of the test's own. */
-function policyText(rules: string, hostRules: string, gone: readonly string[]): string {
+function policyText(
+  rules: string,
+  hostRules: string,
+  gone: readonly string[],
+  release: XenReleaseName = BASELINE_RELEASE,
+): string {
   const guestTypes = GUEST_TYPES.filter((type) => !gone.includes(type));
-  const { classes, initialSids } = xenRelease('4.17');
+  const { classes, initialSids } = xenRelease(release);
   const lines = [
     ...classes.map(({ name }) => `class ${name}`),
     ...initialSids.map((name) => `sid ${name}`),
@@ -131,6 +136,18 @@ function policyText(rules: string, hostRules: string, gone: readonly string[]): 
 /** The policy as bytes for Xen. */
 export function policyBytes(rules: string, hostRules: string = HOST_RULES, gone: readonly string[] = []): Uint8Array {
   const { bytes, diagnostics } = compileText(new SourceText('rig.conf', policyText(rules, hostRules, gone)));
+  if (bytes === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
+  return bytes;
+}
+
+/** The policy as bytes for some release of Xen. */
+export function policyOfRelease(
+  release: XenReleaseName,
+  rules: string,
+  options: Pick<CompileOptions, 'handleUnknown' | 'version'> = {},
+): Uint8Array {
+  const text = policyText(rules, '', [], release);
+  const { bytes, diagnostics } = compileText(new SourceText('rig.conf', text), { release, ...options });
   if (bytes === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
   return bytes;
 }

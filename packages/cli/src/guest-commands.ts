@@ -4,7 +4,15 @@
  * @module
  */
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
-import { flaskOption, hostOption, jsonOption, policyOption, requestFlags, verboseOption } from './request-options.ts';
+import {
+  flaskOption,
+  hostOption,
+  jsonOption,
+  policyOption,
+  requestFlags,
+  verboseOption,
+  xenOption,
+} from './request-options.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Takes the exit code of a command. */
@@ -32,6 +40,7 @@ function addRequestOptions(command: Command<[]>) {
   return command
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption());

@@ -7,9 +7,18 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { FlaskMode, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
+import { BASELINE_RELEASE, type XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
 import { EXIT, UsageError } from './failures.ts';
-import { displayPath, EXAMPLE_POLICY, hostNameFor, type PolicyReading, readPolicy, sha256 } from './policy-input.ts';
+import {
+  displayPath,
+  EXAMPLE_POLICY,
+  hostNameFor,
+  type PolicyReading,
+  policyPath,
+  readPolicy,
+  sha256,
+} from './policy-input.ts';
 import { coloursFor, print, printDiagnostics, printLine, type Terminal } from './terminal.ts';
 
 /** How a command names its host. */
@@ -21,6 +30,8 @@ export interface HostChoice {
   readonly compile?: CompileOptions;
   /** Xen's boot parameter `flask=`; a host that was booted otherwise is booted anew. */
   readonly flask?: FlaskMode | undefined;
+  /** The release of Xen; a host of another is booted anew. */
+  readonly release?: XenReleaseName | undefined;
   readonly isQuiet?: boolean;
 }
 
@@ -50,8 +61,14 @@ export async function useHost(choice: HostChoice, terminal: Terminal, use: UseHo
   }
   if (known !== undefined && choice.policy === undefined) {
     return lab.transact(known, async (slot) => {
-      if (slot.running === undefined) return bootAndUse(slot, await readFor(choice, terminal), choice, terminal, use);
-      const { mode } = slot.running.hypervisor.flask;
+      if (slot.running === undefined) return bootAndUse(slot, choice, terminal, use);
+      const { release, flask } = slot.running.hypervisor;
+      const { mode } = flask;
+      if (choice.release !== undefined && choice.release !== release) {
+        throw new UsageError(
+          `the simulated host \`${known}\` runs Xen ${release}: name its policy with \`--policy\` to boot it anew`,
+        );
+      }
       if (choice.flask !== undefined && choice.flask !== mode) {
         throw new UsageError(
           `the simulated host \`${known}\` was booted with \`flask=${mode}\`: name its policy with \`--policy\` to boot it anew`,
@@ -60,47 +77,57 @@ export async function useHost(choice: HostChoice, terminal: Terminal, use: UseHo
       return use(slot.running, undefined);
     });
   }
-  const policy = await readFor(choice, terminal);
-  return lab.transact(choice.host ?? hostNameFor(policy.path), (slot) =>
-    bootAndUse(slot, policy, choice, terminal, use),
-  );
+  const name = choice.host ?? hostNameFor(policyPath(choice.policy));
+  return lab.transact(name, (slot) => bootAndUse(slot, choice, terminal, use));
 }
 
-async function readFor(choice: HostChoice, terminal: Terminal): Promise<PolicyReading> {
-  const policy = await readPolicy(choice.policy, choice.compile ?? {});
+/** Reads the policy for the release that the host has or is to have. */
+async function readFor(
+  choice: HostChoice,
+  release: XenReleaseName | undefined,
+  terminal: Terminal,
+): Promise<PolicyReading> {
+  const policy = await readPolicy(choice.policy, { ...choice.compile, ...(release === undefined ? {} : { release }) });
   const shown = choice.isQuiet ? policy.diagnostics.filter(({ severity }) => severity === 'error') : policy.diagnostics;
   printDiagnostics(terminal, shown);
   if (policy.errorOutput !== '') print(terminal.err, policy.errorOutput);
   return policy;
 }
 
-async function bootAndUse(
-  slot: LabSlot,
-  policy: PolicyReading,
-  { flask }: HostChoice,
-  terminal: Terminal,
-  use: UseHost,
-): Promise<number> {
+async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal, use: UseHost): Promise<number> {
+  const { flask } = choice;
+  // A host that runs stays with its release as long as nobody asks for another.
+  const release = choice.release ?? slot.running?.hypervisor.release;
+  const policy = await readFor(choice, release, terminal);
   const { bytes, name } = policy;
   if (bytes === undefined || hasErrors(policy.diagnostics)) return EXIT.problem;
   const identity = sha256(bytes);
   let { running } = slot;
   const isOtherMode = flask !== undefined && running?.hypervisor.flask.mode !== flask;
-  if (running?.policy.sha256 !== identity || isOtherMode) {
+  const isOtherRelease = running !== undefined && running.hypervisor.release !== release;
+  if (running?.policy.sha256 !== identity || isOtherMode || isOtherRelease) {
     if (running !== undefined) {
-      const isSamePolicy = running.policy.sha256 === identity;
-      const why = isSamePolicy
-        ? `the simulated host was booted with \`flask=${running.hypervisor.flask.mode}\``
-        : `\`${name}\` is not the policy that the simulated host booted with`;
-      await warnOfReboot(running, why, terminal);
+      const { release: before, flask: state } = running.hypervisor;
+      const whyBootedAnew = isOtherRelease
+        ? `the simulated host ran Xen ${before}`
+        : running.policy.sha256 === identity
+          ? `the simulated host was booted with \`flask=${state.mode}\``
+          : `\`${name}\` is not the policy that the simulated host booted with`;
+      await warnOfReboot(running, whyBootedAnew, terminal);
     }
-    const outcome = slot.boot({ name, bytes, sha256: identity }, flask === undefined ? {} : { flask });
+    const options = { ...(flask === undefined ? {} : { flask }), ...(release === undefined ? {} : { release }) };
+    const outcome = slot.boot({ name, bytes, sha256: identity }, options);
     if ('refused' in outcome) {
       const colours = coloursFor(terminal.err);
+      const xen = release === undefined ? 'Xen' : `Xen ${release}`;
       printLine(
         terminal.err,
-        `${colours.error('error:')} Xen does not start with the policy \`${name}\`: ${outcome.refused}`,
+        `${colours.error('error:')} ${xen} does not start with the policy \`${name}\`: ${outcome.refused}`,
       );
+      const other = await releaseOf(bytes);
+      if (other !== undefined && other !== (release ?? BASELINE_RELEASE)) {
+        printLine(terminal.err, `${colours.warning('note:')} it is a policy for Xen ${other}: try \`--xen ${other}\``);
+      }
       return EXIT.problem;
     }
     if (outcome.policyRefused !== undefined) {
@@ -112,6 +139,15 @@ async function bootAndUse(
     running = outcome;
   }
   return use(running, policy);
+}
+
+/** The release whose classes and permissions a binary has, each at its place. */
+async function releaseOf(bytes: Uint8Array): Promise<XenReleaseName | undefined> {
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const { findRelease } = await import('@dewar/policy/decompiler');
+  const read = readPolicydb(bytes);
+  const match = 'policy' in read ? findRelease(read.policy) : undefined;
+  return match?.isExact === true ? match.release : undefined;
 }
 
 /** A simulated host runs as it was booted; anything else needs a reboot, which ends its guests. */

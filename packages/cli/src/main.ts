@@ -12,7 +12,15 @@ import { CommanderError } from 'commander';
 import type { DiagnosticFormat } from './diagnostic-formats.ts';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
 import { addGuestCommands, type Finish } from './guest-commands.ts';
-import { flaskOption, hostOption, jsonOption, policyOption, requestFlags, verboseOption } from './request-options.ts';
+import {
+  flaskOption,
+  hostOption,
+  jsonOption,
+  policyOption,
+  requestFlags,
+  verboseOption,
+  xenOption,
+} from './request-options.ts';
 import { byteText, coloursFor, printLine, type Stream, type Terminal } from './terminal.ts';
 
 type Definition = { readonly name: string; readonly value: string };
@@ -39,9 +47,10 @@ const definitionOption = () =>
     .default([] as Definition[], 'none');
 const mlsOption = () => new Option('--mls', 'compile with multi-level security');
 const versionOption = () =>
-  new Option('-c, --policy-version <version>', 'version of the binary policy')
-    .choices(['24', '30'] as const)
-    .default('30' as const);
+  new Option(
+    '-c, --policy-version <version>',
+    'version of the binary policy (default: the newest that the release of Xen reads)',
+  ).choices(['24', '30'] as const);
 const unknownOption = () =>
   new Option('-U, --handle-unknown <how>', 'what the policy says of classes and permissions that it lacks')
     .choices(['deny', 'allow', 'reject'] as const)
@@ -58,7 +67,7 @@ const formatOption = () =>
 const jsonFormatOption = () => new Option('--json', 'the same as `--format json`').conflicts('format');
 
 interface CompileArgs {
-  readonly policyVersion?: '24' | '30';
+  readonly policyVersion?: '24' | '30' | undefined;
   readonly mls?: true | undefined;
   readonly optimize?: true | undefined;
   readonly define?: readonly Definition[];
@@ -68,7 +77,7 @@ interface CompileArgs {
 
 function compileOptions(args: CompileArgs): CompileOptions {
   return {
-    version: args.policyVersion === '24' ? 24 : 30,
+    ...(args.policyVersion === undefined ? {} : { version: args.policyVersion === '24' ? 24 : 30 }),
     isMls: args.mls === true,
     isOptimized: args.optimize === true,
     definitions: args.define ?? [],
@@ -141,6 +150,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .addOption(policyOption())
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(mlsOption())
     .addOption(definitionOption())
     .addOption(formatOption())
@@ -175,6 +185,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .option('-Z, --context', 'with their labels')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -194,6 +205,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
       .argument('<domain>', 'name or number')
       .addOption(hostOption())
       .addOption(flaskOption())
+      .addOption(xenOption())
       .addOption(policyOption())
       .addOption(jsonOption())
       .addOption(verboseOption())
@@ -210,6 +222,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<name>', 'the new name')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -225,6 +238,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('[file]', 'what messages call the core', 'core')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -242,6 +256,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .option('-w, --write', 'to write it, not only to read it')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -256,6 +271,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .option('-c, --clear', 'and empty it')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (args) => {
@@ -268,6 +284,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .description('print the mode; the exit status is 1 when enforcing, as with xl')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (args) => {
@@ -281,6 +298,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<mode>', '0, 1, permissive or enforcing', parseMode)
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (mode, args) => {
@@ -294,6 +312,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('[name]')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (name, args) => {
@@ -308,6 +327,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<value>', '0 or 1', parseTruth)
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .action(async (name, value, args) => {
@@ -321,6 +341,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<policy>', 'a policy directory, a policy.conf or a binary')
     .addOption(hostOption())
     .addOption(flaskOption())
+    .addOption(xenOption())
     .addOption(mlsOption())
     .addOption(definitionOption())
     .addOption(jsonOption())

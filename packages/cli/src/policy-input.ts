@@ -69,27 +69,30 @@ function isBinary(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === POLICYDB_MAGIC;
 }
 
+/** Where the policy is that `POLICY` names, links resolved; without a name, the example policy. */
+export function policyPath(named: string | undefined): string {
+  const given = named ?? EXAMPLE_POLICY;
+  if (given === '-') return given;
+  try {
+    return realpathSync(resolve(given));
+  } catch (error) {
+    throw new FileError(`cannot read the policy \`${given}\`: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
 /** Reads, and where needed compiles, what `POLICY` names; without a name, the example policy. */
 export async function readPolicy(named: string | undefined, options: CompileOptions): Promise<PolicyReading> {
   const given = named ?? EXAMPLE_POLICY;
+  const realPath = policyPath(named);
   const path = given === '-' ? '-' : resolve(given);
   const name = byteText(given === '-' ? 'standard input' : displayPath(path));
   const { compileDirectory, compileText } = await import('@dewar/policy/compiler');
-  if (path !== '-') {
-    let isDirectory: boolean;
-    try {
-      isDirectory = statSync(path).isDirectory();
-    } catch (error) {
-      throw new FileError(`cannot read the policy \`${given}\`: ${reasonOf(error)}`, { cause: error });
-    }
-    if (isDirectory) {
-      const compiled = compileDirectory(policyFolder(path), options);
-      const { bytes, diagnostics, errorOutput } = compiled;
-      return { name, path: realpathSync(path), bytes, diagnostics, errorOutput, compiled };
-    }
+  if (path !== '-' && statSync(path).isDirectory()) {
+    const compiled = compileDirectory(policyFolder(path), options);
+    const { bytes, diagnostics, errorOutput } = compiled;
+    return { name, path: realPath, bytes, diagnostics, errorOutput, compiled };
   }
   const content = readBytes(path);
-  const realPath = path === '-' ? path : realpathSync(path);
   if (isBinary(content))
     return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '', compiled: undefined };
   if (content.subarray(0, SNIFFED).includes(0))

@@ -5,6 +5,7 @@
  */
 import { Option } from '@commander-js/extra-typings';
 import type { FlaskMode } from '@dewar/lab';
+import { XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 
 /** Which policy the host runs. */
 export const policyOption = (): Option<'--policy <policy>'> =>
@@ -27,6 +28,12 @@ export const flaskOption = (): Option<
   (typeof FLASK_MODES)[number]
 > => new Option('--flask <mode>', "boot the simulated host with Xen's parameter `flask=<mode>`").choices(FLASK_MODES);
 
+/** Which Xen is simulated. */
+export const xenOption = (): Option<'--xen <release>', undefined, undefined, undefined, false, XenReleaseName> =>
+  new Option('--xen <release>', 'boot the simulated host with this release of Xen (default: 4.17)').choices(
+    XEN_RELEASES,
+  );
+
 /** Which host is meant. */
 export const hostOption = (): Option<'--host <name>'> => new Option('--host <name>', 'a simulated host by its name');
 
@@ -44,6 +51,7 @@ export interface RequestArgs {
   readonly host?: string | undefined;
   readonly policy?: string | undefined;
   readonly flask?: FlaskMode | undefined;
+  readonly xen?: XenReleaseName | undefined;
 }
 
 /** The options of a request as its command takes them. */
@@ -53,7 +61,8 @@ export function requestFlags(args: RequestArgs): {
   readonly host: string | undefined;
   readonly policy: string | undefined;
   readonly flask: FlaskMode | undefined;
+  readonly release: XenReleaseName | undefined;
 } {
-  const { host, policy, flask } = args;
-  return { isJson: args.json === true, isVerbose: args.verbose === true, host, policy, flask };
+  const { host, policy, flask, xen: release } = args;
+  return { isJson: args.json === true, isVerbose: args.verbose === true, host, policy, flask, release };
 }

@@ -1,23 +1,26 @@
-import { xenRelease } from '@dewar/policy/releases';
+import { XEN_RELEASES, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { expect, test } from 'vitest';
-import { CHECKS, type CheckRow } from './checks.ts';
+import type { CheckRow } from './checks.ts';
+import { checksOf } from './checks-by-release.ts';
 
-const rows: readonly (readonly [string, CheckRow])[] = Object.entries(CHECKS).flatMap(([name, list]) =>
-  list.map((row) => [name, row] as const),
-);
+function rowsOf(release: XenReleaseName): readonly (readonly [string, CheckRow])[] {
+  return Object.entries(checksOf(release)).flatMap(([name, list]) => list.map((row) => [name, row] as const));
+}
 
-test('every check names a class and permissions that Xen 4.17 has', () => {
-  const classes = new Map(xenRelease('4.17').classes.map(({ name, permissions }) => [name, permissions]));
-  for (const [name, row] of rows) {
+const rows = rowsOf('4.17');
+
+test.each(XEN_RELEASES)('every check of Xen %s names a class and permissions that it has', (release) => {
+  const classes = new Map(xenRelease(release).classes.map(({ name, permissions }) => [name, permissions]));
+  for (const [name, row] of rowsOf(release)) {
     const known = classes.get(row.class) ?? [];
     expect([name, row.permissions.filter((permission) => !known.includes(permission))]).toEqual([name, []]);
     expect(row.permissions.length).toBeGreaterThan(0);
   }
 });
 
-test('the permissions of one check stand in the order of their bits, as the avc line prints them', () => {
-  const classes = new Map(xenRelease('4.17').classes.map(({ name, permissions }) => [name, permissions]));
-  for (const [name, row] of rows) {
+test.each(XEN_RELEASES)('the permissions of one check of Xen %s stand in the order of their bits', (release) => {
+  const classes = new Map(xenRelease(release).classes.map(({ name, permissions }) => [name, permissions]));
+  for (const [name, row] of rowsOf(release)) {
     const bits = row.permissions.map((permission) => classes.get(row.class)?.indexOf(permission) ?? -1);
     expect([name, bits]).toEqual([name, [...bits].sort((a, b) => a - b)]);
   }
@@ -31,7 +34,7 @@ test('a check that names both domains is about a domain; one on Xen or the secur
 });
 
 test('checks of a later part of a hypercall stand after those of its entry', () => {
-  for (const [name, list] of Object.entries(CHECKS)) {
+  for (const [name, list] of XEN_RELEASES.flatMap((release) => Object.entries(checksOf(release)))) {
     const stages = list.map(({ stage }) => stage);
     expect([name, stages.lastIndexOf('entry')]).toEqual([name, stages.filter((stage) => stage === 'entry').length - 1]);
   }

@@ -70,7 +70,8 @@ export interface CheckRow {
 
 type Extra = Partial<Omit<CheckRow, 'class' | 'permissions'>>;
 
-function row(checked: string, permissions: string, extra: Extra = {}): CheckRow {
+/** One check of the caller on the domain that the hypercall is about, unless `extra` says otherwise. */
+export function row(checked: string, permissions: string, extra: Extra = {}): CheckRow {
   return {
     class: checked,
     permissions: permissions.split(' '),
@@ -100,7 +101,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'sysctl.cpupool_op': [row('xen', 'cpupool_op', onXen)],
   'sysctl.sched_id': [row('xen', 'getscheduler', onXen)],
   // XEN: each domain is asked for; a denied one is skipped.
-  'sysctl.getdomaininfolist': [row('domain', 'getdomaininfo', { denial: 'does less' })],
+  'sysctl.getdomaininfolist': [row('domain', 'getdomaininfo', { denial: 'does less', stage: 'hook' })],
   'sysctl.readconsole': [
     row('xen', 'readconsole', { ...onXen, when: 'read-only' }),
     row('xen', 'readconsole clearconsole', { ...onXen, when: 'clearing' }),

@@ -8,7 +8,7 @@
 import type { DomainInfo, Domid, HypercallName, HypercallResult } from '@dewar/toolstack';
 import { type Domain, hasFrames, newDomain, SHARED_INFO_FRAME } from './domain.ts';
 import type { HvmName } from './hvm.ts';
-import { DOMID_LIMIT, failed, type Handlers, type Machine, ok } from './machine.ts';
+import { type Denial, DOMID_LIMIT, failed, type Handlers, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
 import type { VcpuName } from './vcpus.ts';
 
@@ -102,19 +102,21 @@ function closeEverything(machine: Machine, domain: Domain): void {
 /** How each domctl is carried out. */
 export const DOMCTLS: Handlers<DomctlName> = {
   'domctl.createdomain': (machine, caller, { ssidref, maxVcpus, handle, domid: wanted, isHvm }) => {
+    const { behaviour } = machine;
     const entry = machine.check('domctl.createdomain', caller, { sids: { 'new label': ssidref } });
     if (entry !== undefined) return failed(errnoOf(entry));
     if (!Number.isInteger(maxVcpus) || maxVcpus < 1 || maxVcpus > MAX_VCPUS) return failed('EINVAL');
     if (!UUID.test(handle)) return failed('EINVAL');
-    if (wanted !== undefined && machine.domain(wanted) !== undefined) return failed('EEXIST');
+    if (wanted !== undefined && machine.domain(wanted) !== undefined) return failed(behaviour.takenDomid);
     const domid = wanted ?? nextDomid(machine);
     if (domid === undefined) return failed('ENOMEM');
     const { flask } = machine;
     // XEN: flask_domain_create() puts the label of the new security structure in the place of SID 0.
-    const sid = flask.isDisabled ? 0 : ssidref === 0 ? flask.initialSid('unlabeled') : ssidref;
+    const isReplaced = ssidref === 0 && behaviour.guardsLabels;
+    const sid = flask.isDisabled ? 0 : isReplaced ? flask.initialSid('unlabeled') : ssidref;
     const hook = machine.check('domctl.createdomain', caller, { stage: 'hook', sids: { 'new label': sid } });
     if (hook !== undefined) return failed(errnoOf(hook));
-    if (sid === flask.initialSid('dom0')) {
+    if (behaviour.guardsLabels && sid === flask.initialSid('dom0')) {
       if (machine.state.isDom0Created) return failed('EINVAL', 'only one domain may ever have the label of dom0');
       machine.state.isDom0Created = true;
     }
@@ -140,7 +142,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
       return ok({});
     }),
   'domctl.getdomaininfo': (machine, caller, { domid }) => {
-    const domain = machine.domainsFrom(domid)[0];
+    const domain = machine.behaviour.findsNextDomain ? machine.domainsFrom(domid)[0] : machine.domain(domid);
     if (domain === undefined) return failed('ESRCH');
     const denial = machine.check('domctl.getdomaininfo', caller, { domain });
     return denial === undefined ? ok(describeDomain(domain)) : failed(errnoOf(denial));
@@ -179,10 +181,13 @@ export const DOMCTLS: Handlers<DomctlName> = {
   'domctl.shadow_op.off': (machine, caller, { domid }) => {
     const domain = machine.domain(domid);
     if (domain === undefined) return failed('ESRCH');
-    // XEN: paging_domctl() looks at these before it asks FLASK.
+    const check = (): Denial | undefined => machine.check('domctl.shadow_op.off', caller, { domain });
+    const first = machine.behaviour.checksShadowFirst ? check() : undefined;
+    if (first !== undefined) return failed(errnoOf(first));
+    // XEN: paging_domctl() looks at these itself.
     if (domain === caller) return failed('EINVAL');
     if (domain.life !== 'alive') return ok({});
-    const denial = machine.check('domctl.shadow_op.off', caller, { domain });
+    const denial = machine.behaviour.checksShadowFirst ? undefined : check();
     return denial === undefined ? ok({}) : failed(errnoOf(denial));
   },
   'domctl.settscinfo': (machine, caller, { domid }) =>

@@ -46,6 +46,9 @@ export type FlaskMode = (typeof FLASK_MODES)[number];
 /** What is kept of FLASK from one run to the next. */
 export interface FlaskSnapshot {
   readonly mode: FlaskMode;
+  readonly release: XenReleaseName;
+  /** It was switched off while it ran. */
+  readonly isSwitchedOff: boolean;
   /** The policy that is loaded, two hexadecimal digits for each byte; empty where none is. */
   readonly policy: string;
   readonly isEnforcing: boolean;
@@ -60,6 +63,7 @@ export class Flask {
   readonly avc: Avc;
   readonly #classes: ReadonlyMap<string, ClassBits>;
   #isEnforcing: boolean;
+  #isSwitchedOff = false;
   #policy: Uint8Array = new Uint8Array();
 
   constructor(release: XenReleaseName, mode: FlaskMode, log: (line: string) => void) {
@@ -83,7 +87,12 @@ export class Flask {
   }
 
   get isDisabled(): boolean {
-    return this.mode === 'disabled';
+    return this.mode === 'disabled' || this.#isSwitchedOff;
+  }
+
+  /** XEN: `flask_disable`, which puts the rules without a security module in the place of FLASK's. */
+  switchOff(): void {
+    this.#isSwitchedOff = true;
   }
 
   setEnforcing(isEnforcing: boolean): void {
@@ -182,6 +191,8 @@ export class Flask {
     for (const byte of this.#policy) policy += byte.toString(16).padStart(2, '0');
     return {
       mode: this.mode,
+      release: this.server.release.name,
+      isSwitchedOff: this.#isSwitchedOff,
       policy,
       isEnforcing: this.#isEnforcing,
       server: this.server.snapshot(),
@@ -190,8 +201,9 @@ export class Flask {
   }
 
   /** Goes on where another one was; false when Xen would not take its policy. */
-  resume(bytes: Uint8Array | undefined, { isEnforcing, server, avc }: FlaskSnapshot): boolean {
+  resume(bytes: Uint8Array | undefined, { isEnforcing, isSwitchedOff, server, avc }: FlaskSnapshot): boolean {
     this.#isEnforcing = isEnforcing;
+    this.#isSwitchedOff = isSwitchedOff;
     if (!this.server.resume(bytes, server)) return false;
     this.#policy = bytes?.slice() ?? new Uint8Array();
     this.avc.restore(avc);

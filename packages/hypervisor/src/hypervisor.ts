@@ -1,12 +1,12 @@
 /**
- * `Hypervisor`: a simulated Xen 4.17 that makes the checks real Xen makes.
+ * `Hypervisor`: a simulated Xen, of 4.17 or another release, that makes the checks real Xen makes.
  *
  * Imports: `@dewar/policy`, `@dewar/toolstack`.
  * Start reading at `Hypervisor.boot`.
  *
  * @module
  */
-import { BASELINE_RELEASE } from '@dewar/policy/releases';
+import { BASELINE_RELEASE, type XenReleaseName } from '@dewar/policy/releases';
 import type {
   Actor,
   Domid,
@@ -18,6 +18,8 @@ import type {
   ObservedCheck,
   OpenMapping,
 } from '@dewar/toolstack';
+import { behaviourOf } from './behaviour.ts';
+import { hasHypercall } from './checks-by-release.ts';
 import { newDomain } from './domain.ts';
 import { DOMCTLS, describeDomain } from './domctl.ts';
 import { EVENT_CHANNEL_OPS } from './event-channels.ts';
@@ -28,14 +30,17 @@ import { failed, type Handlers, Machine, type MachineState } from './machine.ts'
 import { MEMORY_OPS } from './memory.ts';
 import { type HypervisorSnapshot, restoreState, snapshotState } from './snapshot.ts';
 import { SYSCTLS } from './sysctl.ts';
+import { refuseUnknown } from './unknown-requests.ts';
 import { VCPU_OPS } from './vcpus.ts';
 import { XSM_OPS } from './xsm-ops.ts';
 
 /** How a host is booted. */
 export interface BootOptions {
+  /** The release of Xen. Default: 4.17. */
+  readonly release?: XenReleaseName;
   /** The policy that Xen finds at boot; only an enforcing Xen cannot do without. `late` and `disabled` pass it over. */
   readonly policy?: Uint8Array | undefined;
-  /** Default: enforcing, as in Xen. */
+  /** Default: that of the release, which is enforcing but in 4.3. */
   readonly flask?: FlaskMode;
   /** Memory of the host in MiB. */
   readonly memoryMib?: number;
@@ -95,10 +100,14 @@ export class Hypervisor implements Hypercalls {
     if (!Number.isSafeInteger(hostPages) || !(dom0Pages > 0 && dom0Pages <= hostPages) || !(dom0Vcpus > 0)) {
       return { kind: 'refused', reason: 'the host has too little memory for dom0' };
     }
-    const mode = options.flask ?? 'enforcing';
-    const machine = makeMachine(emptyState(hostPages), mode);
+    const release = options.release ?? BASELINE_RELEASE;
+    const { defaultMode, modes, needsPolicy } = behaviourOf(release);
+    const mode = options.flask ?? defaultMode;
+    if (!modes.includes(mode)) return { kind: 'refused', reason: `Xen ${release} has no \`flask=${mode}\`` };
+    const machine = makeMachine(emptyState(hostPages), mode, release);
     const policyRefused = startFlask(machine, options.policy);
-    if (policyRefused !== undefined && mode === 'enforcing') return { kind: 'refused', reason: policyRefused };
+    if (policyRefused !== undefined && mode === 'enforcing' && needsPolicy)
+      return { kind: 'refused', reason: policyRefused };
     const refused = makeDom0(machine, dom0Pages, dom0Vcpus);
     return refused === undefined
       ? { kind: 'booted', hypervisor: new Hypervisor(machine), policyRefused }
@@ -109,13 +118,17 @@ export class Hypervisor implements Hypercalls {
   static restore(snapshot: unknown): Hypervisor | undefined {
     const read = restoreState(snapshot);
     if (read === undefined) return undefined;
-    const machine = makeMachine(read.state, read.flask.mode);
+    const machine = makeMachine(read.state, read.flask.mode, read.flask.release);
     return machine.flask.resume(read.policy, read.flask) ? new Hypervisor(machine) : undefined;
   }
 
   /** All that `restore` needs, as plain data. */
   snapshot(): HypervisorSnapshot {
     return snapshotState(this.#machine.state, this.#machine.flask);
+  }
+
+  get release(): XenReleaseName {
+    return this.#machine.release;
   }
 
   /** How FLASK was started, and how it stands. */
@@ -132,6 +145,7 @@ export class Hypervisor implements Hypercalls {
       // XEN: xsm_sysctl() stands before all of them, even before those that FLASK checks in parts.
       if (name.startsWith('sysctl.') && caller.domid !== 0) return failed('EPERM');
     }
+    if (!hasHypercall(this.#machine.release, name)) return refuseUnknown(this.#machine, caller, name, args);
     return HANDLERS[name](this.#machine, caller, args, actor);
   }
 
@@ -174,20 +188,22 @@ function emptyState(hostPages: number): MachineState {
   };
 }
 
-function makeMachine(state: MachineState, mode: FlaskMode): Machine {
-  const machine: Machine = new Machine(
-    new Flask(BASELINE_RELEASE, mode, (line) => machine.log(`(XEN) ${line}`)),
-    state,
-  );
+function makeMachine(state: MachineState, mode: FlaskMode, release: XenReleaseName): Machine {
+  const machine: Machine = new Machine(new Flask(release, mode, (line) => machine.log(`(XEN) ${line}`)), state);
   return machine;
 }
 
 /** Loads the policy of the boot, where the mode asks for one. Answers why it was not taken. XEN: `flask_init`. */
 function startFlask(machine: Machine, policy: Uint8Array | undefined): string | undefined {
   const { flask } = machine;
+  const { tellsOfPolicy } = machine.behaviour;
   if (flask.isDisabled) {
-    machine.log('(XEN) Flask: Disabled at boot.');
+    machine.log(tellsOfPolicy ? '(XEN) Flask: Disabled at boot.' : '(XEN) Flask:  Disabled at boot.');
     return undefined;
+  }
+  if (!tellsOfPolicy) {
+    machine.log('(XEN) Flask:  Initializing.');
+    machine.log('(XEN) AVC INITIALIZED');
   }
   let refused: string | undefined;
   if (flask.mode !== 'late') {
@@ -197,17 +213,23 @@ function startFlask(machine: Machine, policy: Uint8Array | undefined): string | 
       if (loaded.kind === 'refused') refused = loaded.reason;
     }
   }
-  if (flask.server.isLoaded) machine.log(`(XEN) Flask:  Starting in ${flask.mode} mode.`);
+  // XEN: 4.3 names the mode whether or not there is a policy.
+  if (flask.server.isLoaded || !tellsOfPolicy) machine.log(`(XEN) Flask:  Starting in ${flask.mode} mode.`);
   else machine.log('(XEN) Flask:  Access controls disabled until policy is loaded.');
   return refused;
 }
 
-/** XEN: `create_dom0`, in which the label of the booting Xen makes the first privileged domain. */
+/**
+ * XEN: `create_dom0`, in which the label of the booting Xen makes the first privileged domain. Before 4.17 the first
+ * domain that the idle domain makes has the label of dom0 unasked.
+ */
 function makeDom0(machine: Machine, pages: number, vcpus: number): string | undefined {
   const { flask, state } = machine;
-  const boot = flask.initialSid('xenboot');
+  const { bootLabel } = machine.behaviour;
+  const boot = flask.initialSid(bootLabel ?? 'xen');
   const sid = flask.isDisabled ? 0 : flask.initialSid('dom0');
-  if (!flask.isDisabled && flask.hasPerm(boot, sid, 'domain', ['create'], { current: IDLE_DOMID }).isRefused) {
+  const isChecked = bootLabel !== undefined && !flask.isDisabled;
+  if (isChecked && flask.hasPerm(boot, sid, 'domain', ['create'], { current: IDLE_DOMID }).isRefused) {
     return `\`${flask.sidToContext(boot)}\` lacks \`domain { create }\` on \`${flask.sidToContext(sid)}\`: Xen makes no dom0`;
   }
   const selfSid = flask.transitionSid(sid, sid, 'domain');

@@ -1,12 +1,15 @@
 /**
- * A simulated Xen 4.17 with FLASK: domains, memory, grants, event channels, and every check in one table.
+ * A simulated Xen with FLASK: domains, memory, grants, event channels, every check in one table for 4.17, and what other
+ * releases check otherwise in another.
  *
  * Imports: `@dewar/policy`, `@dewar/toolstack`.
  * Start reading at `Hypervisor` and `CHECKS`.
  *
  * @module
  */
+
 export { CHECKS, type CheckRow, type Condition, type Endpoint } from './checks.ts';
+export { CHECK_DIFFERENCES, type CheckDifference, type CheckTable, checksOf } from './checks-by-release.ts';
 export { FLASK_MODES, type FlaskMode, type FlaskSnapshot } from './flask.ts';
 export { type BootOptions, type BootOutcome, type FlaskState, Hypervisor } from './hypervisor.ts';
 export type { HypervisorSnapshot } from './snapshot.ts';

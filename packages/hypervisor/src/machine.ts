@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { XenReleaseName } from '@dewar/policy/releases';
 import { InvariantError } from '@dewar/policy/text';
 import type {
   Actor,
@@ -18,7 +19,9 @@ import type {
   OpenMapping,
   SidNumber,
 } from '@dewar/toolstack';
-import { CHECKS, type CheckRow, type Endpoint } from './checks.ts';
+import { type Behaviour, behaviourOf } from './behaviour.ts';
+import type { CheckRow, Endpoint } from './checks.ts';
+import { type CheckTable, checksOf } from './checks-by-release.ts';
 import { isAllowedWithoutFlask } from './classic-rules.ts';
 import type { Domain, Mapping } from './domain.ts';
 import type { Flask } from './flask.ts';
@@ -28,6 +31,10 @@ const CONSOLE_LINES = 4096;
 
 /** The domain ids that Xen gives to guests end before this. XEN: `DOMID_FIRST_RESERVED`. */
 export const DOMID_LIMIT = 0x7ff0;
+
+/** The domain that owns Xen's own pages; it has a number and a label, and never runs. */
+// A reserved number of Xen's.
+export const DOMID_XEN: Domid = 0x7ff2 as Domid;
 
 /** Physical CPUs of a simulated host. */
 export const HOST_CPUS = 2;
@@ -87,6 +94,9 @@ export interface MachineState {
 export class Machine {
   readonly flask: Flask;
   readonly state: MachineState;
+  readonly release: XenReleaseName;
+  readonly behaviour: Behaviour;
+  readonly #checks: CheckTable;
   /** Told at each continuation of a long hypercall, when the rest of the host has its turn. */
   onContinuation: ((domid: Domid, done: number) => void) | undefined;
   readonly #listeners = new Set<(check: ObservedCheck) => void>();
@@ -94,6 +104,9 @@ export class Machine {
   constructor(flask: Flask, state: MachineState) {
     this.flask = flask;
     this.state = state;
+    this.release = flask.server.release.name;
+    this.behaviour = behaviourOf(this.release);
+    this.#checks = checksOf(this.release);
   }
 
   observe(listener: (check: ObservedCheck) => void): () => void {
@@ -145,7 +158,7 @@ export class Machine {
   check(name: HypercallName, caller: Domain, binding: Binding = {}): Denial | undefined {
     const stage = binding.stage ?? 'entry';
     if (this.flask.isDisabled) return this.#checkWithoutFlask(name, caller, binding);
-    for (const row of CHECKS[name]) {
+    for (const row of this.#checks[name]) {
       if (row.stage !== stage) continue;
       if (row.when !== 'always' && row.when !== binding.when) continue;
       if (binding.isContinuation === true && !row.isRepeated) continue;
@@ -158,7 +171,7 @@ export class Machine {
   /** What stands in the places of FLASK's checks when it is disabled. */
   #checkWithoutFlask(name: HypercallName, caller: Domain, { domain }: Binding): Denial | undefined {
     if (isAllowedWithoutFlask(name, caller, domain)) return undefined;
-    return CHECKS[name].some(({ denial }) => denial === 'does less') ? 'does less' : 'EPERM';
+    return this.#checks[name].some(({ denial }) => denial === 'does less') ? 'does less' : 'EPERM';
   }
 
   #checkRow(row: CheckRow, caller: Domain, binding: Binding): Denial | undefined {

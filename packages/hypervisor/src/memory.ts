@@ -6,17 +6,13 @@
  *
  * @module
  */
-import type { Domid, HypercallName, MappingHandle } from '@dewar/toolstack';
+import type { HypercallName, MappingHandle } from '@dewar/toolstack';
 import { addFrames, frameRoom, GRANT_TABLE_FRAME, hasFrames, type Mapping, topFrame } from './domain.ts';
-import { failed, type Handlers, type Machine, ok } from './machine.ts';
+import { DOMID_XEN, failed, type Handlers, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
 
 /** Mappings that are open at one time; more than any honest host has. */
 const MAPPING_LIMIT = 65_536;
-
-/** The domain that owns Xen's own pages; it has a number and a label, and never runs. */
-// A reserved number of Xen's.
-const DOMID_XEN = 0x7ff2 as Domid;
 
 type MemoryName = Extract<HypercallName, `memory_op.${string}` | `mmu_update.${string}` | `mmuext_op.${string}`>;
 

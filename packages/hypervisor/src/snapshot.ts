@@ -4,6 +4,7 @@
  * @module
  */
 import { accessVector } from '@dewar/policy/policydb';
+import { BASELINE_RELEASE, XEN_RELEASES } from '@dewar/policy/releases';
 import type { AvcNode, AvcSnapshot, SecurityServerSnapshot } from '@dewar/policy/security-server';
 import type {
   Actor,
@@ -347,12 +348,15 @@ function readAvc(value: unknown): AvcSnapshot {
 }
 
 function readFlask(value: unknown): { readonly flask: FlaskSnapshot; readonly policy: Uint8Array | undefined } {
-  const { mode, policy, isEnforcing, server, avc } = object(value);
+  const { mode, release, isSwitchedOff, policy, isEnforcing, server, avc } = object(value);
   const bytes = readBytes(policy);
   return {
     policy: bytes.length === 0 ? undefined : bytes,
     flask: {
       mode: oneOf(mode, FLASK_MODES),
+      // Snapshots did not name the release as long as there was but one.
+      release: release === undefined ? BASELINE_RELEASE : oneOf(release, XEN_RELEASES),
+      isSwitchedOff: isSwitchedOff === undefined ? false : flag(isSwitchedOff),
       policy: text(policy, POLICY_DIGITS_LIMIT),
       isEnforcing: flag(isEnforcing),
       server: readServer(server),

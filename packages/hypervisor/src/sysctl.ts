@@ -8,7 +8,7 @@
 import type { HypercallName, HypercallResult } from '@dewar/toolstack';
 import type { Domain } from './domain.ts';
 import { describeDomain } from './domctl.ts';
-import { failed, type Handlers, HOST_CPUS, type Machine, ok } from './machine.ts';
+import { DOMID_XEN, failed, type Handlers, HOST_CPUS, type Machine, ok } from './machine.ts';
 
 /** Characters that a guest may write in one go. */
 const CONSOLE_WRITE_LIMIT = 4096;
@@ -30,9 +30,12 @@ function onHost<N extends SysctlName>(
 
 /** How each of them is carried out. */
 export const SYSCTLS: Handlers<SysctlName> = {
-  'xen_version.version': () => ok({ release: '4.17' }),
+  'xen_version.version': (machine) => ok({ release: machine.behaviour.version.release }),
   'xen_version.extraversion': (machine, caller) =>
-    ok({ text: machine.check('xen_version.extraversion', caller) === undefined ? '.5' : '<denied>' }),
+    ok({
+      text:
+        machine.check('xen_version.extraversion', caller) === undefined ? machine.behaviour.version.extra : '<denied>',
+    }),
   'sysctl.physinfo': (machine, caller) =>
     onHost('sysctl.physinfo', machine, caller, () =>
       ok({ totalPages: machine.state.hostPages, freePages: machine.freePages(), cpus: HOST_CPUS }),
@@ -46,10 +49,12 @@ export const SYSCTLS: Handlers<SysctlName> = {
   'sysctl.sched_id': (machine, caller) =>
     onHost('sysctl.sched_id', machine, caller, () => ok({ scheduler: 'credit2' })),
   'sysctl.getdomaininfolist': (machine, caller, { first, max }) => {
+    const denial = machine.check('sysctl.getdomaininfolist', caller, { auditTarget: DOMID_XEN });
+    if (denial === 'EACCES') return failed(denial);
     const domains = [];
     for (const domain of machine.domainsFrom(first)) {
       if (domains.length >= max) break;
-      if (machine.check('sysctl.getdomaininfolist', caller, { domain }) === undefined) {
+      if (machine.check('sysctl.getdomaininfolist', caller, { domain, stage: 'hook' }) === undefined) {
         domains.push(describeDomain(domain));
       }
     }

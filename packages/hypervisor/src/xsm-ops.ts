@@ -1,5 +1,5 @@
 /**
- * FLASK's own hypercalls: every sub-operation of Xen 4.17.
+ * FLASK's own hypercalls: every sub-operation.
  *
  * Follows Xen `xen/xsm/flask/flask_op.c`, `do_flask_op`.
  *
@@ -15,9 +15,6 @@ const POLICY_LIMIT = 0x0400_0000;
 
 /** XEN: `safe_copy_string_from_guest` takes no more than a page. */
 const STRING_LIMIT = 4096;
-
-/** XEN: `POLICYDB_VERSION_MAX`. */
-const NEWEST_POLICY_VERSION = 30;
 
 /** XEN: the counters are those of each CPU; all hypercalls of the simulation are made on this one. */
 const BUSY_CPU = 0;
@@ -36,6 +33,11 @@ function checked<N extends XsmName>(
 ): HypercallResult<N> {
   const denial = machine.check(name, caller, binding);
   return denial === undefined ? work() : failed(errnoOf(denial));
+}
+
+/** Whether Xen does not take over a text. 4.3 takes one of any length. */
+function isTooLong(machine: Machine, text: string): boolean {
+  return text.length > STRING_LIMIT && !machine.behaviour.takesLongTexts;
 }
 
 /** What a computed label comes back as. */
@@ -57,7 +59,7 @@ function booleanName(
     const found = machine.flask.booleans()[choice.id];
     return found === undefined ? 'ENOENT' : { name: found.name };
   }
-  if (choice.name.length > STRING_LIMIT) return 'ENOBUFS';
+  if (isTooLong(machine, choice.name)) return 'ENOBUFS';
   return { name: choice.name };
 }
 
@@ -70,7 +72,7 @@ export const XSM_OPS: Handlers<XsmName> = {
       const isReload = flask.server.isLoaded;
       const answer = flask.loadPolicy(bytes);
       if (answer.kind === 'refused') return failed('EINVAL', answer.reason);
-      if (!isReload) {
+      if (!isReload && machine.behaviour.tellsOfPolicy) {
         machine.log(
           `(XEN) Flask: Policy loaded, continuing in ${flask.isEnforcing ? 'enforcing' : 'permissive'} mode.`,
         );
@@ -88,7 +90,7 @@ export const XSM_OPS: Handlers<XsmName> = {
   },
   'xsm_op.context_to_sid': (machine, caller, { context }) =>
     checked('xsm_op.context_to_sid', machine, caller, () => {
-      if (context.length > STRING_LIMIT) return failed('ENOBUFS', 'the label is longer than a page');
+      if (isTooLong(machine, context)) return failed('ENOBUFS', 'the label is longer than a page');
       const answer = machine.flask.contextToSid(context);
       return answer.kind === 'sid' ? ok({ sid: answer.sid }) : failed('EINVAL', answer.reason);
     }),
@@ -117,10 +119,21 @@ export const XSM_OPS: Handlers<XsmName> = {
     checked('xsm_op.member', machine, caller, () =>
       newSid(machine.flask.server.memberSid(source, target, classNumber(tclass))),
     ),
-  'xsm_op.user': () => failed('ENOSYS'),
-  'xsm_op.policyvers': () => ok({ version: NEWEST_POLICY_VERSION }),
+  // XEN: gone since 4.8. 4.3 has it, with a check and an answer that no tool of Xen's asks for.
+  'xsm_op.user': (machine, caller) =>
+    checked('xsm_op.user', machine, caller, () =>
+      failed('ENOSYS', 'the labels that a user can reach are not computed here'),
+    ),
+  'xsm_op.policyvers': (machine) => ok({ version: machine.flask.server.release.newestPolicyVersion }),
   'xsm_op.mls': (machine) => ok({ isMls: machine.flask.server.policy?.isMls === true }),
-  'xsm_op.disable': () => failed('ENOSYS'),
+  'xsm_op.disable': (machine) => {
+    const { flask, behaviour } = machine;
+    if (!behaviour.canDisable) return failed('ENOSYS');
+    if (flask.server.isLoaded) return failed('EINVAL');
+    machine.log('(XEN) Flask:  Disabled at runtime.');
+    flask.switchOff();
+    return ok({});
+  },
   'xsm_op.getavc_threshold': (machine) => ok({ threshold: machine.flask.avc.threshold }),
   'xsm_op.setavc_threshold': (machine, caller, { threshold }) => {
     const { avc } = machine.flask;
@@ -175,7 +188,7 @@ export const XSM_OPS: Handlers<XsmName> = {
   },
   'xsm_op.devicetree_label': (machine, caller, { path, sid }) => {
     const work = (): HypercallResult<'xsm_op.devicetree_label'> => {
-      if (path.length > STRING_LIMIT) return failed('ENOBUFS');
+      if (isTooLong(machine, path)) return failed('ENOBUFS');
       const errno = machine.flask.setDeviceTreeLabel(path, sid);
       return errno === undefined ? ok({}) : failed(errno);
     };
@@ -194,9 +207,12 @@ export const XSM_OPS: Handlers<XsmName> = {
   'xsm_op.setbool': (machine, caller, { value, commit, ...choice }) =>
     checked('xsm_op.setbool', machine, caller, () => {
       const resolved = booleanName(machine, choice);
-      if (typeof resolved === 'string') return failed(resolved);
-      const { name } = resolved;
-      if (!machine.flask.setBoolean(name, value, commit)) return failed('ENOENT');
+      const name = typeof resolved === 'string' ? undefined : resolved.name;
+      if (name === undefined || !machine.flask.setBoolean(name, value, commit)) {
+        // XEN: flask_security_set_bool() of 4.3 has no error for a boolean that is none, as long as it is only noted.
+        if (!commit && machine.behaviour.overlooksNoBoolean) return ok({ enforcing: false, pending: false });
+        return failed(typeof resolved === 'string' ? resolved : 'ENOENT');
+      }
       const state = machine.flask.booleans().find((one) => one.name === name);
       return state === undefined ? failed('ENOENT') : ok({ enforcing: state.enforcing, pending: state.pending });
     }),

@@ -20,7 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type FlaskMode, Hypervisor } from '@dewar/hypervisor';
+import { type BootOptions, Hypervisor } from '@dewar/hypervisor';
 import { LibxlHost, restoreToolstack } from '@dewar/toolstack';
 import { HostLock } from './host-lock.ts';
 import { LabError } from './lab-error.ts';
@@ -53,7 +53,7 @@ export interface LabSlot {
   /** Undefined before its first boot. */
   readonly running: RunningHost | undefined;
   /** Boots the host with a policy; what ran on it is gone. Answers why Xen would stop, if it would. */
-  boot(policy: LabPolicy, options?: { readonly flask?: FlaskMode }): BootedHost | { readonly refused: string };
+  boot(policy: LabPolicy, options?: Pick<BootOptions, 'flask' | 'release'>): BootedHost | { readonly refused: string };
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;

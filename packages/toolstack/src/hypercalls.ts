@@ -5,11 +5,13 @@
  * (Xen `xen/include/public/{domctl,sysctl,memory,grant_table,event_channel}.h`, `xen/include/public/xsm/flask_op.h`).
  * Calls are synchronous: a hypercall that Xen would continue later is complete when `call` returns.
  *
- * Imports: nothing.
+ * Imports: `@dewar/policy/releases`.
  * Start reading at `HypercallTable`.
  *
  * @module
  */
+import type { XenReleaseName } from '@dewar/policy/releases';
+
 declare const brand: unique symbol;
 
 /** The number of a Xen domain. */
@@ -349,12 +351,12 @@ export interface HypercallTable {
   'xsm_op.relabel': Entry<SidTriple, { readonly sid: SidNumber }>;
   /** The label of a member of an object (`type_member`). */
   'xsm_op.member': Entry<SidTriple, { readonly sid: SidNumber }>;
-  /** Gone since 4.8: ENOSYS. */
+  /** Gone since 4.8: ENOSYS. 4.3 makes a check; the answer is not computed here. */
   'xsm_op.user': Entry<Nothing, Nothing>;
   /** The newest policy version that Xen reads, whatever the loaded one has. */
   'xsm_op.policyvers': Entry<Nothing, { readonly version: number }>;
   'xsm_op.mls': Entry<Nothing, { readonly isMls: boolean }>;
-  /** Gone since 4.16: ENOSYS. */
+  /** Gone since 4.16: ENOSYS. Before, it switches FLASK off as long as there is no policy. */
   'xsm_op.disable': Entry<Nothing, Nothing>;
   'xsm_op.getavc_threshold': Entry<Nothing, { readonly threshold: number }>;
   'xsm_op.setavc_threshold': Entry<{ readonly threshold: number }, Nothing>;
@@ -434,6 +436,8 @@ export interface InspectedDomain {
 
 /** What a Xen host does for those who run on it. */
 export interface Hypercalls {
+  /** The release whose requests Xen knows; a toolstack is built for one. */
+  readonly release: XenReleaseName;
   /** Makes a hypercall as `actor`. */
   call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N>;
   /** Tells of every check, granted ones too, while it is made. The answer stops it. */

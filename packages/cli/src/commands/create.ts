@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { FlaskState } from '@dewar/lab';
+import { BASELINE_RELEASE, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import type { ForeignMapProbe, Host, OperationReport } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
@@ -76,6 +77,7 @@ export async function runCreate(
       print(
         terminal.out,
         jsonText({
+          xen: hypervisor.release,
           policy,
           guest: source.name,
           labels: reading.labels.build === undefined ? undefined : labelTexts(config),
@@ -87,8 +89,9 @@ export async function runCreate(
         }),
       );
     } else {
-      const { flask } = hypervisor;
-      printCreation(creation, config, { policyName: policy.name, cfgName: source.name, flask }, flags, terminal);
+      const { flask, release } = hypervisor;
+      const heading = { policyName: policy.name, cfgName: source.name, flask, release };
+      printCreation(creation, config, heading, flags, terminal);
     }
     if (report.outcome === 'done') return EXIT.done;
     return report.xlExitCode === 0 ? EXIT.problem : report.xlExitCode;
@@ -113,6 +116,7 @@ interface Heading {
   readonly policyName: string;
   readonly cfgName: string;
   readonly flask: FlaskState;
+  readonly release: XenReleaseName;
 }
 
 /** How FLASK stands, in a word or a few. */
@@ -125,7 +129,7 @@ function flaskText({ mode, isEnforcing, isLoaded }: FlaskState): string {
 function printCreation(
   { report, probes }: Creation,
   config: DomainConfig,
-  { policyName, cfgName, flask }: Heading,
+  { policyName, cfgName, flask, release }: Heading,
   flags: CreateFlags,
   terminal: Terminal,
 ): void {
@@ -137,14 +141,18 @@ function printCreation(
     printLine(out, `guest     ${colours.strong(config.name ?? '?')} from ${cfgName}`);
     printLine(out, `policy    ${policyTitle(policyName)}`);
     const state = flaskText(flask);
-    printLine(out, `host      simulated Xen 4.17, ${state === 'enforcing' ? state : colours.warning(state)}`);
+    printLine(out, `host      simulated Xen ${release}, ${state === 'enforcing' ? state : colours.warning(state)}`);
+    if (release !== BASELINE_RELEASE) {
+      printLine(out, `          the checks are those of Xen ${release}, the steps those of the toolstack of Xen 4.17`);
+    }
     if (config.labels.run !== undefined) {
       printLine(out, `built     under ${built ?? '?'}`);
       printLine(out, `runs      under ${runs ?? '?'}`);
     } else if (built !== undefined) {
       printLine(out, `label     ${built}, from the first step of the build on`);
     } else {
-      printLine(out, 'label     the default one, of the initial SID domU');
+      const sid = xenRelease(release).initialSids.includes('domU') ? 'domU' : 'unlabeled';
+      printLine(out, `label     the default one, of the initial SID ${sid}`);
     }
     printLine(out);
     for (const line of legendLines(names, colours)) printLine(out, line);

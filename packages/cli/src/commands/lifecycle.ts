@@ -23,18 +23,25 @@ export async function request<T>(
   ask: (host: Host) => Promise<OperationReport<T>>,
   show: (value: T | undefined, report: OperationReport<T>) => void,
 ): Promise<number> {
-  return useHost(flags, terminal, async ({ host }) => {
-    const report = await ask(host);
-    if (flags.isJson) {
-      print(terminal.out, jsonText(reportJson(report)));
-    } else {
-      if (flags.isVerbose) printTimeline(report, terminal);
-      show(report.value, report);
-      printRefusals(report, terminal, flags.isVerbose);
-    }
-    if (report.xlExitCode !== 0) return report.xlExitCode;
-    return report.outcome === 'done' ? EXIT.done : EXIT.problem;
-  });
+  return useHost(flags, terminal, async ({ host }) => answer(await ask(host), flags, terminal, show));
+}
+
+/** Prints what came back. */
+function answer<T>(
+  report: OperationReport<T>,
+  flags: RequestFlags,
+  terminal: Terminal,
+  show: (value: T | undefined, report: OperationReport<T>) => void,
+): number {
+  if (flags.isJson) {
+    print(terminal.out, jsonText(reportJson(report)));
+  } else {
+    if (flags.isVerbose) printTimeline(report, terminal);
+    show(report.value, report);
+    printRefusals(report, terminal, flags.isVerbose);
+  }
+  if (report.xlExitCode !== 0) return report.xlExitCode;
+  return report.outcome === 'done' ? EXIT.done : EXIT.problem;
 }
 
 function printTimeline(report: OperationReport<unknown>, { err }: Terminal): void {
@@ -223,18 +230,15 @@ export function runSetBoolean(name: string, value: boolean, flags: RequestFlags,
 }
 
 export async function runLoadPolicy(file: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
-  const policy = await readPolicy(file, flags.compile ?? {});
-  printDiagnostics(terminal, policy.diagnostics);
-  const { bytes } = policy;
-  if (bytes === undefined) return EXIT.problem;
-  return request(
-    flags,
-    terminal,
-    (host) => host.loadPolicy(bytes),
-    (_, report) => {
+  return useHost(flags, terminal, async ({ host, hypervisor }) => {
+    const policy = await readPolicy(file, { ...flags.compile, release: hypervisor.release });
+    printDiagnostics(terminal, policy.diagnostics);
+    const { bytes } = policy;
+    if (bytes === undefined) return EXIT.problem;
+    return answer(await host.loadPolicy(bytes), flags, terminal, (_, report) => {
       if (report.outcome === 'done') printLine(terminal.out, 'Successfully loaded policy.');
-    },
-  );
+    });
+  });
 }
 
 /** Tries to map a page of a guest from dom0. */

@@ -178,7 +178,7 @@ function compileMapped(
     errorOutput,
     text,
   });
-  const version = options.version ?? 30;
+  const version = options.version ?? xenRelease(options.release ?? BASELINE_RELEASE).newestPolicyVersion;
   const tree = parsePolicy(text, found.report, hints);
   const compiled = compileTree(
     tree,

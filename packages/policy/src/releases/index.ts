@@ -37,6 +37,8 @@ export interface XenRelease {
   readonly classes: readonly ReleaseClass[];
   /** Names of the initial SIDs; the first is SID 1. */
   readonly initialSids: readonly string[];
+  /** The newest version of a binary policy that it reads. XEN: `POLICYDB_VERSION_MAX`. */
+  readonly newestPolicyVersion: 24 | 30;
 }
 
 /** What holds in a release: the list of the newest release not after it. */
@@ -56,12 +58,22 @@ export function xenRelease(name: XenReleaseName): XenRelease {
     const permissions = listAt(lists, name);
     if (permissions !== undefined) classes.push({ name: className, id: classes.length + 1, permissions });
   }
-  return { name, classes, initialSids: listAt(INITIAL_SIDS, name) ?? [] };
+  return {
+    name,
+    classes,
+    initialSids: listAt(INITIAL_SIDS, name) ?? [],
+    newestPolicyVersion: isSince(name, '4.8') ? 30 : 24,
+  };
+}
+
+/** Whether a release is a certain one or a later one. */
+export function isSince(name: XenReleaseName, first: XenReleaseName): boolean {
+  return XEN_RELEASES.indexOf(name) >= XEN_RELEASES.indexOf(first);
 }
 
 /** Whether the avc lines of a release name domains as `domid=`; from 4.17 on they have `source=` and `target=`. */
 export function hasOldAvcText(name: XenReleaseName): boolean {
-  return XEN_RELEASES.indexOf(name) < XEN_RELEASES.indexOf('4.17');
+  return !isSince(name, '4.17');
 }
 
 /** Whether a text names a release that has tables. */

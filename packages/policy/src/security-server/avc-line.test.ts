@@ -95,6 +95,13 @@ test('a device, an interrupt, a range and a device tree node are named', () => {
   expect(named({ dtdevice: '/soc/eth@10' })).toContain(' for current=d0 dtdevice=/soc/eth@10 scontext=');
 });
 
+test('4.3 writes a zero as `0x0`, and later releases as `0`', () => {
+  const old = (data: Partial<AuditData>): string =>
+    line('resource', 1, { current: 0, ...data }, { hasOldNames: true, hasPrefixedZero: true });
+  expect(old({ range: { low: 0n, high: 0xfn } })).toContain(' for domid=0 range=0x0-0xf scontext=');
+  expect(old({ device: 0 })).toContain(' for domid=0 device=0x0 scontext=');
+});
+
 test('permissions are in the order of their bits, and bits that the release does not know are a number', () => {
   const both = bit('grant', 'map_read') | bit('grant', 'map_write');
   const head = 'avc:  denied ';

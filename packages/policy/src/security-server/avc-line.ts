@@ -33,6 +33,8 @@ export interface AvcRecord {
   readonly data: AuditData;
   /** Before 4.17 the line names domains by `domid=`. */
   readonly hasOldNames: boolean;
+  /** In 4.3 and 4.4 a zero has the prefix of a hexadecimal number too. */
+  readonly hasPrefixedZero?: boolean;
 }
 
 const SPECIAL_DOMAINS: ReadonlyMap<number, string> = new Map([
@@ -41,8 +43,6 @@ const SPECIAL_DOMAINS: ReadonlyMap<number, string> = new Map([
   [0x7ff3, '[COW]'],
   [0x7fff, '[IDLE]'],
 ]);
-
-const hex = (value: bigint | number): string => (BigInt(value) === 0n ? '0' : `0x${value.toString(16)}`);
 
 function domains({ source, target, current }: AuditData, hasOldNames: boolean): string {
   if (hasOldNames) {
@@ -73,6 +73,8 @@ function permissionText(bits: number, names: readonly string[]): string {
 /** The line, without the console's prefix and without its end. */
 export function formatAvcLine(record: AvcRecord): string {
   const { device, irq, range, dtdevice } = record.data;
+  const zero = record.hasPrefixedZero === true ? '0x0' : '0';
+  const hex = (value: bigint | number): string => (BigInt(value) === 0n ? zero : `0x${value.toString(16)}`);
   const parts = [`avc:  ${record.outcome} ${permissionText(record.permissions, record.permissionNames)} for`];
   parts.push(domains(record.data, record.hasOldNames));
   if (device !== undefined) parts.push(`device=${hex(device)}`);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { hasOldAvcText } from '../releases/index.ts';
+import { hasOldAvcText, isSince } from '../releases/index.ts';
 import { type AuditData, formatAvcLine } from './avc-line.ts';
 import type { AvDecision } from './decisions.ts';
 import type { SecurityServer } from './security-server.ts';
@@ -84,6 +84,7 @@ export class Avc {
   /** The newest node of a slot comes first. */
   readonly #slots: AvcNode[][] = Array.from({ length: AVC_CACHE_SLOTS }, () => []);
   readonly #hasOldNames: boolean;
+  readonly #hasPrefixedZero: boolean;
   readonly #stats = { lookups: 0, hits: 0, misses: 0, allocations: 0, reclaims: 0, frees: 0 };
   #active = 0;
   #hint = 0;
@@ -94,6 +95,7 @@ export class Avc {
     this.#server = server;
     this.#options = options;
     this.#hasOldNames = hasOldAvcText(server.release.name);
+    this.#hasPrefixedZero = !isSince(server.release.name, '4.8');
     server.onReset(() => this.flush());
   }
 
@@ -236,6 +238,7 @@ export class Avc {
       tclass: symbol?.name ?? String(tclass),
       data,
       hasOldNames: this.#hasOldNames,
+      hasPrefixedZero: this.#hasPrefixedZero,
     });
     this.#options.log(line);
     return line;

@@ -14,6 +14,10 @@ const entries = {
     severity: 'error',
     message: '{release} needs permission `{permission}` as bit {bit} of class `{class}`, and the policy has not',
   },
+  'version-too-new': {
+    severity: 'error',
+    message: '{release} reads no policy of version {version}; the newest that it reads is {newestPolicyVersion}',
+  },
   'mls-changed': { severity: 'error', message: 'a running Xen does not take a policy that turns MLS on or off' },
   'class-with-common': { severity: 'error', message: 'Xen does not take classes that inherit, as `{class}` does' },
   'filename-transition': {

@@ -94,6 +94,17 @@ test('ranges of a policy are in order, however they were written', () => {
   expect(ports(0n, 0x40n)).toEqual(['0-f ioport_t', '10-1f disk_t', '20-2f nic_t', '30-3f nic_t', '40-40 ioport_t']);
 });
 
+// XEN: `security_iterate_ioport_sids` at 4.8.0, followed by hand over the list as `policydb_read` leaves it.
+test('before 4.12 they stay as they were written, and Xen loses its way among them', () => {
+  const release = xenRelease('4.8');
+  server = new SecurityServer({ release });
+  const mixed = `ioportcon 0x30-0x3f ${nic}\nioportcon 0x10-0x1f ${disk}\nioportcon 0x20-0x2f ${nic}`;
+  const { bytes } = compileText(new SourceText('test.conf', policyText({ release, labels: mixed })));
+  expect(server.loadPolicy(bytes ?? new Uint8Array())).toMatchObject({ kind: 'loaded' });
+  expect(ports(0n, 0x40n)).toEqual(['0-2f ioport_t', '30-3f nic_t', '40-1f disk_t', '20-2f nic_t', '30-40 ioport_t']);
+  expect(ports(0x10n, 0x1fn)).toEqual(['10-1f ioport_t']);
+});
+
 describe('labels added at run time', () => {
   test('count until a policy is loaded', () => {
     const sid = sidOf(newSid(disk));

@@ -69,8 +69,12 @@ function ofNumbers(items: readonly { readonly number: number; readonly context: 
   return items.map(({ number, context }) => ({ low: BigInt(number), high: BigInt(number), context, sid: UNUSED }));
 }
 
-/** XEN: policydb_read() keeps ranges in order; it goes back to the start where one does not come after the last. */
-function ofRanges(items: readonly RangeContext[]): Labelled[] {
+/**
+ * XEN: policydb_read() keeps ranges in order; it goes back to the start where one does not come after the last.
+ * Before 4.12 they stay as the file has them, and a range out of order may be passed over.
+ */
+function ofRanges(items: readonly RangeContext[], isSorted: boolean): Labelled[] {
+  if (!isSorted) return items.map(({ low, high, context }) => ({ low, high, context, sid: UNUSED }));
   const list: Labelled[] = [];
   let at = 0;
   for (const { low, high, context } of items) {
@@ -91,6 +95,8 @@ function firstFrom(list: readonly Labelled[], low: bigint): number {
 const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
 
 export interface ObjectLabelsOptions {
+  /** Whether this Xen sorts the ranges of a policy. */
+  readonly sortsRanges: boolean;
   readonly sidFor: (context: Context) => Sid;
   readonly log: (line: string) => void;
 }
@@ -106,8 +112,8 @@ export class ObjectLabels {
     this.#lists = {
       pirq: ofNumbers(contexts?.pirqs ?? []),
       pcidevice: ofNumbers(contexts?.pciDevices ?? []),
-      ioport: ofRanges(contexts?.ioports ?? []),
-      iomem: ofRanges(contexts?.iomem ?? []),
+      ioport: ofRanges(contexts?.ioports ?? [], options.sortsRanges),
+      iomem: ofRanges(contexts?.iomem ?? [], options.sortsRanges),
     };
     this.#paths = (contexts?.deviceTree ?? []).map(({ path, context }) => ({ path, context, sid: UNUSED }));
     this.#options = options;

@@ -15,7 +15,7 @@ import {
   type PolicyDb,
   readPolicydb,
 } from '../policydb/index.ts';
-import type { XenRelease } from '../releases/index.ts';
+import { isSince, type XenRelease } from '../releases/index.ts';
 import type { Diagnostic } from '../text/index.ts';
 import { type ContextFault, convertContext } from './context-text.ts';
 import { type AvDecision, decision, type OnBounds, PolicyView } from './decisions.ts';
@@ -99,6 +99,7 @@ export class SecurityServer {
 
   #newLabels(policy: PolicyDb | undefined): ObjectLabels {
     return new ObjectLabels(policy?.objectContexts, {
+      sortsRanges: isSince(this.release.name, '4.13'),
       sidFor: (context) => this.#sids.sidFor(context),
       log: this.#log,
     });
@@ -137,7 +138,11 @@ export class SecurityServer {
     const refused = (...diagnostics: Diagnostic[]): LoadOutcome => ({ kind: 'refused', errno: 'EINVAL', diagnostics });
     const read = readPolicydb(bytes);
     if ('diagnostic' in read) return refused(read.diagnostic);
-    const { policy } = read;
+    const { policy, version } = read;
+    const { newestPolicyVersion, name } = this.release;
+    if (version > newestPolicyVersion) {
+      return refused(messages['version-too-new'](undefined, { release: `Xen ${name}`, version, newestPolicyVersion }));
+    }
     const old = this.#view;
     if (old !== undefined && old.policy.isMls !== policy.isMls) return refused(messages['mls-changed'](undefined, {}));
     const view = new PolicyView(policy);

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
+import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import type { Domid, SidNumber } from '../hypercalls.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig, GuestLabel } from './guest-config.ts';
@@ -17,9 +17,12 @@ export interface GuestSids {
   readonly run: SidNumber | undefined;
 }
 
-/** XEN: `SECINITSID_DOMU`, which libxl takes for a guest without a label. */
-function defaultSid(): SidNumber {
-  return xenRelease(BASELINE_RELEASE).initialSids.indexOf('domU') + 1;
+/**
+ * XEN: `SECINITSID_DOMU`, which libxl takes for a guest without a label. 4.3 has none, and its libxl leaves SID 0, which
+ * names nothing and so is unlabeled.
+ */
+function defaultSid(release: XenReleaseName): SidNumber {
+  return xenRelease(release).initialSids.indexOf('domU') + 1;
 }
 
 /** How libxl calls a label, and the lines on which it warns and complains. */
@@ -67,7 +70,7 @@ export function resolveLabels(operation: Operation, config: GuestConfig): GuestS
   // XEN: a label that was passed over leaves the default in its place; a run label, no relabel.
   const asked = build === undefined ? 'ignored' : resolve(operation, build, LIBXL_WORDS.build);
   if (asked === undefined) return undefined;
-  const buildSid = asked === 'ignored' ? defaultSid() : asked;
+  const buildSid = asked === 'ignored' ? defaultSid(operation.recorder.hypercalls.release) : asked;
   if (run === undefined) return { build: buildSid, run: undefined };
   const runSid = resolve(operation, run, LIBXL_WORDS.run);
   return runSid === undefined ? undefined : { build: buildSid, run: runSid === 'ignored' ? undefined : runSid };

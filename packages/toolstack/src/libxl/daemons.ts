@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { isSince } from '@dewar/policy/releases';
 import type { TimelineStep } from '../host.ts';
 import type { Domid, MappingHandle, Port, Process } from '../hypercalls.ts';
 import type { Recorder } from './recorder.ts';
@@ -72,8 +73,21 @@ export function introduceDomain(
   });
 }
 
+// The number of the first guest that Xen makes.
+const FIRST_GUEST = 1 as Domid;
+
+/** XEN: `DOMID_FIRST_RESERVED - 1`. */
+const GUESTS_AT_MOST = 0x7fef;
+
 /** Looks through all domains, as xenconsoled does whenever one comes or goes. */
 function enumerateDomains(recorder: Recorder, visit: (domid: Domid, isDying: boolean) => void): void {
+  // XEN: since 4.18 it asks for all at once; Xen then no longer answers with another domain than the one asked for.
+  if (isSince(recorder.hypercalls.release, '4.20')) {
+    const list = recorder.ask('xenconsoled', 'sysctl.getdomaininfolist', { first: FIRST_GUEST, max: GUESTS_AT_MOST });
+    if (list.kind === 'error') return;
+    for (const info of list.value.domains) visit(info.domid, info.isDying);
+    return;
+  }
   let domid = 1;
   for (;;) {
     // Any number may be asked for; Xen answers with the next domain.

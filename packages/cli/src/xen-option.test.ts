@@ -1,0 +1,103 @@
+/** `--xen`: simulated hosts of other releases of Xen. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { dewar } from './captured-run.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'dewar-xen-'));
+const exampleCfg = fileURLToPath(new URL('../../../examples/nomigrate/guest.cfg', import.meta.url));
+let hosts = 0;
+
+beforeEach(() => {
+  process.env['DEWAR_STATE_DIR'] = join(scratch, `state-${++hosts}`);
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+function file(name: string, text: string): string {
+  const path = join(scratch, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** A policy that lets dom0 do everything to every guest, as text for one release. */
+function policyFor(release: XenReleaseName): string {
+  const { classes, initialSids } = xenRelease(release);
+  const lines = [
+    ...classes.map(({ name }) => `class ${name}`),
+    ...initialSids.map((name) => `sid ${name}`),
+    ...classes.map(({ name, permissions }) => `class ${name} { ${permissions.join(' ')} }`),
+    'type host_t; type guest_t; type channel_t;',
+    'type_transition { host_t guest_t } { host_t guest_t }:event channel_t;',
+    ...classes.map(({ name }) => `allow { host_t guest_t channel_t } { host_t guest_t channel_t }:${name} *;`),
+    'role system_r; role system_r types { host_t guest_t };',
+    'user system_u roles { system_r };',
+    ...initialSids.map((name) => `sid ${name} system_u:system_r:${name === 'domU' ? 'guest_t' : 'host_t'}`),
+  ];
+  return file(`xen-${release}.conf`, `${lines.join('\n')}\n`);
+}
+
+const guest = file('guest.cfg', "name = 'g'\ntype = 'pv'\nkernel = '/boot/vmlinuz'\nmemory = 64\n");
+
+test('a guest is created on the release that is named, and the host keeps it', async () => {
+  const policy = policyFor('4.13');
+  const { code, out } = await dewar('create', '--xen', '4.13', '--policy', policy, guest);
+  expect(code).toBe(0);
+  expect(out).toContain('host      simulated Xen 4.13, enforcing\n');
+  expect(out).toContain('the checks are those of Xen 4.13, the steps those of the toolstack of Xen 4.17\n');
+  expect(out).toContain('is running under system_u:system_r:guest_t\n');
+
+  const info = await dewar('host-info', '--policy', policy);
+  expect(info.err).toBe('');
+  expect(info.out).toMatch(/^xen_version +: 4\.13\.0$/m);
+  expect((await dewar('list')).out).toContain('\ng ');
+  const again = JSON.parse((await dewar('create', '--policy', policy, '--json', guest, "name='h'")).out);
+  expect(again).toMatchObject({ xen: '4.13', domain: { domid: 2 } });
+  expect((await dewar('loadpolicy', policy)).out).toBe('Successfully loaded policy.\n');
+});
+
+test('another release boots the host anew', async () => {
+  // What 4.21 has more stands last, so that 4.20 takes its policy too.
+  const policy = file('both.conf', readFileSync(policyFor('4.21'), 'latin1'));
+  await dewar('create', '--xen', '4.20', '--policy', policy, guest);
+  expect((await dewar('list', '--xen', '4.20', '--policy', policy)).err).toBe('');
+  const { out, err } = await dewar('list', '--xen', '4.21', '--policy', policy);
+  expect(err).toBe('note: the simulated host ran Xen 4.20; it was booted anew, and these guests are gone: g\n');
+  expect(out).not.toContain('\ng ');
+  const refused = await dewar('list', '--xen', '4.20');
+  expect(refused.code).toBe(2);
+  expect(refused.err).toMatch(/^dewar: the simulated host `both\.conf-\w+` runs Xen 4\.21: name its policy/);
+});
+
+test('a policy of another release is refused, with word of the release it is for', async () => {
+  const { code, err } = await dewar('create', '--policy', policyFor('4.13'), guest);
+  expect(code).toBe(1);
+  expect(err).toContain('error: Xen does not start with the policy');
+  expect(err).toContain('note: it is a policy for Xen 4.13: try `--xen 4.13`\n');
+  const other = await dewar('create', '--xen', '4.8', '--policy', policyFor('4.13'), guest);
+  expect(other.err).toContain('error: Xen 4.8 does not start with the policy');
+});
+
+test('a policy for 4.3 is compiled to the version that it reads', async () => {
+  const { code, out, err } = await dewar('create', '--xen', '4.3', '--policy', policyFor('4.3'), guest);
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toContain('host      simulated Xen 4.3, permissive\n');
+  expect(out).toContain('label     the default one, of the initial SID unlabeled\n');
+  const late = await dewar('list', '--xen', '4.3', '--flask', 'late', '--policy', policyFor('4.3'));
+  expect(late.code).toBe(1);
+  expect(late.err).toContain('Xen 4.3 has no `flask=late`\n');
+});
+
+test.each(['4.20', '4.21', 'master'])('the example guest keeps its memory to itself on Xen %s', async (release) => {
+  const { code, out } = await dewar('create', '--xen', release, exampleCfg);
+  expect([code, out.match(/^probe: .*: denied$/gm)?.length]).toEqual([0, 2]);
+});
+
+test('a release that has no tables is not one', async () => {
+  const { code, err } = await dewar('create', '--xen', '4.16', exampleCfg);
+  expect(code).toBe(2);
+  expect(err).toContain('4.16');
+});

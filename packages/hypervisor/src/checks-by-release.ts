@@ -1,0 +1,225 @@
+/**
+ * What other releases of Xen check than 4.17 does: data, laid over `CHECKS`.
+ *
+ * A difference holds from one release with tables to another, both included. Facts, at the tags 4.3.0, 4.8.0, 4.13.0,
+ * 4.20.2, 4.21.1 and at the state of development after 4.22: Xen `xen/xsm/flask/hooks.c`, `xen/xsm/flask/flask_op.c`
+ * and the places that call the hooks.
+ *
+ * Imports: `@dewar/policy/releases`, `@dewar/toolstack`.
+ * Start reading at `checksOf` and `CHECK_DIFFERENCES`.
+ *
+ * @module
+ */
+import { isSince, type XenReleaseName } from '@dewar/policy/releases';
+import type { HypercallName } from '@dewar/toolstack';
+import { CHECKS, type CheckRow, row } from './checks.ts';
+
+/** Checks of one hypercall that are not those of 4.17. */
+export interface CheckDifference {
+  readonly hypercall: HypercallName;
+  readonly from: XenReleaseName;
+  readonly to: XenReleaseName;
+  /** All checks of the hypercall in these releases, in order. */
+  readonly rows: readonly CheckRow[];
+  /**
+   * What these releases have in its place: the request by another name, `nothing` where they do not know the request,
+   * or `the same`.
+   */
+  readonly instead: string;
+  /** The function of Xen that shows it. */
+  readonly seen: string;
+}
+
+/** What releases check otherwise. */
+export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
+  {
+    hypercall: 'domctl.createdomain',
+    from: '4.3',
+    to: '4.13',
+    rows: [row('domain', 'create', { target: 'new label', audit: 'current', stage: 'hook' })],
+    instead: 'the same',
+    seen: 'flask_domain_create; flask_domctl lets it pass',
+  },
+  {
+    hypercall: 'domctl.set_ext_vcpucontext',
+    from: '4.3',
+    to: '4.3',
+    rows: [row('domain', 'setextvcpucontext')],
+    instead: 'the same',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.get_ext_vcpucontext',
+    from: '4.3',
+    to: '4.3',
+    rows: [row('domain', 'getextvcpucontext')],
+    instead: 'the same',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.setvcpuextstate',
+    from: '4.3',
+    to: '4.3',
+    rows: [row('domain', 'setvcpuextstate')],
+    instead: 'the same',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.getvcpuextstate',
+    from: '4.3',
+    to: '4.3',
+    rows: [row('domain', 'getvcpuextstate')],
+    instead: 'the same',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.set_vcpu_msrs',
+    from: '4.3',
+    to: '4.3',
+    rows: [],
+    instead: 'nothing',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.get_vcpu_msrs',
+    from: '4.3',
+    to: '4.3',
+    rows: [],
+    instead: 'nothing',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.set_cpu_policy',
+    from: '4.3',
+    to: '4.8',
+    rows: [row('domain2', 'set_cpuid')],
+    instead: 'domctl.set_cpuid',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.get_cpu_policy',
+    from: '4.3',
+    to: '4.8',
+    rows: [],
+    instead: 'nothing',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.set_paging_mempool_size',
+    from: '4.3',
+    to: '4.13',
+    rows: [row('shadow', 'enable', { isRepeated: true })],
+    instead: 'domctl.shadow_op.set_allocation',
+    seen: 'flask_shadow_control',
+  },
+  {
+    hypercall: 'sysctl.get_cpu_policy',
+    from: '4.3',
+    to: '4.8',
+    rows: [],
+    instead: 'nothing',
+    seen: 'flask_sysctl',
+  },
+  {
+    hypercall: 'sysctl.get_cpu_featureset',
+    from: '4.3',
+    to: '4.3',
+    rows: [],
+    instead: 'nothing',
+    seen: 'flask_sysctl',
+  },
+  {
+    hypercall: 'sysctl.cputopoinfo',
+    from: '4.3',
+    to: '4.3',
+    rows: [row('xen', 'physinfo', { target: 'xen', audit: 'current' })],
+    instead: 'sysctl.topologyinfo',
+    seen: 'flask_sysctl',
+  },
+  {
+    // XEN: domain_has_xen() takes the bit of `xen2 get_cpu_featureset`, 7, for one of class xen. Put right in 4.10.
+    hypercall: 'sysctl.get_cpu_featureset',
+    from: '4.8',
+    to: '4.8',
+    rows: [row('xen', 'mtrr_read', { target: 'xen', audit: 'current' })],
+    instead: 'the same',
+    seen: 'flask_sysctl',
+  },
+  {
+    // XEN: the list as a whole is asked for first, with DOMID_XEN as its subject.
+    hypercall: 'sysctl.getdomaininfolist',
+    from: 'master',
+    to: 'master',
+    rows: [row('domain', 'getdomaininfo', { target: 'domxen' }), ...CHECKS['sysctl.getdomaininfolist']],
+    instead: 'the same',
+    seen: 'flask_sysctl',
+  },
+  {
+    hypercall: 'xen_version.extraversion',
+    from: '4.3',
+    to: '4.3',
+    rows: [],
+    instead: 'the same',
+    seen: 'do_xen_version, which has no hook',
+  },
+  {
+    hypercall: 'memory_op.acquire_resource',
+    from: '4.3',
+    to: '4.8',
+    rows: [row('grant', 'setup')],
+    instead: 'grant_table_op.setup_table',
+    seen: 'gnttab_setup_table',
+  },
+  {
+    hypercall: 'memory_op.get_vnumainfo',
+    from: '4.3',
+    to: '4.3',
+    rows: [],
+    instead: 'nothing',
+    seen: 'do_memory_op',
+  },
+  {
+    hypercall: 'hvm_op.set_param',
+    from: '4.3',
+    to: '4.3',
+    rows: [row('hvm', 'setparam')],
+    instead: 'the same',
+    seen: 'do_hvm_op, which knows no alternative p2m',
+  },
+  {
+    hypercall: 'xsm_op.user',
+    from: '4.3',
+    to: '4.3',
+    rows: [row('security', 'compute_user', { target: 'security', audit: 'current' })],
+    instead: 'the same',
+    seen: 'flask_security_user',
+  },
+  {
+    hypercall: 'xsm_op.devicetree_label',
+    from: '4.3',
+    to: '4.3',
+    rows: [],
+    instead: 'nothing',
+    seen: 'do_flask_op',
+  },
+];
+
+/** The checks of each hypercall in a release, in the order in which Xen makes them. */
+export type CheckTable = Readonly<Record<HypercallName, readonly CheckRow[]>>;
+
+function holdsIn({ from, to }: CheckDifference, release: XenReleaseName): boolean {
+  return isSince(release, from) && isSince(to, release);
+}
+
+/** The table of a release: `CHECKS` where nothing differs. */
+export function checksOf(release: XenReleaseName): CheckTable {
+  const differences = CHECK_DIFFERENCES.filter((difference) => holdsIn(difference, release));
+  return { ...CHECKS, ...Object.fromEntries(differences.map(({ hypercall, rows }) => [hypercall, rows])) };
+}
+
+/** Whether a release has a request at all, be it under another name. */
+export function hasHypercall(release: XenReleaseName, name: HypercallName): boolean {
+  return !CHECK_DIFFERENCES.some(
+    (difference) => difference.hypercall === name && difference.instead === 'nothing' && holdsIn(difference, release),
+  );
+}
