@@ -57,7 +57,7 @@ class PolicyWriter {
     this.#sets = new SetWriter(choices, this.#names, bounded, sloppiness);
     this.#rules = new RuleWriter(this.#sets);
     this.#levels = new LevelWriter(this.#sets, isMls);
-    this.#optionals = new OptionalWriter(this.#rules);
+    this.#optionals = new OptionalWriter(this.#rules, this.#levels);
   }
 
   #classes(): string[] {

@@ -3,15 +3,18 @@
  *
  * @module
  */
+import type { LevelWriter } from './levels.ts';
 import type { RuleWriter } from './rules.ts';
 
 /** Writes the optional blocks of one policy. */
 export class OptionalWriter {
   readonly #rules: RuleWriter;
+  readonly #levels: LevelWriter;
   #missing = 0;
 
-  constructor(rules: RuleWriter) {
+  constructor(rules: RuleWriter, levels: LevelWriter) {
     this.#rules = rules;
+    this.#levels = levels;
   }
 
   /** Something to require; now and then a name that nobody declares. */
@@ -40,6 +43,28 @@ export class OptionalWriter {
     return { text: text === '' ? list('role', names.roles) : text, missingType: undefined };
   }
 
+  /** A rule that is neither of the access vector table nor a condition; now and then of a type that nobody declares. */
+  #otherRule(missing: readonly string[]): string {
+    const { sets } = this.#rules;
+    const { choices, names } = sets;
+    const type = (): string => choices.pick([...sets.plainTypes, ...missing]);
+    return choices.pick([
+      () => this.#rules.filenameTransition(),
+      () => this.#rules.roleTransition(),
+      () => `allow ${sets.rolesOrAttributes()} ${sets.rolesOrAttributes()};`,
+      () => `permissive ${type()};`,
+      () => (choices.chance(30) ? `typebounds ${type()} ${type()};` : ';'),
+      () =>
+        names.attributes.length === 0
+          ? ';'
+          : `expandattribute ${choices.pick(names.attributes)} ${choices.pick(['true', 'false'])};`,
+      () =>
+        this.#levels.isMls
+          ? `range_transition ${type()} ${sets.types()}:${choices.pick(names.classes).name} ${this.#levels.range()};`
+          : ';',
+    ])();
+  }
+
   #block(depth: number): string {
     const { sets } = this.#rules;
     const { choices, names } = sets;
@@ -56,6 +81,7 @@ export class OptionalWriter {
         if (choices.chance(15)) return this.#rules.typeRule(0);
         if (choices.chance(15) && names.attributes.length > 0)
           return `typeattribute ${sets.type()} ${choices.pick(names.attributes)};`;
+        if (choices.chance(20)) return this.#otherRule(wants.flatMap(({ missingType }) => missingType ?? []));
         return this.#rules.avRule();
       });
     lines.push(...rules());

@@ -79,7 +79,10 @@ export class RuleWriter {
     const [source, target, tclass] = [sets.type(), sets.type(), choices.pick(sets.names.classes).name];
     const alias = (type: string): string => sets.names.aliases.get(type) ?? type;
     if (!this.#isFresh(`filename ${alias(source)} ${alias(target)} ${tclass} ${name}`)) return ';';
-    return `type_transition ${source} ${target}:${tclass} ${sets.type()} "${name}";`;
+    // checkpolicy takes an attribute as the result, too.
+    const { attributes } = sets.names;
+    const result = attributes.length > 0 && choices.chance(6) ? choices.pick(attributes) : sets.type();
+    return `type_transition ${source} ${target}:${tclass} ${result} "${name}";`;
   }
 
   roleTransition(): string {

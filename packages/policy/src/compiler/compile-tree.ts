@@ -34,7 +34,14 @@ import { policy as messages } from './diagnostics.ts';
 import { checkLevels, mlsLevel } from './mls.ts';
 import { findViolations } from './neverallow.ts';
 import { numberBooleans, numberRoles, numberTypes, numberUsers } from './number-symbols.ts';
-import { addBlockMemberships, type Block, collectBlocks, isCounted } from './optional-blocks.ts';
+import {
+  addBlockMemberships,
+  type Block,
+  branchesOf,
+  collectBlocks,
+  countRequiredUsers,
+  isCounted,
+} from './optional-blocks.ts';
 import {
   addDominance,
   addRoleTypes,
@@ -81,7 +88,16 @@ function makeTypeSets(byValue: readonly TypeDeclaration[]): TypeSets {
   });
 }
 
-/** Takes `expandattribute`, before any rule is expanded. */
+/** Takes `expandattribute`, before any rule is expanded. XEN: it holds even where its block does not count. */
+function setExpansions(scope: Scope, blocks: readonly Block[]): void {
+  for (const node of scope.tree.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
+  for (const { statements, required } of blocks.flatMap(branchesOf)) {
+    scope.required = required;
+    for (const node of statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
+  }
+  scope.required = undefined;
+}
+
 function setExpansion(scope: Scope, node: Extract<Statement, { kind: 'expandattribute' }>): void {
   for (const token of scope.plainNames(node.names, 'attributes', 'expandattribute')) {
     const attribute = scope.attribute(token);
@@ -175,13 +191,11 @@ class Second {
         this.ruleCompiler.add(node, this.rules);
         break;
       case 'if':
+        countRequiredUsers(scope, node);
         this.conditionals.add(node);
         break;
-      case 'filename-transition':
-        this.filenames.add(node);
-        break;
-      case 'range_transition':
-        this.ranges.add(node);
+      case 'optional':
+        countRequiredUsers(scope, node);
         break;
       case 'role-types':
         addRoleTypes(scope, node);
@@ -190,22 +204,8 @@ class Second {
         scope.report(messages['role-dominance'](scope.origin(node.at), {}));
         addDominance(scope, node.roles);
         break;
-      case 'role-allow':
-        this.roleRules.addAllow(node);
-        break;
-      case 'role_transition':
-        this.roleRules.addTransition(node, this.ruleCompiler);
-        break;
       case 'default':
         setDefault(scope, node);
-        break;
-      case 'permissive': {
-        const type = scope.plainType(node.name, 'permissive');
-        if (type !== undefined) this.permissive.push(type.value);
-        break;
-      }
-      case 'typebounds':
-        setBounds(scope, node);
         break;
       case 'type':
         setDottedBounds(scope, node.name);
@@ -220,13 +220,48 @@ class Second {
         declareUser(scope, node);
         break;
       default:
+        this.takeAnywhere(node, true);
     }
+  }
+
+  /** Rules that may stand in optional blocks, too. XEN: `permissive` and `typebounds` hold even where their block does not count. */
+  takeAnywhere(node: Statement, counts: boolean): void {
+    const { scope } = this;
+    switch (node.kind) {
+      case 'filename-transition':
+        this.filenames.add(node, counts);
+        break;
+      case 'range_transition':
+        this.ranges.add(node, counts);
+        break;
+      case 'role-allow':
+        this.roleRules.addAllow(node, counts);
+        break;
+      case 'role_transition':
+        this.roleRules.addTransition(node, this.ruleCompiler, counts);
+        break;
+      case 'permissive': {
+        const type = scope.plainType(node.name, 'permissive');
+        if (type !== undefined && type.value !== 0) this.permissive.push(type.value);
+        break;
+      }
+      case 'typebounds':
+        setBounds(scope, node);
+        break;
+      default:
+    }
+  }
+
+  /** Ends what stands outside of optional blocks, or one block. */
+  endPart(): void {
+    this.conditionals.endPart(this.rules);
+    this.roleRules.endPart();
+    this.filenames.endPart();
   }
 
   /** The rules of an optional block. Those of a branch that does not count are looked at, and forgotten. */
   takeBlock(block: Block): void {
-    for (const branch of [block.main, block.otherwise]) {
-      if (branch === undefined) continue;
+    for (const branch of branchesOf(block)) {
       this.scope.required = branch.required;
       const counts = isCounted(block, branch);
       const rules = counts ? this.rules : new RuleTable();
@@ -234,10 +269,13 @@ class Second {
       for (const node of branch.statements) {
         if (node.kind === 'av-rule' || node.kind === 'type-rule') this.ruleCompiler.add(node, rules);
         else if (node.kind === 'if') conditionals.add(node);
+        else this.takeAnywhere(node, counts);
       }
       conditionals.endPart(rules);
     }
     this.scope.required = undefined;
+    this.roleRules.endPart();
+    this.filenames.endPart();
   }
 
   /** Constraints and contexts, which may name users. */
@@ -494,15 +532,15 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   if (byValue.length > MAX_TYPES) scope.report(messages['too-many-types'](undefined, { count: byValue.length }));
   numberRoles(scope.declared);
   numberBooleans(scope.declared);
-  for (const node of tree.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
   const blocks = collectBlocks(scope);
+  setExpansions(scope, blocks);
   // Contexts, and the types of a role, know nothing of attributes that optional blocks fill.
   const outer = blocks.length === 0 ? undefined : makeTypeSets(byValue);
   addBlockMemberships(scope, blocks);
   const sets = makeTypeSets(byValue);
   const second = new Second(scope, sets, outer ?? sets);
   for (const node of tree.statements) second.takeRule(node);
-  second.conditionals.endPart(second.rules);
+  second.endPart();
   for (const block of blocks) second.takeBlock(block);
   numberUsers(scope.declared);
   for (const node of tree.statements) second.takeContext(node);

@@ -35,6 +35,10 @@ const te = {
     severity: 'warning',
     message: 'a `dontaudit` rule with `~` silences permissions that do not exist yet',
   },
+  'attribute-result': {
+    severity: 'warning',
+    message: '`{name}` is an attribute, and no object can have it as its type',
+  },
   'conflicting-default': { severity: 'error', message: 'class `{class}` already has another `{rule}`' },
   'conflicting-bounds': { severity: 'error', message: 'type `{type}` is already bounded by `{parent}`' },
   'orphan-bounds': { severity: 'error', message: '{what} `{name}` is bounded by `{parent}`, which does not exist' },

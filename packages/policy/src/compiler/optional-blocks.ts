@@ -35,7 +35,20 @@ export interface Block {
 }
 
 /** What a block may hold besides `require` and other blocks. */
-const TAKEN: ReadonlySet<Statement['kind']> = new Set(['av-rule', 'type-rule', 'if', 'typeattribute', 'empty']);
+const TAKEN: ReadonlySet<Statement['kind']> = new Set([
+  'av-rule',
+  'type-rule',
+  'if',
+  'typeattribute',
+  'empty',
+  'role-allow',
+  'role_transition',
+  'range_transition',
+  'filename-transition',
+  'permissive',
+  'typebounds',
+  'expandattribute',
+]);
 
 /** The `require` blocks among statements, those in conditional blocks too, but not those of blocks inside. */
 function requiresOf(statements: readonly Statement[]): RequireNode[] {
@@ -99,6 +112,29 @@ export function countRequired(scope: Scope, node: Extract<Statement, { kind: 'op
     for (const inner of statements) if (inner.kind === 'optional') count(inner.body);
   };
   count(node.kind === 'optional' ? node.body : [node]);
+}
+
+/** Counts the users that a `require` puts into checkpolicy's table, in the order of pass 2, which declares users too. */
+export function countRequiredUsers(scope: Scope, node: Extract<Statement, { kind: 'optional' | 'if' }>): void {
+  const { users, required, sizes } = scope.declared;
+  const count = (statements: readonly Statement[]): void => {
+    for (const inner of statements) {
+      if (inner.kind === 'optional') count([...inner.body, ...inner.otherwise]);
+      else if (inner.kind === 'if') count([...inner.whenTrue, ...inner.whenFalse]);
+      else if (inner.kind !== 'require') continue;
+      else {
+        for (const { kind, names } of inner.wants) {
+          if (kind !== 'user') continue;
+          for (const token of names) {
+            const key = requireKey(kind, scope.word(token));
+            sizes.users.insert(!users.has(scope.word(token)) && !required.has(key));
+            required.add(key);
+          }
+        }
+      }
+    }
+  };
+  count([node]);
 }
 
 /** Reports what no `require` may ask for: a class or permission that does not exist, a name that means something else. */
@@ -194,6 +230,11 @@ export function collectBlocks(scope: Scope): Block[] {
   return blocks;
 }
 
+/** The branches of a block: the main one, then the other where there is one. */
+export function branchesOf({ main, otherwise }: Block): Branch[] {
+  return otherwise === undefined ? [main] : [main, otherwise];
+}
+
 /** Whether a name stands above its declaration, and nothing requires it. */
 function isDeclaredBelow(scope: Scope, token: Token, { required }: Branch): boolean {
   const found = scope.declared.types.get(scope.word(token));
@@ -203,8 +244,7 @@ function isDeclaredBelow(scope: Scope, token: Token, { required }: Branch): bool
 /** Puts types into attributes, as the blocks that count say. */
 export function addBlockMemberships(scope: Scope, blocks: readonly Block[]): void {
   for (const block of blocks) {
-    for (const branch of [block.main, block.otherwise]) {
-      if (branch === undefined) continue;
+    for (const branch of branchesOf(block)) {
       scope.required = branch.required;
       const counts = isCounted(block, branch);
       for (const node of branch.statements) {

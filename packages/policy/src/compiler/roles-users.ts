@@ -9,6 +9,7 @@ import { type DominanceNode, readSet, type Statement, type Token } from '../lang
 import { Ebitmap, type RoleAllow, type RoleTransition, type TypeSets, type UserSymbol } from '../policydb/index.ts';
 import { makeRole, type RoleDeclaration, type TypeDeclaration, type UserDeclaration } from './declarations.ts';
 import { mls, policy } from './diagnostics.ts';
+import { InParts } from './in-parts.ts';
 import { dominates, mlsLevel, mlsRange, readLevel, readRange } from './mls.ts';
 import type { RuleCompiler } from './rules.ts';
 import type { Scope } from './scope.ts';
@@ -134,10 +135,11 @@ export function roleTypes(scope: Scope, sets: TypeSets): Map<RoleDeclaration, Eb
 
 /** Takes a `user` statement; statements about the same user add up. */
 export function declareUser(scope: Scope, node: Extract<Statement, { kind: 'user' }>): void {
-  const { users, sizes } = scope.declared;
+  const { users, sizes, required } = scope.declared;
   const name = scope.word(node.name);
   let user = users.get(name);
-  sizes.users.insert(user === undefined);
+  // A name that a block required before has its place in the table already.
+  sizes.users.insert(user === undefined && !required.has(`user ${name}`));
   if (user === undefined) {
     user = { name, token: node.name, value: 0, roles: new Set(), level: undefined, low: undefined, high: undefined };
     users.set(name, user);
@@ -179,11 +181,12 @@ export function userSymbol(user: UserDeclaration, bounds: number): UserSymbol {
   };
 }
 
-/** Role allow rules and role transitions: the statement written last comes first. */
+/** Role allow rules and role transitions: of each part of the policy, the statement written last comes first. */
 export class RoleRules {
   readonly #scope: Scope;
-  readonly #allows: { readonly source: Set<RoleDeclaration>; readonly target: Set<RoleDeclaration> }[] = [];
-  readonly #transitions: RoleTransition[][] = [];
+  readonly #allows: InParts<{ readonly source: Set<RoleDeclaration>; readonly target: Set<RoleDeclaration> }> =
+    new InParts();
+  readonly #transitions: InParts<RoleTransition[]> = new InParts();
   /** The statement that gave each transition. */
   readonly #known = new Map<string, Token>();
 
@@ -191,14 +194,15 @@ export class RoleRules {
     this.#scope = scope;
   }
 
-  addAllow(node: Extract<Statement, { kind: 'role-allow' }>): void {
-    this.#allows.push({
-      source: this.#scope.roles(node.source, 'allow'),
-      target: this.#scope.roles(node.target, 'allow'),
-    });
+  /** Takes a rule. One that does not count is looked at, and forgotten. */
+  addAllow(node: Extract<Statement, { kind: 'role-allow' }>, counts: boolean): void {
+    const source = this.#scope.roles(node.source, 'allow');
+    const target = this.#scope.roles(node.target, 'allow');
+    if (counts) this.#allows.add({ source, target });
   }
 
-  addTransition(node: Extract<Statement, { kind: 'role_transition' }>, rules: RuleCompiler): void {
+  /** Takes a rule. One that does not count is forgotten, but must not be repeated either. */
+  addTransition(node: Extract<Statement, { kind: 'role_transition' }>, rules: RuleCompiler, counts: boolean): void {
     const scope = this.#scope;
     const roles = scope.roles(node.source, 'role_transition');
     const types = rules.expandedTypes(node.types, 'role_transition', 'types');
@@ -221,13 +225,19 @@ export class RoleRules {
         }
       }
     }
-    this.#transitions.push(made);
+    if (counts) this.#transitions.add(made);
+  }
+
+  /** Ends the rules of one part of the policy: what is outside of optional blocks, or one block. */
+  endPart(): void {
+    this.#allows.endPart();
+    this.#transitions.endPart();
   }
 
   finish(): { allows: RoleAllow[]; transitions: RoleTransition[] } {
     const allows: RoleAllow[] = [];
     const known = new Set<string>();
-    for (const { source, target } of this.#allows.toReversed()) {
+    for (const { source, target } of this.#allows.inOrder()) {
       for (const role of ascending(rolesMeant(source))) {
         for (const newRole of ascending(rolesMeant(target))) {
           const key = `${role.value}:${newRole.value}`;
@@ -237,7 +247,7 @@ export class RoleRules {
         }
       }
     }
-    return { allows, transitions: this.#transitions.toReversed().flat() };
+    return { allows, transitions: this.#transitions.inOrder().flat() };
   }
 }
 

@@ -168,6 +168,14 @@ export class RuleCompiler {
     return this.#scope.plainType(token, statement)?.value;
   }
 
+  /** What a transition by file name gives. checkpolicy takes an attribute, too; a warning says that it labels nothing. */
+  filenameResult(token: Token): number | undefined {
+    const type = this.#scope.type(token, 'type_transition');
+    if (type?.kind === 'attribute')
+      this.#scope.report(policy['attribute-result'](this.#scope.origin(token), { name: type.name }));
+    return type?.value;
+  }
+
   /** Expanded source and target of a transition that is not kept in the access vector table. */
   transitionSets(
     sourceSet: NameSet,

@@ -20,6 +20,7 @@ import {
   type BooleanDeclaration,
   type ClassDeclaration,
   Declarations,
+  makeRole,
   makeType,
   primaryOf,
   type RoleDeclaration,
@@ -213,6 +214,7 @@ export class Scope {
   role(token: Token): RoleDeclaration | undefined {
     const found = this.declared.roles.get(this.word(token));
     if (found !== undefined && token >= found.knownFrom) return found;
+    if (this.#isRequired('role', token)) return makeRole(this.word(token), token, false);
     return this.#unknown(token, () =>
       policy['unknown-role'](
         this.origin(token),

@@ -8,6 +8,7 @@
 import type { Statement, Token } from '../language/index.ts';
 import { type FilenameTransition, type RangeTransition, tableSizeFor } from '../policydb/index.ts';
 import { mls, policy } from './diagnostics.ts';
+import { InParts } from './in-parts.ts';
 import { mlsRange, readRange } from './mls.ts';
 import { className, transitionClasses, typeName } from './roles-users.ts';
 import type { RuleCompiler } from './rules.ts';
@@ -39,23 +40,24 @@ export class FilenameTransitions {
   readonly #rules: RuleCompiler;
   /** The statement that gave each transition. */
   readonly #known = new Map<string, Token>();
-  /** In the order written; a statement's classes ascending. */
-  readonly #parts: { source: number; target: number; tclass: number; name: string; result: number }[][] = [];
+  /** For each statement and class; a statement's classes ascending. */
+  readonly #rows: InParts<FilenameTransition[]> = new InParts();
 
   constructor(scope: Scope, rules: RuleCompiler) {
     this.#scope = scope;
     this.#rules = rules;
   }
 
-  add(node: Extract<Statement, { kind: 'filename-transition' }>): void {
+  /** Takes a rule. One that does not count is forgotten, but must not be repeated either. */
+  add(node: Extract<Statement, { kind: 'filename-transition' }>, counts: boolean): void {
     const scope = this.#scope;
     const sets = this.#rules.transitionSets(node.source, node.target, 'type_transition', true);
     const classes = this.#rules.classes(node.classes, 'type_transition');
-    const result = this.#rules.resultType(node.result, 'type_transition');
+    const result = this.#rules.filenameResult(node.result);
     const name = scope.word(node.name);
     if (sets === undefined || result === undefined) return;
     for (const { value: tclass } of classes) {
-      const part: { source: number; target: number; tclass: number; name: string; result: number }[] = [];
+      const rows: FilenameTransition[] = [];
       const pair = (source: number, target: number): boolean => {
         const key = `${source}:${target}:${tclass}:${name}`;
         if (this.#known.has(key)) {
@@ -70,7 +72,7 @@ export class FilenameTransitions {
           return false;
         }
         this.#known.set(key, node.at);
-        part.push({ source, target, tclass, name, result });
+        rows.push({ source, target, tclass, name, result });
         return true;
       };
       for (const source of sets.sources) {
@@ -78,14 +80,19 @@ export class FilenameTransitions {
         // XEN: `self` beside a set that holds the source already counts as a repetition.
         if (sets.hasSelf && !pair(source, source)) return;
       }
-      this.#parts.push(part);
+      if (counts) this.#rows.add(rows);
     }
+  }
+
+  /** Ends the rules of one part of the policy: what is outside of optional blocks, or one block. */
+  endPart(): void {
+    this.#rows.endPart();
   }
 
   finish(): FilenameTransition[] {
     const byKey = new Map<string, FilenameKey>();
-    for (const part of this.#parts.toReversed()) {
-      for (const { source, target, tclass, name, result } of part) {
+    for (const rows of this.#rows.inOrder()) {
+      for (const { source, target, tclass, name, result } of rows) {
         const text = `${target}:${tclass}:${name}`;
         let key = byKey.get(text);
         if (key === undefined) {
@@ -127,7 +134,8 @@ export class RangeTransitions {
     this.#rules = rules;
   }
 
-  add(node: Extract<Statement, { kind: 'range_transition' }>): void {
+  /** Takes a rule. One that does not count is looked at, and forgotten. */
+  add(node: Extract<Statement, { kind: 'range_transition' }>, counts: boolean): void {
     const scope = this.#scope;
     if (!scope.isMls) {
       scope.report(mls['needs-mls'](scope.origin(node.at), { statement: 'range_transition' }));
@@ -136,7 +144,7 @@ export class RangeTransitions {
     const sets = this.#rules.transitionSets(node.source, node.target, 'range_transition', false);
     const classes = transitionClasses(scope, node.classes, node.at, 'range_transition', this.#rules);
     const range = readRange(scope, node.range);
-    if (sets === undefined || classes === undefined || range === undefined) return;
+    if (sets === undefined || classes === undefined || range === undefined || !counts) return;
     const value = mlsRange(range.low, range.high);
     for (const source of sets.sources) {
       for (const target of sets.targets) {
