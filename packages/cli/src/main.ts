@@ -130,8 +130,9 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .addOption(jsonFormatOption())
     .option('-q, --quiet', 'print diagnostics only')
     .option('-O, --optimize', 'leave out rules that others imply, as `checkpolicy -O` does')
+    .option('-w, --watch', 'compile again whenever a file of the policy changes, until interrupted')
     .action(async (policy, args) => {
-      const { runCompile } = await import('./commands/compile.ts');
+      const { runCompile, runWatchedCompile } = await import('./commands/compile.ts');
       const flags = {
         output: args.output,
         format: args.json === true ? 'json' : args.format,
@@ -139,7 +140,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
         isQuiet: args.quiet === true,
         compile: compileOptions(args),
       };
-      await finish(runCompile(policy, flags, terminal));
+      await finish((args.watch === true ? runWatchedCompile : runCompile)(policy, flags, terminal));
     });
 
   program

@@ -28,6 +28,8 @@ export interface PolicyReading {
   readonly diagnostics: readonly Diagnostic[];
   /** What its macros printed. */
   readonly errorOutput: string;
+  /** The full paths of what it was read from: a directory as itself, then the files. */
+  readonly files: readonly string[];
   /** What the compiler made of it; undefined for a binary. */
   readonly compiled: CompiledPolicy | undefined;
 }
@@ -39,13 +41,15 @@ export function displayPath(path: string): string {
   return seen.startsWith(`..${sep}..${sep}..`) || seen.length > path.length ? path : seen;
 }
 
-/** A policy directory on this machine. */
-function policyFolder(folder: string): PolicyFiles {
+/** A policy directory on this machine. What is read of it is added to `files`. */
+function policyFolder(folder: string, files: string[]): PolicyFiles {
   return {
     readText(path) {
       const file = join(folder, path);
       try {
-        return readFileSync(file, 'latin1');
+        const text = readFileSync(file, 'latin1');
+        files.push(file);
+        return text;
       } catch (error) {
         if (!existsSync(file)) return undefined;
         throw new FileError(`cannot read \`${displayPath(file)}\`: ${reasonOf(error)}`, { cause: error });
@@ -88,19 +92,21 @@ export async function readPolicy(named: string | undefined, options: CompileOpti
   const name = byteText(given === '-' ? 'standard input' : displayPath(path));
   const { compileDirectory, compileText } = await import('@dewar/policy/compiler');
   if (path !== '-' && statSync(path).isDirectory()) {
-    const compiled = compileDirectory(policyFolder(path), options);
+    const files = [path];
+    const compiled = compileDirectory(policyFolder(path, files), options);
     const { bytes, diagnostics, errorOutput } = compiled;
-    return { name, path: realPath, bytes, diagnostics, errorOutput, compiled };
+    return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled };
   }
   const content = readBytes(path);
+  const files = path === '-' ? [] : [path];
   if (isBinary(content))
-    return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '', compiled: undefined };
+    return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '', files, compiled: undefined };
   if (content.subarray(0, SNIFFED).includes(0))
     throw new RequestError(`\`${given}\` is neither a policy text nor a binary policy`);
   const source = new SourceText(name, Buffer.from(content).toString('latin1'));
   const compiled = compileText(source, options);
   const { bytes, diagnostics, errorOutput } = compiled;
-  return { name, path: realPath, bytes, diagnostics, errorOutput, compiled };
+  return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled };
 }
 
 export function sha256(bytes: Uint8Array | string): string {

@@ -3,15 +3,16 @@
  *
  * @module
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
-import { EXIT, FileError } from '../failures.ts';
+import { EXIT, FileError, RequestError, UsageError } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
-import { readPolicy, sha256 } from '../policy-input.ts';
+import { displayPath, readPolicy, sha256 } from '../policy-input.ts';
+import { makeProgress } from '../progress.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
-import { byteText, print, printLine, type Terminal } from '../terminal.ts';
+import { byteText, coloursFor, print, printLine, type Terminal } from '../terminal.ts';
 
 export interface CompileFlags {
   /** Where the binary goes; without it the policy is only checked. */
@@ -25,7 +26,49 @@ export interface CompileFlags {
 }
 
 export async function runCompile(policy: string | undefined, flags: CompileFlags, terminal: Terminal): Promise<number> {
-  const { name, bytes, diagnostics, errorOutput } = await readPolicy(policy, flags.compile);
+  return (await compileOnce(policy, flags, terminal)).code;
+}
+
+/** `dewar compile --watch`: compiles again after each change, until it is interrupted. */
+export async function runWatchedCompile(
+  policy: string | undefined,
+  flags: CompileFlags,
+  terminal: Terminal,
+): Promise<number> {
+  if (policy === '-') throw new UsageError('the standard input cannot be watched');
+  const { watchWork } = await import('../watching.ts');
+  const say = (text: string): void => printLine(terminal.err, coloursFor(terminal.err).faint(text));
+  let files: readonly string[] = [];
+  return await watchWork({
+    output: flags.output === undefined ? undefined : resolve(flags.output),
+    onReady: () => say('watching; interrupt to end'),
+    onChange: (changed) => say(`changed: ${changed.map((path) => byteText(displayPath(path))).join(', ')}`),
+    async run() {
+      try {
+        const done = await compileOnce(policy, flags, terminal);
+        files = done.files;
+        return done;
+      } catch (error) {
+        // A file that is being moved is missing for a moment. The first time, there is nothing to watch.
+        if (files.length === 0 || !(error instanceof FileError || error instanceof RequestError)) throw error;
+        printLine(terminal.err, `dewar: ${byteText(error.message)}`);
+        return { files, code: EXIT.world };
+      }
+    },
+  });
+}
+
+async function compileOnce(
+  policy: string | undefined,
+  flags: CompileFlags,
+  terminal: Terminal,
+): Promise<{ readonly files: readonly string[]; readonly code: number }> {
+  const progress = makeProgress(terminal.err, byteText(policy ?? 'example policy'));
+  const { name, bytes, diagnostics, errorOutput, files } = await readPolicy(policy, {
+    ...flags.compile,
+    onStage: progress.onStage,
+  });
+  progress.end();
   if (errorOutput !== '') print(terminal.err, errorOutput);
   const isDone = bytes !== undefined && !hasErrors(diagnostics);
   if (isDone && flags.output !== undefined) {
@@ -49,8 +92,8 @@ export async function runCompile(policy: string | undefined, flags: CompileFlags
     );
   } else {
     diagnosticReport(diagnostics, { format, version: ownVersion, subject: name, stream }, terminal);
-    if (format !== 'text') return isDone ? EXIT.done : EXIT.problem;
     const count = diagnostics.filter(({ severity }) => severity === 'error').length;
+    if (format !== 'text') return { files, code: isDone ? EXIT.done : EXIT.problem };
     if (!isDone) printLine(terminal.err, `${name}: ${count} error${count === 1 ? '' : 's'}; nothing was written`);
     else if (!flags.isQuiet && flags.output !== '-') {
       const version = flags.compile.version ?? 30;
@@ -62,7 +105,7 @@ export async function runCompile(policy: string | undefined, flags: CompileFlags
       );
     }
   }
-  return isDone ? EXIT.done : EXIT.problem;
+  return { files, code: isDone ? EXIT.done : EXIT.problem };
 }
 
 export interface M4Flags {

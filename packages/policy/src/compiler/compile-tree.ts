@@ -60,7 +60,17 @@ export interface TreeOptions {
   readonly isMls: boolean;
   readonly handleUnknown: HandleUnknown;
   readonly advice?: NameAdvice;
+  readonly onStage?: (stage: CompileStage) => void;
 }
+
+/** What the compiler is at. */
+export type CompileStage =
+  | 'expanding macros'
+  | 'reading statements'
+  | 'compiling rules'
+  | 'expanding rules'
+  | 'checking neverallow rules'
+  | 'writing the binary';
 
 /** The policy and its entries, ready to be written. */
 export interface CompiledTree {
@@ -524,6 +534,7 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
     if (diagnostic.severity === 'error') errors++;
     report(diagnostic);
   };
+  options.onStage?.('compiling rules');
   const scope = new Scope(tree, options.isMls, counting, options.advice);
   declareSymbols(scope);
   for (const node of tree.statements) if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
@@ -553,8 +564,10 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
       contexts: second.contexts,
       scope,
     };
+  options.onStage?.('expanding rules');
   const { rules, clashes } = expandPolicyRules(policy);
   reportClashes(scope, policy, clashes);
+  options.onStage?.('checking neverallow rules');
   reportViolations(scope, policy);
   if (clashes.length === 0) checkBounds(scope, policy, rules);
   return { policy, rules, contexts: second.contexts, scope };

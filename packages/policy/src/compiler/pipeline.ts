@@ -33,7 +33,7 @@ import {
   userSpan,
   writtenText,
 } from '../text/index.ts';
-import { type CompiledTree, compileTree } from './compile-tree.ts';
+import { type CompiledTree, type CompileStage, compileTree } from './compile-tree.ts';
 import { label, source as messages } from './diagnostics.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
 import type { NameAdvice } from './scope.ts';
@@ -50,6 +50,8 @@ export interface CompileOptions {
   readonly definitions?: readonly { readonly name: string; readonly value: string }[];
   /** The release of Xen whose classes are meant, for a directory outside of a Xen tree. */
   readonly release?: XenReleaseName;
+  /** Called when a stage begins: for showing progress. */
+  readonly onStage?: (stage: CompileStage) => void;
 }
 
 /** What became of a policy, with all that there is to say about it. */
@@ -179,14 +181,22 @@ function compileMapped(
     text,
   });
   const version = options.version ?? xenRelease(options.release ?? BASELINE_RELEASE).newestPolicyVersion;
+  const { onStage } = options;
+  onStage?.('reading statements');
   const tree = parsePolicy(text, found.report, hints);
   const compiled = compileTree(
     tree,
-    { isMls: options.isMls ?? false, handleUnknown: options.handleUnknown ?? 'deny', advice },
+    {
+      isMls: options.isMls ?? false,
+      handleUnknown: options.handleUnknown ?? 'deny',
+      advice,
+      ...(onStage && { onStage }),
+    },
     found.report,
   );
   if (!hasErrors(found.list)) checkVersion(compiled, version, found.report);
   if (hasErrors(found.list)) return failed();
+  onStage?.('writing the binary');
   const { rules, conditionals } =
     options.isOptimized === true
       ? optimizeRules(compiled.policy, compiled.rules)
@@ -217,6 +227,7 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
     ...MLS_DEFINITIONS,
     ...(options.definitions ?? []),
   ];
+  options.onStage?.('expanding macros');
   const expanded = runM4(sources, { definitions });
   for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
   if (hasErrors(found.list)) {
