@@ -117,7 +117,7 @@ const forbidden: readonly Plant[] = [
   {
     file: 'packages/policy/src/analysis/across.ts',
     text: importing('../compiler/index.ts'),
-    caughtBy: [inPolicy('analysis', 'text', 'policydb', 'releases', 'security-server')],
+    caughtBy: [inPolicy('analysis', 'text', 'policydb', 'releases', 'security-server', 'decompiler')],
   },
   { file: 'packages/policy/src/newcomer/file.ts', text: importing('../text/index.ts'), caughtBy: [NO_PLACE] },
   { file: 'packages/newcomer/src/file.ts', text: importing('@dewar/policy/text'), caughtBy: [NO_PLACE] },

@@ -494,6 +494,30 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     });
 
   program
+    .command('diff')
+    .description('say what changed in meaning from one policy to another')
+    .argument('<old>', 'a policy directory, a policy.conf or a binary')
+    .argument('<new>', 'another one')
+    .option('--no-new-access', 'the status is 1 if the new policy may allow what the old one does not')
+    .option('--rules', 'also rule by rule, attributes replaced by their types, as `sediff` does')
+    .option('--full', 'all names and places, however many')
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (old, next, args) => {
+      const { runDiff } = await import('./commands/diff.ts');
+      const flags = {
+        isJson: args.json === true,
+        showsRules: args.rules === true,
+        isFull: args.full === true,
+        refusesNewAccess: !args.newAccess,
+        compile: compileOptions(args),
+      };
+      await finish(runDiff(old, next, flags, terminal));
+    });
+
+  program
     .command('help')
     .description('explain a diagnostic code, such as `te/unknown-type`, or a command')
     .argument('[topic]', 'a code, an area of codes such as `te`, or a command')

@@ -6,8 +6,9 @@
 import type { FoundRule, NamePattern, RuleKind, RuleQuery } from '@dewar/policy/analysis';
 import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
 import type { PolicyDb } from '@dewar/policy/policydb';
-import { type Diagnostic, hasErrors, type Origin, placeText, userSpan } from '@dewar/policy/text';
+import { type Diagnostic, hasErrors, type Origin } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
+import { placeLine } from '../place-line.ts';
 import { type PolicyReading, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
 import { byteText, coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
@@ -142,12 +143,4 @@ export async function runSearch(policy: string | undefined, flags: SearchFlags, 
     }
   }
   return hasErrors(diagnostics) ? EXIT.problem : EXIT.done;
-}
-
-/** Where a person wrote it, and the macros that it came through. */
-function placeLine(origin: Origin): string {
-  const macros: string[] = [];
-  for (let at = origin; at.kind === 'expanded'; at = at.call) macros.push(`\`${at.macro}\``);
-  const through = macros.length === 0 ? '' : `, through ${macros.toReversed().join(', ')}`;
-  return `${placeText(userSpan(origin))}${through}`;
 }

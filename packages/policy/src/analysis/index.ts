@@ -1,7 +1,7 @@
 /**
  * Questions about a policy as a whole.
  *
- * Imports: `text`, `policydb`, `releases`, `security-server`.
+ * Imports: `text`, `policydb`, `releases`, `security-server`, and the words of the `decompiler`.
  * Start reading at `searchRules`.
  *
  * @module
@@ -15,6 +15,16 @@ export {
   permissionUses,
   type ReleaseDifference,
 } from './compat.ts';
+export { declarationStart } from './declarations.ts';
+export type { AccessChange, AccessChanges, ChangedPermissions } from './diff/access-changes.ts';
+export { comparePolicies, type PolicyDifference, type PolicySide } from './diff/compare-policies.ts';
+export type { EntryKind } from './diff/entry-table.ts';
+export type { FactChange, FactDetail } from './diff/fact-changes.ts';
+export type { TypeBlock, TypeGroup } from './diff/join-pairs.ts';
+export type { NewAccessReason } from './diff/new-access.ts';
+export type { FactKind } from './diff/policy-facts.ts';
+export type { RuleChange } from './diff/rule-changes.ts';
+export type { TypeRuleChange } from './diff/type-rule-changes.ts';
 export {
   GUEST_PHASES,
   type GuestPhase,
@@ -27,6 +37,7 @@ export {
   type WayGift,
   waysThatNeed,
 } from './memory/memory-ways.ts';
+export { type FinderKind, RuleFinder, type RuleQuestion, type WrittenRule } from './rule-finder.ts';
 export {
   type FoundRule,
   type NamePattern,

@@ -96,34 +96,42 @@ export class Names {
     return `nameless_${what}_${number}`;
   }
 
+  /** The name of a type or an attribute. */
   type(value: number): string {
     return this.types.get(value)?.name ?? this.#missing('type', value);
   }
 
+  /** Whether it is an attribute. */
   isAttribute(value: number): boolean {
     return this.types.get(value)?.kind === 'attribute';
   }
 
+  /** The name of a class. */
   class(value: number): string {
     return this.classes.get(value)?.name ?? this.#missing('class', value);
   }
 
+  /** The name of a role. */
   role(value: number): string {
     return this.roles.get(value)?.name ?? this.#missing('role', value);
   }
 
+  /** The name of a user. */
   user(value: number): string {
     return this.users.get(value)?.name ?? this.#missing('user', value);
   }
 
+  /** The name of a boolean. */
   boolean(value: number): string {
     return this.#booleans.get(value) ?? this.#missing('boolean', value);
   }
 
+  /** The name of a category. */
   category(value: number): string {
     return this.#categories.get(value) ?? this.#missing('category', value);
   }
 
+  /** The name of a sensitivity. */
   sensitivity(value: number): string {
     return this.#sensitivities.get(value) ?? this.#missing('sensitivity', value);
   }
@@ -155,6 +163,7 @@ export class Names {
     return items;
   }
 
+  /** A level as text. */
   level({ sensitivity, categories }: MlsLevel): string {
     const name = this.sensitivity(sensitivity);
     if (categories.size === 0) return name;
@@ -169,11 +178,13 @@ export class Names {
       this.lost('a level in a policy without MLS');
   }
 
+  /** A range as text: one level, or two. */
   range({ low, high }: MlsRange): string {
     const isOne = low.sensitivity === high.sensitivity && low.categories.equals(high.categories);
     return isOne ? this.level(low) : `${this.level(low)} - ${this.level(high)}`;
   }
 
+  /** A context as text. */
   context(context: {
     readonly user: number;
     readonly role: number;

@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { dewar } from '../captured-run.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'dewar-diff-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const POLICY = `class obj
+sid xen
+class obj { read write }
+attribute many;
+type a_t, many;
+type b_t, many;
+bool on false;
+role r;
+role r types many;
+allow a_t b_t:obj read;
+user u roles r;
+sid xen u:r:a_t
+`;
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const old = file('old.conf', POLICY);
+const more = file('more.conf', POLICY.replace('obj read;', 'obj read;\nif (on) { allow a_t many:obj write; }'));
+
+describe('dewar diff', () => {
+  test('says what is gained, under which condition, and where it was written', async () => {
+    const { code, out } = await dewar('diff', old, more);
+    expect(code).toBe(0);
+    expect(out).toBe(`old  ${old}
+new  ${more}
+
+access gained
+  a_t → many
+    + obj write  while on
+        ${more}:11:11
+
+new access: yes
+  rules give more access, in class obj
+`);
+  });
+
+  test('ends with 1 where new access is refused, and only then', async () => {
+    expect((await dewar('diff', old, more, '--no-new-access')).code).toBe(1);
+    const less = await dewar('diff', more, old, '--no-new-access');
+    expect(less.code).toBe(0);
+    expect(less.out).toContain('new access: none');
+  });
+
+  test('finds that nothing changed in what only is written otherwise', async () => {
+    const same = file('same.conf', POLICY.replace('role r types many;', 'role r types { a_t b_t };'));
+    expect((await dewar('diff', old, same)).out).toContain('nothing changed in meaning');
+  });
+
+  test('compares a binary with a source', async () => {
+    const binary = join(folder, 'old.bin');
+    await dewar('compile', old, '-o', binary, '-q');
+    const { code, out } = await dewar('diff', binary, more, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      outcome: 'different',
+      newAccess: [{ kind: 'certain' }],
+      access: {
+        gainedCount: 2,
+        lostCount: 0,
+        gained: [{ access: [{ condition: 'on', places: [{ place: { line: 11 } }] }] }],
+      },
+    });
+  });
+
+  test('lists rules one by one', async () => {
+    const { out } = await dewar('diff', old, more, '--rules');
+    expect(out).toContain('  + allow a_t a_t:obj write; [ on ]\n  + allow a_t b_t:obj write; [ on ]\n');
+  });
+
+  test('says why a policy cannot be compared', async () => {
+    const broken = file('broken.conf', POLICY.replace('b_t:obj', 'c_t:obj'));
+    const { code, err } = await dewar('diff', old, broken);
+    expect(code).toBe(1);
+    expect(err).toContain('te/unknown-type');
+  });
+
+  test('keeps control characters of a binary from the terminal', async () => {
+    const binary = join(folder, 'evil.bin');
+    await dewar('compile', file('evil.conf', POLICY.replaceAll('b_t', 'bXX_t')), '-o', binary, '-q');
+    const bytes = readFileSync(binary, 'latin1').replaceAll('bXX_t', 'b\x1b[_t');
+    writeFileSync(binary, bytes, 'latin1');
+    const { out } = await dewar('diff', old, binary);
+    expect(out).toContain('b\\x1b[_t');
+    expect(out).not.toContain('\x1b');
+  });
+});

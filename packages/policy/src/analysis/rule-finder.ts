@@ -1,0 +1,138 @@
+/**
+ * From what the rules of a compiled policy give back to the statements that give it.
+ *
+ * Start reading at `RuleFinder`.
+ *
+ * @module
+ */
+import {
+  AVRULE_DONTAUDIT,
+  AVTAB_ALLOWED,
+  AVTAB_AUDITALLOW,
+  AVTAB_CHANGE,
+  AVTAB_MEMBER,
+  AVTAB_TRANSITION,
+  type PolicyDb,
+  type RuleTable,
+} from '../policydb/index.ts';
+
+/** Kinds of rules that stand behind a decision or a new type. */
+export type FinderKind = 'allow' | 'auditallow' | 'dontaudit' | 'type_transition' | 'type_member' | 'type_change';
+
+const KINDS: Readonly<Record<number, FinderKind>> = {
+  [AVTAB_ALLOWED]: 'allow',
+  [AVTAB_AUDITALLOW]: 'auditallow',
+  [AVRULE_DONTAUDIT]: 'dontaudit',
+  [AVTAB_TRANSITION]: 'type_transition',
+  [AVTAB_MEMBER]: 'type_member',
+  [AVTAB_CHANGE]: 'type_change',
+};
+
+/** A rule of a compiled policy as it was written: one class of one statement. */
+export interface WrittenRule {
+  readonly kind: FinderKind;
+  /** As the `statement` column of the rule table has it. */
+  readonly statement: number;
+  readonly class: string;
+  /** Those that the rule names; none for a rule that gives a type. */
+  readonly permissions: readonly string[];
+  /** Index of the conditional block that it is in, and the branch; undefined outside of them. */
+  readonly block: { readonly conditional: number; readonly branch: boolean } | undefined;
+}
+
+/** A question about two types. */
+export interface RuleQuestion {
+  readonly kind: FinderKind;
+  readonly source: string;
+  readonly target: string;
+  readonly class: string;
+  /** A rule is meant that names one of them; all rules where undefined. */
+  readonly permissions?: readonly string[] | undefined;
+}
+
+interface Row {
+  readonly rules: RuleTable;
+  readonly row: number;
+  readonly written: WrittenRule;
+}
+
+function contains(values: Uint32Array, wanted: number): boolean {
+  let low = 0;
+  let high = values.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const found = values[middle] ?? 0;
+    if (found === wanted) return true;
+    if (found < wanted) low = middle + 1;
+    else high = middle - 1;
+  }
+  return false;
+}
+
+/** The rules of a compiled policy, to be asked which of them stand behind something. */
+export class RuleFinder {
+  readonly #policy: PolicyDb;
+  readonly #rows = new Map<string, Row[]>();
+  readonly #answers = new Map<string, readonly WrittenRule[]>();
+
+  /** @param policy as the compiler made it; of a policy that was read, entries stand for statements */
+  constructor(policy: PolicyDb) {
+    this.#policy = policy;
+    this.#add(policy.rules, undefined);
+    policy.conditionals.forEach(({ whenTrue, whenFalse }, conditional) => {
+      this.#add(whenTrue, { conditional, branch: true });
+      this.#add(whenFalse, { conditional, branch: false });
+    });
+  }
+
+  /** All rules, each class of a statement by itself, in the order of the tables. */
+  all(): WrittenRule[] {
+    return [...this.#rows.values()].flatMap((rows) => rows.map(({ written }) => written));
+  }
+
+  #add(rules: RuleTable, block: WrittenRule['block']): void {
+    const { classes, commons } = this.#policy;
+    const symbols = new Map(classes.entries.map((symbol) => [symbol.value, symbol]));
+    for (let row = 0; row < rules.length; row++) {
+      const kind = KINDS[rules.kind[row] ?? 0];
+      const symbol = symbols.get(rules.tclass[row] ?? 0);
+      if (kind === undefined || symbol === undefined) continue;
+      const common = symbol.common === undefined ? undefined : commons.byName.get(symbol.common);
+      const data = rules.data[row] ?? 0;
+      const permissions = kind.startsWith('type')
+        ? []
+        : [...(common?.permissions ?? []), ...symbol.permissions]
+            .filter(({ value }) => ((data >>> (value - 1)) & 1) === 1)
+            .map(({ name }) => name);
+      const statement = rules.statement[row] ?? 0;
+      const key = `${kind} ${symbol.name}`;
+      const list = this.#rows.get(key) ?? [];
+      list.push({ rules, row, written: { kind, statement, class: symbol.name, permissions, block } });
+      this.#rows.set(key, list);
+    }
+  }
+
+  /** The rules behind an answer, in the order of the tables; none where the policy lacks a name. */
+  find({ kind, source, target, class: tclass, permissions }: RuleQuestion): readonly WrittenRule[] {
+    const key = `${kind} ${tclass} ${source} ${target} ${permissions?.join() ?? '*'}`;
+    let found = this.#answers.get(key);
+    if (found === undefined) {
+      const { byName } = this.#policy.types;
+      const [from, to] = [byName.get(source)?.value, byName.get(target)?.value];
+      found = from === undefined || to === undefined ? [] : this.#search(`${kind} ${tclass}`, from, to, permissions);
+      this.#answers.set(key, found);
+    }
+    return found;
+  }
+
+  #search(key: string, source: number, target: number, permissions: readonly string[] | undefined): WrittenRule[] {
+    const { typeSets } = this.#policy;
+    return (this.#rows.get(key) ?? []).flatMap(({ rules, row, written }) => {
+      if (permissions !== undefined && !permissions.some((one) => written.permissions.includes(one))) return [];
+      if (!contains(typeSets.members(rules.source[row] ?? 0), source)) return [];
+      const isTarget =
+        (rules.self[row] === 1 && source === target) || contains(typeSets.members(rules.target[row] ?? 0), target);
+      return isTarget ? [written] : [];
+    });
+  }
+}
