@@ -71,6 +71,14 @@ export class ByteReader {
     return this.#view.getBigUint64(this.offset - 8, true);
   }
 
+  /** The next `size` bytes, for a caller that reads many numbers out of them. */
+  block(size: number, what: string): DataView {
+    this.need(size, what);
+    const { buffer, byteOffset } = this.#bytes;
+    this.offset += size;
+    return new DataView(buffer, byteOffset + this.offset - size, size);
+  }
+
   /** A number of records that take at least `size` bytes each: never more than can still follow. */
   count(size: number, what: string): number {
     const count = this.u32(what);

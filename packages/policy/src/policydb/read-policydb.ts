@@ -53,30 +53,41 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
   return { version: version as format.PolicyVersion, config };
 }
 
-/** Reads one entry of the access vector table into a table of rules. */
-function readEntry(input: ByteReader, symbols: Symbols, rules: RuleTable, wanted: number): void {
-  const start = input.offset;
-  const source = input.u16('rule');
-  const target = input.u16('rule');
-  const tclass = input.u16('rule');
-  const kind = input.u16('rule') & ~format.AVTAB_ENABLED;
-  const data = input.u32('rule');
-  const types = symbols.types.primaryCount;
-  const bad = (what: string, value: number): never => input.fail({ kind: 'bad-value', what, value }, start);
-  if (source === 0 || source > types) bad('source type of a rule', source);
-  if (target === 0 || target > types) bad('target type of a rule', target);
-  if (tclass === 0 || tclass > symbols.classes.primaryCount) bad('class of a rule', tclass);
-  if ((kind & (kind - 1)) !== 0 || (kind & wanted) === 0) bad('kind of a rule', kind);
-  if ((kind & format.AVTAB_TYPE) !== 0 && (data === 0 || data > types)) bad('result type of a rule', data);
-  rules.push(kind, source, target, false, tclass, data, 0);
-}
-
+const ENTRY_SIZE = 12;
 const ANY_KIND = 0x77;
 
+/**
+ * Reads entries of the access vector table. There may be millions of them: they are read out of one block into columns
+ * that are large enough.
+ */
 function readRules(input: ByteReader, symbols: Symbols): RuleTable {
-  const rules = new RuleTable();
-  const count = input.count(12, 'rules');
-  for (let i = 0; i < count; i++) readEntry(input, symbols, rules, ANY_KIND);
+  const count = input.count(ENTRY_SIZE, 'rules');
+  const start = input.offset;
+  const bad = (at: number, what: string, value: number): never =>
+    input.fail({ kind: 'bad-value', what, value }, start + at);
+  const entries = input.block(count * ENTRY_SIZE, 'rules');
+  const rules = new RuleTable(count);
+  const { source: sources, target: targets, tclass: classes, kind: kinds, data: datas } = rules;
+  const types = symbols.types.primaryCount;
+  const lastClass = symbols.classes.primaryCount;
+  for (let row = 0, at = 0; row < count; row++, at += ENTRY_SIZE) {
+    const source = entries.getUint16(at, true);
+    const target = entries.getUint16(at + 2, true);
+    const tclass = entries.getUint16(at + 4, true);
+    const kind = entries.getUint16(at + 6, true) & ~format.AVTAB_ENABLED;
+    const data = entries.getUint32(at + 8, true);
+    if (source === 0 || source > types) bad(at, 'source type of a rule', source);
+    if (target === 0 || target > types) bad(at, 'target type of a rule', target);
+    if (tclass === 0 || tclass > lastClass) bad(at, 'class of a rule', tclass);
+    if ((kind & (kind - 1)) !== 0 || (kind & ANY_KIND) === 0) bad(at, 'kind of a rule', kind);
+    if ((kind & format.AVTAB_TYPE) !== 0 && (data === 0 || data > types)) bad(at, 'result type of a rule', data);
+    sources[row] = source;
+    targets[row] = target;
+    classes[row] = tclass;
+    kinds[row] = kind;
+    datas[row] = data;
+  }
+  rules.length = count;
   return rules;
 }
 

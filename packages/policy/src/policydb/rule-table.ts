@@ -15,19 +15,30 @@ export class RuleTable {
   /** Rows in use. */
   length = 0;
   /** Kind of rule: one of `AVTAB_…`, `AVRULE_DONTAUDIT`, `AVRULE_NEVERALLOW`. */
-  kind: Uint16Array = new Uint16Array(INITIAL_ROWS);
+  kind: Uint16Array;
   /** Id of the source set in `TypeSets`. */
-  source: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  source: Uint32Array;
   /** Id of the target set in `TypeSets`. */
-  target: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  target: Uint32Array;
   /** 1 where the target also names `self`. */
-  self: Uint8Array = new Uint8Array(INITIAL_ROWS);
+  self: Uint8Array;
   /** Value of the object class. */
-  tclass: Uint16Array = new Uint16Array(INITIAL_ROWS);
+  tclass: Uint16Array;
   /** Permission bits as written, or the value of the result type. */
-  data: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  data: Uint32Array;
   /** Which statement the row came from: equal for the rows of one statement; the start of its text, where there is one. */
-  statement: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  statement: Uint32Array;
+
+  /** Empty, with room for some rows; it grows where more come. */
+  constructor(rows: number = INITIAL_ROWS) {
+    this.kind = new Uint16Array(rows);
+    this.source = new Uint32Array(rows);
+    this.target = new Uint32Array(rows);
+    this.self = new Uint8Array(rows);
+    this.tclass = new Uint16Array(rows);
+    this.data = new Uint32Array(rows);
+    this.statement = new Uint32Array(rows);
+  }
 
   /** Appends a row; the arguments are its columns. */
   push(
@@ -39,7 +50,7 @@ export class RuleTable {
     data: number,
     statement: number,
   ): void {
-    if (this.length === this.kind.length) this.#grow(this.length * 2);
+    if (this.length === this.kind.length) this.#grow(Math.max(INITIAL_ROWS, this.length * 2));
     const row = this.length++;
     this.kind[row] = kind;
     this.source[row] = source;

@@ -17,7 +17,9 @@ import {
   type Conditional,
   type RuleTable,
 } from '../policydb/index.ts';
+import { byte, half, word } from './checked-element.ts';
 import { KeyTable, typePair } from './key-table.ts';
+import { indexTypeRules, type TypeRules } from './type-rules.ts';
 
 /** A type rule's key as one number below 2^50. */
 function typeRuleKey(kind: number, source: number, target: number, tclass: number): number {
@@ -32,71 +34,57 @@ export interface VectorSum {
   auditDeny: number;
 }
 
-/** A type rule's class and kind as one word: kinds are bits, classes have 16 of them. */
-function typeRuleWord(kind: number, tclass: number): number {
-  return (tclass | (kind << 16)) >>> 0;
-}
-
 /** The rules outside conditional blocks. */
 export class RuleIndex {
-  /** Rows that repeat the key and the kind of an earlier row. */
+  /** Rows that repeat the key and the kind of an earlier row, ascending. */
   readonly duplicates: readonly number[];
   readonly #keys: KeyTable;
+  /** What the rules of each key give, by its number. */
   readonly #allowed: Uint32Array;
   readonly #auditAllow: Uint32Array;
   readonly #auditDeny: Uint32Array;
-  readonly #typeKeys: KeyTable;
-  readonly #newTypes: Uint32Array;
+  readonly #typeRules: TypeRules;
 
   constructor(rules: RuleTable) {
-    const { length, kind: kinds, source: sources, target: targets, tclass: classes, data: datas } = rules;
+    const { length, kind: kinds, source, target, tclass, data: datas } = rules;
     let typeRules = 0;
-    for (let row = 0; row < length; row++) if (((kinds[row] ?? 0) & AVTAB_TYPE) !== 0) typeRules++;
+    for (let row = 0; row < length; row++) if ((half(kinds, row) & AVTAB_TYPE) !== 0) typeRules++;
     const others = length - typeRules;
     this.#keys = new KeyTable(others);
     this.#allowed = new Uint32Array(others);
     this.#auditAllow = new Uint32Array(others);
     this.#auditDeny = new Uint32Array(others).fill(0xffffffff);
-    this.#typeKeys = new KeyTable(typeRules);
-    this.#newTypes = new Uint32Array(typeRules);
     const duplicates: number[] = [];
     /** The kinds of each key so far. */
     const seen = new Uint8Array(others);
     for (let row = 0; row < length; row++) {
-      const kind = kinds[row] ?? 0;
-      const pair = typePair(sources[row] ?? 0, targets[row] ?? 0);
-      const tclass = classes[row] ?? 0;
-      const data = datas[row] ?? 0;
-      if ((kind & AVTAB_TYPE) !== 0) {
-        const before = this.#typeKeys.count;
-        const at = this.#typeKeys.add(pair, typeRuleWord(kind & AVTAB_TYPE, tclass));
-        if (this.#typeKeys.count === before) duplicates.push(row);
-        else this.#newTypes[at] = data;
-        continue;
-      }
-      const at = this.#keys.add(pair, tclass);
-      if (((seen[at] ?? 0) & kind) !== 0) duplicates.push(row);
-      seen[at] = (seen[at] ?? 0) | kind;
-      if ((kind & AVTAB_ALLOWED) !== 0) this.#allowed[at] = (this.#allowed[at] ?? 0) | data;
-      else if ((kind & AVTAB_AUDITALLOW) !== 0) this.#auditAllow[at] = (this.#auditAllow[at] ?? 0) | data;
-      else if ((kind & AVTAB_AUDITDENY) !== 0) this.#auditDeny[at] = (this.#auditDeny[at] ?? 0) & data;
+      const kind = half(kinds, row);
+      if ((kind & AVTAB_TYPE) !== 0) continue;
+      const at = this.#keys.add(typePair(word(source, row), word(target, row)), half(tclass, row));
+      const before = byte(seen, at);
+      if ((before & kind) !== 0) duplicates.push(row);
+      seen[at] = before | kind;
+      const data = word(datas, row);
+      if (kind === AVTAB_ALLOWED) this.#allowed[at] = word(this.#allowed, at) | data;
+      else if (kind === AVTAB_AUDITALLOW) this.#auditAllow[at] = word(this.#auditAllow, at) | data;
+      else this.#auditDeny[at] = word(this.#auditDeny, at) & data;
     }
-    this.duplicates = duplicates;
+    this.#typeRules = indexTypeRules(rules, typeRules);
+    this.duplicates = [...duplicates, ...this.#typeRules.duplicates].sort((a, b) => a - b);
   }
 
   /** Adds what the rules for just these keys give. */
   addTo(sum: VectorSum, source: number, target: number, tclass: number): void {
     const at = this.#keys.find(typePair(source, target), tclass);
     if (at < 0) return;
-    sum.allowed |= this.#allowed[at] ?? 0;
-    sum.auditAllow |= this.#auditAllow[at] ?? 0;
-    sum.auditDeny &= this.#auditDeny[at] ?? 0;
+    sum.allowed |= word(this.#allowed, at);
+    sum.auditAllow |= word(this.#auditAllow, at);
+    sum.auditDeny &= word(this.#auditDeny, at);
   }
 
   /** The type that a rule gives for just these two types, or undefined. */
   typeRule(kind: number, source: number, target: number, tclass: number): number | undefined {
-    const at = this.#typeKeys.find(typePair(source, target), typeRuleWord(kind, tclass));
-    return at < 0 ? undefined : this.#newTypes[at];
+    return this.#typeRules.find(kind, source, target, tclass);
   }
 }
 
