@@ -22,7 +22,7 @@ function compile(release: XenReleaseName, statements: string, constraints = ''):
     ...initialSids.map((name) => `sid ${name} system_u:system_r:dom0_t`),
     '',
   ].join('\n');
-  const compiled = compileText(new SourceText('policy.conf', text));
+  const compiled = compileText(new SourceText('policy.conf', text), { release });
   if (compiled.policy === undefined) throw new Error(compiled.diagnostics.map(({ message }) => message).join('\n'));
   return compiled;
 }
@@ -175,14 +175,15 @@ test('of many entries of a binary some are shown, and the others counted', () =>
   expect(found?.notes.at(-1)?.message).toBe('and 10 more');
 });
 
-test('a policy loads on another release just where no class, permission or bit that it needs has changed', () => {
+test('a policy loads on another release just where no class, permission, bit or version that it needs has changed', () => {
   for (const from of XEN_RELEASES) {
     const { bytes = new Uint8Array() } = compile(from, '');
     for (const to of XEN_RELEASES) {
       const { classes, permissions } = compareReleases(from, to);
       const needsOther =
         classes.some(({ after }) => after !== undefined) ||
-        permissions.some(({ kind }) => kind === 'renumbered' || kind === 'new');
+        permissions.some(({ kind }) => kind === 'renumbered' || kind === 'new') ||
+        xenRelease(from).newestPolicyVersion > xenRelease(to).newestPolicyVersion;
       const loaded = new SecurityServer({ release: xenRelease(to) }).loadPolicy(bytes);
       expect([from, to, loaded.kind]).toEqual([from, to, needsOther ? 'refused' : 'loaded']);
     }

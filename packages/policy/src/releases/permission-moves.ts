@@ -161,6 +161,7 @@ export const PERMISSION_SPLITS: readonly PermissionMove[] = [
 export const BEHAVIOUR_CHANGES: readonly BehaviourChange[] = [
   { since: '4.8', text: 'FLASK enforces from the start; before, it started permissive.' },
   { since: '4.8', text: 'A policy that cannot be loaded stops an enforcing Xen; before, Xen went on without one.' },
+  { since: '4.8', text: 'Xen reads policies up to version 30; before, up to version 24.' },
   {
     since: '4.8',
     text: 'Requests that FLASK does not know pass where the policy was compiled with `--handle-unknown allow`.',
