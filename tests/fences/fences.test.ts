@@ -46,6 +46,7 @@ const everyPolicyDoor = [
   '@dewar/policy/decompiler',
   '@dewar/policy/security-server',
   '@dewar/policy/analysis',
+  '@dewar/policy/explain',
 ];
 
 const forbidden: readonly Plant[] = [
@@ -118,6 +119,13 @@ const forbidden: readonly Plant[] = [
     file: 'packages/policy/src/analysis/across.ts',
     text: importing('../compiler/index.ts'),
     caughtBy: [inPolicy('analysis', 'text', 'policydb', 'releases', 'security-server', 'decompiler')],
+  },
+  {
+    file: 'packages/policy/src/explain/across.ts',
+    text: importing('../m4/index.ts'),
+    caughtBy: [
+      inPolicy('explain', 'text', 'language', 'policydb', 'releases', 'compiler', 'security-server', 'analysis'),
+    ],
   },
   { file: 'packages/policy/src/newcomer/file.ts', text: importing('../text/index.ts'), caughtBy: [NO_PLACE] },
   { file: 'packages/newcomer/src/file.ts', text: importing('@dewar/policy/text'), caughtBy: [NO_PLACE] },

@@ -474,6 +474,28 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     });
 
   program
+    .command('explain')
+    .description('say why Xen denied what a log shows, and what to do; the status is 1 where this policy denies it')
+    .argument('[log]', 'a file with lines of `xl dmesg`, whatever else is in it (default: the standard input)')
+    .option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)')
+    .option('--host <name>', 'the console, the policy and the booleans of a simulated host')
+    .option(
+      '--fix',
+      'write what is proposed, if the policy then compiles and the denials are gone; else change nothing',
+    )
+    .option('--least', 'propose rules alone where the macro call gives more than was denied')
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (log, args) => {
+      const { runExplain } = await import('./commands/explain.ts');
+      const { policy, host } = args;
+      const flags = { isJson: args.json === true, isFix: args.fix === true, isLeast: args.least === true };
+      await finish(runExplain({ log, policy, host, ...flags, compile: compileOptions(args) }, terminal));
+    });
+
+  program
     .command('compat')
     .description('say what changes for a policy from one release of Xen to another; the status is 1 when it breaks')
     .argument('[policy]', 'a policy directory, a policy.conf or a binary (default: the example policy)')

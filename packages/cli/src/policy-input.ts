@@ -32,6 +32,8 @@ export interface PolicyReading {
   readonly files: readonly string[];
   /** What the compiler made of it; undefined for a binary. */
   readonly compiled: CompiledPolicy | undefined;
+  /** The directory; undefined for a text and for a binary. */
+  readonly folder?: PolicyFiles;
 }
 
 /** The shorter of a path and the same path seen from here. */
@@ -93,9 +95,10 @@ export async function readPolicy(named: string | undefined, options: CompileOpti
   const { compileDirectory, compileText } = await import('@dewar/policy/compiler');
   if (path !== '-' && statSync(path).isDirectory()) {
     const files = [path];
-    const compiled = compileDirectory(policyFolder(path, files), options);
+    const folder = policyFolder(path, files);
+    const compiled = compileDirectory(folder, options);
     const { bytes, diagnostics, errorOutput } = compiled;
-    return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled };
+    return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled, folder };
   }
   const content = readBytes(path);
   const files = path === '-' ? [] : [path];

@@ -7,7 +7,13 @@
  *
  * @module
  */
-
+export {
+  type AskingHypercall,
+  type CommandCheck,
+  checksOfCommand,
+  commandsAsking,
+  hypercallsAsking,
+} from './asked-by.ts';
 export { CHECKS, type CheckRow, type Condition, type Endpoint } from './checks.ts';
 export { CHECK_DIFFERENCES, type CheckDifference, type CheckTable, checksOf } from './checks-by-release.ts';
 export { FLASK_MODES, type FlaskMode, type FlaskSnapshot } from './flask.ts';

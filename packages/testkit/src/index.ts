@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from './example-policy.ts';
 export * from './random.ts';
 export * from './reference-tool.ts';
 export * from './xen-tree.ts';

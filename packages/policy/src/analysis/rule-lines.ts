@@ -36,18 +36,22 @@ export class RuleNames {
     this.#booleans = names(policy.booleans.entries);
   }
 
+  /** The name of a type or an attribute. */
   type(value: number): string {
     return this.#types.get(value) ?? String(value);
   }
 
+  /** The name of a class. */
   class(value: number): string {
     return this.#classes.get(value) ?? String(value);
   }
 
+  /** The name of a role. */
   role(value: number): string {
     return this.#roles.get(value) ?? String(value);
   }
 
+  /** The name of a boolean. */
   boolean(value: number): string {
     return this.#booleans.get(value) ?? String(value);
   }
@@ -87,6 +91,7 @@ export class RuleNames {
     return `${name?.name ?? sensitivity}${items.length === 0 ? '' : `:${items.join(',')}`}`;
   }
 
+  /** A range as `sesearch` prints it. */
   range({ low, high }: MlsRange): string {
     const isOne = low.sensitivity === high.sensitivity && low.categories.equals(high.categories);
     return isOne ? this.#level(low) : `${this.#level(low)} - ${this.#level(high)}`;

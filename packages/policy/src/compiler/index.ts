@@ -7,6 +7,7 @@
  * @module
  */
 export type { CompileStage } from './compile-tree.ts';
+export { expandCalls, type MacroSources, macroSources } from './expand-calls.ts';
 export { type CompiledPolicy, type CompileOptions, compileDirectory, compileText } from './pipeline.ts';
 export type { PolicyFiles } from './policy-sources.ts';
 export { ruleOrigin } from './rule-origin.ts';

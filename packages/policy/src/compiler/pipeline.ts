@@ -213,6 +213,16 @@ export function compileText(source: SourceText, options: CompileOptions = {}): C
   return compileMapped(writtenText(source), options, found, '', {}, makeAdvice([]));
 }
 
+/** The macros that are defined before a policy directory is read. */
+export function m4Definitions(options: CompileOptions): readonly { readonly name: string; readonly value: string }[] {
+  return [
+    { name: 'self_contained_policy', value: '' },
+    ...(options.isMls === true ? [{ name: 'enable_mls', value: '' }] : []),
+    ...MLS_DEFINITIONS,
+    ...(options.definitions ?? []),
+  ];
+}
+
 /** Compiles a policy directory: m4, then the policy language. */
 export function compileDirectory(files: PolicyFiles, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
@@ -221,14 +231,8 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
     xenRelease(options.release ?? BASELINE_RELEASE),
     found.report,
   );
-  const definitions = [
-    { name: 'self_contained_policy', value: '' },
-    ...(options.isMls === true ? [{ name: 'enable_mls', value: '' }] : []),
-    ...MLS_DEFINITIONS,
-    ...(options.definitions ?? []),
-  ];
   options.onStage?.('expanding macros');
-  const expanded = runM4(sources, { definitions });
+  const expanded = runM4(sources, { definitions: m4Definitions(options) });
   for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
   if (hasErrors(found.list)) {
     return {

@@ -8,6 +8,7 @@
  */
 import { type ByRelease, INITIAL_SIDS, PERMISSIONS, XEN_RELEASES, type XenReleaseName } from './release-tables.ts';
 
+export { type NumberedOperation, operationOf } from './operation-numbers.ts';
 export {
   BEHAVIOUR_CHANGES,
   type BehaviourChange,
@@ -16,6 +17,7 @@ export {
   PERMISSION_SPLITS,
   type PermissionMove,
 } from './permission-moves.ts';
+export { operationsOf } from './permission-operations.ts';
 export { XEN_RELEASES, type XenReleaseName } from './release-tables.ts';
 
 /** The release that stands for Xen where nobody says which one is meant. */

@@ -58,7 +58,8 @@ export function contextNames(policy: PolicyDb): ContextNames {
   };
 }
 
-function levelText(level: MlsLevel, names: ContextNames): string {
+/** A level as Xen prints it. */
+export function levelText(level: MlsLevel, names: ContextNames): string {
   const { bits } = level.categories;
   const parts: string[] = [];
   for (let i = 0; i < bits.length; ) {

@@ -23,6 +23,7 @@ import {
   type Conditional,
   type Context,
   Ebitmap,
+  type MlsLevel,
   type MlsRange,
   type PolicyDb,
 } from '../policydb/index.ts';
@@ -37,6 +38,7 @@ import {
   contextLookup,
   contextNames,
   contextText,
+  levelText,
   parseContext,
   readContext,
 } from './context-text.ts';
@@ -67,7 +69,7 @@ const OBJECT_R = 1;
 const BOUNDS_DEPTH = 6;
 
 /** The value of a conditional's expression. A malformed one is false. */
-function evaluateCondition({ expression }: Conditional, booleans: readonly boolean[]): boolean {
+export function conditionHolds({ expression }: Conditional, booleans: readonly boolean[]): boolean {
   const stack: boolean[] = [];
   for (const { operator, boolean } of expression) {
     if (operator === COND_BOOL) {
@@ -141,13 +143,18 @@ export class PolicyView {
   /** Makes the values in `booleans` hold. */
   applyBooleans(): void {
     this.policy.conditionals.forEach((conditional, i) => {
-      this.#conditional?.set(i, evaluateCondition(conditional, this.booleans));
+      this.#conditional?.set(i, conditionHolds(conditional, this.booleans));
     });
   }
 
   /** The context as text. */
   text(context: Context): string {
     return contextText(context, this.names, this.policy.isMls);
+  }
+
+  /** A level of a context as text. */
+  levelText(level: MlsLevel): string {
+    return levelText(level, this.names);
   }
 
   /** The context that a text names, or why it is not valid. */

@@ -16,8 +16,15 @@ export {
   type AvcSnapshot,
 } from './avc.ts';
 export { type AuditData, type AvcRecord, formatAvcLine } from './avc-line.ts';
+export {
+  type ConstraintTerm,
+  type ConstraintTermStep,
+  type ConstraintTree,
+  constraintTree,
+  decidingTerms,
+} from './constraint-trace.ts';
 export type { ContextFault } from './context-text.ts';
-export { type AvDecision, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
+export { type AvDecision, conditionHolds, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
 export type { NumberKind, ObjectKind, ObjectLabelsSnapshot, RangeKind } from './object-labels.ts';
 export {
   type ContextOutcome,

@@ -1,0 +1,127 @@
+/**
+ * What `dewar explain` reads: a log, and the policy that it is explained by.
+ *
+ * @module
+ */
+import type { CompileOptions } from '@dewar/policy/compiler';
+import type { Subject } from '@dewar/policy/explain';
+import type { XenReleaseName } from '@dewar/policy/releases';
+import { hasErrors } from '@dewar/policy/text';
+import { FileError, RequestError, UsageError } from './failures.ts';
+import { readLatin1 } from './files.ts';
+import { useHost } from './host-session.ts';
+import { type PolicyReading, readPolicy } from './policy-input.ts';
+import { printDiagnostics, type Terminal } from './terminal.ts';
+
+/** Where the log and the policy come from. */
+export interface ExplainChoice {
+  readonly log: string | undefined;
+  readonly policy: string | undefined;
+  readonly host: string | undefined;
+  readonly compile: CompileOptions;
+}
+
+/** A log and the policy for it. */
+export interface ExplainInput {
+  /** How the log is called. */
+  readonly logName: string;
+  readonly logText: string;
+  readonly reading: PolicyReading;
+  /** How the policy is called. */
+  readonly policyName: string;
+  readonly subject: Subject;
+  /** The simulated host that runs the policy. */
+  readonly host: string | undefined;
+}
+
+/** What a simulated host says of itself. */
+interface HostState {
+  readonly console: string;
+  readonly policyName: string;
+  readonly policy: Uint8Array;
+  readonly booleans: Readonly<Record<string, boolean>>;
+}
+
+async function readHost(host: string, terminal: Terminal): Promise<HostState> {
+  let found: HostState | undefined;
+  await useHost({ host }, terminal, async (running) => {
+    const { console, flask } = running.hypervisor.snapshot();
+    found = {
+      console: console.map((line) => `${line}\n`).join(''),
+      policyName: running.policy.name,
+      policy: Buffer.from(flask.policy, 'hex'),
+      booleans: flask.server.booleans,
+    };
+    return 0;
+  });
+  if (found === undefined) throw new UsageError(`the simulated host \`${host}\` could not be read`);
+  return found;
+}
+
+/** The policy as source where the place that the host had it from still has the same one; else its bytes. */
+async function readingOf(state: HostState, choice: ExplainChoice): Promise<PolicyReading> {
+  const isSame = ({ bytes }: PolicyReading): boolean =>
+    bytes !== undefined && Buffer.compare(bytes, state.policy) === 0;
+  const named = choice.policy ?? state.policyName;
+  try {
+    const reading = await readPolicy(named, choice.compile);
+    if (isSame(reading)) return reading;
+    if (choice.policy !== undefined)
+      throw new UsageError(
+        `\`${choice.policy}\` is not the policy that the simulated host \`${choice.host ?? ''}\` runs`,
+      );
+  } catch (error) {
+    if (choice.policy !== undefined || !(error instanceof FileError || error instanceof RequestError)) throw error;
+  }
+  const name = `the policy of host ${choice.host ?? ''}`;
+  return { name, path: name, bytes: state.policy, diagnostics: [], errorOutput: '', files: [], compiled: undefined };
+}
+
+function readLogFile(log: string | undefined): { name: string; text: string } {
+  if (log === undefined && process.stdin.isTTY === true)
+    throw new UsageError('name a log, or give one on the standard input: `xl dmesg | dewar explain`');
+  const path = log ?? '-';
+  return { name: path === '-' ? 'standard input' : path, text: readLatin1(path) };
+}
+
+/** Reads all that the answer rests on; undefined, after the diagnostics, where the policy does not compile. */
+export async function readExplainInput(choice: ExplainChoice, terminal: Terminal): Promise<ExplainInput | undefined> {
+  const { host } = choice;
+  const state = host === undefined ? undefined : await readHost(host, terminal);
+  const log =
+    state !== undefined && choice.log === undefined
+      ? { name: `the console of host ${host ?? ''}`, text: state.console }
+      : readLogFile(choice.log);
+  if (state !== undefined && state.policy.length === 0)
+    throw new UsageError(`the simulated host \`${host ?? ''}\` runs without a policy: nothing is denied there`);
+  const reading =
+    state === undefined ? await readPolicy(choice.policy, choice.compile) : await readingOf(state, choice);
+  printDiagnostics(
+    terminal,
+    reading.diagnostics.filter(({ severity }) => severity === 'error'),
+  );
+  if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return undefined;
+  const subject = await subjectOf(reading, choice.compile, state?.booleans);
+  return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host };
+}
+
+async function subjectOf(
+  { bytes, compiled, folder }: PolicyReading,
+  options: CompileOptions,
+  booleans: Readonly<Record<string, boolean>> | undefined,
+): Promise<Subject> {
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const { PolicyView } = await import('@dewar/policy/security-server');
+  const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
+  const read = readPolicydb(bytes ?? new Uint8Array());
+  if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);
+  const view = new PolicyView(read.policy);
+  for (const { name, value } of read.policy.booleans.entries) {
+    const now = booleans !== undefined && Object.hasOwn(booleans, name) ? booleans[name] : undefined;
+    if (now !== undefined) view.booleans[value] = now;
+  }
+  view.applyBooleans();
+  const release: XenReleaseName = options.release ?? BASELINE_RELEASE;
+  const source = compiled?.policy === undefined ? undefined : { compiled, options, files: folder };
+  return { view, release: xenRelease(release), source, hasHostBooleans: booleans !== undefined };
+}

@@ -1,0 +1,196 @@
+/** `dewar explain` as a user types it. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { dewar } from './captured-run.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'dewar-explain-'));
+const DOM0 = 'system_u:system_r:dom0_t';
+let count = 0;
+
+beforeEach(() => {
+  process.env['DEWAR_STATE_DIR'] = join(scratch, `state-${++count}`);
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+function logFile(...lines: string[]): string {
+  const path = join(scratch, `log-${++count}`);
+  writeFileSync(path, lines.join('\n'));
+  return path;
+}
+
+/** A copy of the example policy with changes. */
+function policyCopy(change: (file: string, text: string) => string = (_, text) => text): string {
+  const folder = join(scratch, `policy-${++count}`, 'site');
+  mkdirSync(folder, { recursive: true });
+  cpSync(join(root, 'policies/example'), folder, { recursive: true });
+  for (const file of ['modules/isolated_domU.te', 'modules/nomigrate.te', 'modules/vm_role.cons']) {
+    const path = join(folder, file);
+    writeFileSync(path, change(file, readFileSync(path, 'latin1')), 'latin1');
+  }
+  return folder;
+}
+
+const avc = (vector: string, type: string): string => {
+  const [tclass = '', ...names] = vector.split(' ');
+  return `(XEN) avc:  denied  { ${names.join(' ')} } for source=d0 target=d1 scontext=${DOM0} tcontext=customer_1:vm_r:${type} tclass=${tclass}`;
+};
+
+test('the transcript in the documents is what the command prints', async () => {
+  const path = join(root, 'docs/explaining-denials.md');
+  const text = readFileSync(path, 'utf8');
+  const blocks = text.split(/^(```console\n[\s\S]*?^```$)/m);
+  const renewed: string[] = [];
+  for (const block of blocks) {
+    const [, command] = /^```console\n\$ dewar ([^\n]*)\n/.exec(block) ?? [];
+    if (command === undefined) renewed.push(block);
+    else renewed.push(`\`\`\`console\n$ dewar ${command}\n${(await dewar(...command.split(' '))).out}\`\`\``);
+  }
+  expect(blocks.length).toBeGreaterThan(1);
+  await expect(renewed.join('')).toMatchFileSnapshot(path);
+});
+
+describe('exit status', () => {
+  test('is 0 where the policy denies nothing of the log, 1 where it does', async () => {
+    expect((await dewar('explain', logFile(avc('domain unpause', 'domU_t')))).code).toBe(0);
+    expect((await dewar('explain', logFile('nothing of Xen'))).code).toBe(0);
+    expect((await dewar('explain', logFile(avc('domain setdebugging', 'domU_t')))).code).toBe(1);
+  });
+
+  test('is 3 for a log that cannot be read, 2 for a host that does not exist, 1 for a policy that does not compile', async () => {
+    expect((await dewar('explain', join(scratch, 'none'))).code).toBe(3);
+    expect((await dewar('explain', '--host', 'none')).code).toBe(2);
+    const broken = policyCopy((file, text) => (file.endsWith('.te') ? `${text}\nallow ;\n` : text));
+    const { code, err } = await dewar('explain', '--policy', broken, logFile(avc('domain pause', 'domU_t')));
+    expect([code, err.includes('error')]).toEqual([1, true]);
+  });
+});
+
+describe('--fix', () => {
+  const line = avc('domain unpause', 'isolated_domU_t');
+  const withoutManage = (_: string, text: string): string => text.replace(/^manage_domain\(dom0_t, isolated.*\n/m, '');
+
+  test('writes the macro call into the module, and the denial is gone', async () => {
+    const policy = policyCopy(withoutManage);
+    const module = join(policy, 'modules/isolated_domU.te');
+    const before = readFileSync(module, 'latin1');
+    const shown = await dewar('explain', '--policy', policy, logFile(line));
+    expect(shown.out).toContain('+manage_domain(dom0_t, isolated_domU_t)');
+    expect(readFileSync(module, 'latin1')).toBe(before);
+    const { code, out } = await dewar('explain', '--fix', '--policy', policy, logFile(line));
+    expect([code, out.includes('compiled anew')]).toEqual([0, true]);
+    const added = readFileSync(module, 'latin1')
+      .split('\n')
+      .filter((one) => !before.split('\n').includes(one));
+    expect(added).toEqual(['manage_domain(dom0_t, isolated_domU_t)']);
+    expect((await dewar('explain', '--policy', policy, logFile(line))).out).toContain('the log is of another policy');
+  });
+
+  test('the diff that is shown makes the file that is written', async () => {
+    const policy = policyCopy(withoutManage);
+    const module = join(policy, 'modules/isolated_domU.te');
+    const original = readFileSync(module);
+    const { out } = await dewar('explain', '--json', '--policy', policy, logFile(line));
+    // The shape is that of the command's own answer.
+    const { findings } = JSON.parse(out) as { findings: { fix: { diff: string; file: string; line: number } }[] };
+    const patch = join(scratch, 'fix.patch');
+    writeFileSync(patch, findings[0]?.fix.diff.replaceAll(/^(---|\+\+\+) .*$/gm, '$1 x') ?? '');
+    const copy = join(scratch, 'x');
+    writeFileSync(copy, original);
+    const applied = spawnSync('git', ['apply', '--unsafe-paths', '-p0', patch], { cwd: scratch, encoding: 'utf8' });
+    expect([applied.stderr, applied.status]).toEqual(['', 0]);
+    await dewar('explain', '--fix', '--policy', policy, logFile(line));
+    expect(readFileSync(copy, 'latin1')).toBe(readFileSync(module, 'latin1'));
+    expect(readFileSync(module, 'latin1').split('\n')[(findings[0]?.fix.line ?? 0) - 1]).toBe(
+      'manage_domain(dom0_t, isolated_domU_t)',
+    );
+  });
+
+  test('writes the rule alone where that is asked for', async () => {
+    const policy = policyCopy(withoutManage);
+    const { code } = await dewar('explain', '--fix', '--least', '--policy', policy, logFile(line));
+    expect(code).toBe(0);
+    expect(readFileSync(join(policy, 'modules/isolated_domU.te'), 'latin1')).toContain(
+      '\nallow dom0_t isolated_domU_t:domain unpause;\n',
+    );
+  });
+
+  test('changes nothing for a denial that is a protection', async () => {
+    const policy = policyCopy();
+    const module = join(policy, 'modules/nomigrate.te');
+    const before = statSync(module).mtimeMs;
+    const { code, out } = await dewar(
+      'explain',
+      '--fix',
+      '--policy',
+      policy,
+      logFile(avc('mmu map_read', 'nomigrate_t')),
+    );
+    expect([code, out.includes('nothing written')]).toEqual([1, true]);
+    expect(statSync(module).mtimeMs).toBe(before);
+  });
+
+  test('changes nothing where a constraint would still deny it', async () => {
+    const policy = policyCopy((file, text) =>
+      file.endsWith('.cons') ? `${text}\nconstrain domain unpause (u1 == u2);\n` : withoutManage(file, text),
+    );
+    const { code, out } = await dewar('explain', '--fix', '--policy', policy, logFile(line));
+    expect([code, out.includes('a rule alone would not do'), out.includes('nothing written')]).toEqual([1, true, true]);
+  });
+
+  test('writes into an expanded policy text too', async () => {
+    const policy = policyCopy(withoutManage);
+    const binary = join(scratch, 'conf.bin');
+    await dewar('compile', '-q', '-o', binary, policy);
+    const conf = join(scratch, 'policy.conf');
+    await dewar('decompile', '-o', conf, binary);
+    const { code } = await dewar('explain', '--fix', '--policy', conf, logFile(line));
+    expect(code).toBe(0);
+    expect(readFileSync(conf, 'latin1')).toContain('\nallow dom0_t isolated_domU_t:domain unpause;\n');
+    const { out } = await dewar('explain', '--policy', binary, logFile(line));
+    expect(out).toContain('a binary has none');
+  });
+});
+
+test('a simulated host is explained by its own console, policy and booleans', async () => {
+  await dewar('create', join(root, 'examples/nomigrate/guest.cfg'), '-q');
+  await dewar('probe', 'nomigrate-guest');
+  await dewar('set-bool', 'prot_doms_locked', '1');
+  const [host = ''] = (await dewar('explain', '--host', 'none')).err.match(/`(example-[^`]*)`/)?.slice(1) ?? [];
+  const { code, out } = await dewar('explain', '--host', host);
+  expect(code).toBe(1);
+  expect(out).toContain('a protection: `dom0_t` is kept out of the memory of `nomigrate_t`');
+  expect(out).toContain('booleans as they are on that host');
+  expect(out).toContain('policies/example/modules/nomigrate.te');
+  const locked = await dewar('explain', '--host', host, logFile(avc('domain create', 'prot_domU_t')));
+  expect(locked.out).toContain('`flask-set-bool prot_doms_locked 0`');
+  expect(locked.out).toContain('booleans keep it out of force');
+});
+
+test('the answer as JSON has the cause, the lines, who asks, the fix, and what it rests on', async () => {
+  const { out } = await dewar('explain', '--json', logFile(avc('resource add', 'isolated_domU_t')));
+  expect(JSON.parse(out)).toMatchObject({
+    avcLines: 1,
+    findings: [
+      {
+        cause: 'no-rule',
+        lines: [{ count: 1, firstLine: 1, permissions: ['add'] }],
+        asked: { commands: [] },
+        fix: { kind: 'macro', lines: ['delegate_devices(dom0_t, isolated_domU_t)'] },
+      },
+    ],
+    restsOn: [expect.any(String), expect.any(String), expect.any(String)],
+  });
+});
+
+test('nothing in a log can steer the terminal', async () => {
+  const esc = '\x1b]0;owned\x07';
+  const line = `avc:  denied  { pause } for source=d0 target=d1 dtdevice=${esc} scontext=a${esc}:b:c tcontext=${DOM0} tclass=domain`;
+  const { out } = await dewar('explain', logFile(line, `FLASK: Denying unknown domctl: 5${esc}`));
+  expect(out.replaceAll(/[\n\x20-\x7e\x80-\xff]/g, '')).toBe('');
+});

@@ -1,0 +1,54 @@
+import { operationsOf, xenRelease } from '@dewar/policy/releases';
+import { expect, test } from 'vitest';
+import { CHECKS, checksOfCommand, commandsAsking, hypercallsAsking } from './index.ts';
+
+test('each check of the table is found by its permission', () => {
+  for (const [hypercall, rows] of Object.entries(CHECKS)) {
+    for (const { class: className, permissions } of rows) {
+      for (const permission of permissions) {
+        const found = hypercallsAsking(className, permission).map((one) => String(one.hypercall));
+        expect([className, permission, found.includes(hypercall)]).toEqual([className, permission, true]);
+      }
+    }
+  }
+});
+
+test('what the simulated Xen asks for, the list of operations by permission has too', () => {
+  for (const [hypercall, rows] of Object.entries(CHECKS)) {
+    for (const { class: className, permissions } of rows) {
+      for (const permission of permissions) {
+        const named = operationsOf(className, permission).filter((one) => `${hypercall}.`.startsWith(`${one}.`));
+        expect([hypercall, className, permission, named.length]).toEqual([hypercall, className, permission, 1]);
+      }
+    }
+  }
+});
+
+test('the operations by permission are of classes and permissions that releases have', () => {
+  const known = new Map<string, Set<string>>();
+  for (const name of ['4.17', '4.20', '4.21', 'master'] as const) {
+    for (const { name: className, permissions } of xenRelease(name).classes)
+      known.set(className, new Set([...(known.get(className) ?? []), ...permissions]));
+  }
+  for (const [className, permissions] of known) {
+    for (const permission of permissions)
+      for (const one of operationsOf(className, permission)) expect(one).toMatch(/^[a-z0-9_]+(\.[a-z0-9_]+)*$/);
+  }
+  expect(operationsOf('domain', 'nothing')).toEqual([]);
+  expect(operationsOf('constructor', 'name')).toEqual([]);
+});
+
+test('a command of xl is found by what it asks for, and each of its hypercalls makes that check', () => {
+  expect(commandsAsking('shadow', 'logdirty')).toEqual([]);
+  const saving = commandsAsking('hvm', 'gethvmc').map(({ command }) => command);
+  expect(saving).toContain('xl save');
+  expect(checksOfCommand('constructor')).toEqual([]);
+  for (const command of ['xl create', 'xl save', 'xl destroy', 'xl dump-core']) {
+    const checks = checksOfCommand(command);
+    expect(checks.length).toBeGreaterThan(0);
+    for (const { class: className, permissions, hypercall } of checks) {
+      const found = hypercallsAsking(className, permissions[0] ?? '').map((one) => String(one.hypercall));
+      expect([command, hypercall, found.includes(hypercall)]).toEqual([command, hypercall, true]);
+    }
+  }
+});

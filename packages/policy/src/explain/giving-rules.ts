@@ -1,0 +1,66 @@
+/**
+ * The rules that give some permissions between two types, as written or as a binary has them.
+ *
+ * @module
+ */
+import { AVTAB_ALLOWED, type PolicyDb, type RuleTable } from '../policydb/index.ts';
+
+/** A rule that gives a permission. */
+export interface GivingRule {
+  /** The permissions of those asked for that it gives. */
+  readonly bits: number;
+  readonly row: number;
+  readonly table: RuleTable;
+  /** As the `statement` column of a compiled policy has it. */
+  readonly statement: number;
+  /** The conditional block that it stands in, by its index, and in which branch. */
+  readonly block: { readonly index: number; readonly branch: boolean } | undefined;
+}
+
+function includes(ascending: Uint32Array, value: number): boolean {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const found = ascending[middle] ?? 0;
+    if (found === value) return true;
+    if (found < value) low = middle + 1;
+    else high = middle - 1;
+  }
+  return false;
+}
+
+/** Whether a row of rules is about a pair of types. */
+export function isAbout(policy: PolicyDb, table: RuleTable, row: number, source: number, target: number): boolean {
+  const { typeSets } = policy;
+  if (!includes(typeSets.members(table.source[row] ?? 0), source)) return false;
+  if (table.self[row] === 1 && source === target) return true;
+  return includes(typeSets.members(table.target[row] ?? 0), target);
+}
+
+/** All rules of a kind that have one of the bits for a pair of types, in the order of the policy. */
+export function rulesGiving(
+  policy: PolicyDb,
+  source: number,
+  target: number,
+  tclass: number,
+  bits: number,
+  kind: number = AVTAB_ALLOWED,
+): GivingRule[] {
+  const found: GivingRule[] = [];
+  const look = (table: RuleTable, block: GivingRule['block']): void => {
+    const { kind: kinds, tclass: classes, data, statement } = table;
+    for (let row = 0; row < table.length; row++) {
+      if (classes[row] !== tclass || ((kinds[row] ?? 0) & kind) === 0 || kinds[row] === 0) continue;
+      const given = ((data[row] ?? 0) & bits) >>> 0;
+      if (given === 0 || !isAbout(policy, table, row, source, target)) continue;
+      found.push({ bits: given, row, table, statement: statement[row] ?? 0, block });
+    }
+  };
+  look(policy.rules, undefined);
+  policy.conditionals.forEach(({ whenTrue, whenFalse }, index) => {
+    look(whenTrue, { index, branch: true });
+    look(whenFalse, { index, branch: false });
+  });
+  return found;
+}

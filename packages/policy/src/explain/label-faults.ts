@@ -1,0 +1,122 @@
+/**
+ * Labels of a log that are wrong, missing, or not what anybody gave.
+ *
+ * @module
+ */
+import { AVTAB_ALLOWED, AVTAB_TRANSITION, type Context } from '../policydb/index.ts';
+import type { LineGroup } from './group-lines.ts';
+import { initialContext, permissionBit, type Subject, typeName, typeValues } from './subject.ts';
+
+/** A label, read. */
+export type ReadLabel =
+  | { readonly kind: 'context'; readonly context: Context }
+  | {
+      readonly kind: 'unknown';
+      /** One clause, lower case. */
+      readonly message: string;
+      readonly suggestion: string | undefined;
+    };
+
+/** What the policy makes of a label in a line. A label that is not valid but has known names is taken as it is. */
+export function readLabel({ view }: Subject, label: string | number): ReadLabel {
+  if (typeof label === 'number')
+    return { kind: 'unknown', message: `Xen had no label for SID ${label}`, suggestion: undefined };
+  const valid = view.parse(label);
+  if (!('part' in valid)) return { kind: 'context', context: valid };
+  const known = view.read(label);
+  if (known !== undefined) return { kind: 'context', context: known };
+  return { kind: 'unknown', message: valid.message, suggestion: valid.suggestion };
+}
+
+/** Whether a label is that of things that nobody labelled. */
+export function isUnlabeled(subject: Subject, context: Context): boolean {
+  return initialContext(subject, 'unlabeled')?.type === context.type;
+}
+
+/** What has no label: a domain, an interrupt that no device has, or a port that is not connected to another domain. */
+export type UnlabeledThing = 'domain' | 'irq' | 'device' | 'port';
+
+/** The initial SIDs of resources that nobody labelled. */
+const RESOURCE_SIDS: readonly (readonly [sid: string, thing: UnlabeledThing])[] = [
+  ['irq', 'irq'],
+  ['device', 'device'],
+  ['iomem', 'device'],
+  ['ioport', 'device'],
+];
+
+/**
+ * Whether a domain other than dom0 asks for a resource that has no label of its own. dom0 is the one to administer all of
+ * them, and policies let it.
+ */
+export function unlabeledResource(
+  subject: Subject,
+  { class: className }: LineGroup,
+  source: Context,
+  target: Context,
+): UnlabeledThing | undefined {
+  if (className !== 'resource' || initialContext(subject, 'dom0')?.type === source.type) return undefined;
+  return RESOURCE_SIDS.find(([sid]) => initialContext(subject, sid)?.type === target.type)?.[1];
+}
+
+/** What an unlabeled target of a line is. */
+export function unlabeledTarget({ class: className, details, first }: LineGroup): UnlabeledThing {
+  if (className === 'event' && first.permissions.every((one) => ['send', 'status'].includes(one))) return 'port';
+  if (className !== 'resource') return 'domain';
+  const has = (name: string): boolean => details.some((one) => one.startsWith(`${name}=`));
+  if (has('irq')) return 'irq';
+  return has('device') || has('dtdevice') || has('range') ? 'device' : 'domain';
+}
+
+/**
+ * Owners whose event channels to a domain get that domain's type, because no `type_transition` says otherwise: an
+ * unlabeled domain first, then types under which a domain may be created. Undefined where the label is not such a one.
+ */
+export function ownersWithoutChannelType(subject: Subject, label: Context): number[] | undefined {
+  const { view } = subject;
+  const event = view.policy.classes.byName.get('event');
+  if (event === undefined || view.names.roles[label.role] !== 'object_r') return undefined;
+  // The type of a channel is one that some rule makes, or one that rules name as the source of `bind`.
+  const { rules } = view.policy;
+  const bind = permissionBit(subject, event, 'bind');
+  for (let row = 0; row < rules.length; row++) {
+    if (rules.tclass[row] !== event.value) continue;
+    const kind = rules.kind[row] ?? 0;
+    if (kind === AVTAB_TRANSITION && rules.data[row] === label.type) return undefined;
+    const isBind = kind === AVTAB_ALLOWED && ((rules.data[row] ?? 0) & bind) !== 0;
+    if (isBind && view.policy.typeSets.members(rules.source[row] ?? 0).includes(label.type)) return undefined;
+  }
+  const unlabeled = initialContext(subject, 'unlabeled');
+  const gets = (owner: Context): boolean =>
+    view.newContext(owner, label, event.value, AVTAB_TRANSITION).type === label.type;
+  const owners = unlabeled !== undefined && gets(unlabeled) ? [unlabeled.type] : [];
+  for (const type of creatableTypes(subject)) if (gets({ ...label, type }) && !owners.includes(type)) owners.push(type);
+  return owners;
+}
+
+/** Types under which some type may create a domain. */
+function creatableTypes(subject: Subject): number[] {
+  const { view } = subject;
+  const domain = view.policy.classes.byName.get('domain');
+  if (domain === undefined) return [];
+  const create = permissionBit(subject, domain, 'create');
+  const { rules } = view.policy;
+  const found = new Set<number>();
+  for (let row = 0; row < rules.length; row++) {
+    if (rules.tclass[row] !== domain.value || rules.kind[row] !== AVTAB_ALLOWED) continue;
+    if (((rules.data[row] ?? 0) & create) === 0) continue;
+    for (const type of view.policy.typeSets.members(rules.target[row] ?? 0)) found.add(type);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+/** The types that may do something to a target's type, rules alone. */
+export function typesThatMay(subject: Subject, target: Context, className: string, permission: string): string[] {
+  const { view } = subject;
+  const tclass = view.policy.classes.byName.get(className);
+  if (tclass === undefined) return [];
+  const bit = permissionBit(subject, tclass, permission);
+  return typeValues(subject)
+    .filter((type) => (view.ruleVectors(type, target.type, tclass.value).allowed & bit) !== 0)
+    .map((type) => typeName(subject, type))
+    .toSorted();
+}

@@ -1,0 +1,152 @@
+/**
+ * What a rule would open: ways to a guest's memory, or to power over the policy, that it completes.
+ *
+ * The ways are those of `MEMORY_WAYS`. Only ways between the two types are looked at, with the labels of the log: a chain
+ * over a third domain is what `dewar reach` finds.
+ *
+ * @module
+ */
+import { MEMORY_WAYS, type MemoryWay, type Party, type WayCheck } from '../analysis/index.ts';
+import { AVTAB_TRANSITION, type Context } from '../policydb/index.ts';
+import type { PairBits } from './macro-calls.ts';
+import { initialContext, permissionBit, type Subject } from './subject.ts';
+
+/** A way that a fix completes. */
+export interface Opening {
+  /** As in `MEMORY_WAYS`. */
+  readonly way: string;
+  /** What the source can then do, as a sentence without its subject. */
+  readonly does: string;
+  readonly gives: MemoryWay['gives'];
+  /** What must hold beside. */
+  readonly condition: string | undefined;
+  /** The fix alone opens it; else it gives a part, and what is missing of the same check must be given too. */
+  readonly isWhole: boolean;
+  readonly source: Context;
+  readonly target: Context;
+}
+
+/** What somebody can do already. */
+interface Reach {
+  read: boolean;
+  write: boolean;
+}
+
+class Openings {
+  readonly #subject: Subject;
+  readonly #extra: readonly PairBits[];
+
+  constructor(subject: Subject, extra: readonly PairBits[]) {
+    this.#subject = subject;
+    this.#extra = extra;
+  }
+
+  #allowed(source: Context, target: Context, one: WayCheck, withExtra: boolean): boolean {
+    const { view } = this.#subject;
+    const tclass = view.policy.classes.byName.get(one.class);
+    if (tclass === undefined) return false;
+    let { allowed } = view.computeAv(source, target, tclass.value);
+    if (withExtra) {
+      for (const pair of this.#extra) {
+        if (pair.source !== source.type || pair.target !== target.type || pair.tclass !== tclass.value) continue;
+        allowed |= pair.bits & ~view.constrained(source, target, tclass.value, pair.bits);
+      }
+    }
+    const has = (name: string): boolean => (allowed & permissionBit(this.#subject, tclass, name)) !== 0;
+    return one.isAnyEnough ? one.permissions.some(has) : one.permissions.every(has);
+  }
+
+  #party(party: Party, actor: Context, guest: Context): Context | undefined {
+    switch (party) {
+      case 'actor':
+        return actor;
+      case 'guest':
+      case 'guest label':
+      case 'device':
+        return guest;
+      case 'self': {
+        const { view } = this.#subject;
+        return view.newContext(actor, actor, view.domainClass, AVTAB_TRANSITION);
+      }
+      // Somebody else who takes part: dom0, which hands devices out.
+      case 'other':
+        return initialContext(this.#subject, 'dom0');
+      case 'xen':
+      case 'domxen':
+      case 'security':
+        return initialContext(this.#subject, party);
+      default:
+        return undefined;
+    }
+  }
+
+  /** Whether the extra gives a part of the one check that a way needs. */
+  isPart({ checks }: MemoryWay, actor: Context, guest: Context): boolean {
+    const [one, ...more] = checks;
+    if (one === undefined || more.length > 0 || one.isAnyEnough) return false;
+    const source = this.#party(one.source, actor, guest);
+    const target = this.#party(one.target, actor, guest);
+    if (source === undefined || target === undefined) return false;
+    return one.permissions.some((name) => {
+      const single = { ...one, permissions: [name] };
+      return this.#allowed(source, target, single, true) && !this.#allowed(source, target, single, false);
+    });
+  }
+
+  isOpen({ checks }: MemoryWay, actor: Context, guest: Context, withExtra: boolean): boolean {
+    return checks.every((one) => {
+      const source = this.#party(one.source, actor, guest);
+      const target = this.#party(one.target, actor, guest);
+      return source !== undefined && target !== undefined && this.#allowed(source, target, one, withExtra);
+    });
+  }
+}
+
+/** Ways that need no third party, and nothing of the guest. */
+const WAYS = MEMORY_WAYS.filter(({ beneficiary, consent, gives, checks }) => {
+  if (beneficiary !== 'actor' || consent !== undefined) return false;
+  if (checks.some((one) => one.target === 'other')) return false;
+  if (gives.kind === 'memory') return gives.extent === 'all' || gives.extent === 'registers';
+  return gives.kind === 'host' || gives.kind === 'policy' || gives.kind === 'booleans';
+});
+
+/** Power over the whole host is no reason to be silent about a guest: a policy may hold it back by other means. */
+function addReach(reach: Reach, { gives }: MemoryWay): void {
+  if (gives.kind !== 'memory') return;
+  if (gives.access !== 'write') reach.read = true;
+  if (gives.access !== 'read') reach.write = true;
+}
+
+function isNew(reach: Reach, { gives }: MemoryWay): boolean {
+  if (gives.kind !== 'memory') return true;
+  return (gives.access !== 'write' && !reach.read) || (gives.access !== 'read' && !reach.write);
+}
+
+/**
+ * The ways that are open with the extra permissions and not without, where they give more than the source has already.
+ * `source` and `target` give the users, roles and ranges of the two labels.
+ */
+export function openingsOf(subject: Subject, extra: readonly PairBits[], source: Context, target: Context): Opening[] {
+  const openings = new Openings(subject, extra);
+  const pairs = new Map<string, PairBits>();
+  for (const pair of extra) pairs.set(`${pair.source} ${pair.target}`, pair);
+  const found: Opening[] = [];
+  for (const pair of pairs.values()) {
+    const actor = { ...(pair.source === target.type ? target : source), type: pair.source };
+    const guest = { ...(pair.target === source.type ? source : target), type: pair.target };
+    const before: Reach = { read: false, write: false };
+    const open: { way: MemoryWay; isWhole: boolean }[] = [];
+    for (const way of WAYS) {
+      if (openings.isOpen(way, actor, guest, false)) addReach(before, way);
+      else if (openings.isOpen(way, actor, guest, true)) open.push({ way, isWhole: true });
+      else if (openings.isPart(way, actor, guest)) open.push({ way, isWhole: false });
+    }
+    const isAnyWhole = open.some(({ isWhole }) => isWhole);
+    for (const { way, isWhole } of open) {
+      if (!isNew(before, way) || (isAnyWhole && !isWhole)) continue;
+      const { name, does, gives, condition } = way;
+      found.push({ way: name, does, gives, condition, isWhole, source: actor, target: guest });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest';
+import { formatAvcLine } from '../security-server/index.ts';
+import { readLog } from './index.ts';
+import type { AvcLine } from './log-lines.ts';
+
+function avcLines(text: string): AvcLine[] {
+  return readLog(text).lines.filter((line): line is AvcLine => line.kind === 'avc');
+}
+
+function only(text: string): AvcLine {
+  const [line, ...more] = avcLines(text);
+  if (line === undefined || more.length > 0) throw new Error(`${more.length + 1} lines`);
+  return line;
+}
+
+const LABELS = 'scontext=system_u:system_r:dom0_t tcontext=user_1:vm_r:domU_t tclass=domain';
+
+test('lines of Xen before 4.17 name domains by domid= and target=, later ones by source=, target= and current=', () => {
+  const named = (domains: string): (string | undefined | boolean)[] => {
+    const line = only(`(XEN) avc:  denied  { pause } for ${domains} ${LABELS}`);
+    return [line.sourceDomain, line.targetDomain, line.currentDomain, line.hasOldNames];
+  };
+  expect(named('domid=0 target=9')).toEqual(['0', '9', undefined, true]);
+  expect(named('domid=11')).toEqual(['11', undefined, undefined, true]);
+  expect(named('target=9')).toEqual([undefined, '9', undefined, false]);
+  expect(named('source=d0 target=d2')).toEqual(['0', '2', undefined, false]);
+  expect(named('current=d[IDLE]')).toEqual([undefined, undefined, '[IDLE]', false]);
+  expect(named('source=d[XEN]')).toEqual(['[XEN]', undefined, undefined, false]);
+});
+
+test('what a line names beside domains and labels is kept as written', () => {
+  const details = (text: string): AvcLine['details'] =>
+    only(`avc:  denied  { use } for current=d0 ${text} ${LABELS}`).details;
+  expect(details('range=0x107d517-0x107d517')).toEqual({ range: '0x107d517-0x107d517' });
+  expect(details('irq=16')).toEqual({ irq: '16' });
+  expect(details('device=0x300')).toEqual({ device: '0x300' });
+  expect(details('device=0')).toEqual({ device: '0' });
+  expect(details('dtdevice=/soc/gpio@7d517c00')).toEqual({ dtdevice: '/soc/gpio@7d517c00' });
+  expect(details('dtdevice=/a b/c irq=3')).toEqual({ dtdevice: '/a b/c irq=3' });
+  expect(details('pte=0x8000000012345067 mfn=0x12345')).toEqual({ pte: '0x8000000012345067', mfn: '0x12345' });
+});
+
+test('several permissions, bits without a name, none at all, and a granted line are read', () => {
+  const line = only(`avc:  denied  { map_write 0x8000 } for source=d0 target=d1 ${LABELS}`);
+  expect([line.permissions, line.unnamedBits]).toEqual([['map_write'], 0x8000]);
+  expect(only(`avc:  denied  { a b c 0x80000000 } for current=d0 ${LABELS}`)).toMatchObject({
+    permissions: ['a', 'b', 'c'],
+    unnamedBits: 0x80000000,
+  });
+  expect(only(`avc:  denied  null for current=d0 ${LABELS}`)).toMatchObject({ permissions: [], unnamedBits: 0 });
+  expect(only(`avc:  granted  { setbool } for current=d0 ${LABELS}`).outcome).toBe('granted');
+});
+
+test('a label that Xen could not say is a SID', () => {
+  const line = only('avc:  denied  { pause } for current=d0 ssid=42 tsid=-1 tclass=domain');
+  expect([line.source, line.target]).toEqual([42, -1]);
+});
+
+test('lines are found in any noise: time stamps, journals, colours, carriage returns, two in one line', () => {
+  const line = `avc:  denied  { pause } for source=d0 target=d1 ${LABELS}`;
+  const noisy = [
+    `(XEN) [    8.401223] ${line}`,
+    `(XEN) [2026-07-01 10:00:00] ${line}\r`,
+    `Jul  1 10:00:00 host xenconsoled[812]: hypervisor: (XEN) ${line}`,
+    `\x1b[31m(XEN) ${line}\x1b[0m`,
+    `{"MESSAGE":"(XEN) ${line}"}`,
+    `(XEN) ${line}(XEN) ${line}`,
+    '(XEN) d2v0: vGICD: unhandled word write 0x000000ffffffff to ICACTIVER0',
+    'avc: something else; avc:  seqno 3 < latest_notif 4',
+  ].join('\n');
+  const found = avcLines(noisy);
+  expect(found.map((one) => one.line)).toEqual([1, 2, 3, 4, 5, 6, 6]);
+  for (const one of found) expect(one).toMatchObject({ class: 'domain', target: 'user_1:vm_r:domU_t' });
+});
+
+test('what Linux denies is not taken for something that Xen denies', () => {
+  const text = `audit: avc:  denied  { read } for  pid=812 comm="xl" name="x" dev="tmpfs" ino=3 ${LABELS} permissive=0`;
+  expect(readLog(text)).toMatchObject({ lines: [], linuxLines: 1, broken: [] });
+});
+
+test('a line that is cut off is told by its number, wherever it ends', () => {
+  const whole = `(XEN) avc:  denied  { pause } for source=d0 target=d1 ${LABELS}`;
+  for (let length = whole.indexOf('avc:') + 4; length < whole.length - 'domain'.length; length++)
+    expect(readLog(`ok\n${whole.slice(0, length)}\nok`).broken).toEqual([2]);
+});
+
+test('operations without a check, what is said of labels, and the mode are read', () => {
+  const text = [
+    '(XEN) FLASK: Denying unknown domctl: 86.',
+    '(XEN) FLASK: Allowing unknown event channel state: 5.',
+    '(XEN) flask_platform_op: Unknown op 64',
+    '(XEN) Flask:  Starting in enforcing mode.',
+    '(XEN) Flask: Policy loaded, continuing in permissive mode.',
+    '(XEN) Flask:  invalidating context user_1:vm_r:gone_t',
+    '(XEN) Flask:  context a:b:c is invalid',
+    '(XEN) security_compute_sid:  invalid context a:b:c for scontext=d:e:f tcontext=g:h:i tclass=event',
+  ].join('\n');
+  const { lines } = readLog(text);
+  expect(lines).toMatchObject([
+    { kind: 'unknown-operation', outcome: 'denied', group: 'domctl', number: 86 },
+    { kind: 'unknown-operation', outcome: 'allowed', group: 'event channel state', number: 5 },
+    { kind: 'unknown-operation', outcome: 'denied', group: 'platform_op', number: 64 },
+    { kind: 'mode', mode: 'enforcing' },
+    { kind: 'mode', mode: 'permissive' },
+    { kind: 'label', event: 'invalidated', label: 'user_1:vm_r:gone_t' },
+    { kind: 'label', event: 'invalid', label: 'a:b:c' },
+    { kind: 'label', event: 'computed-invalid', label: 'a:b:c', source: 'd:e:f', target: 'g:h:i', class: 'event' },
+  ]);
+});
+
+test('what Xen writes of a decision is read back as it was', () => {
+  const names = ['create', 'pause', 'getvcpuinfo'];
+  for (const hasOldNames of [false, true]) {
+    for (const source of [undefined, 0, 7, 0x7ff2]) {
+      for (const target of [undefined, 0, 12]) {
+        for (const permissions of [0, 1, 6, 0x8005]) {
+          const data = {
+            current: 0x7fff,
+            ...(source === undefined ? {} : { source }),
+            ...(target === undefined ? {} : { target }),
+            ...(permissions === 1 ? { range: { low: 0n, high: 0xffn } } : { irq: 5 }),
+          };
+          const record = {
+            outcome: 'denied',
+            permissions,
+            permissionNames: names,
+            scontext: 'system_u:system_r:dom0_t:s0-s15:c0.c255',
+            tcontext: permissions === 6 ? 3 : 'a:b:c',
+            tclass: 'domain',
+            data,
+            hasOldNames,
+          } as const;
+          const line = only(`(XEN) ${formatAvcLine(record)}`);
+          expect(line).toMatchObject({ source: record.scontext, target: record.tcontext, class: 'domain' });
+          expect(line.permissions).toEqual(names.filter((_, bit) => ((permissions >>> bit) & 1) === 1));
+          expect(line.unnamedBits).toBe(permissions & ~7);
+          expect(line.details).toEqual(permissions === 1 ? { range: '0-0xff' } : { irq: '5' });
+        }
+      }
+    }
+  }
+});
+
+test('a hostile log is read in one pass, and within limits', () => {
+  const started = performance.now();
+  const long = readLog(`avc:  denied  { ${'a '.repeat(2_000_000)}`);
+  expect(long.broken).toEqual([1]);
+  const many = readLog(
+    `${'avc:'.repeat(500_000)}\n${'avc:  denied  {'.repeat(100_000)}\n${'scontext='.repeat(500_000)}`,
+  );
+  expect(many.lines).toEqual([]);
+  readLog(`avc:  denied  { x } for ${'dtdevice='.repeat(400_000)} ${LABELS}`);
+  readLog(`FLASK: Denying unknown ${'a '.repeat(1_000_000)}`);
+  readLog(`Flask:  context ${'x'.repeat(1_000_000)}\n${'Flask:  context '.repeat(100_000)}`);
+  expect(performance.now() - started).toBeLessThan(5000);
+  const line = `avc:  denied  { pause } for source=d0 target=d1 ${LABELS}\n`;
+  const limited = readLog(line.repeat(100), { lines: 10, lineLength: 1024 });
+  expect([limited.lines.length, limited.skipped, limited.lineCount]).toEqual([10, 90, 100]);
+});
