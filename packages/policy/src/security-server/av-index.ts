@@ -10,14 +10,13 @@
 import {
   AVTAB_ALLOWED,
   AVTAB_AUDITALLOW,
-  AVTAB_AUDITDENY,
   AVTAB_CHANGE,
   AVTAB_MEMBER,
   AVTAB_TYPE,
   type Conditional,
   type RuleTable,
 } from '../policydb/index.ts';
-import { byte, half, word } from './checked-element.ts';
+import { byte, element, half, word } from './checked-element.ts';
 import { KeyTable, typePair } from './key-table.ts';
 import { indexTypeRules, type TypeRules } from './type-rules.ts';
 
@@ -111,11 +110,11 @@ export class ConditionalIndex {
 
   #fill(rules: RuleTable, branch: number): void {
     for (let row = 0; row < rules.length; row++) {
-      const kind = rules.kind[row] ?? 0;
-      const source = rules.source[row] ?? 0;
-      const target = rules.target[row] ?? 0;
-      const tclass = rules.tclass[row] ?? 0;
-      const data = rules.data[row] ?? 0;
+      const kind = half(rules.kind, row);
+      const source = word(rules.source, row);
+      const target = word(rules.target, row);
+      const tclass = half(rules.tclass, row);
+      const data = word(rules.data, row);
       if ((kind & AVTAB_TYPE) !== 0) {
         const key = typeRuleKey(kind & AVTAB_TYPE, source, target, tclass);
         const known = this.#typeRules.get(key);
@@ -142,13 +141,13 @@ export class ConditionalIndex {
   addTo(sum: VectorSum, source: number, target: number, tclass: number): void {
     const at = this.#keys.find(typePair(source, target), tclass);
     if (at < 0) return;
-    for (let entry = this.#heads[at] ?? 0; entry > 0; entry = this.#nexts[entry - 1] ?? 0) {
-      if (this.#holds[this.#branches[entry - 1] ?? 0] !== 1) continue;
-      const kind = this.#kinds[entry - 1] ?? 0;
-      const data = this.#datas[entry - 1] ?? 0;
+    for (let entry = element(this.#heads, at); entry > 0; entry = element(this.#nexts, entry - 1)) {
+      if (this.#holds[element(this.#branches, entry - 1)] !== 1) continue;
+      const kind = element(this.#kinds, entry - 1);
+      const data = element(this.#datas, entry - 1);
       if ((kind & AVTAB_ALLOWED) !== 0) sum.allowed |= data;
       else if ((kind & AVTAB_AUDITALLOW) !== 0) sum.auditAllow |= data;
-      else if ((kind & AVTAB_AUDITDENY) !== 0) sum.auditDeny &= data;
+      else sum.auditDeny &= data;
     }
   }
 

@@ -61,10 +61,10 @@ function permissionText(bits: number, names: readonly string[]): string {
   if (bits === 0) return ' null';
   let text = ' {';
   let rest = bits >>> 0;
-  for (let bit = 0; bit < names.length; bit++) {
+  for (const [bit, name] of names.entries()) {
     const mask = (1 << bit) >>> 0;
     if ((rest & mask) === 0) continue;
-    text += ` ${names[bit] ?? ''}`;
+    text += ` ${name}`;
     rest = (rest & ~mask) >>> 0;
   }
   return rest === 0 ? `${text} }` : `${text} 0x${rest.toString(16)} }`;

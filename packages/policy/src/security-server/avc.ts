@@ -8,6 +8,7 @@
  */
 import { hasOldAvcText, isSince } from '../releases/index.ts';
 import { type AuditData, formatAvcLine } from './avc-line.ts';
+import { element } from './checked-element.ts';
 import type { AvDecision } from './decisions.ts';
 import type { SecurityServer } from './security-server.ts';
 
@@ -169,7 +170,7 @@ export class Avc {
   }
 
   #slot(ssid: number, tsid: number, tclass: number): AvcNode[] {
-    return this.#slots[(ssid ^ (tsid << 2) ^ (tclass << 4)) & (AVC_CACHE_SLOTS - 1)] ?? [];
+    return element(this.#slots, (ssid ^ (tsid << 2) ^ (tclass << 4)) & (AVC_CACHE_SLOTS - 1));
   }
 
   #lookup(ssid: number, tsid: number, tclass: number): AvcNode | undefined {
@@ -211,8 +212,7 @@ export class Avc {
     let reclaimed = 0;
     for (let tried = 0; tried < AVC_CACHE_SLOTS && reclaimed < AVC_CACHE_RECLAIM; tried++) {
       this.#hint = (this.#hint + 1) & (AVC_CACHE_SLOTS - 1);
-      const gone = this.#slots[this.#hint]?.splice(0, AVC_CACHE_RECLAIM - reclaimed).length ?? 0;
-      reclaimed += gone;
+      reclaimed += element(this.#slots, this.#hint).splice(0, AVC_CACHE_RECLAIM - reclaimed).length;
     }
     this.#active -= reclaimed;
     this.#stats.reclaims += reclaimed;

@@ -30,10 +30,7 @@ export function byte(list: Uint8Array, index: number): number {
 }
 
 /** An element of a list. */
-export function element<T>(list: readonly T[], index: number): T {
-  if (index in list) {
-    // The list has an element there.
-    return list[index] as T;
-  }
-  return outOfBounds(index);
+export function element<T extends object | number | boolean>(list: readonly T[], index: number): T {
+  const found = list[index];
+  return found === undefined ? outOfBounds(index) : found;
 }

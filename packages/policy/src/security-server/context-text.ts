@@ -15,6 +15,7 @@ import {
   type SymbolTable,
 } from '../policydb/index.ts';
 import { nearestName } from '../text/index.ts';
+import { word } from './checked-element.ts';
 import { levelDominates, levelsEqual } from './constraints.ts';
 
 /** The first part of a context that is wrong. */
@@ -58,26 +59,32 @@ export function contextNames(policy: PolicyDb): ContextNames {
   };
 }
 
+/** The name of a value; in a damaged binary a value may have none, and stands for itself. */
+export function nameOf(names: readonly (string | undefined)[], value: number): string {
+  return names[value] ?? String(value);
+}
+
 /** A level as Xen prints it. */
 export function levelText(level: MlsLevel, names: ContextNames): string {
   const { bits } = level.categories;
   const parts: string[] = [];
   for (let i = 0; i < bits.length; ) {
     let end = i;
-    while (end + 1 < bits.length && bits[end + 1] === (bits[end] ?? 0) + 1) end++;
-    const first = names.categories[(bits[i] ?? 0) + 1] ?? '';
-    const last = names.categories[(bits[end] ?? 0) + 1] ?? '';
+    while (end + 1 < bits.length && word(bits, end + 1) === word(bits, end) + 1) end++;
+    const first = nameOf(names.categories, word(bits, i) + 1);
+    const last = nameOf(names.categories, word(bits, end) + 1);
     if (end === i) parts.push(first);
     else parts.push(end === i + 1 ? `${first},${last}` : `${first}.${last}`);
     i = end + 1;
   }
-  const sensitivity = names.sensitivities[level.sensitivity] ?? '';
+  const sensitivity = nameOf(names.sensitivities, level.sensitivity);
   return parts.length === 0 ? sensitivity : `${sensitivity}:${parts.join(',')}`;
 }
 
 /** A context as Xen prints it. */
 export function contextText(context: Context, names: ContextNames, isMls: boolean): string {
-  const head = `${names.users[context.user] ?? ''}:${names.roles[context.role] ?? ''}:${names.types[context.type] ?? ''}`;
+  const [user, role] = [nameOf(names.users, context.user), nameOf(names.roles, context.role)];
+  const head = `${user}:${role}:${nameOf(names.types, context.type)}`;
   if (!isMls) return head;
   const { low, high } = context.range;
   const range = levelsEqual(low, high) ? levelText(low, names) : `${levelText(low, names)}-${levelText(high, names)}`;
@@ -282,9 +289,9 @@ function readRangePart(text: string, { separator, next }: Field, policy: PolicyD
 
 /** A context of another policy in this one's numbers, by names; undefined where a name is gone. It may not be valid. */
 export function convertContext(context: Context, names: ContextNames, policy: PolicyDb): Context | undefined {
-  const user = policy.users.byName.get(names.users[context.user] ?? '');
-  const role = policy.roles.byName.get(names.roles[context.role] ?? '');
-  const type = policy.types.byName.get(names.types[context.type] ?? '');
+  const user = policy.users.byName.get(nameOf(names.users, context.user));
+  const role = policy.roles.byName.get(nameOf(names.roles, context.role));
+  const type = policy.types.byName.get(nameOf(names.types, context.type));
   const range = policy.isMls ? convertRange(context.range, names, policy) : context.range;
   if (user === undefined || role === undefined || type === undefined || range === undefined) return undefined;
   return { user: user.value, role: role.value, type: type.value, range };
@@ -292,11 +299,11 @@ export function convertContext(context: Context, names: ContextNames, policy: Po
 
 function convertRange({ low, high }: MlsRange, names: ContextNames, policy: PolicyDb): MlsRange | undefined {
   const convert = ({ sensitivity, categories }: MlsLevel): MlsLevel | undefined => {
-    const known = policy.sensitivities.byName.get(names.sensitivities[sensitivity] ?? '');
+    const known = policy.sensitivities.byName.get(nameOf(names.sensitivities, sensitivity));
     if (known === undefined) return undefined;
     const bits: number[] = [];
     for (const bit of categories) {
-      const category = policy.categories.byName.get(names.categories[bit + 1] ?? '');
+      const category = policy.categories.byName.get(nameOf(names.categories, bit + 1));
       if (category === undefined) return undefined;
       bits.push(category.value - 1);
     }

@@ -29,6 +29,7 @@ import {
 } from '../policydb/index.ts';
 import { InvariantError } from '../text/index.ts';
 import { ConditionalIndex, RuleIndex } from './av-index.ts';
+import { word } from './checked-element.ts';
 import { evaluateConstraint } from './constraints.ts';
 import {
   type ContextFault,
@@ -195,9 +196,9 @@ export class PolicyView {
     const targets = this.#keys[targetType - 1];
     if (sources === undefined || targets === undefined) return out;
     for (let i = 0; i < sources.length; i++) {
-      const source = sources[i] ?? 0;
+      const source = word(sources, i);
       for (let j = 0; j < targets.length; j++) {
-        const target = targets[j] ?? 0;
+        const target = word(targets, j);
         this.rules.addTo(out, source, target, tclass);
         this.#conditional?.addTo(out, source, target, tclass);
       }
@@ -228,6 +229,16 @@ export class PolicyView {
     return this.#transitionBit;
   }
 
+  /** The type that bounds a type, or 0. */
+  #boundsOf(type: number): number {
+    return this.lookup.types[type]?.bounds ?? 0;
+  }
+
+  /** The name of a class, or its number where it has none. */
+  className(tclass: number): string {
+    return this.#classes[tclass]?.name ?? String(tclass);
+  }
+
   /** What the source may do to the target: rules, constraints, role changes and bounds. */
   computeAv(source: Context, target: Context, tclass: number, onBounds?: OnBounds): Vectors {
     return this.#compute(source, target, tclass, onBounds, 0);
@@ -239,8 +250,8 @@ export class PolicyView {
     if ((out.allowed & this.#transitionBit) !== 0 && this.roleChangeRefused(source, target, tclass)) {
       out.allowed &= ~this.#transitionBit;
     }
-    const sourceBounds = this.lookup.types[source.type]?.bounds ?? 0;
-    const targetBounds = this.lookup.types[target.type]?.bounds ?? 0;
+    const sourceBounds = this.#boundsOf(source.type);
+    const targetBounds = this.#boundsOf(target.type);
     if ((sourceBounds !== 0 || targetBounds !== 0) && depth < BOUNDS_DEPTH) {
       const removed = this.#exceeding(source, target, tclass, out.allowed, onBounds, depth);
       if (removed !== 0) {
@@ -266,8 +277,8 @@ export class PolicyView {
     onBounds: OnBounds | undefined,
     depth: number,
   ): number {
-    const sourceBounds = this.lookup.types[source.type]?.bounds ?? 0;
-    const targetBounds = this.lookup.types[target.type]?.bounds ?? 0;
+    const sourceBounds = this.#boundsOf(source.type);
+    const targetBounds = this.#boundsOf(target.type);
     const lowSource = { ...source, type: sourceBounds };
     const lowTarget = { ...target, type: targetBounds };
     let masked = 0;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { word as wordAt } from './checked-element.ts';
+
 /** Gives each different key, two words, a number of its own from 0 up. The second word is never 0. */
 export class KeyTable {
   /** The two words of each place and the number there, beside one another; a second word of 0 marks a free place. */
@@ -31,7 +33,7 @@ export class KeyTable {
     for (let at = hash(pair, word) & mask; ; at = (at + 1) & mask) {
       const found = places[at * 4 + 1];
       if (found === 0) return -1;
-      if (found === word && places[at * 4] === pair) return places[at * 4 + 2] ?? -1;
+      if (found === word && places[at * 4] === pair) return wordAt(places, at * 4 + 2);
     }
   }
 
@@ -42,7 +44,7 @@ export class KeyTable {
     const mask = this.#mask;
     let at = hash(pair, word) & mask;
     for (let found = places[at * 4 + 1]; found !== 0; found = places[at * 4 + 1]) {
-      if (found === word && places[at * 4] === pair) return places[at * 4 + 2] ?? -1;
+      if (found === word && places[at * 4] === pair) return wordAt(places, at * 4 + 2);
       at = (at + 1) & mask;
     }
     places[at * 4] = pair;
@@ -57,14 +59,14 @@ export class KeyTable {
     const mask = size - 1;
     const places = new Uint32Array(size * 4);
     for (let from = 0; from < old.length; from += 4) {
-      const word = old[from + 1] ?? 0;
+      const word = wordAt(old, from + 1);
       if (word === 0) continue;
-      const pair = old[from] ?? 0;
+      const pair = wordAt(old, from);
       let at = hash(pair, word) & mask;
       while (places[at * 4 + 1] !== 0) at = (at + 1) & mask;
       places[at * 4] = pair;
       places[at * 4 + 1] = word;
-      places[at * 4 + 2] = old[from + 2] ?? 0;
+      places[at * 4 + 2] = wordAt(old, from + 2);
     }
     this.#mask = mask;
     this.#places = places;

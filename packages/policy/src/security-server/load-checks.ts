@@ -10,7 +10,8 @@
 import { AVTAB_TYPE, CEXPR_XTARGET, type Context, type PolicyDb, type RuleTable } from '../policydb/index.ts';
 import type { XenRelease } from '../releases/index.ts';
 import type { Diagnostic } from '../text/index.ts';
-import { rangeFault } from './context-text.ts';
+import { half, word } from './checked-element.ts';
+import { nameOf, rangeFault } from './context-text.ts';
 import type { PolicyView } from './decisions.ts';
 import { server as messages } from './diagnostics.ts';
 
@@ -40,12 +41,12 @@ function* unsupportedFaults({ classes, filenameTransitions, rules }: PolicyDb): 
 
 /** A rule's key: source, target, class and kind; below 2^52 as kinds are below 16 once numbered. */
 function rowKey({ source, target, tclass, kind }: RuleTable, row: number): number {
-  const bit = 31 - Math.clz32((kind[row] ?? 0) & 0x77);
-  return (((tclass[row] ?? 0) * 0x10000 + (source[row] ?? 0)) * 0x10000 + (target[row] ?? 0)) * 8 + bit;
+  const bit = 31 - Math.clz32(half(kind, row) & 0x77);
+  return ((half(tclass, row) * 0x10000 + word(source, row)) * 0x10000 + word(target, row)) * 8 + bit;
 }
 
 function namesOf(view: PolicyView, rules: RuleTable, row: number): { source: string; target: string; class: string } {
-  return ruleNames(view, rules.source[row] ?? 0, rules.target[row] ?? 0, rules.tclass[row] ?? 0);
+  return ruleNames(view, word(rules.source, row), word(rules.target, row), half(rules.tclass, row));
 }
 
 function ruleNames(
@@ -56,9 +57,9 @@ function ruleNames(
 ): { source: string; target: string; class: string } {
   const { types } = view.names;
   return {
-    source: types[source] ?? String(source),
-    target: types[target] ?? String(target),
-    class: view.classSymbol(tclass)?.name ?? String(tclass),
+    source: nameOf(types, source),
+    target: nameOf(types, target),
+    class: view.className(tclass),
   };
 }
 
@@ -72,7 +73,7 @@ function* ruleFaults(view: PolicyView): Generator<Diagnostic> {
     const doubled = new Set<number>();
     for (const list of [whenTrue, whenFalse]) {
       for (let row = 0; row < list.length; row++) {
-        if (((list.kind[row] ?? 0) & AVTAB_TYPE) === 0) continue;
+        if ((half(list.kind, row) & AVTAB_TYPE) === 0) continue;
         const key = rowKey(list, row);
         const other = typeRules.get(key);
         const isOwnOther = list === whenFalse && other === whenTrue && !doubled.has(key);
@@ -88,8 +89,9 @@ function* ruleFaults(view: PolicyView): Generator<Diagnostic> {
 
 /** Whether a type rule outside of conditional blocks has the key of this row. */
 function hasTypeRule({ rules }: PolicyView, list: RuleTable, row: number): boolean {
-  const kind = (list.kind[row] ?? 0) & AVTAB_TYPE;
-  return rules.typeRule(kind, list.source[row] ?? 0, list.target[row] ?? 0, list.tclass[row] ?? 0) !== undefined;
+  const kind = half(list.kind, row) & AVTAB_TYPE;
+  const type = rules.typeRule(kind, word(list.source, row), word(list.target, row), half(list.tclass, row));
+  return type !== undefined;
 }
 
 function* constraintFaults({ classes }: PolicyDb): Generator<Diagnostic> {
@@ -157,7 +159,7 @@ function* boundsFaults({ policy, lookup, names }: PolicyView): Generator<Diagnos
     for (const upper of chain ?? []) {
       const over = user.roles.bits.find((bit) => !upper.roles.has(bit));
       if (over === undefined) continue;
-      const memberName = names.roles[over + 1] ?? String(over + 1);
+      const memberName = nameOf(names.roles, over + 1);
       const place = { kind: 'user', name: user.name, bound: upper.name, member: 'role', memberName };
       yield messages['bounds-exceeded'](undefined, place);
     }
@@ -168,7 +170,7 @@ function* boundsFaults({ policy, lookup, names }: PolicyView): Generator<Diagnos
     for (const upper of chain ?? []) {
       const over = role.types.bits.find((bit) => !upper.types.has(bit));
       if (over === undefined) continue;
-      const memberName = names.types[over + 1] ?? String(over + 1);
+      const memberName = nameOf(names.types, over + 1);
       const place = { kind: 'role', name: role.name, bound: upper.name, member: 'type', memberName };
       yield messages['bounds-exceeded'](undefined, place);
     }

@@ -17,6 +17,7 @@ import {
 } from '../policydb/index.ts';
 import { isSince, type XenRelease } from '../releases/index.ts';
 import type { Diagnostic } from '../text/index.ts';
+import { element } from './checked-element.ts';
 import { type ContextFault, convertContext } from './context-text.ts';
 import { type AvDecision, decision, type OnBounds, PolicyView } from './decisions.ts';
 import { server as messages } from './diagnostics.ts';
@@ -77,6 +78,21 @@ export interface LabelledRange {
 
 const ALL = 0xffffffff;
 
+/** XEN: `security_dump_masked_av`. */
+function boundsLog(view: PolicyView, log: (line: string) => void): OnBounds {
+  return (source, target, tclass, removed) => {
+    const names: string[] = [];
+    for (let bit = 0; bit < 32; bit++) {
+      if ((removed & (1 << bit)) === 0) continue;
+      names.push(view.classSymbol(tclass)?.permissions.find(({ value }) => value === bit + 1)?.name ?? '????');
+    }
+    log(
+      `Flask: op=security_compute_av reason=bounds scontext=${view.text(source)} tcontext=${view.text(target)} ` +
+        `tclass=${view.className(tclass)} perms=${names.join()}`,
+    );
+  };
+}
+
 /** Xen's security server. */
 export class SecurityServer {
   readonly release: XenRelease;
@@ -84,6 +100,10 @@ export class SecurityServer {
   readonly #log: (line: string) => void;
   readonly #listeners: (() => void)[] = [];
   #view: PolicyView | undefined;
+  /** Tells of what bounds take away from the decisions of `#view`. */
+  #onBounds: OnBounds | undefined;
+  /** The number of class `domain` in this release. */
+  readonly #domainClass: number;
   #sids = new SidTable();
   #labels: ObjectLabels;
   /** Values noted for a commit, by the boolean's number. */
@@ -94,7 +114,13 @@ export class SecurityServer {
     this.release = release;
     this.#isEnforcing = isEnforcing;
     this.#log = log;
+    this.#domainClass = 1 + release.classes.findIndex(({ name }) => name === 'domain');
     this.#labels = this.#newLabels(undefined);
+  }
+
+  #use(view: PolicyView): void {
+    this.#view = view;
+    this.#onBounds = boundsLog(view, this.#log);
   }
 
   #newLabels(policy: PolicyDb | undefined): ObjectLabels {
@@ -153,12 +179,12 @@ export class SecurityServer {
     } else {
       for (const { name, value } of policy.booleans.entries) {
         const before = old.policy.booleans.byName.get(name);
-        if (before !== undefined) view.booleans[value] = old.booleans[before.value] ?? false;
+        if (before !== undefined) view.booleans[value] = element(old.booleans, before.value);
       }
       view.applyBooleans();
       this.#sids = this.#convertSids(old, view);
     }
-    this.#view = view;
+    this.#use(view);
     this.#labels = this.#newLabels(policy);
     this.#pending = undefined;
     this.#reset();
@@ -168,11 +194,9 @@ export class SecurityServer {
   /** Carries the contexts of a reload over by name; those that the new policy does not know are gone. */
   #convertSids(old: PolicyView, view: PolicyView): SidTable {
     const table = new SidTable();
-    for (const sid of this.#sids.sids) {
+    for (const [sid, before] of this.#sids.entries) {
       // XEN: all are cloned before some are taken out, and the highest of them counts for the next number.
       table.next = Math.max(table.next, sid + 1);
-      const before = this.#sids.get(sid);
-      if (before === undefined) continue;
       const context = convertContext(before, old.names, view.policy);
       const isValid = context !== undefined && view.fault(context) === undefined;
       if (context === undefined || (!isValid && this.#isEnforcing())) {
@@ -228,29 +252,14 @@ export class SecurityServer {
     const source = this.#context(ssid);
     const target = this.#context(tsid);
     if (source === undefined || target === undefined || view.classSymbol(tclass) === undefined) return 'EINVAL';
-    const vectors = view.computeAv(source, target, tclass, this.#logBounds);
+    const vectors = view.computeAv(source, target, tclass, this.#onBounds);
     return decision(vectors, this.#seqno, view.isPermissive(source.type));
   }
 
-  /** XEN: security_dump_masked_av(). */
-  readonly #logBounds: OnBounds = (source, target, tclass, removed) => {
-    const view = this.#view;
-    const symbol = view?.classSymbol(tclass);
-    if (view === undefined || symbol === undefined) return;
-    const names: string[] = [];
-    for (let bit = 0; bit < 32; bit++) {
-      if ((removed & (1 << bit)) === 0) continue;
-      names.push(symbol.permissions.find(({ value }) => value === bit + 1)?.name ?? '????');
-    }
-    this.#log(
-      `Flask: op=security_compute_av reason=bounds scontext=${view.text(source)} tcontext=${view.text(target)} ` +
-        `tclass=${symbol.name} perms=${names.join()}`,
-    );
-  };
-
   #newSid(ssid: number, tsid: number, tclass: number, kind: number): Sid | 'EACCES' | 'EINVAL' {
     const view = this.#view;
-    if (view === undefined) return sidOf(tclass === this.#releaseClass('domain') ? ssid : tsid);
+    // XEN: before a policy, the classes are those that Xen was built with.
+    if (view === undefined) return sidOf(tclass === this.#domainClass ? ssid : tsid);
     const source = this.#context(ssid);
     const target = this.#context(tsid);
     if (source === undefined || target === undefined) return 'EINVAL';
@@ -259,15 +268,11 @@ export class SecurityServer {
       // XEN: compute_sid_handle_invalid_context() leaves the line open; the console's next message goes on behind it.
       this.#log(
         `security_compute_sid:  invalid context ${view.text(context)} for scontext=${view.text(source)} ` +
-          `tcontext=${view.text(target)} tclass=${view.classSymbol(tclass)?.name ?? tclass}`,
+          `tcontext=${view.text(target)} tclass=${view.className(tclass)}`,
       );
       if (this.#isEnforcing()) return 'EACCES';
     }
     return this.#sids.sidFor(context);
-  }
-
-  #releaseClass(name: string): number {
-    return this.release.classes.find((one) => one.name === name)?.id ?? 0;
   }
 
   /** The label of something new that the source makes in, or of, the target. */
@@ -292,7 +297,7 @@ export class SecurityServer {
     return [...view.policy.booleans.entries]
       .sort((a, b) => a.value - b.value)
       .map(({ name, value }) => {
-        const now = view.booleans[value] ?? false;
+        const now = element(view.booleans, value);
         return { name, value: now, pending: this.#pending?.[value] ?? now };
       });
   }
@@ -320,7 +325,7 @@ export class SecurityServer {
 
   /** XEN: security_set_bools(). */
   #setBooleans(view: PolicyView, values: readonly boolean[]): void {
-    for (const { value } of view.policy.booleans.entries) view.booleans[value] = values[value] ?? false;
+    for (const { value } of view.policy.booleans.entries) view.booleans[value] = element(values, value);
     view.applyBooleans();
     const list = this.booleans().map(({ name, value }) => `${name}:${value ? 1 : 0}`);
     this.#log(`Flask: committed booleans { ${list.join(', ')} }`);
@@ -367,7 +372,7 @@ export class SecurityServer {
     const booleans = this.booleans();
     const pending = booleans.map((one) => [one.name, one.pending] as const);
     return {
-      sids: this.#sids.sids.map((sid) => ({ sid, context: this.sidToContext(sid) })),
+      sids: this.#sids.entries.map(([sid]) => ({ sid, context: this.sidToContext(sid) })),
       nextSid: this.#sids.next,
       booleans: Object.fromEntries(booleans.map(({ name, value }) => [name, value])),
       pending: this.#pending && Object.fromEntries(pending),
@@ -388,7 +393,7 @@ export class SecurityServer {
       const view = new PolicyView(read.policy);
       // What is asked of the initial SIDs was asked at the first load, maybe of another policy.
       if (loadFaults(view, this.release, false).length > 0) return false;
-      this.#view = view;
+      this.#use(view);
       const valuesOf = (before: readonly boolean[], states: Readonly<Record<string, boolean>>): boolean[] => {
         const values = [...before];
         for (const { name, value } of view.policy.booleans.entries) {

@@ -44,13 +44,9 @@ export class SidTable {
     return this.#contexts.get(sid);
   }
 
-  /** The SIDs in use, as Xen walks its table: bucket after bucket, each ascending. */
-  get sids(): number[] {
-    return [...this.#contexts.keys()].sort((a, b) => rank(a) - rank(b));
-  }
-
-  has(sid: number): boolean {
-    return this.#contexts.has(sid);
+  /** The SIDs in use with their contexts, as Xen walks its table: bucket after bucket, each ascending. */
+  get entries(): (readonly [sid: number, context: Context])[] {
+    return [...this.#contexts].sort(([a], [b]) => rank(a) - rank(b));
   }
 
   /** Puts a context under a number of the caller's. */
