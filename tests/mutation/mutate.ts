@@ -1,5 +1,6 @@
 /**
- * Mutation testing of the code that decides: `npx tsx tests/mutation/mutate.ts [--every N] [--at FILE:LINE,...]`.
+ * Mutation testing of the code that decides: `npx tsx tests/mutation/mutate.ts [--every N]
+ * [--file FILE,...] [--at FILE:LINE,...]`.
  *
  * The sources of the policy package are copied to a temporary place. There one mutation at a time is made in the security
  * server, and its unit tests are run. A mutant that no test notices is a survivor; `survivors.md` says of each why it
@@ -15,7 +16,16 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER = 'packages/policy/src/security-server';
-const FILES = ['decisions.ts', 'constraints.ts', 'context-text.ts', 'avc.ts'];
+const FILES = [
+  'decisions.ts',
+  'constraints.ts',
+  'context-text.ts',
+  'avc.ts',
+  'av-index.ts',
+  'type-rules.ts',
+  'key-table.ts',
+  'checked-element.ts',
+];
 /** The unit tests. The properties are left out: they are slow, and what only they notice deserves a test of its own. */
 const TESTS = [
   'decisions.test.ts',
@@ -23,6 +33,9 @@ const TESTS = [
   'context-text.test.ts',
   'avc.test.ts',
   'security-server.test.ts',
+  'load-checks.test.ts',
+  'damaged-policies.test.ts',
+  'type-rules.test.ts',
 ];
 /** A mutant that makes an endless loop is noticed by its silence. */
 const PATIENCE_MS = 120_000;
@@ -118,6 +131,7 @@ function option(name: string): string | undefined {
 function main(): number {
   const every = Number(option('--every') ?? 4);
   const places = option('--at')?.split(',');
+  const files = option('--file')?.split(',') ?? FILES;
   const copy = mkdtempSync(join(tmpdir(), 'dewar-mutation-'));
   const folder = join(copy, 'src/security-server');
   try {
@@ -136,7 +150,7 @@ function main(): number {
       return 1;
     }
     const known = readFileSync(new URL('survivors.md', import.meta.url), 'utf8');
-    const all = FILES.flatMap((file) => mutantsOf(file, readFileSync(join(folder, file), 'utf8')));
+    const all = files.flatMap((file) => mutantsOf(file, readFileSync(join(folder, file), 'utf8')));
     const tried = all.filter(({ file, line }, i) => places?.includes(`${file}:${line}`) ?? i % every === 0);
     const survivors: Mutant[] = [];
     for (const mutant of tried) {
