@@ -8,10 +8,14 @@ import type { Subject } from '@dewar/policy/explain';
 import type { XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
 import { FileError, RequestError, UsageError } from './failures.ts';
-import { readLatin1 } from './files.ts';
+import { readBytes } from './files.ts';
 import { useHost } from './host-session.ts';
 import { type PolicyReading, readPolicy } from './policy-input.ts';
 import { printDiagnostics, type Terminal } from './terminal.ts';
+
+const MIB = 1024 * 1024;
+/** Xen's console ring holds 16 KiB by default; a file in which it was collected for years is still much smaller. */
+const LOG_LIMIT = 256 * MIB;
 
 /** Where the log and the policy come from. */
 export interface ExplainChoice {
@@ -81,7 +85,10 @@ function readLogFile(log: string | undefined): { name: string; text: string } {
   if (log === undefined && process.stdin.isTTY === true)
     throw new UsageError('name a log, or give one on the standard input: `xl dmesg | dewar explain`');
   const path = log ?? '-';
-  return { name: path === '-' ? 'standard input' : path, text: readLatin1(path) };
+  const bytes = readBytes(path);
+  if (bytes.length > LOG_LIMIT)
+    throw new RequestError(`the log is larger than ${LOG_LIMIT / MIB} MiB: give the part of it that is meant`);
+  return { name: path === '-' ? 'standard input' : path, text: Buffer.from(bytes).toString('latin1') };
 }
 
 /** Reads all that the answer rests on; undefined, after the diagnostics, where the policy does not compile. */

@@ -488,6 +488,10 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .addOption(definitionOption())
     .addOption(releaseOption())
     .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExit status: 0 when this policy denies nothing of the log (any more), 1 when it does, 2 for wrong use, 3 when a\nfile cannot be read or written.\n\nExamples:\n  xl dmesg | dewar explain --policy tools/flask/policy\n  dewar explain --policy site --fix xl-dmesg.log',
+    )
     .action(async (log, args) => {
       const { runExplain } = await import('./commands/explain.ts');
       const { policy, host } = args;

@@ -56,9 +56,14 @@ function readCheck(text: string): CommandCheck {
   return { source, target, class: className, permissions: permissions.split('+'), hypercall };
 }
 
+/** The checks of each command, read. */
+const COMMANDS: ReadonlyMap<string, readonly CommandCheck[]> = new Map(
+  Object.entries(XL_CHECKS).map(([command, checks]) => [command, checks.map(readCheck)]),
+);
+
 /** All that a command of xl asks for. */
-export function checksOfCommand(command: string): CommandCheck[] {
-  return Object.hasOwn(XL_CHECKS, command) ? (XL_CHECKS[command] ?? []).map(readCheck) : [];
+export function checksOfCommand(command: string): readonly CommandCheck[] {
+  return COMMANDS.get(command) ?? [];
 }
 
 /** The commands of xl that ask for a permission, with those of their checks that do. */
@@ -66,10 +71,8 @@ export function commandsAsking(
   className: string,
   permission: string,
 ): { readonly command: string; readonly checks: readonly CommandCheck[] }[] {
-  return Object.keys(XL_CHECKS).flatMap((command) => {
-    const checks = checksOfCommand(command).filter(
-      (one) => one.class === className && one.permissions.includes(permission),
-    );
-    return checks.length === 0 ? [] : [{ command, checks }];
-  });
+  return Array.from(COMMANDS, ([command, all]) => {
+    const checks = all.filter((one) => one.class === className && one.permissions.includes(permission));
+    return { command, checks };
+  }).filter(({ checks }) => checks.length > 0);
 }

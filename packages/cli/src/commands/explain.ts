@@ -103,6 +103,7 @@ function basis(
             `${log.broken.length} avc line${log.broken.length === 1 ? '' : 's'} cut off or garbled: ${log.broken.slice(0, 8).join(', ')}`,
           ]
         : []),
+      ...(explained.withoutPermission > 0 ? [`${explained.withoutPermission} lines that name no permission`] : []),
       ...(log.linuxLines > 0 ? [`${log.linuxLines} avc lines of SELinux in Linux`] : []),
       ...(log.skipped + explained.groupsLeft > 0
         ? [`${log.skipped} lines and ${explained.groupsLeft} kinds of lines beyond the limit`]

@@ -48,16 +48,17 @@ function countBits(bits: number): number {
 
 const keyOf = (source: number, target: number, tclass: number): string => `${source} ${target} ${tclass}`;
 
-/** Bits by pair and class. */
-type Vectors = Map<string, number>;
+/** Needs by pair of types and class. Of labels with the same types, the first stands for all. */
+type Needs = Map<string, Need>;
 
-function needVectors(needs: readonly Need[]): Vectors {
-  const vectors: Vectors = new Map();
-  for (const { source, target, tclass, bits } of needs) {
-    const key = keyOf(source.type, target.type, tclass.value);
-    vectors.set(key, ((vectors.get(key) ?? 0) | bits) >>> 0);
+function needsByKey(needs: readonly Need[]): Needs {
+  const byKey: Needs = new Map();
+  for (const need of needs) {
+    const key = keyOf(need.source.type, need.target.type, need.tclass.value);
+    const known = byKey.get(key);
+    byKey.set(key, known === undefined ? need : { ...known, bits: (known.bits | need.bits) >>> 0 });
   }
-  return vectors;
+  return byKey;
 }
 
 function asPairs(needs: readonly Need[]): PairBits[] {
@@ -70,10 +71,10 @@ function asPairs(needs: readonly Need[]): PairBits[] {
 }
 
 /** What a call gives that neither the policy nor the needs have. */
-function surplusOf({ view }: Subject, call: MacroCall, wanted: Vectors): PairBits[] {
+function surplusOf({ view }: Subject, call: MacroCall, wanted: Needs): PairBits[] {
   return call.gives.flatMap((pair) => {
     const has = view.ruleVectors(pair.source, pair.target, pair.tclass).allowed;
-    const bits = (pair.bits & ~has & ~(wanted.get(keyOf(pair.source, pair.target, pair.tclass)) ?? 0)) >>> 0;
+    const bits = (pair.bits & ~has & ~(wanted.get(keyOf(pair.source, pair.target, pair.tclass))?.bits ?? 0)) >>> 0;
     return bits === 0 ? [] : [{ ...pair, bits }];
   });
 }
@@ -87,39 +88,42 @@ const COMPANION = /_(?:self|channel|building|target)$/;
  * Whether the policy itself uses a macro like this: for a companion of a type (`X_building`) only where another call does
  * so, and with much that nobody asked for only where the same source has such a call.
  */
-function hasPrecedent(calls: MacroCalls, call: MacroCall, source: string, covered: number, surplus: number): boolean {
+function hasPrecedent(
+  calls: MacroCalls,
+  call: MacroCall,
+  sources: ReadonlySet<string>,
+  covered: number,
+  surplus: number,
+): boolean {
   const written = calls.callsOf(call.macro);
   const isCompanionUsed = call.arguments.every((argument, i) => {
     const ending = COMPANION.exec(argument)?.[0];
     return ending === undefined || written.some((one) => one.arguments[i]?.endsWith(ending) === true);
   });
   if (!isCompanionUsed) return false;
-  const places = call.arguments.flatMap((argument, i) => (argument === source ? [i] : []));
-  const isSourceUsed = places.some((i) => written.some((one) => one.arguments[i] === source));
+  const places = call.arguments.flatMap((argument, i) => (sources.has(argument) ? [i] : []));
+  const isSourceUsed = places.some((i) => written.some((one) => one.arguments[i] === call.arguments[i]));
   return isSourceUsed || surplus <= covered;
 }
 
-interface Scored {
-  readonly call: MacroCall;
-  readonly covered: readonly Need[];
-  readonly count: number;
-  readonly surplus: readonly PairBits[];
-}
-
-function coveredBy(call: MacroCall, needs: readonly Need[]): Need[] {
-  const given = new Map(call.gives.map((pair) => [keyOf(pair.source, pair.target, pair.tclass), pair.bits]));
-  return needs.flatMap((need) => {
-    const bits = ((given.get(keyOf(need.source.type, need.target.type, need.tclass.value)) ?? 0) & need.bits) >>> 0;
-    return bits === 0 ? [] : [{ ...need, bits }];
+function coveredBy(call: MacroCall, left: Needs): Need[] {
+  return call.gives.flatMap((pair) => {
+    const need = left.get(keyOf(pair.source, pair.target, pair.tclass));
+    const bits = need === undefined ? 0 : (pair.bits & need.bits) >>> 0;
+    return need === undefined || bits === 0 ? [] : [{ ...need, bits }];
   });
 }
 
-function withoutNeeds(needs: readonly Need[], done: readonly Need[]): Need[] {
-  const gone = needVectors(done);
-  return needs.flatMap((need) => {
-    const bits = (need.bits & ~(gone.get(keyOf(need.source.type, need.target.type, need.tclass.value)) ?? 0)) >>> 0;
-    return bits === 0 ? [] : [{ ...need, bits }];
-  });
+/** Takes what is answered out of the needs. */
+function settle(left: Needs, done: readonly Need[]): void {
+  for (const { source, target, tclass, bits } of done) {
+    const key = keyOf(source.type, target.type, tclass.value);
+    const need = left.get(key);
+    if (need === undefined) continue;
+    const rest = (need.bits & ~bits) >>> 0;
+    if (rest === 0) left.delete(key);
+    else left.set(key, { ...need, bits: rest });
+  }
 }
 
 function openingsFor(subject: Subject, gives: readonly PairBits[], needs: readonly Need[]): Opening[] {
@@ -133,13 +137,7 @@ function openingsFor(subject: Subject, gives: readonly PairBits[], needs: readon
 
 /** The rules that give the needs and nothing else. */
 function rulesFor(subject: Subject, needs: readonly Need[]): Proposal {
-  const merged = new Map<string, Need>();
-  for (const need of needs) {
-    const key = keyOf(need.source.type, need.target.type, need.tclass.value);
-    const known = merged.get(key);
-    merged.set(key, known === undefined ? need : { ...known, bits: (known.bits | need.bits) >>> 0 });
-  }
-  const lines = [...merged.values()].map(({ source, target, tclass, bits }) => {
+  const lines = [...needsByKey(needs).values()].map(({ source, target, tclass, bits }) => {
     const names = permissionNames(subject, tclass, bits);
     const set = names.length === 1 ? names[0] : `{ ${names.join(' ')} }`;
     return `allow ${typeName(subject, source.type)} ${typeName(subject, target.type)}:${tclass.name} ${set};`;
@@ -174,44 +172,69 @@ function opensMore(subject: Subject, call: MacroCall, covered: readonly Need[]):
   return [...opened].some((power) => !needed.has(power));
 }
 
-/** The call that gives most of what is still needed, and of those the one that gives least beside. */
-function bestCall(
-  subject: Subject,
-  calls: MacroCalls,
-  candidates: readonly MacroCall[],
-  left: readonly Need[],
-  wanted: Vectors,
-): Scored | undefined {
-  const scored: Scored[] = [];
-  for (const call of candidates) {
-    const covered = coveredBy(call, left);
-    if (covered.length === 0) continue;
-    const count = sizeOf(asPairs(covered));
-    scored.push({ call, covered, count, surplus: surplusOf(subject, call, wanted) });
+/** A call that could be the answer, with how many of the needs it gave when that was last counted. */
+interface Candidate {
+  readonly call: MacroCall;
+  readonly surplus: readonly PairBits[];
+  readonly surplusSize: number;
+  readonly size: number;
+  count: number;
+}
+
+/** Whether one candidate goes before another: it gives more of what is needed, and then less beside. */
+function isBetter(a: Candidate, b: Candidate): boolean {
+  if (a.count !== b.count) return a.count > b.count;
+  if (a.surplusSize !== b.surplusSize) return a.surplusSize < b.surplusSize;
+  return a.size !== b.size ? a.size < b.size : a.call.text < b.call.text;
+}
+
+/** Takes the best call out of the candidates, again and again; what is no answer now will be none with fewer needs. */
+class CallChooser {
+  readonly #subject: Subject;
+  readonly #calls: MacroCalls;
+  readonly #candidates: Set<Candidate>;
+
+  constructor(subject: Subject, calls: MacroCalls, candidates: readonly MacroCall[], wanted: Needs) {
+    this.#subject = subject;
+    this.#calls = calls;
+    const made = candidates.map((call): Candidate => {
+      const surplus = surplusOf(subject, call, wanted);
+      const count = sizeOf(asPairs(coveredBy(call, wanted)));
+      return { call, surplus, surplusSize: sizeOf(surplus), size: sizeOf(call.gives), count };
+    });
+    this.#candidates = new Set(made);
   }
-  scored.sort(
-    (a, b) =>
-      b.count - a.count ||
-      sizeOf(a.surplus) - sizeOf(b.surplus) ||
-      sizeOf(a.call.gives) - sizeOf(b.call.gives) ||
-      (a.call.text < b.call.text ? -1 : 1),
-  );
-  return scored.find(({ call, covered, count, surplus }) => {
-    const source = typeName(subject, covered[0]?.source.type ?? 0);
+
+  next(left: Needs): { readonly candidate: Candidate; readonly covered: readonly Need[] } | undefined {
+    for (;;) {
+      let best: Candidate | undefined;
+      for (const one of this.#candidates) if (best === undefined || isBetter(one, best)) best = one;
+      if (best === undefined) return undefined;
+      const covered = coveredBy(best.call, left);
+      const count = sizeOf(asPairs(covered));
+      if (count === best.count && count > 0 && this.#isAnswer(best, covered)) return { candidate: best, covered };
+      // Counts only go down: one that is still the same was weighed, and is no answer.
+      if (count === best.count || count === 0) this.#candidates.delete(best);
+      else best.count = count;
+    }
+  }
+
+  #isAnswer({ call, surplusSize, count }: Candidate, covered: readonly Need[]): boolean {
+    const sources = new Set(covered.map(({ source }) => typeName(this.#subject, source.type)));
     return (
-      hasPrecedent(calls, call, source, count, sizeOf(surplus)) &&
-      brokenNeverallows(subject, call.gives).length === 0 &&
-      !opensMore(subject, call, covered)
+      hasPrecedent(this.#calls, call, sources, count, surplusSize) &&
+      brokenNeverallows(this.#subject, call.gives).length === 0 &&
+      !opensMore(this.#subject, call, covered)
     );
-  });
+  }
 }
 
 /** One fix for each root cause: needs that the same call answers are one. */
 export function chooseFixes(subject: Subject, calls: MacroCalls | undefined, needs: readonly Need[]): ChosenFix[] {
   const fixes: ChosenFix[] = [];
-  let left = [...needs];
+  const left = needsByKey(needs);
   if (calls !== undefined) {
-    const wants: Want[] = needs.flatMap(({ source, target, tclass, bits }) =>
+    const wants: Want[] = [...left.values()].flatMap(({ source, target, tclass, bits }) =>
       permissionNames(subject, tclass, bits).map((permission) => ({
         source: source.type,
         target: target.type,
@@ -219,12 +242,10 @@ export function chooseFixes(subject: Subject, calls: MacroCalls | undefined, nee
         permission,
       })),
     );
-    const candidates = calls.giving(wants);
-    const wanted = needVectors(needs);
-    for (;;) {
-      const best = bestCall(subject, calls, candidates, left, wanted);
-      if (best === undefined) break;
-      const { call, covered, surplus } = best;
+    const chooser = new CallChooser(subject, calls, calls.giving(wants), needsByKey(needs));
+    for (let best = chooser.next(left); best !== undefined; best = chooser.next(left)) {
+      const { candidate, covered } = best;
+      const { call, surplus } = candidate;
       const chosen: Proposal = {
         kind: 'macro',
         lines: [call.text],
@@ -233,15 +254,16 @@ export function chooseFixes(subject: Subject, calls: MacroCalls | undefined, nee
         openings: openingsFor(subject, call.gives, covered),
         neverallows: [],
       };
-      const least = rulesFor(subject, covered);
-      fixes.push({ needs: covered, chosen, least: surplus.length === 0 ? undefined : least });
-      left = withoutNeeds(left, covered);
+      fixes.push({ needs: covered, chosen, least: surplus.length === 0 ? undefined : rulesFor(subject, covered) });
+      settle(left, covered);
     }
   }
   const pairs = new Map<string, Need[]>();
-  for (const need of left) {
+  for (const need of left.values()) {
     const key = `${need.source.type} ${need.target.type}`;
-    pairs.set(key, [...(pairs.get(key) ?? []), need]);
+    const known = pairs.get(key);
+    if (known === undefined) pairs.set(key, [need]);
+    else known.push(need);
   }
   for (const some of pairs.values()) fixes.push({ needs: some, chosen: rulesFor(subject, some), least: undefined });
   return fixes;

@@ -8,7 +8,8 @@
  */
 import { AVTAB_AUDITALLOW, type ClassSymbol, type Context } from '../policydb/index.ts';
 import { operationOf } from '../releases/index.ts';
-import { chooseFixes, type Need } from './choose-fix.ts';
+import type { SourceText } from '../text/index.ts';
+import { type ChosenFix, chooseFixes, type Need } from './choose-fix.ts';
 import type { FailedConstraint } from './failed-constraints.ts';
 import type { Cause, ExplainedLines, Finding, LogExplanation, RulePlace } from './findings.ts';
 import { rulesGiving } from './giving-rules.ts';
@@ -48,6 +49,8 @@ interface OpenNeed {
 }
 
 class Explainer {
+  /** Lines that name no permission. */
+  withoutPermission = 0;
   readonly #subject: Subject;
   readonly #found = new Map<string, Growing>();
   readonly #needs: OpenNeed[] = [];
@@ -94,7 +97,10 @@ class Explainer {
         bits = (bits | bit) >>> 0;
       }
     }
-    if (bits === 0) return;
+    if (known.length === 0) {
+      if (group.permissions.length === 0 && group.unnamedBits === 0) this.withoutPermission += group.count;
+      return;
+    }
     const source = readLabel(this.#subject, group.source);
     const target = readLabel(this.#subject, group.target);
     if (source.kind === 'unknown' || target.kind === 'unknown') {
@@ -348,38 +354,43 @@ class Explainer {
     const findings: Finding[] = Array.from(this.#found.values(), (one) => ({ ...one, placement: undefined }));
     if (this.#needs.length > 0) {
       const calls = MacroCalls.of(subject);
+      const byKey = new Map<string, OpenNeed[]>();
+      for (const open of this.#needs) {
+        const key = needKey(open.need);
+        const known = byKey.get(key);
+        if (known === undefined) byKey.set(key, [open]);
+        else known.push(open);
+      }
       const needs = this.#needs.map(({ need }) => need);
-      for (const fix of chooseFixes(subject, calls, needs)) findings.push(this.#fixFinding(fix));
+      for (const fix of chooseFixes(subject, calls, needs))
+        findings.push(this.#fixFinding(fix, byKey, calls?.modules ?? []));
     }
     const firstLine = ({ cause, lines }: Finding): number =>
       lines[0]?.group.first.line ?? ('line' in cause ? cause.line.line : 0);
     return findings.toSorted((a, b) => firstLine(a) - firstLine(b));
   }
 
-  #fixFinding(fix: ReturnType<typeof chooseFixes>[number]): Finding {
+  #fixFinding(fix: ChosenFix, open: ReadonlyMap<string, readonly OpenNeed[]>, modules: readonly SourceText[]): Finding {
     const subject = this.#subject;
     const lines: ExplainedLines[] = [];
     const constraints = new Map<string, FailedConstraint>();
-    for (const open of this.#needs) {
-      let bits = 0;
-      for (const need of fix.needs) {
-        const isSame =
-          need.source.type === open.need.source.type &&
-          need.target.type === open.need.target.type &&
-          need.tclass.value === open.need.tclass.value;
-        if (isSame) bits = (bits | (need.bits & open.need.bits)) >>> 0;
+    for (const answered of fix.needs) {
+      for (const one of open.get(needKey(answered)) ?? []) {
+        const bits = (answered.bits & one.need.bits) >>> 0;
+        if (bits === 0) continue;
+        lines.push({ group: one.lines.group, permissions: permissionNames(subject, one.need.tclass, bits) });
+        for (const failed of one.constraints)
+          if ((failed.bits & bits) !== 0) constraints.set(failed.expression, failed);
       }
-      if (bits === 0) continue;
-      lines.push({ group: open.lines.group, permissions: permissionNames(subject, open.need.tclass, bits) });
-      for (const one of open.constraints) if ((one.bits & bits) !== 0) constraints.set(one.expression, one);
     }
+    lines.sort((a, b) => a.group.first.line - b.group.first.line);
     const { chosen } = fix;
     const isProtective = chosen.openings.length > 0 || chosen.neverallows.length > 0;
     const [need] = fix.needs;
     const placement =
       subject.source === undefined || need === undefined
         ? undefined
-        : placeFor(subject.source, typeName(subject, need.source.type), typeName(subject, need.target.type));
+        : placeFor(subject.source, modules, typeName(subject, need.source.type), typeName(subject, need.target.type));
     const cause: Cause = {
       kind: isProtective ? 'protective' : 'no-rule',
       fix,
@@ -387,6 +398,10 @@ class Explainer {
     };
     return { cause, lines, placement };
   }
+}
+
+function needKey({ source, target, tclass }: Need): string {
+  return `${source.type} ${target.type} ${tclass.value}`;
 }
 
 function withRules(cause: Cause, rules: readonly RulePlace[]): Cause {
@@ -405,5 +420,6 @@ export function explainLog({ lines }: LogReading, subject: Subject): LogExplanat
     if (line.kind === 'unknown-operation') explainer.operation(line);
     else if (line.kind === 'label') explainer.labelLine(line);
   }
-  return { findings: explainer.finish(), groupsLeft: Math.max(0, groups.length - MAX_GROUPS) };
+  const groupsLeft = Math.max(0, groups.length - MAX_GROUPS);
+  return { findings: explainer.finish(), groupsLeft, withoutPermission: explainer.withoutPermission };
 }

@@ -117,4 +117,6 @@ export interface LogExplanation {
   readonly findings: readonly Finding[];
   /** Groups beyond the limit, that were not explained. */
   readonly groupsLeft: number;
+  /** Lines that name no permission (`null`), and so tell nothing. */
+  readonly withoutPermission: number;
 }

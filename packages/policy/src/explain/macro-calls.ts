@@ -9,8 +9,8 @@
  * @module
  */
 import { expandCalls, type MacroSources, macroSources } from '../compiler/index.ts';
-import type { NameGroup, TextRule } from './call-rules.ts';
-import { readCallRules } from './call-rules.ts';
+import type { SourceText } from '../text/index.ts';
+import { type NameGroup, readCallRules, type TextRule } from './call-rules.ts';
 import { MacroTable, type PolicyMacro, type WrittenCall } from './macro-table.ts';
 import type { PolicySource, Subject } from './subject.ts';
 
@@ -81,6 +81,11 @@ export class MacroCalls {
     const { source } = subject;
     if (source?.files === undefined) return undefined;
     return new MacroCalls(subject, source, macroSources(source.files, source.options));
+  }
+
+  /** The modules of the policy, in the order in which they are read. */
+  get modules(): readonly SourceText[] {
+    return this.#sources.modules;
   }
 
   #typeValue(name: string): number | undefined {

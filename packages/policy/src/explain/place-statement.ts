@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { macroSources } from '../compiler/index.ts';
 import { type SourceText, userSpan } from '../text/index.ts';
 import type { PolicySource } from './subject.ts';
 import { topStatements } from './written-statements.ts';
@@ -58,11 +57,18 @@ function placed(source: SourceText, path: string, offset: number): Placement {
   return { source, path, offset, line: isLineStart ? line : line + 1 };
 }
 
-/** The place for statements about two types; undefined where the policy has no text that declares them. */
-export function placeFor(policy: PolicySource, source: string, target: string): Placement | undefined {
+/**
+ * The place for statements about two types; undefined where the policy has no text that declares them. `modules` are those
+ * of the policy directory.
+ */
+export function placeFor(
+  policy: PolicySource,
+  modules: readonly SourceText[],
+  source: string,
+  target: string,
+): Placement | undefined {
   const found = [source, target].map((type) => declarationOf(policy, type));
   if (policy.files === undefined) return placeInText(policy, source, target);
-  const { modules } = macroSources(policy.files, policy.options);
   const order = (one: (typeof found)[number]): number =>
     one === undefined ? -1 : modules.findIndex(({ name }) => name === one.source.name);
   const [ofSource = -1, ofTarget = -1] = found.map(order);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { formatAvcLine } from '../security-server/index.ts';
 import { readLog } from './index.ts';
@@ -138,6 +139,20 @@ test('what Xen writes of a decision is read back as it was', () => {
         }
       }
     }
+  }
+});
+
+test('every line that real Xen 4.17 wrote is read', () => {
+  const text = readFileSync(new URL('../security-server/fixtures/real-xen-4.17.avc', import.meta.url), 'latin1');
+  const written = text.split('\n').filter((line) => line !== '');
+  const { lines, broken } = readLog(written.map((line) => `(XEN) ${line}`).join('\n'));
+  expect([lines.length, broken]).toEqual([written.length, []]);
+  for (const [i, line] of lines.entries()) {
+    if (line.kind !== 'avc') throw new Error(line.kind);
+    // What is named in the line is all there, in its order.
+    const { permissions, source, target, details } = line;
+    const parts = [permissions.join(' '), ...Object.values(details), String(source), String(target), line.class];
+    expect(written[i]).toMatch(new RegExp(parts.map((part) => part.replaceAll(/[.[\]]/g, '\\$&')).join('.*')));
   }
 });
 
