@@ -89,7 +89,8 @@ function mutantsOf(file: string, source: string): Mutant[] {
       const end = source.indexOf('\n', at);
       const before = source.slice(start, end);
       // A `|` between types is none between numbers.
-      if (!isCode(before) || (match[0].startsWith(' | ') && /[:=<] .*\|.*(?:'|undefined|Fault)/.test(before))) continue;
+      if (!isCode(before) || (match[0].startsWith(' | ') && /[:=<] .*\|.*(?:'|undefined|Fault|boolean>)/.test(before)))
+        continue;
       const text = source.slice(0, at) + replacement + source.slice(at + match[0].length);
       const after = text.slice(start, text.indexOf('\n', start));
       found.push({

@@ -20,7 +20,7 @@ let server: SecurityServer;
 let avc: Avc;
 
 function load(): void {
-  const { bytes } = compileText(new SourceText('test.conf', policyText({ release, rules })));
+  const { bytes } = compileText(new SourceText('test.conf', policyText({ release, rules })), { release: release.name });
   expect(server.loadPolicy(bytes ?? new Uint8Array())).toMatchObject({ kind: 'loaded' });
 }
 
@@ -223,4 +223,27 @@ test('what was cached before a snapshot is put back is forgotten', () => {
   ask(dom0, guest, 'create');
   avc.restore(empty);
   expect(avc.hashStats()).toMatchObject({ entries: 0, bucketsUsed: 0 });
+});
+
+test('a zero is written as the release writes it', () => {
+  const zero = (name: XenReleaseName): string | undefined => {
+    start(name);
+    load();
+    const [dom0, guest] = [sid('system_u:system_r:dom0_t'), sid('customer_1:vm_r:guest_t')];
+    return avc.hasPerm(dom0, guest, 1, 1, { current: 0, device: 0 }).line?.split(' ').at(-4);
+  };
+  expect((['4.3', '4.8', '4.13', '4.17'] as const).map(zero)).toEqual([
+    'device=0x0',
+    'device=0',
+    'device=0',
+    'device=0',
+  ]);
+});
+
+test('a snapshot keeps the slot from which room was last made, and none that there is not', () => {
+  const hintAfter = (hint: number): number => {
+    avc.restore({ ...avc.snapshot(), hint });
+    return avc.snapshot().hint;
+  };
+  expect([hintAfter(0), hintAfter(5), hintAfter(511), hintAfter(512 + 7)]).toEqual([0, 5, 511, 7]);
 });
