@@ -100,7 +100,13 @@ async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal,
   const release = choice.release ?? slot.running?.hypervisor.release;
   const policy = await readFor(choice, release, terminal);
   const { bytes, name } = policy;
-  if (bytes === undefined || hasErrors(policy.diagnostics)) return EXIT.problem;
+  if (bytes === undefined || hasErrors(policy.diagnostics)) {
+    if (choice.policy === undefined && release !== undefined && release !== BASELINE_RELEASE) {
+      const words = `Dewar's example policy is for Xen ${BASELINE_RELEASE} and later: name a policy for Xen ${release} with \`--policy\``;
+      printLine(terminal.err, `${coloursFor(terminal.err).warning('note:')} ${words}`);
+    }
+    return EXIT.problem;
+  }
   const identity = sha256(bytes);
   let { running } = slot;
   const isOtherMode = flask !== undefined && running?.hypervisor.flask.mode !== flask;

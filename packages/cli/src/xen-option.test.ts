@@ -96,6 +96,15 @@ test.each(['4.20', '4.21', 'master'])('the example guest keeps its memory to its
   expect([code, out.match(/^probe: .*: denied$/gm)?.length]).toEqual([0, 2]);
 });
 
+test('the example policy is not for older releases, and that is said', async () => {
+  const { code, err } = await dewar('create', '--xen', '4.13', exampleCfg);
+  expect(code).toBe(1);
+  expect(err).toContain('has no permission `hypfs_op`');
+  expect(err).toContain(
+    "note: Dewar's example policy is for Xen 4.17 and later: name a policy for Xen 4.13 with `--policy`\n",
+  );
+});
+
 test('a release that has no tables is not one', async () => {
   const { code, err } = await dewar('create', '--xen', '4.16', exampleCfg);
   expect(code).toBe(2);
