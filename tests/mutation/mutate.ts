@@ -35,6 +35,7 @@ const TESTS = [
   'security-server.test.ts',
   'load-checks.test.ts',
   'damaged-policies.test.ts',
+  'av-index.test.ts',
   'type-rules.test.ts',
 ];
 /** A mutant that makes an endless loop is noticed by its silence. */

@@ -7,23 +7,14 @@
  *
  * @module
  */
-import {
-  AVTAB_ALLOWED,
-  AVTAB_AUDITALLOW,
-  AVTAB_CHANGE,
-  AVTAB_MEMBER,
-  AVTAB_TYPE,
-  type Conditional,
-  type RuleTable,
-} from '../policydb/index.ts';
+import { AVTAB_ALLOWED, AVTAB_AUDITALLOW, AVTAB_TYPE, type Conditional, type RuleTable } from '../policydb/index.ts';
 import { byte, element, half, word } from './checked-element.ts';
 import { KeyTable, typePair } from './key-table.ts';
 import { indexTypeRules, type TypeRules } from './type-rules.ts';
 
-/** A type rule's key as one number below 2^50. */
+/** A type rule's key as one number below 2^51; its kind is one of the bits 4 to 6. */
 function typeRuleKey(kind: number, source: number, target: number, tclass: number): number {
-  const index = kind === AVTAB_MEMBER ? 1 : kind === AVTAB_CHANGE ? 2 : 0;
-  return ((index * 0x10000 + tclass) * 0x10000 + source) * 0x10000 + target;
+  return (((kind >>> 4) * 0x10000 + tclass) * 0x10000 + source) * 0x10000 + target;
 }
 
 /** Vectors that rules add to; a caller's own. */
