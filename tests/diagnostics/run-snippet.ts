@@ -10,6 +10,7 @@
  * - `m4`: text for m4.
  * - `xl.cfg`: a guest, with a name, a kernel and its type where they are missing, unless `whole` is said.
  * - `binary`: a compiled policy, changed: `bytes 0x10 = 18 00`, `cut 100`, `append 00`, `name one = two`.
+ * - `scenario`: a file for `dewar test`, which is read and not run.
  * - `host`: a simulated host with the example policy: lines `policy STATEMENT`, `guest LINE`, `dewar COMMAND`.
  *
  * @module
@@ -17,6 +18,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FLASK_MODES, type FlaskMode, Hypervisor } from '@dewar/hypervisor';
+import { readScenarios } from '@dewar/lab/rehearsal';
 import { compareReleases, compatDiagnostics, permissionUses } from '@dewar/policy/analysis';
 import { type CompileOptions, compileDirectory, compileText, type PolicyFiles } from '@dewar/policy/compiler';
 import { runM4 } from '@dewar/policy/m4';
@@ -239,6 +241,7 @@ export function wholeText(snippet: Snippet): string | undefined {
       return policyTextOf(snippet);
     case 'policy.conf':
     case 'm4':
+    case 'scenario':
       return snippet.text;
     case 'xl.cfg':
       return snippet.words.has('whole') ? snippet.text : guestText(snippet.text);
@@ -247,9 +250,18 @@ export function wholeText(snippet: Snippet): string | undefined {
   }
 }
 
+/** What is said of a scenario file. */
+function runScenarioFile(text: string): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  readScenarios(new SourceText('guest.scenario.yaml', text), (diagnostic) => found.push(diagnostic));
+  return found;
+}
+
 /** All diagnostics of a text that is read like that of a snippet. */
 export function runText(snippet: Snippet, text: string): readonly Diagnostic[] {
   switch (snippet.language) {
+    case 'scenario':
+      return runScenarioFile(text);
     case 'm4':
       return runM4([new SourceText('policy.m4', text)]).diagnostics;
     case 'xl.cfg':

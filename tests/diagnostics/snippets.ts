@@ -10,7 +10,8 @@
 
 /** One fenced block. */
 export interface Snippet {
-  /** How it is read: `policy`, `policy.conf`, `policy-directory`, `m4`, `xl.cfg`, `binary` or `host`. */
+  /** How it is read: `policy`, `policy.conf`, `policy-directory`, `m4`, `xl.cfg`, `binary`,
+   * `scenario` or `host`. */
   readonly language: string;
   readonly isRight: boolean;
   readonly words: ReadonlySet<string>;

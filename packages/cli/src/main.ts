@@ -544,6 +544,37 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     });
 
   program
+    .command('test')
+    .description('run scenarios on simulated hosts; the status is 1 where something came otherwise than it must')
+    .argument('[path]', 'a folder with `.scenario.yaml` files, or one of them', '.')
+    .option('--filter <text>', 'only scenarios with this text in their file or name')
+    .addOption(
+      new Option('--coverage [how]', 'which rules were exercised; `summary` shows what was not, `source` whole sources')
+        .choices(['summary', 'source'] as const)
+        .preset('summary'),
+    )
+    .option('--lcov <file>', 'write the coverage as an lcov tracefile')
+    .option('--junit <file>', 'write the results as JUnit XML')
+    .option('--host <kind>', 'on what hosts', 'simulated')
+    .option('-w, --watch', 'run again after each change')
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (path, args) => {
+      const { runTest, runWatchedTest } = await import('./commands/test.ts');
+      const flags = {
+        filter: args.filter,
+        host: args.host,
+        junit: args.junit,
+        lcov: args.lcov,
+        coverage: args.coverage,
+        isJson: args.json === true,
+        compile: compileOptions(args),
+      };
+      await finish(args.watch === true ? runWatchedTest(path, flags, terminal) : runTest(path, flags, terminal));
+    });
+
+  program
     .command('help')
     .description('explain a diagnostic code, such as `te/unknown-type`, or a command')
     .argument('[topic]', 'a code, an area of codes such as `te`, or a command')

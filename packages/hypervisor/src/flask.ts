@@ -37,6 +37,15 @@ interface ClassBits {
   readonly bits: ReadonlyMap<string, number>;
 }
 
+/** A label that something new got. */
+export interface ObservedTransition {
+  /** Contexts of what made it, and of what it is related to. */
+  readonly source: string;
+  readonly target: string;
+  readonly class: string;
+  readonly result: string;
+}
+
 /** What Xen's boot parameter `flask=` can be. */
 export const FLASK_MODES = ['enforcing', 'permissive', 'late', 'disabled'] as const;
 
@@ -65,6 +74,7 @@ export class Flask {
   #isEnforcing: boolean;
   #isSwitchedOff = false;
   #policy: Uint8Array = new Uint8Array();
+  readonly #transitionListeners = new Set<(transition: ObservedTransition) => void>();
 
   constructor(release: XenReleaseName, mode: FlaskMode, log: (line: string) => void) {
     this.mode = mode;
@@ -120,7 +130,20 @@ export class Flask {
   /** The label that something new gets; undefined when that label would not be valid. */
   transitionSid(source: SidNumber, target: SidNumber, className: string): SidNumber | undefined {
     const sid = this.server.transitionSid(source, target, this.#class(className).id);
-    return typeof sid === 'number' ? sid : undefined;
+    if (typeof sid !== 'number') return undefined;
+    for (const listener of this.#transitionListeners) {
+      const [from, to, result] = [source, target, sid].map((one) => this.sidToContext(one));
+      listener({ source: from ?? '', target: to ?? '', class: className, result: result ?? '' });
+    }
+    return sid;
+  }
+
+  /** Tells of each label that something new gets; answers how to stop. */
+  observeTransitions(listener: (transition: ObservedTransition) => void): () => void {
+    this.#transitionListeners.add(listener);
+    return () => {
+      this.#transitionListeners.delete(listener);
+    };
   }
 
   /** Makes one check, as Xen does: through the cache, with a line for what is audited. */

@@ -23,7 +23,7 @@ import { hasHypercall } from './checks-by-release.ts';
 import { newDomain } from './domain.ts';
 import { DOMCTLS, describeDomain } from './domctl.ts';
 import { EVENT_CHANNEL_OPS } from './event-channels.ts';
-import { Flask, type FlaskMode } from './flask.ts';
+import { Flask, type FlaskMode, type ObservedTransition } from './flask.ts';
 import { GRANT_OPS } from './grants.ts';
 import { HVM_OPS } from './hvm.ts';
 import { failed, type Handlers, Machine, type MachineState } from './machine.ts';
@@ -151,6 +151,11 @@ export class Hypervisor implements Hypercalls {
 
   observe(listener: (check: ObservedCheck) => void): () => void {
     return this.#machine.observe(listener);
+  }
+
+  /** Tells of each label that something new gets, such as an event channel; answers how to stop. */
+  observeTransitions(listener: (transition: ObservedTransition) => void): () => void {
+    return this.#machine.flask.observeTransitions(listener);
   }
 
   takeDomainExceptions(): number {

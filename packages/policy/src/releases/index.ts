@@ -8,6 +8,7 @@
  */
 import { type ByRelease, INITIAL_SIDS, PERMISSIONS, XEN_RELEASES, type XenReleaseName } from './release-tables.ts';
 
+export { type NeverChecked, neverChecked } from './never-checked.ts';
 export { type NumberedOperation, operationOf } from './operation-numbers.ts';
 export {
   BEHAVIOUR_CHANGES,

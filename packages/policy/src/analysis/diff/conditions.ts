@@ -55,7 +55,7 @@ function combine(operator: number, a: number, b: number): number {
 }
 
 /** The value of an expression, where `valueIn` gives those of its booleans. A malformed one is false, as it is to Xen. */
-function evaluate(steps: readonly ConditionStep[], valueIn: (boolean: number) => number): number {
+export function evaluateCondition(steps: readonly ConditionStep[], valueIn: (boolean: number) => number): number {
   const stack: number[] = [];
   for (const { operator, boolean } of steps) {
     if (operator === COND_BOOL) stack.push(valueIn(boolean));
@@ -126,7 +126,7 @@ export class Conditions {
     const places = new Map(booleans.map((name, i) => [name, i]));
     const table = new Uint8Array(1 << booleans.length);
     for (let row = 0; row < table.length; row++)
-      table[row] = evaluate(steps, (boolean) => (row >>> (places.get(nameOf(boolean)) ?? 0)) & 1);
+      table[row] = evaluateCondition(steps, (boolean) => (row >>> (places.get(nameOf(boolean)) ?? 0)) & 1);
     return this.#intern(booleans, table, text);
   }
 

@@ -1,0 +1,200 @@
+/**
+ * Which rules of a policy scenarios have exercised, and where these were written.
+ *
+ * A rule is exercised by a check that it helps to grant, by a denial that it keeps out of the log (`dontaudit`), by a line
+ * that it puts there (`auditallow`), and by a label that it gives to something new. Rules in a conditional block count
+ * while their branch holds. Constraints, rules about roles and users, and labels are not counted.
+ *
+ * Start reading at `CoverageRecorder`.
+ *
+ * @module
+ */
+import { CHECKS, type ObservedTransition } from '@dewar/hypervisor';
+import { conditionHolds, RuleFinder, type WrittenRule } from '@dewar/policy/analysis';
+import { type CompiledPolicy, ruleOrigin } from '@dewar/policy/compiler';
+import type { PolicyDb } from '@dewar/policy/policydb';
+import type { Origin, SourceText } from '@dewar/policy/text';
+import type { CheckRecord, OperationReport } from '@dewar/toolstack';
+import { checksOf, typeOf } from './check-patterns.ts';
+import type { PolicyImage, ScenarioHost } from './scenario-world.ts';
+
+/** One rule, or all rules of a macro call, at a line; and how often it was exercised. */
+export interface CoveredPart {
+  /** Tells the parts of one line apart. */
+  readonly key: string;
+  count: number;
+}
+
+/** A line of a source on which rules are written, or a macro is called that makes rules. */
+export interface CoveredLine {
+  /** From 1. */
+  readonly line: number;
+  /** The rules that come from it. */
+  readonly parts: readonly CoveredPart[];
+}
+
+/** The lines of one source that make rules, ascending. */
+export interface CoveredFile {
+  readonly source: SourceText;
+  readonly lines: readonly CoveredLine[];
+}
+
+/** What scenarios exercised. */
+export interface Coverage {
+  readonly files: readonly CoveredFile[];
+  /** Statements that make rules, as they stand after m4, and how many of them were exercised. */
+  readonly rules: number;
+  readonly exercised: number;
+  /** `class permission` of every check that was made. */
+  readonly checked: ReadonlySet<string>;
+  /** Policies without a source: of their rules nothing is known. */
+  readonly withoutSource: readonly string[];
+}
+
+/** The rules of one policy. */
+class PolicyCoverage {
+  readonly compiled: CompiledPolicy;
+  readonly policy: PolicyDb;
+  /** How often each statement was exercised. */
+  readonly counts = new Map<number, number>();
+  readonly #finder: RuleFinder;
+
+  constructor(compiled: CompiledPolicy, policy: PolicyDb) {
+    this.compiled = compiled;
+    this.policy = policy;
+    this.#finder = new RuleFinder(policy);
+    for (const { statement } of this.#finder.all()) this.counts.set(statement, 0);
+  }
+
+  #hit(rules: readonly WrittenRule[], count: number, booleans: ReadonlyMap<string, boolean>): void {
+    const statements = new Set(
+      rules.filter((rule) => this.#isInForce(rule, booleans)).map(({ statement }) => statement),
+    );
+    for (const statement of statements) this.counts.set(statement, (this.counts.get(statement) ?? 0) + count);
+  }
+
+  #isInForce({ block }: WrittenRule, booleans: ReadonlyMap<string, boolean>): boolean {
+    if (block === undefined) return true;
+    const conditional = this.policy.conditionals[block.conditional];
+    return conditional !== undefined && conditionHolds(this.policy, conditional, booleans) === block.branch;
+  }
+
+  addCheck(check: CheckRecord, booleans: ReadonlyMap<string, boolean>): void {
+    const ends = { source: typeOf(check.source), target: typeOf(check.target), class: check.class };
+    const granted = check.permissions.filter((one) => !check.denied.includes(one));
+    const find = (kind: WrittenRule['kind'], permissions: readonly string[]): readonly WrittenRule[] =>
+      permissions.length === 0 ? [] : this.#finder.find({ kind, ...ends, permissions });
+    this.#hit(find('allow', granted), check.count, booleans);
+    if (check.avcLine !== undefined) this.#hit(find('auditallow', granted), check.count, booleans);
+    this.#hit(find('dontaudit', check.denied), check.count, booleans);
+  }
+
+  addTransition({ source, target, class: tclass }: ObservedTransition, booleans: ReadonlyMap<string, boolean>): void {
+    const ends = { source: typeOf(source), target: typeOf(target), class: tclass };
+    this.#hit(this.#finder.find({ kind: 'type_transition', ...ends }), 1, booleans);
+  }
+}
+
+/** Gathers what scenarios exercise. */
+export class CoverageRecorder {
+  readonly #policies = new Map<PolicyImage, PolicyCoverage>();
+  readonly #withoutSource = new Set<string>();
+  readonly #checked = new Set<string>();
+  #transitions: ObservedTransition[] = [];
+
+  #of(image: PolicyImage): PolicyCoverage | undefined {
+    const { compiled } = image;
+    if (compiled?.policy === undefined) {
+      this.#withoutSource.add(image.name);
+      return undefined;
+    }
+    let found = this.#policies.get(image);
+    if (found === undefined) {
+      found = new PolicyCoverage(compiled, compiled.policy);
+      this.#policies.set(image, found);
+    }
+    return found;
+  }
+
+  /** Listens to a host for labels of what is new, until it is told to stop; `addReport` takes what was heard. */
+  observe(image: PolicyImage, host: ScenarioHost): () => void {
+    this.#of(image);
+    this.#transitions = [];
+    return host.observeTransitions?.((transition) => this.#transitions.push(transition)) ?? (() => undefined);
+  }
+
+  /** Counts what an operation did under a policy, with the booleans as they stood. */
+  addReport(image: PolicyImage, report: OperationReport<unknown>, booleans: ReadonlyMap<string, boolean>): void {
+    const policy = this.#of(image);
+    for (const check of checksOf(report)) {
+      for (const permission of check.permissions) this.#checked.add(`${check.class} ${permission}`);
+      policy?.addCheck(check, booleans);
+    }
+    for (const transition of this.#transitions) policy?.addTransition(transition, booleans);
+    this.#transitions = [];
+  }
+
+  /** What was exercised so far. */
+  result(): Coverage {
+    const files = new Map<
+      string,
+      { readonly source: SourceText; readonly lines: Map<number, Map<string, CoveredPart>> }
+    >();
+    let rules = 0;
+    let exercised = 0;
+    for (const { compiled, counts } of this.#policies.values()) {
+      for (const [statement, count] of counts) {
+        rules++;
+        if (count > 0) exercised++;
+        for (const [origin, key] of placesOf(ruleOrigin(compiled, statement))) {
+          const { source, start } = origin.span;
+          let file = files.get(source.name);
+          if (file === undefined) {
+            file = { source, lines: new Map() };
+            files.set(source.name, file);
+          }
+          const { line } = source.positionAt(start);
+          const parts = file.lines.get(line) ?? new Map<string, CoveredPart>();
+          const part = parts.get(key);
+          if (part === undefined) parts.set(key, { key, count });
+          else part.count += count;
+          file.lines.set(line, parts);
+        }
+      }
+    }
+    return {
+      files: [...files.values()]
+        .map(({ source, lines }) => ({
+          source,
+          lines: [...lines].sort(([a], [b]) => a - b).map(([line, parts]) => ({ line, parts: [...parts.values()] })),
+        }))
+        .sort((a, b) => (a.source.name < b.source.name ? -1 : 1)),
+      rules,
+      exercised,
+      checked: this.#checked,
+      withoutSource: [...this.#withoutSource].sort(),
+    };
+  }
+}
+
+/**
+ * The places of a rule: where it stands, and each macro call that it came through. The key tells the rules of one place
+ * apart: by the place inside of the macro.
+ */
+function placesOf(origin: Origin): (readonly [Origin, string])[] {
+  const inner = `${origin.span.source.name}:${origin.span.start}`;
+  const places: (readonly [Origin, string])[] = [[origin, inner]];
+  for (let at = origin; at.kind === 'expanded'; at = at.call) places.push([at.call, inner]);
+  return places;
+}
+
+/** How often a line was exercised: as often as all of its rules together. */
+export function lineCount({ parts }: CoveredLine): number {
+  return parts.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** `class permission` of every check that an operation of the simulated host can make. */
+export function simulatedPermissions(): ReadonlySet<string> {
+  const rows = Object.values(CHECKS).flat();
+  return new Set(rows.flatMap((row) => row.permissions.map((permission) => `${row.class} ${permission}`)));
+}

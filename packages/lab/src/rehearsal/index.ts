@@ -1,0 +1,32 @@
+/**
+ * Rehearsals on hosts of their own: scenarios that say what must come, coverage of a policy, and a guest's whole life.
+ *
+ * Imports: `@dewar/policy`, `@dewar/toolstack`, `@dewar/hypervisor`, and `yaml`.
+ * Start reading at `readScenarios` and `runScenario`.
+ *
+ * @module
+ */
+export {
+  type Coverage,
+  CoverageRecorder,
+  type CoveredFile,
+  type CoveredLine,
+  type CoveredPart,
+  lineCount,
+  simulatedPermissions,
+} from './coverage.ts';
+export type { Mismatch } from './expectations.ts';
+export { type LifeOperation, rehearseLife } from './guest-life.ts';
+export { junitText } from './junit.ts';
+export { lcovText } from './lcov.ts';
+export { readScenarios } from './read-scenario.ts';
+export { mismatchLines } from './result-text.ts';
+export { runScenario, type ScenarioResult, type StepFailure } from './run-scenario.ts';
+export type { Expectations, MemoryPhase, Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';
+export {
+  bootSimulatedHost,
+  type HostBoot,
+  type PolicyImage,
+  type ScenarioHost,
+  type ScenarioWorld,
+} from './scenario-world.ts';

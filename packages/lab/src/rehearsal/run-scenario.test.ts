@@ -1,0 +1,286 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type CompiledPolicy, compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
+import { SourceText } from '@dewar/policy/text';
+import { describe, expect, test } from 'vitest';
+import { CoverageRecorder } from './coverage.ts';
+import { junitText } from './junit.ts';
+import { lcovText } from './lcov.ts';
+import { readScenarios } from './read-scenario.ts';
+import { mismatchLines } from './result-text.ts';
+import { runScenario, type ScenarioResult } from './run-scenario.ts';
+import { bootSimulatedHost, type ScenarioWorld } from './scenario-world.ts';
+
+const folder = new URL('../../../../policies/example/', import.meta.url);
+const example: PolicyFiles = {
+  readText: (path) => {
+    const file = new URL(path, folder);
+    return existsSync(file) ? readFileSync(file, 'latin1') : undefined;
+  },
+  listNames: (path) => (existsSync(new URL(path, folder)) ? readdirSync(new URL(path, folder)) : []),
+  describe: (path) => path,
+};
+const compiled: CompiledPolicy = compileDirectory(example, {});
+
+const world: ScenarioWorld = {
+  policy: async (path) =>
+    path === 'none'
+      ? { refused: 'there is no such policy' }
+      : { name: 'example', bytes: compiled.bytes ?? new Uint8Array(), compiled },
+  readText: () => ({ refused: 'there is no such file' }),
+  boot: async (policy, flask) => bootSimulatedHost(policy, flask),
+};
+
+async function run(text: string, coverage?: CoverageRecorder): Promise<ScenarioResult[]> {
+  const scenarios = readScenarios(new SourceText('s.scenario.yaml', text), ({ message }) => {
+    throw new Error(message);
+  });
+  const results: ScenarioResult[] = [];
+  for (const scenario of scenarios) results.push(await runScenario(scenario, world, coverage));
+  return results;
+}
+
+const GUESTS = `guests:
+  web: |
+    seclabel = 'customer_1:vm_r:domU_t'
+    kernel = '/boot/vmlinuz'
+    memory = 64
+  vault: |
+    init_seclabel = 'customer_1:vm_r:nomigrate_t_building'
+    seclabel = 'customer_1:vm_r:nomigrate_t'
+    kernel = '/boot/vmlinuz'
+    memory = 64
+`;
+
+function lines(result: ScenarioResult | undefined): string[] {
+  return result?.failures.flatMap(({ title, mismatches }) => [title, ...mismatches.flatMap(mismatchLines)]) ?? [];
+}
+
+describe('a scenario', () => {
+  test('passes where all comes as it must', async () => {
+    const [result] = await run(`${GUESTS}steps:\n  - create: web\n    expect: { state: running, readable: true }\n`);
+    expect(result).toMatchObject({ outcome: 'passed', steps: 1, skipped: 0, failures: [] });
+  });
+
+  test('says line by line what came otherwise', async () => {
+    const [result] = await run(`${GUESTS}steps:
+  - create: vault
+    expect:
+      state: paused
+      label: domU_t
+      readable: { building: false, running: true }
+      writable: { building: true, running: false }
+      open-pages: 7
+      granted: ['dom0_t nomigrate_t:mmu map_read']
+      denied: ['dom0_t nomigrate_t:domain { create }']
+      messages: [no such thing]
+      diagnostics: [guest/no-such]
+      exit: 1
+`);
+    expect(result?.outcome).toBe('failed');
+    expect(lines(result)).toEqual([
+      'create vault',
+      '- exit: 1',
+      '+ exit: 0',
+      '- denied: dom0_t nomigrate_t:domain { create }',
+      '- granted: dom0_t nomigrate_t:mmu map_read',
+      '- state: paused',
+      '+ state: running',
+      '- label: domU_t',
+      '+ label: customer_1:vm_r:nomigrate_t',
+      '- open pages: 7',
+      expect.stringMatching(/^\+ open pages: \d+$/),
+      '- messages: no such thing',
+      '- diagnostics: guest/no-such',
+      '- readable while building: false',
+      '+ readable while building: true',
+      '- readable: true',
+      '+ readable: false',
+    ]);
+  });
+
+  test('ends where a step does not end as it must, and tells the denials', async () => {
+    const [result] = await run(`${GUESTS}steps:\n  - create: vault\n  - save: vault\n  - list\n  - list\n`);
+    expect(result).toMatchObject({ outcome: 'failed', steps: 2, skipped: 2 });
+    expect(lines(result)).toEqual([
+      'save vault',
+      '- outcome: done',
+      expect.stringMatching(/^\+ outcome: failed: /),
+      expect.stringMatching(/^\+ denied: dom0_t nomigrate_t:/),
+    ]);
+  });
+
+  test('counts one denial more than it names', async () => {
+    const [result] = await run(
+      `${GUESTS}steps:\n  - create: vault\n  - dump-core: vault\n    expect: { outcome: failed, denied: [] }\n`,
+    );
+    expect(lines(result)[1]).toMatch(/^\+ denied: dom0_t nomigrate_t:/);
+  });
+
+  test('is broken where it has no policy, no configuration, or no sound one', async () => {
+    const results = await run(`policy: none
+steps: [list]
+---
+guests: { web: no-such.cfg }
+steps: [{ create: web }]
+---
+guests: { web: 'memory = "x' }
+steps: [{ create: web }]
+`);
+    expect(results.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['broken', 'there is no such policy'],
+      ['broken', 'guest `web`: there is no such file'],
+      ['broken', expect.stringMatching(/^guest `web` has no sound configuration: /)],
+    ]);
+  });
+
+  test('moves a guest between hosts, and starts from nothing each time', async () => {
+    const text = `hosts: [a, b]\n${GUESTS}steps:
+  - create: web
+  - save: web
+    expect: { state: gone, readable: { saving: true } }
+  - restore: web
+    on: b
+    expect: { state: running }
+`;
+    const [first] = await run(text);
+    const [second] = await run(text);
+    expect(first?.outcome).toBe('passed');
+    expect(second?.outcome).toBe('passed');
+  });
+});
+
+describe('results', () => {
+  test('as JUnit XML name the step, and hold no markup of a name', async () => {
+    const results = await run(`name: <a> & "b"\n${GUESTS}steps:\n  - create: web\n    expect: { state: paused }\n`);
+    const xml = junitText(results.map((result) => ({ ...result, milliseconds: 12 })));
+    expect(xml).toBe(`<?xml version="1.0" encoding="UTF-8"?>
+<testsuites tests="1" failures="1" errors="0" time="0.012">
+  <testsuite name="s.scenario.yaml" tests="1" failures="1" errors="0" time="0.012">
+    <testcase name="&lt;a&gt; &amp; &quot;b&quot;" classname="s.scenario.yaml" time="0.012">
+      <failure message="1 step came otherwise">step 1: create web (s.scenario.yaml:13:5)
+  - state: paused
+  + state: running</failure>
+    </testcase>
+  </testsuite>
+</testsuites>
+`);
+  });
+});
+
+describe('coverage', () => {
+  test('counts a rule at its place in the macro and at each call', async () => {
+    const recorder = new CoverageRecorder();
+    await run(`${GUESTS}steps:\n  - create: web\n  - pause: web\n  - pause: web\n`, recorder);
+    const { files, rules, exercised } = recorder.result();
+    expect(exercised).toBeGreaterThan(20);
+    expect(exercised).toBeLessThan(rules);
+    const lineOf = (file: string, text: string): { count: number; reached: number; parts: number } => {
+      const found = files.find(({ source }) => source.name === file);
+      const number = (found?.source.text.split('\n').findIndex((one) => one.includes(text)) ?? -1) + 1;
+      const parts = found?.lines.find(({ line }) => line === number)?.parts ?? [];
+      return {
+        count: parts.reduce((sum, { count }) => sum + count, 0),
+        reached: parts.filter(({ count }) => count > 0).length,
+        parts: parts.length,
+      };
+    };
+    // manage_domain has five rules; the creation and two pauses use two of them, getdomaininfo and pause among these.
+    const call = lineOf('modules/domU.te', 'manage_domain(dom0_t, domU_t)');
+    expect(call.parts).toBe(5);
+    expect(call.reached).toBeGreaterThan(0);
+    expect(lineOf('modules/xen.if', 'allow $1 $2:domain { getdomaininfo pause unpause').count).toBeGreaterThanOrEqual(
+      2,
+    );
+    // Nothing of this guest's life is about another type of guest.
+    expect(lineOf('modules/isolated_domU.te', 'manage_domain(dom0_t, isolated_domU_t)').count).toBe(0);
+    // A label that something new got: the guest's own channel.
+    expect(lineOf('modules/xen.if', 'type_transition $1 domain_type:event $1_channel').count).toBeGreaterThan(0);
+    const lcov = lcovText(recorder.result());
+    expect(lcov).toContain('SF:modules/domU.te\n');
+    expect(lcov.match(/^end_of_record$/gm)).toHaveLength(files.length);
+  });
+
+  test('does not count rules of a branch that does not hold', async () => {
+    const recorder = new CoverageRecorder();
+    await run(
+      `${GUESTS}steps:\n  - set-bool: prot_doms_locked\n    value: true\n  - create: web\n  - get-bool\n`,
+      recorder,
+    );
+    const file = recorder.result().files.find(({ source }) => source.name === 'modules/dom0.te');
+    const number = (file?.source.text.split('\n').findIndex((one) => one.includes('setenforce setbool')) ?? -1) + 1;
+    const before = file?.lines.find(({ line }) => line === number)?.parts[0]?.count;
+    expect(before).toBeGreaterThan(0);
+    const locked = new CoverageRecorder();
+    await run(
+      'steps:\n  - set-bool: policy_locked\n    value: true\n  - set-bool: policy_locked\n    value: false\n    expect: failed\n',
+      locked,
+    );
+    const count = locked
+      .result()
+      .files.find(({ source }) => source.name === 'modules/dom0.te')
+      ?.lines.find(({ line }) => line === number)?.parts[0]?.count;
+    // The first setting is allowed, with its commit; the second one is not, and no rule helps it.
+    expect(count).toBe(before);
+  });
+
+  test('leaves nothing out: without the rules that were not exercised, all comes as before', async () => {
+    const text = `${GUESTS}steps:
+  - create: web
+  - create: vault
+  - pause: vault
+  - unpause: vault
+  - save: web
+  - restore: web
+  - dump-core: vault
+    expect: failed
+  - destroy: vault
+  - dmesg
+`;
+    const recorder = new CoverageRecorder();
+    const [whole] = await run(text, recorder);
+    const { files } = recorder.result();
+    expect(whole?.outcome).toBe('passed');
+    const missed = new Map(
+      files.map(({ source, lines: list }) => [
+        source.name,
+        new Set(list.filter(({ parts }) => parts.every(({ count }) => count === 0)).map(({ line }) => line)),
+      ]),
+    );
+    // What Xen itself does at boot is done before anyone can listen.
+    const isKept = (line: string): boolean => line.includes('xenboot') || line.includes('xen_build_domain');
+    let taken = 0;
+    const slim = compileDirectory(
+      {
+        ...example,
+        readText: (path) =>
+          example
+            .readText(path)
+            ?.split('\n')
+            .map((line, i) => {
+              const isMissed = missed.get(path)?.has(i + 1) === true;
+              // Whole statements on one line, and calls that declare nothing.
+              const isRule =
+                /^\s*(?:(?:allow|auditallow|dontaudit)\b.*;|(?:create|manage|migrate|domain)_\w+\(.*\))\s*$/.test(line);
+              if (!isMissed || !isRule || isKept(line)) return line;
+              taken++;
+              return '';
+            })
+            .join('\n'),
+      },
+      {},
+    );
+    expect(taken).toBeGreaterThan(50);
+    expect(slim.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+    const slimWorld: ScenarioWorld = {
+      ...world,
+      policy: async () => ({ name: 'slim', bytes: slim.bytes ?? new Uint8Array(), compiled: slim }),
+    };
+    const [scenario] = readScenarios(new SourceText('s.scenario.yaml', text), () => undefined);
+    if (scenario === undefined) throw new Error('there is no scenario');
+    const second = new CoverageRecorder();
+    const result = await runScenario(scenario, slimWorld, second);
+    expect(result.outcome).toBe('passed');
+    expect(second.result().exercised).toBe(recorder.result().exercised);
+    expect([...second.result().checked].sort()).toEqual([...recorder.result().checked].sort());
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * Runs one scenario, and says what came otherwise than it must.
+ *
+ * Start reading at `runScenario`.
+ *
+ * @module
+ */
+import { hasErrors, type Origin, SourceText } from '@dewar/policy/text';
+import type { Host, OperationReport } from '@dewar/toolstack';
+import { type DomainConfig, parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import type { CoverageRecorder } from './coverage.ts';
+import { compareReport, type Mismatch } from './expectations.ts';
+import { performStep, type StepContext } from './perform-step.ts';
+import type { Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';
+import type { PolicyImage, ScenarioHost, ScenarioWorld } from './scenario-world.ts';
+
+/** A step that came otherwise than it must. */
+export interface StepFailure {
+  /** From 0. */
+  readonly step: number;
+  readonly title: string;
+  readonly origin: Origin | undefined;
+  readonly mismatches: readonly Mismatch[];
+}
+
+/** What became of a scenario. */
+export interface ScenarioResult {
+  readonly name: string;
+  readonly file: string;
+  /** `broken`: it could not be run. */
+  readonly outcome: 'passed' | 'failed' | 'broken';
+  /** Why it is broken. */
+  readonly reason: string | undefined;
+  readonly failures: readonly StepFailure[];
+  /** Steps that were run. */
+  readonly steps: number;
+  /** Steps that were not, because one before did not come out as it must. */
+  readonly skipped: number;
+  readonly milliseconds: number;
+}
+
+/** A host of a running scenario. */
+interface RunningHost extends ScenarioHost {
+  /** The policy in force. */
+  policy: PolicyImage;
+}
+
+/** Why a scenario cannot go on. */
+class Broken extends Error {
+  override readonly name = 'Broken';
+}
+
+/** A guest's configuration. Where it has no name, the guest's name in the scenario is its name. */
+function readConfig(
+  guest: ScenarioGuest,
+  settings: readonly string[],
+  scenario: Scenario,
+  world: ScenarioWorld,
+): DomainConfig {
+  const { kind, text } = guest.config;
+  const read = kind === 'text' ? { text } : world.readText(text, scenario.source.name);
+  if ('refused' in read) throw new Broken(`guest \`${guest.name}\`: ${read.refused}`);
+  const source = new SourceText(kind === 'text' ? `${scenario.source.name} (guest ${guest.name})` : text, read.text);
+  const hasName = parseXlCfg(source, settings).settings.some(({ key }) => key === 'name');
+  const { config, diagnostics } = readDomainConfig(
+    parseXlCfg(source, hasName ? settings : [`name="${guest.name}"`, ...settings]),
+  );
+  if (config === undefined || hasErrors(diagnostics)) {
+    const fault = diagnostics.find(({ severity }) => severity === 'error');
+    throw new Broken(`guest \`${guest.name}\` has no sound configuration: ${fault?.message ?? 'it cannot be read'}`);
+  }
+  return config;
+}
+
+async function bootHosts(
+  scenario: Scenario,
+  world: ScenarioWorld,
+  policy: PolicyImage,
+): Promise<Map<string, RunningHost>> {
+  const hosts = new Map<string, RunningHost>();
+  for (const name of scenario.hosts) {
+    const boot = await world.boot(policy, scenario.flask);
+    if (boot.kind === 'refused') throw new Broken(`the host does not boot: ${boot.reason}`);
+    hosts.set(name, { ...boot.host, policy });
+  }
+  return hosts;
+}
+
+function titleOf({ kind, subject, host }: ScenarioStep, hosts: number): string {
+  return `${kind}${subject === undefined ? '' : ` ${subject}`}${hosts > 1 ? ` on ${host}` : ''}`;
+}
+
+/** Runs a scenario on hosts of its own. What it exercises is told to `coverage`, if there is one. */
+export async function runScenario(
+  scenario: Scenario,
+  world: ScenarioWorld,
+  coverage?: CoverageRecorder,
+): Promise<ScenarioResult> {
+  const start = performance.now();
+  const failures: StepFailure[] = [];
+  let steps = 0;
+  const result = (outcome: ScenarioResult['outcome'], reason?: string): ScenarioResult => ({
+    name: scenario.name,
+    file: scenario.source.name,
+    outcome,
+    reason,
+    failures,
+    steps,
+    skipped: scenario.steps.length - steps,
+    milliseconds: performance.now() - start,
+  });
+  try {
+    const policy = await world.policy(scenario.policy, scenario.source.name, scenario.isMls);
+    if ('refused' in policy) return result('broken', policy.refused);
+    const hosts = await bootHosts(scenario, world, policy);
+    const context: StepContext = {
+      saved: new Map(),
+      config: (name, settings) => {
+        const guest = scenario.guests.find((one) => one.name === name);
+        if (guest === undefined) throw new Broken(`guest \`${name}\` has no configuration`);
+        return readConfig(guest, settings, scenario, world);
+      },
+      domains: new Map(),
+      policy: async (path) => {
+        const image = await world.policy(path, scenario.source.name, scenario.isMls);
+        if ('refused' in image) throw new Broken(image.refused);
+        return image;
+      },
+      uuids: 0,
+    };
+    for (const [i, step] of scenario.steps.entries()) {
+      const running = hosts.get(step.host);
+      if (running === undefined) throw new Broken(`there is no host \`${step.host}\``);
+      const isDone = await runStep(step, running, context, coverage, (mismatches) =>
+        failures.push({ step: i, title: titleOf(step, hosts.size), origin: step.origin, mismatches }),
+      );
+      steps++;
+      if (!isDone) break;
+    }
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    return result('broken', error.message);
+  }
+  return result(failures.length === 0 ? 'passed' : 'failed');
+}
+
+/** Runs a step; false where it did not end as it must, so that what follows has no ground. */
+async function runStep(
+  step: ScenarioStep,
+  running: RunningHost,
+  context: StepContext,
+  coverage: CoverageRecorder | undefined,
+  fail: (mismatches: readonly Mismatch[]) => void,
+): Promise<boolean> {
+  const { host } = running;
+  const stop = coverage?.observe(running.policy, running);
+  const booleans = coverage === undefined ? undefined : await readBooleans(host);
+  const { report, guest, loaded } = await performStep(step, host, context);
+  const found = await compareReport(step.expect, report, guest, host);
+  stop?.();
+  if (coverage !== undefined && booleans !== undefined) {
+    coverage.addReport(running.policy, report, booleans);
+    for (const probe of found.probes) coverage.addReport(running.policy, probe, booleans);
+  }
+  if (loaded !== undefined && report.outcome === 'done') running.policy = loaded;
+  if (found.mismatches.length > 0) fail(found.mismatches);
+  return report.outcome === step.expect.outcome;
+}
+
+/** The booleans in force. */
+async function readBooleans(host: Host): Promise<ReadonlyMap<string, boolean>> {
+  const report: OperationReport<readonly { readonly name: string; readonly enforcing: boolean }[]> =
+    await host.booleans();
+  return new Map((report.value ?? []).map(({ name, enforcing }) => [name, enforcing]));
+}

@@ -1,0 +1,57 @@
+/**
+ * What scenarios need of the world around them: policies, files, and hosts to run on.
+ *
+ * @module
+ */
+import type { FlaskMode } from '@dewar/hypervisor';
+import { Hypervisor, type ObservedTransition } from '@dewar/hypervisor';
+import type { CompiledPolicy } from '@dewar/policy/compiler';
+import { type Host, LibxlHost } from '@dewar/toolstack';
+
+/** A policy to boot a host with. */
+export interface PolicyImage {
+  /** How the user would name it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** What the compiler made of it; undefined for a binary, of which no rule has a place. */
+  readonly compiled: CompiledPolicy | undefined;
+}
+
+/** A host of a scenario. Only `host` is needed; a host that can tell more gives coverage of more. */
+export interface ScenarioHost {
+  readonly host: Host;
+  /** Tells of each label that something new gets; answers how to stop. */
+  readonly observeTransitions?: (listener: (transition: ObservedTransition) => void) => () => void;
+}
+
+/** A host that was booted, or why it was not. */
+export type HostBoot =
+  | { readonly kind: 'booted'; readonly host: ScenarioHost }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** The world of scenarios. Paths are those in the scenario, seen from its file. */
+export interface ScenarioWorld {
+  /** A policy, compiled where needed; a text says why there is none. Undefined names the example policy. */
+  readonly policy: (
+    path: string | undefined,
+    scenarioFile: string,
+    isMls: boolean,
+  ) => Promise<PolicyImage | { readonly refused: string }>;
+  /** A file as text with one character per byte, or why it cannot be read. */
+  readonly readText: (path: string, scenarioFile: string) => { readonly text: string } | { readonly refused: string };
+  readonly boot: (policy: PolicyImage, flask: FlaskMode) => Promise<HostBoot>;
+}
+
+/** Boots a simulated host. */
+export function bootSimulatedHost(policy: PolicyImage, flask: FlaskMode): HostBoot {
+  const outcome = Hypervisor.boot({ policy: policy.bytes, flask });
+  if (outcome.kind === 'refused') return outcome;
+  const { hypervisor } = outcome;
+  return {
+    kind: 'booted',
+    host: {
+      host: new LibxlHost(hypervisor),
+      observeTransitions: (listener) => hypervisor.observeTransitions(listener),
+    },
+  };
+}

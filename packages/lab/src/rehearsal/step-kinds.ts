@@ -1,0 +1,90 @@
+/**
+ * The steps that a scenario can have: each is one operation of a host, with its options.
+ *
+ * Start reading at `STEP_KINDS`.
+ *
+ * @module
+ */
+
+/** What the value behind a step's word names. */
+export type SubjectKind = 'guest' | 'nothing' | 'mode' | 'boolean' | 'policy';
+
+/** How an option is written. */
+export type OptionKind = 'truth' | 'count' | 'text';
+
+/** One kind of step. */
+export interface StepShape {
+  readonly subject: SubjectKind;
+  readonly options: Readonly<Record<string, OptionKind>>;
+  /** Options that must be there. */
+  readonly required: readonly string[];
+}
+
+function shape(subject: SubjectKind, options: StepShape['options'] = {}, required: readonly string[] = []): StepShape {
+  return { subject, options, required };
+}
+
+/** A kind of step. */
+export type StepKind =
+  | 'create'
+  | 'list'
+  | 'pause'
+  | 'unpause'
+  | 'destroy'
+  | 'dump-core'
+  | 'rename'
+  | 'shutdown'
+  | 'reboot'
+  | 'save'
+  | 'restore'
+  | 'vcpu-list'
+  | 'vcpu-pin'
+  | 'vcpu-set'
+  | 'mem-set'
+  | 'mem-max'
+  | 'sched-credit2'
+  | 'trigger'
+  | 'sysrq'
+  | 'vm-list'
+  | 'domid'
+  | 'host-info'
+  | 'dmesg'
+  | 'getenforce'
+  | 'setenforce'
+  | 'get-bool'
+  | 'set-bool'
+  | 'loadpolicy'
+  | 'probe';
+
+/** The words of steps, which are those of the command line. */
+export const STEP_KINDS: Readonly<Record<StepKind, StepShape>> = {
+  create: shape('guest', { paused: 'truth', settings: 'text' }),
+  list: shape('nothing'),
+  pause: shape('guest'),
+  unpause: shape('guest'),
+  destroy: shape('guest'),
+  'dump-core': shape('guest'),
+  rename: shape('guest', { to: 'text' }, ['to']),
+  shutdown: shape('guest', { wait: 'truth' }),
+  reboot: shape('guest', { wait: 'truth' }),
+  save: shape('guest', { as: 'text', checkpoint: 'truth', paused: 'truth' }),
+  restore: shape('guest', { from: 'text', paused: 'truth', reconfigured: 'truth' }),
+  'vcpu-list': shape('guest'),
+  'vcpu-pin': shape('guest', { vcpu: 'text', cpus: 'text', soft: 'text' }, ['cpus']),
+  'vcpu-set': shape('guest', { count: 'count' }, ['count']),
+  'mem-set': shape('guest', { mib: 'count' }, ['mib']),
+  'mem-max': shape('guest', { mib: 'count' }, ['mib']),
+  'sched-credit2': shape('guest', { weight: 'count', cap: 'count' }),
+  trigger: shape('guest', { event: 'text' }, ['event']),
+  sysrq: shape('guest', { key: 'text' }, ['key']),
+  'vm-list': shape('nothing'),
+  domid: shape('guest'),
+  'host-info': shape('nothing'),
+  dmesg: shape('nothing', { clear: 'truth' }),
+  getenforce: shape('nothing'),
+  setenforce: shape('mode'),
+  'get-bool': shape('nothing'),
+  'set-bool': shape('boolean', { value: 'truth' }, ['value']),
+  loadpolicy: shape('policy'),
+  probe: shape('guest', { write: 'truth' }),
+};
