@@ -10,9 +10,10 @@
  * @module
  */
 import { CHECKS, type ObservedTransition } from '@dewar/hypervisor';
-import { conditionHolds, RuleFinder, type WrittenRule } from '@dewar/policy/analysis';
+import { RuleFinder, type WrittenRule } from '@dewar/policy/analysis';
 import { type CompiledPolicy, ruleOrigin } from '@dewar/policy/compiler';
 import type { PolicyDb } from '@dewar/policy/policydb';
+import { conditionHolds } from '@dewar/policy/security-server';
 import type { Origin, SourceText } from '@dewar/policy/text';
 import type { CheckRecord, OperationReport } from '@dewar/toolstack';
 import { checksOf, typeOf } from './check-patterns.ts';
@@ -76,7 +77,9 @@ class PolicyCoverage {
   #isInForce({ block }: WrittenRule, booleans: ReadonlyMap<string, boolean>): boolean {
     if (block === undefined) return true;
     const conditional = this.policy.conditionals[block.conditional];
-    return conditional !== undefined && conditionHolds(this.policy, conditional, booleans) === block.branch;
+    const values: boolean[] = [];
+    for (const { name, value, state } of this.policy.booleans.entries) values[value] = booleans.get(name) ?? state;
+    return conditional !== undefined && conditionHolds(conditional, values) === block.branch;
   }
 
   addCheck(check: CheckRecord, booleans: ReadonlyMap<string, boolean>): void {

@@ -7,10 +7,10 @@
  */
 
 /** What the value behind a step's word names. */
-export type SubjectKind = 'guest' | 'nothing' | 'mode' | 'boolean' | 'policy';
+type SubjectKind = 'guest' | 'nothing' | 'mode' | 'boolean' | 'policy';
 
 /** How an option is written. */
-export type OptionKind = 'truth' | 'count' | 'text';
+type OptionKind = 'truth' | 'count' | 'text';
 
 /** One kind of step. */
 export interface StepShape {

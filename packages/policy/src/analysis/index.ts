@@ -37,7 +37,7 @@ export {
   type WayGift,
   waysThatNeed,
 } from './memory/memory-ways.ts';
-export { conditionHolds, type FinderKind, RuleFinder, type RuleQuestion, type WrittenRule } from './rule-finder.ts';
+export { type FinderKind, RuleFinder, type RuleQuestion, type WrittenRule } from './rule-finder.ts';
 export { conditionLine, RuleNames } from './rule-lines.ts';
 export {
   type FoundRule,

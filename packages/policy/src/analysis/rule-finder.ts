@@ -12,11 +12,9 @@ import {
   AVTAB_CHANGE,
   AVTAB_MEMBER,
   AVTAB_TRANSITION,
-  type Conditional,
   type PolicyDb,
   type RuleTable,
 } from '../policydb/index.ts';
-import { evaluateCondition } from './diff/conditions.ts';
 
 /** Kinds of rules that stand behind a decision or a new type. */
 export type FinderKind = 'allow' | 'auditallow' | 'dontaudit' | 'type_transition' | 'type_member' | 'type_change';
@@ -137,17 +135,4 @@ export class RuleFinder {
       return isTarget ? [written] : [];
     });
   }
-}
-
-/** Whether a conditional's expression holds under these booleans; one that is not among them has its default. */
-export function conditionHolds(
-  { booleans }: PolicyDb,
-  { expression }: Conditional,
-  values: ReadonlyMap<string, boolean>,
-): boolean {
-  const valueIn = (value: number): number => {
-    const symbol = booleans.entries.find((one) => one.value === value);
-    return (symbol === undefined ? false : (values.get(symbol.name) ?? symbol.state)) ? 1 : 0;
-  };
-  return evaluateCondition(expression, valueIn) === 1;
 }

@@ -9,16 +9,8 @@
  *
  * @module
  */
-import {
-  COND_AND,
-  COND_BOOL,
-  COND_EQ,
-  COND_NEQ,
-  COND_NOT,
-  COND_OR,
-  COND_XOR,
-  type ConditionStep,
-} from '../../policydb/index.ts';
+import { COND_BOOL, type Conditional } from '../../policydb/index.ts';
+import { conditionHolds } from '../../security-server/index.ts';
 
 /** The condition that holds whatever the booleans. */
 export const ALWAYS = 0;
@@ -36,36 +28,6 @@ interface Condition {
   /** Undefined where there are too many booleans. */
   readonly table: Uint8Array | undefined;
   readonly text: string;
-}
-
-function combine(operator: number, a: number, b: number): number {
-  switch (operator) {
-    case COND_OR:
-      return a | b;
-    case COND_AND:
-      return a & b;
-    case COND_XOR:
-    case COND_NEQ:
-      return a ^ b;
-    case COND_EQ:
-      return 1 - (a ^ b);
-    default:
-      return 0;
-  }
-}
-
-/** The value of an expression, where `valueIn` gives those of its booleans. A malformed one is false, as it is to Xen. */
-export function evaluateCondition(steps: readonly ConditionStep[], valueIn: (boolean: number) => number): number {
-  const stack: number[] = [];
-  for (const { operator, boolean } of steps) {
-    if (operator === COND_BOOL) stack.push(valueIn(boolean));
-    else if (operator === COND_NOT) stack.push(1 - (stack.pop() ?? 0));
-    else {
-      const b = stack.pop() ?? 0;
-      stack.push(combine(operator, stack.pop() ?? 0, b));
-    }
-  }
-  return stack[0] ?? 0;
 }
 
 /** Drops the booleans that make no difference. */
@@ -105,28 +67,20 @@ export class Conditions {
     return this.#list[condition]?.text ?? '';
   }
 
-  /** The booleans that it depends on. */
-  booleans(condition: number): readonly string[] {
-    return this.#list[condition]?.booleans ?? [];
-  }
-
-  /** Whether it holds while just these booleans are true; undefined where that is not known. */
-  holds(condition: number, isTrue: (boolean: string) => boolean): boolean | undefined {
-    const found = this.#list[condition];
-    if (found?.table === undefined) return undefined;
-    const row = found.booleans.reduce((sum, name, i) => (isTrue(name) ? sum | (1 << i) : sum), 0);
-    return found.table[row] === 1;
-  }
-
-  /** The condition of an expression. */
-  ofExpression(steps: readonly ConditionStep[], nameOf: (boolean: number) => string, text: string): number {
-    const named = steps.filter(({ operator }) => operator === COND_BOOL).map(({ boolean }) => nameOf(boolean));
-    const booleans = [...new Set(named)].toSorted();
+  /** The condition of a conditional block. */
+  ofConditional(conditional: Conditional, nameOf: (boolean: number) => string, text: string): number {
+    const values = conditional.expression
+      .filter(({ operator }) => operator === COND_BOOL)
+      .map(({ boolean }) => boolean);
+    const booleans = [...new Set(values.map(nameOf))].toSorted();
     if (booleans.length > MAX_BOOLEANS) return this.#intern(booleans, undefined, text);
-    const places = new Map(booleans.map((name, i) => [name, i]));
+    const places = values.map((value) => [value, booleans.indexOf(nameOf(value))] as const);
     const table = new Uint8Array(1 << booleans.length);
-    for (let row = 0; row < table.length; row++)
-      table[row] = evaluateCondition(steps, (boolean) => (row >>> (places.get(nameOf(boolean)) ?? 0)) & 1);
+    for (let row = 0; row < table.length; row++) {
+      const settings: boolean[] = [];
+      for (const [value, place] of places) settings[value] = ((row >>> place) & 1) === 1;
+      table[row] = conditionHolds(conditional, settings) ? 1 : 0;
+    }
     return this.#intern(booleans, table, text);
   }
 

@@ -140,9 +140,9 @@ export class SharedNames {
   }
 
   #branches(policy: PolicyDb, names: Names): SideNames['branches'] {
-    return policy.conditionals.map(({ expression }) => {
-      const text = conditionText(names, expression);
-      const whenTrue = this.conditions.ofExpression(expression, (boolean) => names.boolean(boolean), text);
+    return policy.conditionals.map((conditional) => {
+      const text = conditionText(names, conditional.expression);
+      const whenTrue = this.conditions.ofConditional(conditional, (boolean) => names.boolean(boolean), text);
       return { whenTrue, whenFalse: this.conditions.not(whenTrue) };
     });
   }
