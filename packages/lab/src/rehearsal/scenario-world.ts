@@ -39,6 +39,7 @@ export interface ScenarioWorld {
   ) => Promise<PolicyImage | { readonly refused: string }>;
   /** A file as text with one character per byte, or why it cannot be read. */
   readonly readText: (path: string, scenarioFile: string) => { readonly text: string } | { readonly refused: string };
+  /** A host of its own for each call. */
   readonly boot: (policy: PolicyImage, flask: FlaskMode) => Promise<HostBoot>;
 }
 
