@@ -11,6 +11,8 @@ export class OptionalWriter {
   readonly #rules: RuleWriter;
   readonly #levels: LevelWriter;
   #missing = 0;
+  /** What blocks declare, as kind and name. */
+  readonly #declared: string[] = [];
 
   constructor(rules: RuleWriter, levels: LevelWriter) {
     this.#rules = rules;
@@ -25,6 +27,8 @@ export class OptionalWriter {
       const kind = choices.pick(['type', 'type', 'attribute', 'role', 'bool', 'user', 'attribute_role', 'tunable']);
       return { text: `${kind} ${name};`, missingType: kind === 'type' || kind === 'attribute' ? name : undefined };
     }
+    if (this.#declared.length > 0 && choices.chance(30))
+      return { text: `${choices.pick(this.#declared)};`, missingType: undefined };
     const tclass = choices.pick(names.classes);
     const list = (kind: string, all: readonly string[]): string =>
       all.length === 0 ? '' : `${kind} ${choices.sample(all, choices.between(1, 3)).join(', ')};`;
@@ -65,6 +69,49 @@ export class OptionalWriter {
     ])();
   }
 
+  /** Declarations of a block, with rules that use them. Another block may require what they declare. */
+  #declarations(): string[] {
+    const { sets } = this.#rules;
+    const { choices, names } = sets;
+    const tclass = names.classes[0]?.name ?? '';
+    const number = this.#declared.length;
+    return choices.pick([
+      () => {
+        const name = `oty${number}`;
+        this.#declared.push(`type ${name}`);
+        const attributes = choices.sample(names.attributes, choices.below(3)).map((attribute) => `, ${attribute}`);
+        const alias = choices.chance(30) ? ` alias oal${number}` : '';
+        const used = alias !== '' && choices.chance(50) ? `oal${number}` : name;
+        const lines = [
+          `type ${name}${alias}${attributes.join('')};`,
+          `allow ${used} ${sets.types(true)}:${tclass} *;`,
+          `allow { ${sets.type()} ${used} } ${used}:${tclass} *;`,
+        ];
+        if (choices.chance(20)) lines.push(`permissive ${used};`);
+        if (choices.chance(20)) lines.push(`type_transition ${sets.type()} ${used}:${tclass} ${used};`);
+        return lines;
+      },
+      () => {
+        const name = `oat${number}`;
+        this.#declared.push(`attribute ${name}`);
+        return [
+          `attribute ${name};`,
+          `typeattribute ${sets.type()} ${name};`,
+          `allow ${name} ${choices.chance(50) ? 'self' : name}:${tclass} *;`,
+        ];
+      },
+      () => {
+        const [word, name] = [choices.pick(['bool', 'bool', 'tunable']), `obo${number}`];
+        this.#declared.push(`${word} ${name}`);
+        return [
+          `${word} ${name} ${choices.pick(['true', 'false'])};`,
+          `if (${name}) { allow ${sets.type()} ${sets.type()}:${tclass} *; } else { allow ${sets.type()} ${sets.type()}:${tclass} *; }`,
+        ];
+      },
+      () => [`typealias ${sets.type()} alias oal${number}x${this.#missing++};`],
+    ])();
+  }
+
   #block(depth: number): string {
     const { sets } = this.#rules;
     const { choices, names } = sets;
@@ -85,9 +132,12 @@ export class OptionalWriter {
         return this.#rules.avRule();
       });
     lines.push(...rules());
+    const own = choices.chance(35) ? this.#declarations() : [];
     if (depth < 2 && choices.chance(25)) lines.push(this.#block(depth + 1));
     const otherwise = choices.chance(30) ? ` else {\n${rules().join('\n')}\n}` : '';
-    return `optional {\n${choices.shuffled(lines).join('\n')}\n}${otherwise}`;
+    // What is declared must mostly stand above its use.
+    const body = choices.chance(90) ? [...own, ...choices.shuffled(lines)] : choices.shuffled([...own, ...lines]);
+    return `optional {\n${body.join('\n')}\n}${otherwise}`;
   }
 
   blocks(): string[] {

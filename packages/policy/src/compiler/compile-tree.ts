@@ -28,7 +28,7 @@ import { checkBounds, impliedBounds, parentName, setTypeBounds } from './bounds.
 import { ConditionalCompiler } from './conditionals.ts';
 import { addConstraint, addValidateTransition, finishConstraint } from './constraints.ts';
 import { ContextCompiler } from './contexts.ts';
-import { primaryOf, type TypeDeclaration } from './declarations.ts';
+import { isLost, primaryOf, type TypeDeclaration } from './declarations.ts';
 import { declareSymbols } from './declare-symbols.ts';
 import { policy as messages } from './diagnostics.ts';
 import { checkLevels, mlsLevel } from './mls.ts';
@@ -89,7 +89,9 @@ function expansionOf(type: TypeDeclaration | undefined): boolean {
 /** The sets of a policy's types, once types have numbers and attributes have their members. */
 function makeTypeSets(byValue: readonly TypeDeclaration[]): TypeSets {
   const members = byValue.map((type) =>
-    type.kind === 'attribute' ? Ebitmap.of([...type.members].map(({ value }) => value - 1)) : undefined,
+    type.kind === 'attribute'
+      ? Ebitmap.of([...type.members].flatMap(({ value }) => (value === 0 ? [] : [value - 1])))
+      : undefined,
   );
   return new TypeSets({
     count: byValue.length,
@@ -101,11 +103,11 @@ function makeTypeSets(byValue: readonly TypeDeclaration[]): TypeSets {
 /** Takes `expandattribute`, before any rule is expanded. XEN: it holds even where its block does not count. */
 function setExpansions(scope: Scope, blocks: readonly Block[]): void {
   for (const node of scope.tree.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
-  for (const { statements, required } of blocks.flatMap(branchesOf)) {
-    scope.required = required;
-    for (const node of statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
+  for (const branch of blocks.flatMap(branchesOf)) {
+    scope.branch = branch;
+    for (const node of branch.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
   }
-  scope.required = undefined;
+  scope.branch = undefined;
 }
 
 function setExpansion(scope: Scope, node: Extract<Statement, { kind: 'expandattribute' }>): void {
@@ -217,9 +219,6 @@ class Second {
       case 'default':
         setDefault(scope, node);
         break;
-      case 'type':
-        setDottedBounds(scope, node.name);
-        break;
       case 'constrain':
         if (node.isMls) addConstraint(scope, this.sets, node);
         break;
@@ -234,7 +233,7 @@ class Second {
     }
   }
 
-  /** Rules that may stand in optional blocks, too. XEN: `permissive` and `typebounds` hold even where their block does not count. */
+  /** Rules that may stand in optional blocks, too. XEN: `permissive` and bounds hold even where their block does not count. */
   takeAnywhere(node: Statement, counts: boolean): void {
     const { scope } = this;
     switch (node.kind) {
@@ -258,6 +257,9 @@ class Second {
       case 'typebounds':
         setBounds(scope, node);
         break;
+      case 'type':
+        setDottedBounds(scope, node.name);
+        break;
       default:
     }
   }
@@ -272,7 +274,7 @@ class Second {
   /** The rules of an optional block. Those of a branch that does not count are looked at, and forgotten. */
   takeBlock(block: Block): void {
     for (const branch of branchesOf(block)) {
-      this.scope.required = branch.required;
+      this.scope.branch = branch;
       const counts = isCounted(block, branch);
       const rules = counts ? this.rules : new RuleTable();
       const conditionals = counts ? this.conditionals : new ConditionalCompiler(this.scope, this.ruleCompiler);
@@ -283,7 +285,7 @@ class Second {
       }
       conditionals.endPart(rules);
     }
-    this.scope.required = undefined;
+    this.scope.branch = undefined;
     this.roleRules.endPart();
     this.filenames.endPart();
   }
@@ -340,10 +342,11 @@ function classSymbols(scope: Scope): ClassSymbol[] {
 
 function typeSymbols(scope: Scope, byValue: readonly TypeDeclaration[]): TypeSymbol[] {
   const { types } = scope.declared;
-  const symbols = [...types.values()].map((type): TypeSymbol => {
+  const symbols = [...types.values()].flatMap((type): TypeSymbol[] => {
+    if (isLost(scope.declared, primaryOf(type))) return [];
     const primaryName = byValue[type.value - 1]?.name ?? type.name;
     const bounds = type.bounds?.value ?? impliedBounds(scope, 'type', type, primaryName, types);
-    return { name: type.name, value: type.value, kind: type.kind, bounds };
+    return [{ name: type.name, value: type.value, kind: type.kind, bounds }];
   });
   return insertedOrder(symbols, SYMTAB_SIZES.types);
 }
@@ -389,7 +392,9 @@ function assemble(second: Second, byValue: readonly TypeDeclaration[], options: 
     ),
     SYMTAB_SIZES.users,
   );
-  const booleans = [...declared.booleans.values()].filter(({ isTunable }) => !isTunable);
+  const booleans = [...declared.booleans.values()].filter(
+    (boolean) => !boolean.isTunable && !isLost(declared, boolean),
+  );
   const commons = [...declared.commons.values()].map(({ name, value, permissions }) => ({
     name,
     value,
@@ -539,11 +544,11 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   declareSymbols(scope);
   for (const node of tree.statements) if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
   if (options.isMls) checkLevels(scope);
+  const blocks = collectBlocks(scope);
   const byValue = numberTypes(scope.declared);
   if (byValue.length > MAX_TYPES) scope.report(messages['too-many-types'](undefined, { count: byValue.length }));
   numberRoles(scope.declared);
   numberBooleans(scope.declared);
-  const blocks = collectBlocks(scope);
   setExpansions(scope, blocks);
   // Contexts, and the types of a role, know nothing of attributes that optional blocks fill.
   const outer = blocks.length === 0 ? undefined : makeTypeSets(byValue);

@@ -17,6 +17,9 @@ export interface CommonDeclaration {
   readonly permissions: Map<string, number>;
 }
 
+/** Where a name is declared: undefined outside of optional blocks, and otherwise the first token of its block. */
+export type Home = Token | undefined;
+
 /** A constraint under construction: permissions are added name by name. */
 export interface ConstraintDraft {
   permissions: number;
@@ -59,6 +62,7 @@ export interface TypeDeclaration {
   readonly members: Set<TypeDeclaration>;
   expansion: boolean | undefined;
   bounds: TypeDeclaration | undefined;
+  readonly home: Home;
 }
 
 export interface RoleDeclaration {
@@ -83,6 +87,7 @@ export interface BooleanDeclaration {
   readonly isTunable: boolean;
   readonly state: boolean;
   value: number;
+  readonly home: Home;
 }
 
 /** A level that is still written to; aliases share it. */
@@ -147,6 +152,8 @@ export class Declarations {
     booleans: new TableSize(SYMTAB_SIZES.booleans),
     users: new TableSize(SYMTAB_SIZES.users),
   };
+  /** Optional blocks that do not count: what they declare does not exist. */
+  lostHomes: ReadonlySet<Home> = new Set();
   /** What `require` blocks named so far, as kind and name: such a name has a place in the tables already. */
   readonly required: Set<string> = new Set();
   /** Categories have values of their own; aliases do not count. */
@@ -184,11 +191,17 @@ export function makeType(
   token: Token,
   kind: TypeDeclaration['kind'],
   primary: TypeDeclaration | undefined,
+  home?: Home,
 ): TypeDeclaration {
-  return { name, token, kind, primary, value: 0, members: new Set(), expansion: undefined, bounds: undefined };
+  return { name, token, kind, primary, value: 0, members: new Set(), expansion: undefined, bounds: undefined, home };
 }
 
 /** The type itself for a type or attribute; what it names for an alias. */
 export function primaryOf(type: TypeDeclaration): TypeDeclaration {
   return type.primary ?? type;
+}
+
+/** Whether a name is declared in an optional block that does not count. Such a name has a place in the tables, and no number. */
+export function isLost({ lostHomes }: Declarations, { home }: { readonly home: Home }): boolean {
+  return home !== undefined && lostHomes.has(home);
 }

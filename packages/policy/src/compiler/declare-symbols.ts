@@ -9,10 +9,17 @@
  */
 import { type NameSet, readList, type Statement, type Token } from '../language/index.ts';
 import { POLICY_CAPABILITIES } from '../policydb/index.ts';
-import { makeRole, makeType, primaryOf, type RoleDeclaration, type TypeDeclaration } from './declarations.ts';
+import {
+  type Home,
+  makeRole,
+  makeType,
+  primaryOf,
+  type RoleDeclaration,
+  type TypeDeclaration,
+} from './declarations.ts';
 import { policy } from './diagnostics.ts';
 import { declareMls } from './mls.ts';
-import { countRequired } from './optional-blocks.ts';
+import { countRequired, requiresOf } from './optional-blocks.ts';
 import type { Scope } from './scope.ts';
 
 const MAX_PERMISSIONS = 32;
@@ -106,6 +113,7 @@ function declareType(
   scope: Scope,
   token: Token,
   kind: TypeDeclaration['kind'],
+  home: Home,
   primary?: TypeDeclaration,
 ): TypeDeclaration | undefined {
   const { types, sizes } = scope.declared;
@@ -122,14 +130,14 @@ function declareType(
     reportDuplicate(scope, kind === 'alias' ? 'alias' : kind, token, old.token);
     return kind === old.kind ? old : undefined;
   }
-  const type = makeType(name, token, kind, primary);
+  const type = makeType(name, token, kind, primary, home);
   types.set(name, type);
   return type;
 }
 
-function declareAliases(scope: Scope, aliases: NameSet | undefined, type: TypeDeclaration): void {
+function declareAliases(scope: Scope, aliases: NameSet | undefined, type: TypeDeclaration, home: Home): void {
   if (aliases === undefined) return;
-  for (const token of scope.plainNames(aliases, 'aliases', 'alias')) declareType(scope, token, 'alias', type);
+  for (const token of scope.plainNames(aliases, 'aliases', 'alias')) declareType(scope, token, 'alias', home, type);
 }
 
 /** Puts a type into the attributes of a list. */
@@ -152,7 +160,7 @@ function declareRole(scope: Scope, token: Token, isAttribute: boolean): RoleDecl
   return undefined;
 }
 
-function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'bool' | 'tunable' }>): void {
+function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'bool' | 'tunable' }>, home: Home): void {
   const { booleans, sizes } = scope.declared;
   const name = scope.word(statement.name);
   if (name.includes('.'))
@@ -171,6 +179,7 @@ function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'boo
     isTunable: isRequired ? scope.declared.required.has(`tunable ${name}`) : statement.kind === 'tunable',
     state: isRequired ? false : statement.value,
     value: 0,
+    home,
   });
 }
 
@@ -212,6 +221,46 @@ function declareCapability(scope: Scope, token: Token): void {
     );
 }
 
+/** What an optional block declares and requires, in the order of the text. Who is in which attribute comes later. */
+function declareInBlock(scope: Scope, block: Extract<Statement, { kind: 'optional' }>): void {
+  const home = block.at;
+  for (const statement of block.body) {
+    switch (statement.kind) {
+      case 'attribute':
+        declareType(scope, statement.name, 'attribute', home);
+        break;
+      case 'type': {
+        const type = declareType(scope, statement.name, 'type', home);
+        if (type !== undefined) declareAliases(scope, statement.aliases, type, home);
+        break;
+      }
+      case 'typealias': {
+        const type = scope.declared.types.get(scope.word(statement.name));
+        if (type !== undefined && type.kind !== 'attribute')
+          declareAliases(scope, statement.aliases, primaryOf(type), home);
+        else {
+          const what = { name: scope.word(statement.name), statement: 'typealias' };
+          scope.report(policy['unknown-type'](scope.origin(statement.name), what));
+        }
+        break;
+      }
+      case 'bool':
+      case 'tunable':
+        declareBoolean(scope, statement, home);
+        break;
+      case 'require':
+      case 'if':
+        countRequired(scope, requiresOf([statement]));
+        break;
+      case 'optional':
+        declareInBlock(scope, statement);
+        break;
+      default:
+    }
+  }
+  for (const statement of block.otherwise) if (statement.kind === 'optional') declareInBlock(scope, statement);
+}
+
 /** Fills `scope.declared` from all statements but those of users. */
 export function declareSymbols(scope: Scope): void {
   for (const statement of scope.tree.statements) {
@@ -229,18 +278,18 @@ export function declareSymbols(scope: Scope): void {
         declareAccessVector(scope, statement);
         break;
       case 'attribute':
-        declareType(scope, statement.name, 'attribute');
+        declareType(scope, statement.name, 'attribute', undefined);
         break;
       case 'type': {
-        const type = declareType(scope, statement.name, 'type');
+        const type = declareType(scope, statement.name, 'type', undefined);
         if (type === undefined) break;
-        declareAliases(scope, statement.aliases, type);
+        declareAliases(scope, statement.aliases, type, undefined);
         if (statement.attributes !== undefined) addToAttributes(scope, statement.attributes, type);
         break;
       }
       case 'typealias': {
         const type = scope.plainType(statement.name, 'typealias');
-        if (type !== undefined) declareAliases(scope, statement.aliases, primaryOf(type));
+        if (type !== undefined) declareAliases(scope, statement.aliases, primaryOf(type), undefined);
         break;
       }
       case 'typeattribute': {
@@ -250,7 +299,7 @@ export function declareSymbols(scope: Scope): void {
       }
       case 'bool':
       case 'tunable':
-        declareBoolean(scope, statement);
+        declareBoolean(scope, statement, undefined);
         break;
       case 'attribute_role':
         declareRole(scope, statement.name, true);
@@ -268,8 +317,10 @@ export function declareSymbols(scope: Scope): void {
         break;
       }
       case 'optional':
+        declareInBlock(scope, statement);
+        break;
       case 'if':
-        countRequired(scope, statement);
+        countRequired(scope, requiresOf([statement]));
         break;
       case 'policycap':
         declareCapability(scope, statement.name);

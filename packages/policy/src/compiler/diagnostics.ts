@@ -84,7 +84,7 @@ const te = {
   'optional-unsupported': { severity: 'error', message: '`{statement}` cannot stand in an `optional` block here' },
   'optional-left-out': {
     severity: 'warning',
-    message: 'the `optional` block does not count: {kind} `{name}` is declared nowhere',
+    message: 'the `optional` block does not count: {kind} `{name}` {why}',
   },
   'requirement-not-met': { severity: 'error', message: 'the required {kind} `{name}` is declared nowhere' },
   'require-in-else': { severity: 'error', message: '`{name}` cannot be required in an `else` branch' },

@@ -7,13 +7,14 @@
  * @module
  */
 import { tableOrder } from '../policydb/index.ts';
-import type { Declarations, TypeDeclaration } from './declarations.ts';
+import { type Declarations, isLost, type TypeDeclaration } from './declarations.ts';
 
 /** Types, attributes and aliases. Returns types and attributes by value - 1. */
-export function numberTypes({ types, sizes }: Declarations): TypeDeclaration[] {
+export function numberTypes(declared: Declarations): TypeDeclaration[] {
+  const { types, sizes } = declared;
   const byValue: TypeDeclaration[] = [];
   for (const type of tableOrder(types.values(), sizes.types.size)) {
-    if (type.kind === 'alias') continue;
+    if (type.kind === 'alias' || isLost(declared, type)) continue;
     byValue.push(type);
     type.value = byValue.length;
   }
@@ -29,10 +30,11 @@ export function numberRoles({ roles, sizes, objectRole }: Declarations): void {
 }
 
 /** Tunables keep 0: they are gone when the policy is written. */
-export function numberBooleans({ booleans, sizes }: Declarations): void {
+export function numberBooleans(declared: Declarations): void {
+  const { booleans, sizes } = declared;
   let value = 0;
   for (const boolean of tableOrder(booleans.values(), sizes.booleans.size))
-    if (!boolean.isTunable) boolean.value = ++value;
+    if (!boolean.isTunable && !isLost(declared, boolean)) boolean.value = ++value;
 }
 
 export function numberUsers({ users, sizes }: Declarations): void {

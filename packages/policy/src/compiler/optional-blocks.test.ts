@@ -145,3 +145,35 @@ describe('optimized bytes', () => {
     expect([conditionals(false), conditionals(true)]).toEqual([1, 0]);
   });
 });
+
+describe('optional blocks that declare names', () => {
+  test('declare types, attributes and booleans that the block alone knows', () => {
+    const block = `optional {
+  require { type dom0_t; attribute domain_type; }
+  attribute site_type;
+  type site_t alias web_t, domain_type, site_type;
+  bool site_locked false;
+  allow dom0_t web_t:domain create;
+  allow site_type self:domain pause;
+  if (!site_locked) { allow dom0_t site_t:domain destroy; }
+}`;
+    expect(compiled(block)).toEqual({ codes: [], allows: ['dom0_t site_t 1', 'site_t site_t 2'] });
+    expect(compiled(`${block} allow dom0_t site_t:domain destroy;`).codes).toEqual(['te/unknown-type']);
+    expect(compiled(`${block} optional { require { type site_t; } allow dom0_t site_t:domain pause; }`)).toEqual({
+      codes: [],
+      allows: ['dom0_t site_t 3', 'site_t site_t 2'],
+    });
+  });
+
+  test('lose what they declare when they do not count, and whoever requires it does not count either', () => {
+    const found = compiled(`optional { require { type site_t; } allow dom0_t site_t:domain create; }
+optional { require { type missing_t; } type site_t; allow dom0_t site_t:domain pause; }`);
+    expect(found).toEqual({ codes: ['source/no-rules', 'te/optional-left-out', 'te/optional-left-out'], allows: [] });
+  });
+
+  test('declare nothing in their other branch', () => {
+    expect(compiled('optional { require { type dom0_t; } ; } else { type site_t; }').codes).toEqual([
+      'te/optional-unsupported',
+    ]);
+  });
+});

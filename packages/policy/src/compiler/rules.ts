@@ -68,10 +68,12 @@ export class RuleCompiler {
     // Nearly every set is one name.
     if (tokens.kinds[set] === TokenKind.identifier && scope.word(set + 1) !== '-') {
       if (rules.allowsSelf && scope.word(set) === 'self') {
-        return { id: this.#sets.add({ kind: 'listed', named: [], excluded: [] }), hasSelf: true };
+        return { id: this.#none(), hasSelf: true };
       }
       const type = scope.type(set, statement);
-      return type === undefined ? undefined : { id: type.value, hasSelf: false };
+      if (type === undefined) return undefined;
+      // A type of an optional block that does not count has no number, and stands for nothing.
+      return { id: type.value === 0 ? this.#none() : type.value, hasSelf: false };
     }
     const { isStar, isComplement, members } = readSet(tokens, set);
     if ((isStar || isComplement) && !rules.allowsStar) {
@@ -91,12 +93,17 @@ export class RuleCompiler {
       }
       const type = scope.type(member.token, statement);
       if (type === undefined) isWhole = false;
-      else (member.isExcluded ? excluded : named).add(type.value);
+      else if (type.value !== 0) (member.isExcluded ? excluded : named).add(type.value);
     }
     if (!isWhole) return undefined;
     const ascending = (values: Set<number>): number[] => [...values].sort((a, b) => a - b);
     const kind = isStar ? 'star' : isComplement ? 'complement' : 'listed';
     return { id: this.#sets.add({ kind, named: ascending(named), excluded: ascending(excluded) }), hasSelf };
+  }
+
+  /** The id of the empty set. */
+  #none(): number {
+    return this.#sets.add({ kind: 'listed', named: [], excluded: [] });
   }
 
   /** The types of a set with every attribute replaced by its members, as values. */

@@ -20,6 +20,7 @@ import {
   type BooleanDeclaration,
   type ClassDeclaration,
   Declarations,
+  type Home,
   makeRole,
   makeType,
   primaryOf,
@@ -36,6 +37,14 @@ export interface NameAdvice {
   ofName(name: string): readonly Note[];
 }
 
+/** What a branch of an optional block knows besides the names of the policy. */
+export interface BranchScope {
+  /** What is required there and in the blocks around, as kind and name: known, declared or not. */
+  readonly required: ReadonlySet<string>;
+  /** Blocks whose declarations are known there: itself and those around. */
+  readonly homes: ReadonlySet<Home>;
+}
+
 /** What all parts of the compiler share: the tree, the names declared in it, and where reports go. */
 export class Scope {
   readonly tree: SyntaxTree;
@@ -44,8 +53,8 @@ export class Scope {
   readonly declared: Declarations = new Declarations();
   readonly advice: NameAdvice | undefined;
   readonly #report: Report;
-  /** In an optional block: the names that it requires, as kind and name. They count as known, declared or not. */
-  required: ReadonlySet<string> | undefined = undefined;
+  /** The branch of an optional block whose statements are looked at; undefined outside of blocks. */
+  branch: BranchScope | undefined = undefined;
   /** Names in statements that could not be parsed: they may be declared there, so nothing is said about them. */
   readonly #doubtful: ReadonlySet<string>;
 
@@ -95,7 +104,18 @@ export class Scope {
   }
 
   #isRequired(kind: string, token: Token): boolean {
-    return this.required?.has(`${kind} ${this.word(token)}`) === true;
+    return this.branch?.required.has(`${kind} ${this.word(token)}`) === true;
+  }
+
+  /** Whether a declared name is known where it is used: what a block declares is known in the block. */
+  #sees(declaration: { readonly home: Home }, kind: 'type' | 'bool', token: Token): boolean {
+    const { home } = declaration;
+    return home === undefined || this.branch?.homes.has(home) === true || this.#isRequired(kind, token);
+  }
+
+  /** A note for a name that is declared in a block, and unknown outside of it. */
+  #elsewhere(declaration: { readonly token: Token } | undefined): readonly Note[] {
+    return this.earlier(declaration?.token, 'an `optional` block declares it here, and only that block knows it').notes;
   }
 
   #unknown(token: Token, make: () => Diagnostic): undefined {
@@ -106,13 +126,16 @@ export class Scope {
   /** A type, attribute or the type behind an alias. */
   type(token: Token, statement: string): TypeDeclaration | undefined {
     const found = this.declared.types.get(this.word(token));
-    if (found !== undefined) return primaryOf(found);
-    if (this.#isRequired('type', token)) return makeType(this.word(token), token, 'type', undefined);
+    if (found !== undefined && this.#sees(found, 'type', token)) return primaryOf(found);
+    if (this.#isRequired('type', token)) {
+      const kind = this.#isRequired('attribute', token) ? 'attribute' : 'type';
+      return makeType(this.word(token), token, kind, undefined);
+    }
     return this.#unknown(token, () =>
       policy['unknown-type'](
         this.origin(token),
         { name: this.word(token), statement },
-        this.suggest(token, this.declared.types.keys()),
+        this.suggest(token, found === undefined ? this.declared.types.keys() : [], this.#elsewhere(found)),
       ),
     );
   }
@@ -127,12 +150,17 @@ export class Scope {
 
   attribute(token: Token): TypeDeclaration | undefined {
     const found = this.declared.types.get(this.word(token));
-    if (found?.kind === 'attribute') return found;
-    if (found !== undefined) {
+    const isSeen = found !== undefined && this.#sees(found, 'type', token);
+    if (found?.kind === 'attribute' && isSeen) return found;
+    if (found !== undefined && isSeen) {
       this.report(policy['not-an-attribute'](this.origin(token), { name: this.word(token) }));
       return undefined;
     }
-    if (this.#isRequired('type', token)) return makeType(this.word(token), token, 'attribute', undefined);
+    if (this.#isRequired('attribute', token)) return makeType(this.word(token), token, 'attribute', undefined);
+    if (this.#isRequired('type', token)) {
+      this.report(policy['not-an-attribute'](this.origin(token), { name: this.word(token) }));
+      return undefined;
+    }
     return this.#unknown(token, () => {
       const attributes = [...this.declared.types.values()].filter(({ kind }) => kind === 'attribute');
       const near = this.suggest(
@@ -142,7 +170,10 @@ export class Scope {
       const later = this.tree.statements.find(
         (statement) => statement.kind === 'attribute' && this.word(statement.name) === this.word(token),
       );
-      const notes = later?.kind === 'attribute' ? this.earlier(later.name, 'it is declared here, too late').notes : [];
+      const notes =
+        later?.kind === 'attribute'
+          ? this.earlier(later.name, 'it is declared here, too late').notes
+          : this.#elsewhere(found);
       return policy['undeclared-attribute'](
         this.origin(token),
         { name: this.word(token) },
@@ -271,15 +302,15 @@ export class Scope {
 
   boolean(token: Token): BooleanDeclaration | undefined {
     const found = this.declared.booleans.get(this.word(token));
-    if (found !== undefined) return found;
+    if (found !== undefined && this.#sees(found, 'bool', token)) return found;
     if (this.#isRequired('bool', token)) {
-      return { name: this.word(token), token, isTunable: false, state: false, value: 0 };
+      return { name: this.word(token), token, isTunable: false, state: false, value: 0, home: undefined };
     }
     return this.#unknown(token, () =>
       policy['unknown-boolean'](
         this.origin(token),
         { name: this.word(token) },
-        this.suggest(token, this.declared.booleans.keys()),
+        this.suggest(token, found === undefined ? this.declared.booleans.keys() : [], this.#elsewhere(found)),
       ),
     );
   }
