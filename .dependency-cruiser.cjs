@@ -29,7 +29,7 @@ const policyFolders = {
   // What may be reached is asked of decisions, not of rules alone; what has changed is said in the words of policy text.
   analysis: ['text', 'policydb', 'releases', 'security-server', 'decompiler'],
   // It reads calls of macros as the compiler would, and compiles what it proposes.
-  explain: ['text', 'language', 'policydb', 'releases', 'compiler', 'security-server', 'analysis'],
+  explain: ['text', 'language', 'policydb', 'releases', 'compiler', 'decompiler', 'security-server', 'analysis'],
 };
 
 /** Packages that must run in a browser as they run in Node. */

@@ -124,7 +124,17 @@ const forbidden: readonly Plant[] = [
     file: 'packages/policy/src/explain/across.ts',
     text: importing('../m4/index.ts'),
     caughtBy: [
-      inPolicy('explain', 'text', 'language', 'policydb', 'releases', 'compiler', 'security-server', 'analysis'),
+      inPolicy(
+        'explain',
+        'text',
+        'language',
+        'policydb',
+        'releases',
+        'compiler',
+        'decompiler',
+        'security-server',
+        'analysis',
+      ),
     ],
   },
   { file: 'packages/policy/src/newcomer/file.ts', text: importing('../text/index.ts'), caughtBy: [NO_PLACE] },

@@ -5,7 +5,7 @@
  */
 import { type CommandCheck, checksOfCommand, commandsAsking, hypercallsAsking } from '@dewar/hypervisor';
 import type { ExplainedLines, Subject } from '@dewar/policy/explain';
-import type { Context } from '@dewar/policy/policydb';
+import { AVTAB_TRANSITION, type Context } from '@dewar/policy/policydb';
 import { operationsOf } from '@dewar/policy/releases';
 
 /** Who asks for what some lines deny. */
@@ -82,6 +82,35 @@ class Parties {
     });
   }
 
+  /** The label of an event channel that one of the two owns. */
+  #channel(owner: Context, remote: Context): Context | undefined {
+    const { view } = this.#subject;
+    const event = view.policy.classes.byName.get('event');
+    return event && view.newContext(owner, remote, event.value, AVTAB_TRANSITION);
+  }
+
+  /** The labels of a recorded check, where dom0 is the source here and the guest, as one of the parties, the target. */
+  pairOf({ source, target }: CommandCheck, guest: string): Parties | undefined {
+    const labelOf = (party: string): Context | undefined => {
+      if (party === 'dom0') return this.source;
+      if (party === guest) return this.target;
+      if (party === 'dom0-channel') return this.#channel(this.source, this.target);
+      return party === 'guest-channel' ? this.#channel(this.target, this.source) : undefined;
+    };
+    const [from, to] = [labelOf(source), labelOf(target)];
+    if (from === undefined || to === undefined || (source !== guest && target !== guest && source === target))
+      return undefined;
+    return new Parties(this.#subject, from, to);
+  }
+
+  /** A check on these labels in words; the labels are named where they are not those of dom0 and the guest. */
+  text({ source, target, class: className, permissions }: CommandCheck): string {
+    const { types } = this.#subject.view.names;
+    const words = `${className} { ${permissions.join(' ')} }`;
+    const isPlain = source === 'dom0' && GUEST_PARTIES.includes(target);
+    return isPlain ? words : `${types[this.source.type] ?? ''} -> ${types[this.target.type] ?? ''}: ${words}`;
+  }
+
   /** Whether a recorded check can be one on these labels. A guest is built only under a label that may be created. */
   fits({ source, target }: CommandCheck, denied: string): boolean {
     if (!this.#partiesOf(this.source).includes(source) || !this.#partiesOf(this.target).includes(target)) return false;
@@ -124,15 +153,24 @@ export function askedBy(subject: Subject, lines: readonly ExplainedLines[]): Ask
   };
 }
 
-/** Commands that are told of; they are recorded in the order of their names. */
-const MAX_COMMANDS = 8;
+/** Commands that are told of: those that make most of the checks in question. */
+const MAX_COMMANDS = 3;
+
+/** A command and a label that it would act on. */
+interface Outlook {
+  readonly command: string;
+  readonly parties: Parties;
+  readonly party: string;
+  /** How many of the permissions in question it asks for. */
+  matches: number;
+}
 
 /**
  * What the commands that make a check would be denied beside it, for checks of dom0 on a guest: xl stops at the first
- * denial, so a log shows one and not those behind it.
+ * denial, so a log shows one and not those behind it. The checks on the event channels between the two count too.
  */
 export function outlooks(subject: Subject, lines: readonly ExplainedLines[]): CommandOutlook[] {
-  const found = new Map<string, CommandOutlook>();
+  const found = new Map<string, Outlook>();
   for (const line of lines) {
     const parties = Parties.of(subject, line);
     if (parties?.isByDom0 !== true) continue;
@@ -140,17 +178,21 @@ export function outlooks(subject: Subject, lines: readonly ExplainedLines[]): Co
       for (const { command, checks } of commandsAsking(line.group.class, permission)) {
         const fitting = checks.filter((one) => parties.fits(one, permission));
         const party = GUEST_PARTIES.find((name) => fitting.some(({ target }) => target === name));
+        if (party === undefined) continue;
         const key = `${command} ${line.group.target}`;
-        if (party === undefined || found.has(key)) continue;
-        const asked = checksOfCommand(command).filter((one) => one.source === 'dom0' && one.target === party);
-        const text = (one: CommandCheck): string => `${one.class} { ${one.permissions.join(' ')} }`;
-        found.set(key, {
-          command,
-          asked: new Set(asked.map(text)).size,
-          denied: [...new Set(asked.filter((one) => !parties.isAllowed(one)).map(text))],
-        });
+        const known = found.get(key);
+        if (known === undefined) found.set(key, { command, parties, party, matches: 1 });
+        else known.matches++;
       }
     }
   }
-  return [...found.values()].slice(0, MAX_COMMANDS);
+  const sorted = [...found.values()].toSorted((a, b) => b.matches - a.matches);
+  return sorted.slice(0, MAX_COMMANDS).map(({ command, parties, party }) => {
+    const asked = checksOfCommand(command).flatMap((one) => {
+      const pair = parties.pairOf(one, party);
+      return pair === undefined ? [] : [{ text: pair.text(one), isAllowed: pair.isAllowed(one) }];
+    });
+    const denied = asked.filter(({ isAllowed }) => !isAllowed).map(({ text }) => text);
+    return { command, asked: new Set(asked.map(({ text }) => text)).size, denied: [...new Set(denied)] };
+  });
 }

@@ -120,6 +120,7 @@ async function subjectOf(
   const { readPolicydb } = await import('@dewar/policy/policydb');
   const { PolicyView } = await import('@dewar/policy/security-server');
   const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
+  const { findRelease } = await import('@dewar/policy/decompiler');
   const read = readPolicydb(bytes ?? new Uint8Array());
   if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);
   const view = new PolicyView(read.policy);
@@ -128,7 +129,8 @@ async function subjectOf(
     if (now !== undefined) view.booleans[value] = now;
   }
   view.applyBooleans();
-  const release: XenReleaseName = options.release ?? BASELINE_RELEASE;
+  // The numbers of initial SIDs are those of the release that the policy was made for.
+  const release: XenReleaseName = options.release ?? findRelease(read.policy)?.release ?? BASELINE_RELEASE;
   const source = compiled?.policy === undefined ? undefined : { compiled, options, files: folder };
   return { view, release: xenRelease(release), source, hasHostBooleans: booleans !== undefined };
 }

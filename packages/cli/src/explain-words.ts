@@ -276,7 +276,10 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
       const isBits = cause.unknown.every(({ kind }) => kind === 'bits');
       return {
         title: isBits ? 'a bit without a name' : 'a name that this policy does not have',
-        because: cause.unknown.flatMap(unknownText),
+        because: [
+          ...cause.unknown.slice(0, SHOWN).flatMap(unknownText),
+          ...(cause.unknown.length > SHOWN ? [`and ${cause.unknown.length - SHOWN} more names`] : []),
+        ],
         remedy: [OTHER_TABLES],
       };
     }

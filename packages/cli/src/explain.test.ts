@@ -188,6 +188,18 @@ test('the answer as JSON has the cause, the lines, who asks, the fix, and what i
   });
 });
 
+test('what the command would be denied next is told too, on the guest and on the channels between them', async () => {
+  const policy = policyCopy((file, text) =>
+    file.endsWith('isolated_domU.te') ? text.replace(/^(?:migrate_domain_out|domain_comms).*\n/gm, '') : text,
+  );
+  const saved = await dewar('explain', '--policy', policy, logFile(avc('mmu pageinfo', 'isolated_domU_t')));
+  const [save = ''] = saved.out.split('\n').filter((line) => line.includes('xl save makes'));
+  for (const one of ['domain { resume }', 'mmu { pageinfo }', 'domain2 { gettsc }']) expect(save).toContain(one);
+  const built = await dewar('explain', '--policy', policy, logFile(avc('grant map_read map_write', 'isolated_domU_t')));
+  const [create = ''] = built.out.split('\n').filter((line) => line.includes('xl create makes'));
+  expect(create).toContain('dom0_t_channel -> isolated_domU_t: event { bind }');
+});
+
 test('nothing in a log can steer the terminal', async () => {
   const esc = '\x1b]0;owned\x07';
   const line = `avc:  denied  { pause } for source=d0 target=d1 dtdevice=${esc} scontext=a${esc}:b:c tcontext=${DOM0} tclass=domain`;

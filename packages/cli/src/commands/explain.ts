@@ -88,7 +88,7 @@ function basis(
       ...(booleans === 0
         ? []
         : [subject.hasHostBooleans ? 'booleans as they are on that host' : 'booleans as they are after a boot']),
-      `operations from Xen 4.17.5 (hooks.c), commands of xl as recorded on a simulated host; names from Xen ${subject.release.name}`,
+      `operations from Xen 4.17.5 (hooks.c), commands of xl as recorded on a simulated host, for PV and PVH guests together; names from Xen ${subject.release.name}`,
     ],
     notCovered: [
       ...(host === undefined ? ['whether the host of the log runs this policy'] : []),
@@ -179,11 +179,18 @@ function askedLines({ cause, lines }: Finding, { subject }: ExplainInput): strin
   if (HARMLESS.includes(cause.kind)) return said;
   if (effect === 'does-less') said.push('denied, the operation goes on with less and returns no error');
   const isOfItself = lines.every(({ group }) => isSelf(group.source, group.target));
+  const permissive = lines.flatMap(({ group }) => {
+    const source = typeof group.source === 'number' ? undefined : subject.view.read(group.source);
+    return source !== undefined && subject.view.isPermissive(source.type)
+      ? [subject.view.names.types[source.type]]
+      : [];
+  });
+  if (permissive.length > 0) said.push(`\`${permissive[0]}\` is permissive in this policy: it is told, and let pass`);
   if (isOfItself) said.push('a domain asks it of itself: no step of the toolstack waits for it');
   if (cause.kind !== 'no-rule' && cause.kind !== 'protective') return said;
   for (const { command, asked, denied } of outlooks(subject, lines))
     said.push(
-      `${command} asks dom0 for ${asked} things of such a guest; denied here: ${denied.length === 0 ? 'none' : some(denied)}`,
+      `${command} makes ${asked} checks between dom0 and such a guest; denied here: ${denied.length === 0 ? 'none' : some(denied)}`,
     );
   return said;
 }

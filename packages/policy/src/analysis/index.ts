@@ -38,7 +38,6 @@ export {
   waysThatNeed,
 } from './memory/memory-ways.ts';
 export { type FinderKind, RuleFinder, type RuleQuestion, type WrittenRule } from './rule-finder.ts';
-export { conditionLine, RuleNames } from './rule-lines.ts';
 export {
   type FoundRule,
   type NamePattern,

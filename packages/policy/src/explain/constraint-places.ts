@@ -15,8 +15,6 @@ interface Found {
   readonly classes: string;
 }
 
-const known = new WeakMap<object, readonly Found[]>();
-
 /** The statements of a text that begin a line or follow a statement. Comments have none. */
 function statementsIn(text: string): Found[] {
   const found: Found[] = [];
@@ -31,24 +29,31 @@ function statementsIn(text: string): Found[] {
   return found;
 }
 
-/**
- * The place of each constraint of a class, in the order of its nodes. Empty for a binary, and where the statements found
- * are not as many as the nodes: then no place can be told for certain.
- */
-export function constraintOrigins({ view, source }: Subject, className: string): readonly Origin[] {
-  if (source === undefined) return [];
-  const { text } = source.compiled;
-  let all = known.get(text);
-  if (all === undefined) {
-    all = statementsIn(text.text);
-    known.set(text, all);
+/** The places of one policy's constraints. */
+export class ConstraintPlaces {
+  readonly #subject: Subject;
+  #found: readonly Found[] | undefined;
+
+  constructor(subject: Subject) {
+    this.#subject = subject;
   }
-  const named = all.flatMap((one) => {
-    const times = one.classes.match(/[\w.-]+/g)?.filter((name) => name === className).length ?? 0;
-    return Array.from({ length: times }, () => one);
-  });
-  const nodes = view.policy.classes.byName.get(className)?.constraints.length ?? 0;
-  if (named.length !== nodes) return [];
-  // XEN: checkpolicy puts each new node before those that the class has.
-  return named.toReversed().map(({ start, length }) => text.origins.originAt(start, start + length));
+
+  /**
+   * The place of each constraint of a class, in the order of its nodes. Empty for a binary, and where the statements found
+   * are not as many as the nodes: then no place can be told for certain.
+   */
+  of(className: string): readonly Origin[] {
+    const { view, source } = this.#subject;
+    if (source === undefined) return [];
+    const { text } = source.compiled;
+    this.#found ??= statementsIn(text.text);
+    const named = this.#found.flatMap((one) => {
+      const times = one.classes.match(/[\w.-]+/g)?.filter((name) => name === className).length ?? 0;
+      return Array.from({ length: times }, () => one);
+    });
+    const nodes = view.policy.classes.byName.get(className)?.constraints.length ?? 0;
+    if (named.length !== nodes) return [];
+    // XEN: checkpolicy puts each new node before those that the class has.
+    return named.toReversed().map(({ start, length }) => text.origins.originAt(start, start + length));
+  }
 }

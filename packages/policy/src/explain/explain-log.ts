@@ -10,7 +10,7 @@ import { AVTAB_AUDITALLOW, type ClassSymbol, type Context } from '../policydb/in
 import { operationOf } from '../releases/index.ts';
 import type { SourceText } from '../text/index.ts';
 import { type ChosenFix, chooseFixes, type Need } from './choose-fix.ts';
-import type { FailedConstraint } from './failed-constraints.ts';
+import { ConstraintFinder, type FailedConstraint } from './failed-constraints.ts';
 import type { Cause, ExplainedLines, Finding, LogExplanation, RulePlace } from './findings.ts';
 import { rulesGiving } from './giving-rules.ts';
 import { groupLines, type LineGroup } from './group-lines.ts';
@@ -55,12 +55,14 @@ class Explainer {
   readonly #found = new Map<string, Growing>();
   readonly #needs: OpenNeed[] = [];
   readonly #setters: readonly string[];
+  readonly #constraints: ConstraintFinder;
   /** They follow from an unlabeled domain where the log has one, so they wait for all lines. */
   readonly #derived: { readonly lines: ExplainedLines; readonly label: Context; readonly types: readonly number[] }[] =
     [];
 
   constructor(subject: Subject) {
     this.#subject = subject;
+    this.#constraints = new ConstraintFinder(subject);
     const security = initialContext(subject, 'security');
     this.#setters = security === undefined ? [] : typesThatMay(subject, security, 'security', 'setbool');
   }
@@ -116,10 +118,16 @@ class Explainer {
   }
 
   #unknown(lines: ExplainedLines, name: UnknownName): void {
-    this.#add(`unknown ${name.kind} ${name.class} ${name.name}`, lines, () => ({
-      kind: 'unknown-name',
-      unknown: [name],
-    }));
+    this.#add(
+      `unknown ${name.kind}`,
+      lines,
+      () => ({ kind: 'unknown-name', unknown: [name] }),
+      (before) => {
+        if (before.kind !== 'unknown-name') return before;
+        const isKnown = before.unknown.some((one) => one.class === name.class && one.name === name.name);
+        return isKnown ? before : { ...before, unknown: [...before.unknown, name] };
+      },
+    );
   }
 
   #unknownLabel(lines: ExplainedLines, label: string | number, read: ReadLabel): void {
@@ -148,7 +156,7 @@ class Explainer {
   }
 
   #denied(group: LineGroup, source: Context, target: Context, tclass: ClassSymbol, bits: number): void {
-    for (const verdict of verdictsOn(this.#subject, source, target, tclass, bits)) {
+    for (const verdict of verdictsOn(this.#subject, this.#constraints, source, target, tclass, bits)) {
       const permissions = permissionNames(this.#subject, tclass, verdict.bits);
       this.#verdict(verdict, { group, permissions }, source, target, tclass);
     }
@@ -210,7 +218,7 @@ class Explainer {
     lines: ExplainedLines,
     rules: readonly RulePlace[],
   ): void {
-    const conditions = conditionPlaces(this.#subject, verdict.rules);
+    const conditions = conditionPlaces(this.#subject, this.#constraints, verdict.rules);
     const isAllowedHere = verdict.kind === 'allowed-by-boolean';
     const key = `boolean ${isAllowedHere} ${conditions.map(({ text, isElse }) => `${text} ${isElse}`).join()}`;
     const constraints = verdict.kind === 'boolean' ? verdict.constraints : [];

@@ -1,7 +1,7 @@
 /**
  * What a log of Xen means for a policy: the cause of each line that denies, and what to do about it.
  *
- * Imports: `text`, `language`, `policydb`, `releases`, `compiler`, `security-server`, `analysis`.
+ * Imports: `text`, `language`, `policydb`, `releases`, `compiler`, `decompiler`, `security-server`, `analysis`.
  * Start reading at `readLog`, then `explainLog`.
  *
  * @module

@@ -12,7 +12,7 @@ import { expandCalls, type MacroSources, macroSources } from '../compiler/index.
 import type { SourceText } from '../text/index.ts';
 import { type NameGroup, readCallRules, type TextRule } from './call-rules.ts';
 import { MacroTable, type PolicyMacro, type WrittenCall } from './macro-table.ts';
-import type { PolicySource, Subject } from './subject.ts';
+import { type PolicySource, permissionBit, type Subject } from './subject.ts';
 
 /** Permissions between two types, by their values. */
 export interface PairBits {
@@ -192,9 +192,9 @@ export class MacroCalls {
       if (tclass === undefined) return undefined;
       let bits = 0;
       for (const permission of rule.permissions.names) {
-        const symbol = tclass.permissions.find((one) => one.name === permission);
-        if (symbol === undefined) return undefined;
-        bits = (bits | (1 << (symbol.value - 1))) >>> 0;
+        const bit = permissionBit(this.#subject, tclass, permission);
+        if (bit === 0) return undefined;
+        bits = (bits | bit) >>> 0;
       }
       if (rule.permissions.isOpen) {
         const all = tclass.permissionCount >= 32 ? 0xffffffff : 2 ** tclass.permissionCount - 1;

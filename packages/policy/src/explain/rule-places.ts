@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { conditionLine, RuleNames } from '../analysis/index.ts';
 import { ruleOrigin } from '../compiler/index.ts';
 import { type ClassSymbol, COND_BOOL } from '../policydb/index.ts';
 import { conditionHolds } from '../security-server/index.ts';
 import { userSpan } from '../text/index.ts';
+import type { ConstraintFinder } from './failed-constraints.ts';
 import type { ConditionPlace, RulePlace } from './findings.ts';
 import type { GivingRule } from './giving-rules.ts';
 import { permissionNames, type Subject, typeName } from './subject.ts';
@@ -44,7 +44,11 @@ export function rulePlaces(subject: Subject, rules: readonly GivingRule[], tclas
 }
 
 /** The conditional blocks of rules, each once, with what would bring the rules into force. */
-export function conditionPlaces(subject: Subject, rules: readonly GivingRule[]): ConditionPlace[] {
+export function conditionPlaces(
+  subject: Subject,
+  words: ConstraintFinder,
+  rules: readonly GivingRule[],
+): ConditionPlace[] {
   const { view, source } = subject;
   const policy = source?.compiled.policy ?? view.policy;
   const found = new Map<string, ConditionPlace>();
@@ -73,7 +77,7 @@ export function conditionPlaces(subject: Subject, rules: readonly GivingRule[]):
     });
     const flips = numbers.filter((number) => holdsWith(number) !== isOn);
     found.set(key, {
-      text: written?.text ?? `if (${conditionLine(new RuleNames(policy), conditional.expression)})`,
+      text: written?.text ?? `if (${words.condition(conditional.expression)})`,
       isElse: written?.isElse ?? !block.branch,
       origin: written?.origin,
       booleans: numbers.map(state),

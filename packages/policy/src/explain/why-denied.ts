@@ -7,7 +7,7 @@
  * @module
  */
 import { AVTAB_ALLOWED, type ClassSymbol, type Context } from '../policydb/index.ts';
-import { type FailedConstraint, failedConstraints } from './failed-constraints.ts';
+import type { ConstraintFinder, FailedConstraint } from './failed-constraints.ts';
 import { type GivingRule, rulesGiving } from './giving-rules.ts';
 import { type Subject, writtenPolicy } from './subject.ts';
 
@@ -36,6 +36,7 @@ const bitsOf = (rules: readonly GivingRule[]): number => rules.reduce((bits, one
 /** What the policy says of each of the permissions. Together the verdicts name each bit once. */
 export function verdictsOn(
   subject: Subject,
+  constraints: ConstraintFinder,
   source: Context,
   target: Context,
   tclass: ClassSymbol,
@@ -55,7 +56,7 @@ export function verdictsOn(
 
   const missing = (asked & ~allowed) >>> 0;
   const ruled = (view.ruleVectors(source.type, target.type, tclass.value).allowed & missing) >>> 0;
-  const held = failedConstraints(subject, source, target, tclass, missing);
+  const held = constraints.failed(source, target, tclass, missing);
   const heldBits = held.reduce((bits, one) => (bits | one.bits) >>> 0, 0);
   const constraintsOn = (bits: number): FailedConstraint[] => held.filter((one) => (one.bits & bits) !== 0);
   const constrained = (ruled & heldBits) >>> 0;
