@@ -1,5 +1,5 @@
 /** Denials that people met and reported, explained by the example policy that comes with Xen 4.17. */
-import { compileDirectory } from '@dewar/policy/compiler';
+import { compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
 import { type Cause, explainLog, type Finding, readLog } from '@dewar/policy/explain';
 import { readPolicydb } from '@dewar/policy/policydb';
 import { xenRelease } from '@dewar/policy/releases';
@@ -13,7 +13,10 @@ const tree = xenTree();
 const DOM0 = 'system_u:system_r:dom0_t';
 
 function findings(...lines: string[]): readonly Finding[] {
-  const files = editedPolicy(tree ?? '');
+  return findingsOf(editedPolicy(tree ?? ''), ...lines);
+}
+
+function findingsOf(files: PolicyFiles, ...lines: string[]): readonly Finding[] {
   const compiled = compileDirectory(files);
   const read = readPolicydb(compiled.bytes ?? new Uint8Array());
   if ('diagnostic' in read) throw new Error(read.diagnostic.message);
@@ -107,6 +110,15 @@ describe.skipIf(tree === undefined)("under Xen's example policy", () => {
     const { constraints } = only('constraint', line);
     expect(constraints.map(({ expression }) => expression)).toEqual(['u1 == system_u or u2 == system_u or u1 == u2']);
     expect(constraints[0]?.terms.map(({ text }) => text)).toEqual(['u1 == system_u', 'u2 == system_u', 'u1 == u2']);
+  });
+
+  test('a type of guest that dom0 was given no right to build is built by create_domain', () => {
+    const files = editedPolicy(tree ?? '', { site: 'declare_domain(sensor_t)\n' });
+    const line = `(XEN) avc:  denied  { create } for current=d0 scontext=${DOM0} tcontext=system_u:system_r:sensor_t tclass=domain`;
+    const [finding, ...more] = findingsOf(files, line);
+    if (finding?.cause.kind !== 'no-rule') throw new Error(finding?.cause.kind);
+    expect([finding.cause.fix.chosen.lines, more]).toEqual([['create_domain(dom0_t, sensor_t)'], []]);
+    expect([finding.placement?.path, finding.placement?.line]).toEqual(['modules/site.te', 2]);
   });
 
   test('a failed build that cannot be cleaned up lacks two rules that no macro gives', () => {

@@ -98,11 +98,20 @@ function proposalText({ kind, lines }: Proposal): string {
   return kind === 'macro' ? `the macro call ${quoted(lines[0] ?? '')}` : lines.map(quoted).join(' and ');
 }
 
+/** Who builds a guest writes its memory. */
+function buildingText({ openings }: Proposal, namer: Namer): string[] {
+  const built = openings.find(({ isForBuilding }) => isForBuilding);
+  if (built === undefined) return [];
+  const [builder, guest] = [namer.type(built.source.type), namer.type(built.target.type)];
+  return [`with it ${quoted(builder)} builds domains of ${quoted(guest)}, and so reads and writes their memory`];
+}
+
 function fixText({ chosen, least }: ChosenFix, namer: Namer): string[] {
   const beside = pairsText(chosen.surplus, namer);
   return [
     `${proposalText(chosen)} would give it${beside.length === 0 ? ', and nothing else that is new' : ''}`,
     ...(beside.length === 0 ? [] : [`beside, that gives ${list(beside, 6)}`]),
+    ...buildingText(chosen, namer),
     ...(least === undefined ? [] : [`the least that would do: ${proposalText(least)}`]),
   ];
 }
@@ -188,7 +197,7 @@ function unlabeledText(
 
 /** What a fix would end. */
 function protectionTitle({ openings, neverallows }: Proposal, namer: Namer): string {
-  const [memory] = openings.filter(({ gives }) => gives.kind === 'memory');
+  const [memory] = openings.filter(({ gives, isForBuilding }) => gives.kind === 'memory' && !isForBuilding);
   if (memory !== undefined)
     return `a protection: ${quoted(namer.type(memory.source.type))} is kept out of the memory of ${quoted(namer.type(memory.target.type))}`;
   if (openings.length > 0) return 'a protection of the host';
@@ -216,7 +225,7 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
         title: protectionTitle(cause.fix.chosen, namer),
         because: [
           `nothing in ${policyName} gives it, and what would give it ends a protection`,
-          ...openings.map((one) => openingText(one, namer)),
+          ...openings.filter(({ isForBuilding }) => !isForBuilding).map((one) => openingText(one, namer)),
           ...broken,
           ...cause.constraints.flatMap((one) => termsText(one).map((text) => `a rule alone would not do: ${text}`)),
         ],

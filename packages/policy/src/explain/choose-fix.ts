@@ -153,13 +153,16 @@ function rulesFor(subject: Subject, needs: readonly Need[]): Proposal {
   };
 }
 
-/** What openings give as a whole: reading, writing, or other power. */
+/** What openings give as a whole: what of the memory can be read or written, or other power. */
 function powersOf(openings: readonly Opening[]): Set<string> {
   const powers = new Set<string>();
-  for (const { gives, isWhole } of openings) {
-    if (!isWhole) continue;
+  for (const { gives, isWhole, isForBuilding } of openings) {
+    if (!isWhole || isForBuilding) continue;
     if (gives.kind !== 'memory' && gives.kind !== 'host') powers.add(gives.kind);
-    else for (const word of ['read', 'write']) if (gives.access.includes(word)) powers.add(`${gives.kind} ${word}`);
+    else {
+      const extent = gives.kind === 'memory' ? gives.extent : 'host';
+      for (const word of ['read', 'write']) if (gives.access.includes(word)) powers.add(`${extent} ${word}`);
+    }
   }
   return powers;
 }
@@ -169,7 +172,8 @@ function opensMore(subject: Subject, call: MacroCall, covered: readonly Need[]):
   const opened = powersOf(openingsFor(subject, call.gives, covered));
   if (opened.size === 0) return false;
   const needed = powersOf(openingsFor(subject, asPairs(covered), covered));
-  return [...opened].some((power) => !needed.has(power));
+  // Who reads all reads what is a part of it.
+  return [...opened].some((power) => !needed.has(power) && !needed.has(`all ${power.split(' ').at(-1)}`));
 }
 
 /** A call that could be the answer, with how many of the needs it gave when that was last counted. */
@@ -178,6 +182,8 @@ interface Candidate {
   readonly surplus: readonly PairBits[];
   readonly surplusSize: number;
   readonly size: number;
+  /** Its first argument is who was denied, as one writes it of two that talk to each other. */
+  readonly isSourceFirst: boolean;
   count: number;
 }
 
@@ -185,7 +191,8 @@ interface Candidate {
 function isBetter(a: Candidate, b: Candidate): boolean {
   if (a.count !== b.count) return a.count > b.count;
   if (a.surplusSize !== b.surplusSize) return a.surplusSize < b.surplusSize;
-  return a.size !== b.size ? a.size < b.size : a.call.text < b.call.text;
+  if (a.size !== b.size) return a.size < b.size;
+  return a.isSourceFirst !== b.isSourceFirst ? a.isSourceFirst : a.call.text < b.call.text;
 }
 
 /** Takes the best call out of the candidates, again and again; what is no answer now will be none with fewer needs. */
@@ -199,8 +206,10 @@ class CallChooser {
     this.#calls = calls;
     const made = candidates.map((call): Candidate => {
       const surplus = surplusOf(subject, call, wanted);
-      const count = sizeOf(asPairs(coveredBy(call, wanted)));
-      return { call, surplus, surplusSize: sizeOf(surplus), size: sizeOf(call.gives), count };
+      const covered = coveredBy(call, wanted);
+      const count = sizeOf(asPairs(covered));
+      const isSourceFirst = call.arguments[0] === typeName(subject, covered[0]?.source.type ?? 0);
+      return { call, surplus, surplusSize: sizeOf(surplus), size: sizeOf(call.gives), isSourceFirst, count };
     });
     this.#candidates = new Set(made);
   }
@@ -265,6 +274,27 @@ export function chooseFixes(subject: Subject, calls: MacroCalls | undefined, nee
     if (known === undefined) pairs.set(key, [need]);
     else known.push(need);
   }
-  for (const some of pairs.values()) fixes.push({ needs: some, chosen: rulesFor(subject, some), least: undefined });
+  for (const some of pairs.values()) {
+    for (const group of byProtection(subject, some)) {
+      if (group.length > 0) fixes.push({ needs: group, chosen: rulesFor(subject, group), least: undefined });
+    }
+  }
   return fixes;
+}
+
+/** Needs that a rule can answer, and those for which a rule would end a protection. */
+function byProtection(subject: Subject, needs: readonly Need[]): readonly [Need[], Need[]] {
+  const plain: Need[] = [];
+  const guarded: Need[] = [];
+  for (const need of needs) {
+    let held = 0;
+    for (let bit = 1; bit !== 0; bit = (bit << 1) >>> 0) {
+      if ((need.bits & bit) === 0) continue;
+      const { openings, neverallows } = rulesFor(subject, [{ ...need, bits: bit }]);
+      if (neverallows.length > 0 || openings.some(({ isForBuilding }) => !isForBuilding)) held = (held | bit) >>> 0;
+    }
+    if (held !== 0) guarded.push({ ...need, bits: held });
+    if (held !== need.bits) plain.push({ ...need, bits: (need.bits & ~held) >>> 0 });
+  }
+  return [plain, guarded];
 }

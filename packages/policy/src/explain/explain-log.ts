@@ -393,7 +393,7 @@ class Explainer {
     }
     lines.sort((a, b) => a.group.first.line - b.group.first.line);
     const { chosen } = fix;
-    const isProtective = chosen.openings.length > 0 || chosen.neverallows.length > 0;
+    const isProtective = chosen.neverallows.length > 0 || chosen.openings.some((one) => !one.isForBuilding);
     const [need] = fix.needs;
     const placement =
       subject.source === undefined || need === undefined

@@ -9,7 +9,7 @@
 import { MEMORY_WAYS, type MemoryWay, type Party, type WayCheck } from '../analysis/index.ts';
 import { AVTAB_TRANSITION, type Context } from '../policydb/index.ts';
 import type { PairBits } from './macro-calls.ts';
-import { initialContext, permissionBit, type Subject } from './subject.ts';
+import { initialContext, permissionBit, type Subject, typeValues } from './subject.ts';
 
 /** A way that a fix completes. */
 export interface Opening {
@@ -22,6 +22,11 @@ export interface Opening {
   readonly condition: string | undefined;
   /** The fix alone opens it; else it gives a part, and what is missing of the same check must be given too. */
   readonly isWhole: boolean;
+  /**
+   * No domain of the target's type can be made as the policy stands, and with the fix the source makes them: who builds a
+   * guest writes its memory, so that nothing is opened that was closed.
+   */
+  readonly isForBuilding: boolean;
   readonly source: Context;
   readonly target: Context;
 }
@@ -106,13 +111,13 @@ class Openings {
 const WAYS = MEMORY_WAYS.filter(({ beneficiary, consent, gives, checks }) => {
   if (beneficiary !== 'actor' || consent !== undefined) return false;
   if (checks.some((one) => one.target === 'other')) return false;
-  if (gives.kind === 'memory') return gives.extent === 'all' || gives.extent === 'registers';
+  if (gives.kind === 'memory') return true;
   return gives.kind === 'host' || gives.kind === 'policy' || gives.kind === 'booleans';
 });
 
 /** Power over the whole host is no reason to be silent about a guest: a policy may hold it back by other means. */
 function addReach(reach: Reach, { gives }: MemoryWay): void {
-  if (gives.kind !== 'memory') return;
+  if (gives.kind !== 'memory' || gives.extent !== 'all') return;
   if (gives.access !== 'write') reach.read = true;
   if (gives.access !== 'read') reach.write = true;
 }
@@ -120,6 +125,35 @@ function addReach(reach: Reach, { gives }: MemoryWay): void {
 function isNew(reach: Reach, { gives }: MemoryWay): boolean {
   if (gives.kind !== 'memory') return true;
   return (gives.access !== 'write' && !reach.read) || (gives.access !== 'read' && !reach.write);
+}
+
+/**
+ * Whether no domain of a type can be made: nobody who may create one can write its memory, and no domain of another type
+ * may become one of it.
+ */
+function isUnbuilt(subject: Subject, type: number): boolean {
+  const { view } = subject;
+  const [domain, mmu] = [view.policy.classes.byName.get('domain'), view.policy.classes.byName.get('mmu')];
+  if (domain === undefined || mmu === undefined) return false;
+  const create = permissionBit(subject, domain, 'create');
+  const transition = permissionBit(subject, domain, 'transition');
+  const write = permissionBit(subject, mmu, 'map_write');
+  return typeValues(subject).every((other) => {
+    const has = view.ruleVectors(other, type, domain.value).allowed;
+    if ((has & transition) !== 0 && other !== type) return false;
+    return (has & create) === 0 || (view.ruleVectors(other, type, mmu.value).allowed & write) === 0;
+  });
+}
+
+/** Whether a fix makes the source one that creates domains of the target's type, or it is one already. */
+function isBuilder(subject: Subject, extra: readonly PairBits[], source: number, target: number): boolean {
+  const domain = subject.view.policy.classes.byName.get('domain');
+  if (domain === undefined) return false;
+  const create = permissionBit(subject, domain, 'create');
+  const given = extra
+    .filter((pair) => pair.source === source && pair.target === target && pair.tclass === domain.value)
+    .reduce((bits, pair) => bits | pair.bits, subject.view.ruleVectors(source, target, domain.value).allowed);
+  return (given & create) !== 0;
 }
 
 /**
@@ -142,10 +176,12 @@ export function openingsOf(subject: Subject, extra: readonly PairBits[], source:
       else if (openings.isPart(way, actor, guest)) open.push({ way, isWhole: false });
     }
     const isAnyWhole = open.some(({ isWhole }) => isWhole);
+    const isForBuilding =
+      open.length > 0 && isBuilder(subject, extra, actor.type, guest.type) && isUnbuilt(subject, guest.type);
     for (const { way, isWhole } of open) {
       if (!isNew(before, way) || (isAnyWhole && !isWhole)) continue;
       const { name, does, gives, condition } = way;
-      found.push({ way: name, does, gives, condition, isWhole, source: actor, target: guest });
+      found.push({ way: name, does, gives, condition, isWhole, isForBuilding, source: actor, target: guest });
     }
   }
   return found;
