@@ -9,7 +9,8 @@ const packages = {
   toolstack: ['policy'],
   hypervisor: ['policy', 'toolstack'],
   lab: ['policy', 'toolstack', 'hypervisor'],
-  cli: ['policy', 'toolstack', 'hypervisor', 'lab'],
+  xen: ['policy', 'toolstack'],
+  cli: ['policy', 'toolstack', 'hypervisor', 'lab', 'xen'],
   testkit: ['policy', 'toolstack', 'hypervisor'],
 };
 

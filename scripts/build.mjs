@@ -32,6 +32,26 @@ function writeIndex(code, cache) {
   writeByRename(join(dist, INDEX), `${JSON.stringify({ code, cache })}\n`);
 }
 
+/**
+ * The program that the command starts to work with the libraries of a Xen host. koffi has compiled code, a package for
+ * each platform, so it stays where npm put it.
+ */
+const HELPER = 'xen-helper.mjs';
+
+async function helper() {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [join(root, 'packages/xen/src/helper/main.ts')],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    external: ['koffi'],
+    write: false,
+  });
+  return outputFiles[0].contents;
+}
+
 /** The code of the command, all in ASCII, so that V8 keeps it in one byte for each character. */
 async function bundle() {
   const { outputFiles } = await build({
@@ -57,6 +77,7 @@ try {
   const code = `dewar-${hash}.cjs`;
   const cache = `dewar-${hash}.cache`;
   mkdirSync(dist, { recursive: true });
+  writeByRename(join(dist, HELPER), await helper());
   writeByRename(join(dist, code), contents);
   rmSync(join(dist, cache), { force: true });
   writeIndex(code, null);
@@ -66,7 +87,7 @@ try {
   });
   if (warmUp.status === 0 && existsSync(join(dist, cache))) writeIndex(code, cache);
   else console.error(`${warmUp.stderr}build: no code cache was made, so the command will start more slowly`);
-  const fresh = new Set([INDEX, code, cache]);
+  const fresh = new Set([INDEX, code, cache, HELPER]);
   for (const name of readdirSync(dist)) {
     if (!fresh.has(name)) rmSync(join(dist, name), { recursive: true, force: true });
   }

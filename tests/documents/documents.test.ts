@@ -77,7 +77,7 @@ test('every script that the contributors are told of exists, and none is kept fr
   };
   // npm runs these by itself.
   const byItself = ['prepare', 'pretest'];
-  const told = [...textOf('CONTRIBUTING.md').matchAll(/\bnpm (?:run )?(\w+)/g)].map((match) => match[1] ?? '');
+  const told = [...textOf('CONTRIBUTING.md').matchAll(/\bnpm (?:run )?(\w+(?::\w+)?)/g)].map((match) => match[1] ?? '');
   expect([...new Set(told)].filter((name) => name !== 'ci').toSorted()).toEqual(
     Object.keys(scripts)
       .filter((name) => !byItself.includes(name))
@@ -94,11 +94,11 @@ test('each dependency has its line, with its version', () => {
     ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/package.json`),
   ];
   const used = manifests.flatMap((path) => {
-    const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(root, path), 'utf8')) as {
-      readonly dependencies?: Readonly<Record<string, string>>;
-      readonly devDependencies?: Readonly<Record<string, string>>;
-    };
-    return Object.entries({ ...dependencies, ...devDependencies })
+    const manifest = JSON.parse(readFileSync(join(root, path), 'utf8')) as Readonly<
+      Record<string, Readonly<Record<string, string>>>
+    >;
+    const { dependencies = {}, devDependencies = {}, optionalDependencies = {} } = manifest;
+    return Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })
       .filter(([name]) => !name.startsWith('@dewar/'))
       .map(([name, version]) => `${name} ${version}`);
   });

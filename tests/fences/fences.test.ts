@@ -31,7 +31,8 @@ const POLICY = 'packages/policy reaches only itself';
 const TOOLSTACK = 'packages/toolstack reaches only itself, policy';
 const HYPERVISOR = 'packages/hypervisor reaches only itself, policy, toolstack';
 const LAB = 'packages/lab reaches only itself, policy, toolstack, hypervisor';
-const CLI = 'packages/cli reaches only itself, policy, toolstack, hypervisor, lab';
+const XEN = 'packages/xen reaches only itself, policy, toolstack';
+const CLI = 'packages/cli reaches only itself, policy, toolstack, hypervisor, lab, xen';
 const KIT = 'packages/testkit reaches only itself, policy, toolstack, hypervisor';
 const inPolicy = (folder: string, ...others: readonly string[]): string =>
   `packages/policy/src/${folder} reaches only ${['itself', ...others].join(', ')}`;
@@ -55,6 +56,7 @@ const forbidden: readonly Plant[] = [
   { file: 'packages/toolstack/src/up.ts', text: importing('@dewar/hypervisor'), caughtBy: [TOOLSTACK] },
   { file: 'packages/hypervisor/src/up.ts', text: importing('@dewar/lab'), caughtBy: [HYPERVISOR] },
   { file: 'packages/lab/src/up.ts', text: importing('../../cli/src/main.ts'), caughtBy: [LAB, DOORS] },
+  { file: 'packages/xen/src/across.ts', text: importing('@dewar/hypervisor'), caughtBy: [XEN] },
   { file: 'packages/testkit/src/up.ts', text: importing('@dewar/lab'), caughtBy: [KIT] },
   // In a form that is easily overlooked.
   {
@@ -176,7 +178,11 @@ const allowed: readonly Omit<Plant, 'caughtBy'>[] = [
   { file: 'packages/toolstack/src/down.ts', text: importing(...everyPolicyDoor) },
   { file: 'packages/hypervisor/src/down.ts', text: importing(...everyPolicyDoor, '@dewar/toolstack') },
   { file: 'packages/lab/src/down.ts', text: importing('@dewar/policy/text', '@dewar/hypervisor', 'node:fs') },
-  { file: 'packages/cli/src/down.ts', text: importing('@dewar/lab', '@dewar/toolstack/xl-cfg', THIRD_PARTY) },
+  { file: 'packages/xen/src/down.ts', text: importing('@dewar/policy/text', '@dewar/toolstack', 'node:fs') },
+  {
+    file: 'packages/cli/src/down.ts',
+    text: importing('@dewar/lab', '@dewar/xen', '@dewar/toolstack/xl-cfg', THIRD_PARTY),
+  },
   { file: 'packages/lab/src/allowed.test.ts', text: importing('@dewar/testkit') },
   { file: 'packages/policy/src/text/allowed.test.ts', text: importing('@dewar/testkit', 'node:fs', THIRD_PARTY) },
   { file: 'tests/allowed.test.ts', text: importing('@dewar/testkit', '@dewar/lab') },

@@ -59,7 +59,7 @@ async function runAtStart(): Promise<Set<string>> {
 
 test('a build leaves nothing of the one before', () => {
   const { code, cache } = index();
-  expect(readdirSync(folder).sort()).toEqual(['bundle.json', cache, code].sort());
+  expect(readdirSync(folder).sort()).toEqual(['bundle.json', cache, code, 'xen-helper.mjs'].sort());
 });
 
 test('the code and its cache have the name of one build', () => {

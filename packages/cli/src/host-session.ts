@@ -1,14 +1,18 @@
 /**
- * Finds the simulated host that a command is about, and uses it.
+ * Finds the host that a command is about, real or simulated, and uses it.
  *
  * @module
  */
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { FlaskMode, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
-import { BASELINE_RELEASE, type XenReleaseName } from '@dewar/policy/releases';
+import { BASELINE_RELEASE, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
+import type { Host } from '@dewar/toolstack';
+import type { XenHost } from '@dewar/xen';
 import { EXIT, UsageError } from './failures.ts';
 import {
   displayPath,
@@ -23,7 +27,7 @@ import { coloursFor, print, printDiagnostics, printLine, type Terminal } from '.
 
 /** How a command names its host. */
 export interface HostChoice {
-  /** A host by its own name. */
+  /** `xen`, `simulated`, or a simulated host by its own name. */
   readonly host?: string | undefined;
   /** The host of a policy. */
   readonly policy?: string | undefined;
@@ -43,14 +47,96 @@ function stateFolder(): string {
   return join(state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state'), 'dewar');
 }
 
-/** What a command does with a host. */
+/** The name of the real host that this machine is. */
+const REAL_HOST = 'xen';
+/** The name of whichever simulated host comes next. */
+const ANY_SIMULATED = 'simulated';
+
+/** The helper process of a real host. Its place is the same seen from the sources and from the bundle. */
+const HELPER_FILE: string = fileURLToPath(new URL('../dist/xen-helper.mjs', import.meta.url));
+
+/** Where what belongs to a real host is kept: the journal, and the policies that were loaded. */
+export function realHostFolder(): string {
+  const own = process.env['DEWAR_STATE_DIR'];
+  return own !== undefined && own !== '' ? join(own, 'xen') : '/var/lib/dewar';
+}
+
+/**
+ * Whether a command is about the Xen host that this machine is. Without `--host` it is, where this process may manage
+ * one, unless an option speaks of a simulated host.
+ */
+export async function meansRealHost({ host, policy, flask }: HostChoice): Promise<boolean> {
+  if (host !== undefined) return host === REAL_HOST;
+  if (policy !== undefined || flask !== undefined) return false;
+  // Nothing more is loaded where there is no Xen.
+  if (!existsSync('/dev/xen/privcmd') && !existsSync('/proc/xen/privcmd')) return false;
+  const { hindrance } = await import('@dewar/xen');
+  return hindrance() === undefined;
+}
+
+/** The exit status of a shell command that was interrupted. */
+const INTERRUPTED = 130;
+
+/** Uses the Xen host that this machine is. When the command is interrupted, what is half done is undone first. */
+export async function useRealHost(terminal: Terminal, use: (host: XenHost) => Promise<number>): Promise<number> {
+  const { openXenHost } = await import('@dewar/xen');
+  const host = await openXenHost({ helperFile: HELPER_FILE, stateFolder: realHostFolder() });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const interrupt = (): void => {
+    printLine(terminal.err, 'interrupted: what is half done is undone first');
+    void host.close().then(() => process.exit(INTERRUPTED));
+  };
+  for (const signal of signals) process.once(signal, interrupt);
+  try {
+    return await use(host);
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt);
+    await host.close();
+  }
+}
+
+/** The tables for a release: its own, or those of the last release before it that changed something. */
+export function tablesOf(release: string): XenReleaseName {
+  const value = (name: string): number => {
+    const [major = 0, minor = 0] = name.split('.').map(Number);
+    return major * 1000 + minor;
+  };
+  const before = XEN_RELEASES.filter((name) => /^[0-9.]+$/.test(name) && value(name) <= value(release));
+  return before.sort((a, b) => value(a) - value(b)).at(-1) ?? BASELINE_RELEASE;
+}
+
+/** The host of a request; `real` is the same host where it is not simulated. */
+export interface HostInUse {
+  readonly host: Host;
+  readonly real: XenHost | undefined;
+  /** The tables that its policy is compiled with. */
+  readonly release: XenReleaseName;
+}
+
+/** Uses the host that is meant, whatever kind it is. */
+export async function useAnyHost(
+  choice: HostChoice,
+  terminal: Terminal,
+  use: (host: HostInUse) => Promise<number>,
+): Promise<number> {
+  if (!(await meansRealHost(choice)))
+    return useHost(choice, terminal, ({ host, hypervisor }) =>
+      use({ host, real: undefined, release: hypervisor.release }),
+    );
+  if (choice.flask !== undefined)
+    throw new UsageError('`--flask` boots a simulated host; a real one was booted with a mode of its own');
+  return useRealHost(terminal, (real) => use({ host: real, real, release: tablesOf(real.release) }));
+}
+
+/** What a command does with a simulated host. */
 export type UseHost = (running: RunningHost, policy: PolicyReading | undefined) => Promise<number>;
 
 /**
- * Uses the host that is named, or that of the policy, or the one used last, or that of the example policy.
+ * Uses the simulated host that is named, or that of the policy, or the one used last, or that of the example policy.
  * A host that was never booted, or whose policy has changed, is booted first. Answers the exit code.
  */
-export async function useHost(choice: HostChoice, terminal: Terminal, use: UseHost): Promise<number> {
+export async function useHost(given: HostChoice, terminal: Terminal, use: UseHost): Promise<number> {
+  const choice = given.host === ANY_SIMULATED ? { ...given, host: undefined } : given;
   const { Lab } = await import('@dewar/lab');
   const lab = new Lab(stateFolder());
   const known = choice.host ?? (choice.policy === undefined ? lab.current : undefined);

@@ -12,6 +12,7 @@ import { CommanderError } from 'commander';
 import type { DiagnosticFormat } from './diagnostic-formats.ts';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
 import { addGuestCommands, type Finish } from './guest-commands.ts';
+import { addHostCommands } from './host-commands.ts';
 import {
   flaskOption,
   hostOption,
@@ -93,6 +94,11 @@ function parseMode(text: string): boolean {
   throw new InvalidArgumentError('it must be 0, 1, permissive or enforcing.');
 }
 
+function parseSeconds(text: string): number {
+  if (!/^[0-9]{1,6}$/.test(text)) throw new InvalidArgumentError('it must be a number of seconds.');
+  return Number(text);
+}
+
 function parseTruth(text: string): boolean {
   if (['1', 'true', 'on'].includes(text)) return true;
   if (['0', 'false', 'off'].includes(text)) return false;
@@ -145,7 +151,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
 
   program
     .command('create')
-    .description('build and start a guest on a simulated host, and show what Xen checks')
+    .description('build and start a guest on a host, and show what Xen checks')
     .argument('<config>', 'xl.cfg file of the guest')
     .argument('[settings...]', '`key=value`, as if at the end of the file')
     .addOption(policyOption())
@@ -162,6 +168,12 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .option('-d, --debug', 'print the configuration first')
     .option('-e, --no-wait', 'nobody waits for the end of the guest, to clean up or to build it anew')
     .option('-F, --foreground', 'accepted as by xl; nothing stays in the background here')
+    .option('--force', 'on a real host, build even what the rehearsal before it was refused')
+    .option(
+      '--hold [seconds]',
+      'on a real host, hold the build before the relabel; without a number, until Enter',
+      parseSeconds,
+    )
     .action(async (config, settings, args) => {
       const { runCreate } = await import('./commands/create.ts');
       const flags = {
@@ -175,6 +187,8 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
         isDryRun: args.dryrun === true,
         isDebug: args.debug === true,
         isUnwatched: !args.wait,
+        isForced: args.force === true,
+        hold: args.hold === true ? ('enter' as const) : args.hold,
       };
       await finish(runCreate(config, settings, flags, terminal));
     });
@@ -249,6 +263,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     });
 
   addGuestCommands(program, finish, terminal);
+  addHostCommands(program, finish, terminal);
 
   program
     .command('probe')
@@ -339,16 +354,20 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
   program
     .command('loadpolicy')
     .description('load a policy into a running host')
-    .argument('<policy>', 'a policy directory, a policy.conf or a binary')
+    .argument('[policy]', 'a policy directory, a policy.conf or a binary')
     .addOption(hostOption())
     .addOption(flaskOption())
     .addOption(xenOption())
     .addOption(mlsOption())
     .addOption(definitionOption())
     .addOption(jsonOption())
+    .option('-y, --yes', 'on a real host, do not ask')
+    .option('--force', 'on a real host, load even a policy that locks dom0 out')
+    .option('--back', 'on a real host, load what was in force before the last load')
     .action(async (policy, args) => {
       const { runLoadPolicy } = await import('./commands/lifecycle.ts');
-      await finish(runLoadPolicy(policy, { ...requestFlags(args), compile: compileOptions(args) }, terminal));
+      const how = { isSure: args.yes === true, isForced: args.force === true, isBack: args.back === true };
+      await finish(runLoadPolicy(policy, { ...requestFlags(args), ...how, compile: compileOptions(args) }, terminal));
     });
 
   program
@@ -617,8 +636,9 @@ function explain(error: unknown, { err }: Terminal): number {
     say(error.message);
     return EXIT.problem;
   }
-  // The errors of files and of the lab carry a code of their own.
-  if (error instanceof FileError || (error instanceof Error && error.name === 'LabError')) {
+  // The errors of files, of the lab and of a real host carry a code of their own.
+  const isOfTheWorld = error instanceof Error && (error.name === 'LabError' || error.name === 'XenError');
+  if (error instanceof FileError || isOfTheWorld) {
     say(error.message);
     return EXIT.world;
   }

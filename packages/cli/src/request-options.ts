@@ -1,5 +1,5 @@
 /**
- * The options of every command that makes a request of a simulated host.
+ * The options of every command that makes a request of a host.
  *
  * @module
  */
@@ -35,7 +35,8 @@ export const xenOption = (): Option<'--xen <release>', undefined, undefined, und
   );
 
 /** Which host is meant. */
-export const hostOption = (): Option<'--host <name>'> => new Option('--host <name>', 'a simulated host by its name');
+export const hostOption = (): Option<'--host <name>'> =>
+  new Option('--host <name>', '`xen`: the host that this machine is; `simulated`; or a simulated host by its name');
 
 /** The answer for another program. */
 export const jsonOption = (): Option<'--json'> => new Option('--json', 'print the answer as JSON');

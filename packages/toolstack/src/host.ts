@@ -17,7 +17,7 @@ import type { DomainConfig } from './xl-cfg/index.ts';
 export interface HypercallRecord {
   readonly domid: Domid;
   readonly process: Process;
-  /** As in `HypercallTable`. */
+  /** As in `HypercallTable`; on a real host, where only Xen's log tells of the checks, just `hypercall`. */
   readonly name: string;
   /** The domain that it was about, if any. */
   readonly targetDomid: Domid | undefined;
@@ -67,6 +67,10 @@ export interface DomainState {
   readonly shutdownReason: ShutdownReason | undefined;
   /** dom0 was refused when it destroyed it: it has lost its name, and stays until that is allowed. */
   readonly isStranded: boolean;
+  /** It waits for something; a real host can tell. */
+  readonly isBlocked?: boolean;
+  /** CPU time that it used; a real host can tell. */
+  readonly cpuSeconds?: number;
 }
 
 /** What was asked of the host. */
@@ -134,6 +138,8 @@ export interface CoreDump {
   readonly pages: number;
   readonly vcpus: number;
   readonly addressSize: 32 | 64;
+  /** The size of the file; undefined on a simulated host, which writes none. */
+  readonly bytesWritten?: number;
 }
 
 /** How a guest is restored. */
@@ -173,6 +179,10 @@ export interface VcpuState {
   readonly vcpu: number;
   readonly isOnline: boolean;
   readonly isRunning: boolean;
+  /** It waits for something; a real host can tell. */
+  readonly isBlocked?: boolean;
+  /** CPU time that it used; a real host can tell. */
+  readonly cpuSeconds?: number;
   readonly cpu: number;
   /** Physical CPUs, as xl prints them: `all`, `0-1`, `none`. */
   readonly hard: string;
@@ -203,6 +213,8 @@ export interface ForeignMapProbe {
   readonly access: 'read' | 'read-write';
   readonly outcome: 'mapped' | 'denied';
   readonly avcLine: string | undefined;
+  /** What could be read, in words; a simulated guest has no content. */
+  readonly content?: string;
 }
 
 /** What xl asks of a host. A domain is named, or given by its number. */

@@ -55,7 +55,8 @@ export type Process =
   | 'xenconsoled'
   | 'guest kernel'
   | 'flask tools'
-  | 'probe';
+  | 'probe'
+  | 'some program';
 
 /** Who makes a hypercall: the domain, which has the label, and the program in it, which has none. */
 export interface Actor {

@@ -8,7 +8,9 @@
  */
 export * from './host.ts';
 export * from './hypercalls.ts';
+export { parseCpuRange, showCpus } from './libxl/cpu-range.ts';
 export { DOM0 } from './libxl/daemons.ts';
+export { denialNotes, guest as guestDiagnostics } from './libxl/diagnostics.ts';
 export { LibxlHost } from './libxl/libxl-host.ts';
 export {
   type Attachment,

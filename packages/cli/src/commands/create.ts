@@ -1,22 +1,23 @@
 /**
- * `dewar create`: builds a guest on a simulated host and tells what Xen checked on the way.
+ * `dewar create`: builds a guest on a simulated or real host and tells what Xen checked on the way.
  *
  * @module
  */
 import { randomUUID } from 'node:crypto';
 import type { FlaskState } from '@dewar/lab';
-import { BASELINE_RELEASE, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
+import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import type { ForeignMapProbe, Host, OperationReport } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
-import { EXIT } from '../failures.ts';
+import { EXIT, UsageError } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
-import { type HostChoice, policyTitle, useHost } from '../host-session.ts';
+import { type HostChoice, meansRealHost, policyTitle, tablesOf, useHost, useRealHost } from '../host-session.ts';
 import { displayPath } from '../policy-input.ts';
 import { diagnosticJson, jsonText, reportJson } from '../report-json.ts';
 import { byteText, type Colours, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 import { labelNames, legendLines, refusalLines, timelineLines } from '../timeline.ts';
+import type { Rehearsal } from './rehearse-build.ts';
 
 export interface CreateFlags extends HostChoice {
   readonly isJson: boolean;
@@ -31,11 +32,17 @@ export interface CreateFlags extends HostChoice {
   readonly isDebug: boolean;
   /** Nobody waits for the guest's end, as with `xl create -e`. */
   readonly isUnwatched: boolean;
+  /** Holds the build before the relabel: for so many seconds, or until Enter is pressed. */
+  readonly hold: number | 'enter' | undefined;
+  /** Build on a real host although the rehearsal was refused. */
+  readonly isForced: boolean;
 }
 
 /** The report of the creation, and of the attempts to map the guest's memory afterwards. */
 interface Creation {
   readonly report: OperationReport;
+  /** What was tried while the build was held. */
+  readonly held: readonly OperationReport<ForeignMapProbe>[];
   readonly probes: readonly OperationReport<ForeignMapProbe>[];
 }
 
@@ -67,35 +74,96 @@ export async function runCreate(
     return EXIT.done;
   }
   if (flags.isDebug && !flags.isJson && !isForProgram) print(terminal.out, printDomainConfigJson(config));
-  return useHost(flags, terminal, async ({ host, hypervisor, policy }) => {
-    const { isPaused: paused, isUnwatched: unwatched } = flags;
-    const report = await host.create(config, { uuid: randomUUID(), paused, unwatched });
-    const creation: Creation = { report, probes: report.outcome === 'done' ? await probe(host, report) : [] };
+  const { isPaused: paused, isUnwatched: unwatched, hold } = flags;
+  const options = { uuid: randomUUID(), paused, unwatched };
+  const tell = (creation: Creation, heading: Heading, policy: unknown): number => {
+    const { report } = creation;
     if (isForProgram) diagnosticReport([...shown, ...report.diagnostics], target, terminal);
     else if (flags.isJson) {
       const { labelChanges, domain } = report;
       print(
         terminal.out,
         jsonText({
-          xen: hypervisor.release,
+          xen: heading.xen,
           policy,
           guest: source.name,
           labels: reading.labels.build === undefined ? undefined : labelTexts(config),
           domain,
           labelChanges,
           create: reportJson(report),
+          ...(creation.held.length === 0 ? {} : { held: creation.held.map(reportJson) }),
           probes: creation.probes.map(reportJson),
           configuration: shown.map(diagnosticJson),
         }),
       );
     } else {
-      const { flask, release } = hypervisor;
-      const heading = { policyName: policy.name, cfgName: source.name, flask, release };
       printCreation(creation, config, heading, flags, terminal);
     }
     if (report.outcome === 'done') return EXIT.done;
     return report.xlExitCode === 0 ? EXIT.problem : report.xlExitCode;
+  };
+  if (await meansRealHost(flags)) {
+    if (flags.flask !== undefined) throw new UsageError('`--flask` boots a simulated host; a real one has been booted');
+    return useRealHost(terminal, async (host) => {
+      const { rehearseBuild } = await import('./rehearse-build.ts');
+      const rehearsal = await rehearseBuild(host, config, { uuid: options.uuid, policy: flags.policy }, terminal);
+      const refusal = tellRehearsal(rehearsal, flags, terminal);
+      if (refusal !== undefined) return refusal;
+      const { holdBuild } = await import('./hold-build.ts');
+      const held: Creation['probes'][number][] = [];
+      const whileHeld = hold === undefined ? {} : { hold: holdBuild(host, hold, held, terminal) };
+      const mode = (await host.getenforce()).value;
+      const report = await host.create(config, { ...options, ...whileHeld });
+      const probes = report.outcome === 'done' ? await probe(host, report) : [];
+      if (report.outcome === 'done' && !unwatched && !flags.isQuiet && !flags.isJson) {
+        const words = 'nobody waits for the end of this guest, as the daemon of xl does';
+        printLine(terminal.err, `note: ${words}: when it stops, it stays until it is destroyed`);
+      }
+      const state = mode === undefined ? 'FLASK disabled' : mode ? 'enforcing' : 'permissive';
+      const policyName = rehearsal.kind === 'none' ? 'the one that the host has loaded' : policyTitle(rehearsal.policy);
+      const named = { policyName, cfgName: source.name, host: `Xen ${host.release}`, xen: host.release };
+      return tell({ report, held, probes }, { ...named, state }, undefined);
+    });
+  }
+  if (hold !== undefined) throw new UsageError('`--hold` holds a build on a real host; a simulated one takes no time');
+  return useHost(flags, terminal, async ({ host, hypervisor, policy }) => {
+    const report = await host.create(config, options);
+    const probes = report.outcome === 'done' ? await probe(host, report) : [];
+    const { flask, release } = hypervisor;
+    const named = { policyName: policyTitle(policy.name), cfgName: source.name, xen: release };
+    const words = `the checks are those of Xen ${release}, the steps those of the toolstack of Xen ${BASELINE_RELEASE}`;
+    const heading = { ...named, host: `simulated Xen ${release}`, state: flaskText(flask) };
+    const reservation = release === BASELINE_RELEASE ? {} : { reservation: words };
+    return tell({ report, held: [], probes }, { ...heading, ...reservation }, policy);
   });
+}
+
+/** Says what a rehearsal came to. Answers the exit status when the build must not begin. */
+function tellRehearsal(rehearsal: Rehearsal, flags: CreateFlags, terminal: Terminal): number | undefined {
+  const { err } = terminal;
+  const colours = coloursFor(err);
+  if (rehearsal.kind === 'none') {
+    if (!flags.isQuiet) printLine(err, `${colours.warning('note:')} not rehearsed: ${rehearsal.reason}`);
+    return undefined;
+  }
+  if (rehearsal.kind === 'passed') return undefined;
+  const { report } = rehearsal;
+  if (flags.isJson && !flags.isForced)
+    print(terminal.out, jsonText({ outcome: 'refused', rehearsal: reportJson(report) }));
+  else {
+    const names = labelNames(report);
+    for (const line of refusalLines(report, names, colours)) printLine(err, line);
+    printDiagnostics(terminal, report.diagnostics);
+  }
+  if (flags.isForced) {
+    printLine(err, `${colours.warning('warning:')} the rehearsal failed; the guest is built nevertheless`);
+    return undefined;
+  }
+  printLine(
+    err,
+    'nothing was created: that was a rehearsal under the policy of this host; `--force` builds nevertheless',
+  );
+  return EXIT.problem;
 }
 
 /** What the promise is about: dom0 tries to read and to write the guest that now runs. */
@@ -115,8 +183,13 @@ function labelTexts({ labels }: DomainConfig): {
 interface Heading {
   readonly policyName: string;
   readonly cfgName: string;
-  readonly flask: FlaskState;
-  readonly release: XenReleaseName;
+  readonly host: string;
+  /** The release of Xen. */
+  readonly xen: string;
+  /** Where the checks of a simulated host are not those of the steps that it takes. */
+  readonly reservation?: string;
+  /** How FLASK stands. */
+  readonly state: string;
 }
 
 /** How FLASK stands, in a word or a few. */
@@ -127,9 +200,9 @@ function flaskText({ mode, isEnforcing, isLoaded }: FlaskState): string {
 }
 
 function printCreation(
-  { report, probes }: Creation,
+  { report, held, probes }: Creation,
   config: DomainConfig,
-  { policyName, cfgName, flask, release }: Heading,
+  { policyName, cfgName, host, xen, reservation, state }: Heading,
   flags: CreateFlags,
   terminal: Terminal,
 ): void {
@@ -139,19 +212,16 @@ function printCreation(
   if (!flags.isQuiet) {
     const { built, runs } = labelTexts(config);
     printLine(out, `guest     ${colours.strong(config.name ?? '?')} from ${cfgName}`);
-    printLine(out, `policy    ${policyTitle(policyName)}`);
-    const state = flaskText(flask);
-    printLine(out, `host      simulated Xen ${release}, ${state === 'enforcing' ? state : colours.warning(state)}`);
-    if (release !== BASELINE_RELEASE) {
-      printLine(out, `          the checks are those of Xen ${release}, the steps those of the toolstack of Xen 4.17`);
-    }
+    printLine(out, `policy    ${policyName}`);
+    printLine(out, `host      ${host}, ${state === 'enforcing' ? state : colours.warning(state)}`);
+    if (reservation !== undefined) printLine(out, `          ${reservation}`);
     if (config.labels.run !== undefined) {
       printLine(out, `built     under ${built ?? '?'}`);
       printLine(out, `runs      under ${runs ?? '?'}`);
     } else if (built !== undefined) {
       printLine(out, `label     ${built}, from the first step of the build on`);
     } else {
-      const sid = xenRelease(release).initialSids.includes('domU') ? 'domU' : 'unlabeled';
+      const sid = xenRelease(tablesOf(xen)).initialSids.includes('domU') ? 'domU' : 'unlabeled';
       printLine(out, `label     the default one, of the initial SID ${sid}`);
     }
     printLine(out);
@@ -162,8 +232,9 @@ function printCreation(
   } else if (report.outcome === 'failed') {
     for (const line of refusalLines(report, names, colours)) printLine(out, line);
   }
+  if (!flags.isQuiet) for (const one of held) printProbe(one, 'while it was built', colours, terminal);
   printEnd(report, colours, terminal);
-  if (!flags.isQuiet) for (const one of probes) printProbe(one, colours, terminal);
+  if (!flags.isQuiet) for (const one of probes) printProbe(one, undefined, colours, terminal);
   const notes = report.diagnostics.filter(({ severity }) => severity !== 'note' || !flags.isQuiet);
   if (notes.length > 0 && !flags.isQuiet) printLine(out);
   printDiagnostics(terminal, notes);
@@ -187,9 +258,14 @@ function printEnd({ outcome, domain }: OperationReport, colours: Colours, { out 
   }
 }
 
-function printProbe({ value }: OperationReport<ForeignMapProbe>, colours: Colours, { out }: Terminal): void {
+function printProbe(
+  { value }: OperationReport<ForeignMapProbe>,
+  when: string | undefined,
+  colours: Colours,
+  { out }: Terminal,
+): void {
   if (value === undefined) return;
-  const what = value.access === 'read' ? 'to read it' : 'to write it';
+  const what = `${value.access === 'read' ? 'to read it' : 'to write it'}${when === undefined ? '' : ` ${when}`}`;
   if (value.outcome === 'denied') {
     printLine(out, `probe: dom0 maps a page of the guest ${what}: ${colours.good('denied')}`);
     if (value.avcLine !== undefined) printLine(out, `       ${colours.faint(`(XEN) ${value.avcLine}`)}`);
@@ -198,6 +274,7 @@ function printProbe({ value }: OperationReport<ForeignMapProbe>, colours: Colour
       out,
       `probe: dom0 maps a page of the guest ${what}: ${colours.warning('MAPPED; dom0 can see this memory')}`,
     );
+    if (value.content !== undefined) printLine(out, `       ${colours.faint(value.content)}`);
     if (value.avcLine !== undefined) printLine(out, `       ${colours.faint(`(XEN) ${value.avcLine}`)}`);
   }
 }

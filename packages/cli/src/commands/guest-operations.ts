@@ -9,13 +9,14 @@ import type { Host, OperationReport, RestoreOptions, SaveOptions, SchedulerState
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { EXIT } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
+import type { HostInUse } from '../host-session.ts';
 import { displayPath } from '../policy-input.ts';
 import { byteText, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 import { type RequestFlags, request } from './lifecycle.ts';
 
 /** A request that answers with nothing but done or not done. */
 export function runPlain(
-  ask: (host: Host) => Promise<OperationReport<unknown>>,
+  ask: (host: Host, real: HostInUse['real']) => Promise<OperationReport<unknown>>,
   flags: RequestFlags,
   terminal: Terminal,
 ): Promise<number> {
@@ -113,18 +114,22 @@ export async function runRestore(
 ): Promise<number> {
   const config = files.config === undefined ? undefined : await readConfig(files.config, terminal);
   if (files.config !== undefined && config === undefined) return EXIT.problem;
-  const saved = readSaved(files.saved);
   const all = { ...options, uuid: randomUUID(), file: files.saved, ...(config === undefined ? {} : { config }) };
-  return runPlain((host) => host.restore(saved, all), flags, terminal);
+  // A real host reads the file itself: it holds all of the guest's memory.
+  return runPlain(
+    (host, real) => host.restore(real === undefined ? readSaved(files.saved) : undefined, all),
+    flags,
+    terminal,
+  );
 }
 
 /** One line of `xl vcpu-list`. XEN: `tools/xl/xl_vcpu.c`, `print_vcpuinfo`. */
-function vcpuLine({ name, domid, vcpu, isOnline, isRunning, cpu, hard, soft }: VcpuState): string {
+function vcpuLine({ name, domid, vcpu, isOnline, isRunning, cpu, hard, soft, ...more }: VcpuState): string {
   const who = [(name ?? '(null)').padEnd(32), String(domid).padStart(5), String(vcpu).padStart(5)].join(' ');
   const how = isOnline
-    ? `${String(cpu).padStart(5)} ${isRunning ? '  r' : '  -'}-- `
+    ? `${String(cpu).padStart(5)} ${isRunning ? '  r' : '  -'}${more.isBlocked === true ? 'b' : '-'}- `
     : `${'-'.padStart(5)} ${'-'.padStart(3)}-p `;
-  return `${who} ${how}${'0.0'.padStart(9)}  ${hard} / ${soft}`;
+  return `${who} ${how}${(more.cpuSeconds ?? 0).toFixed(1).padStart(9)}  ${hard} / ${soft}`;
 }
 
 export function runVcpuList(domain: string | undefined, flags: RequestFlags, terminal: Terminal): Promise<number> {

@@ -4,12 +4,13 @@
  * @module
  */
 import type { DomainState, Host, OperationReport, ShutdownReason } from '@dewar/toolstack';
-import { EXIT } from '../failures.ts';
-import { type HostChoice, useHost } from '../host-session.ts';
+import { EXIT, UsageError } from '../failures.ts';
+import { type HostChoice, type HostInUse, useAnyHost } from '../host-session.ts';
 import { readPolicy } from '../policy-input.ts';
 import { jsonText, reportJson } from '../report-json.ts';
 import { coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 import { labelNames, legendLines, refusalLines, timelineLines } from '../timeline.ts';
+import type { LoadFlags } from './load-on-xen.ts';
 
 export interface RequestFlags extends HostChoice {
   readonly isJson: boolean;
@@ -20,10 +21,10 @@ export interface RequestFlags extends HostChoice {
 export async function request<T>(
   flags: RequestFlags,
   terminal: Terminal,
-  ask: (host: Host) => Promise<OperationReport<T>>,
+  ask: (host: Host, real: HostInUse['real']) => Promise<OperationReport<T>>,
   show: (value: T | undefined, report: OperationReport<T>) => void,
 ): Promise<number> {
-  return useHost(flags, terminal, async ({ host }) => answer(await ask(host), flags, terminal, show));
+  return useAnyHost(flags, terminal, async ({ host, real }) => answer(await ask(host, real), flags, terminal, show));
 }
 
 /** Prints what came back. */
@@ -76,8 +77,8 @@ function listLine(domain: DomainState, withLabels: boolean): string {
   const { domid, name, memoryMib, vcpus, state, shutdownReason, label } = domain;
   const stopped = shutdownReason === undefined ? '-' : REASON_LETTERS[shutdownReason];
   const flags = [
-    state === 'running' ? 'r' : '-',
-    '-',
+    state === 'running' && domain.isBlocked !== true ? 'r' : '-',
+    state === 'running' && domain.isBlocked === true ? 'b' : '-',
     state === 'paused' ? 'p' : '-',
     state === 'shutdown' ? 's' : '-',
     stopped,
@@ -89,7 +90,7 @@ function listLine(domain: DomainState, withLabels: boolean): string {
     String(memoryMib).padStart(5),
     String(vcpus).padStart(5),
   ];
-  const line = `${columns.join(' ')}     ${flags}  ${'0.0'.padStart(8)}`;
+  const line = `${columns.join(' ')}     ${flags}  ${(domain.cpuSeconds ?? 0).toFixed(1).padStart(8)}`;
   return withLabels ? `${line} ${(label ?? '-').padStart(16)}` : line;
 }
 
@@ -160,6 +161,10 @@ export function runDumpCore(domain: string, file: string, flags: RequestFlags, t
     (host) => host.dumpCore(domain, file),
     (core) => {
       if (core === undefined) return;
+      if (core.bytesWritten !== undefined) {
+        printLine(terminal.out, `the core of domain ${core.domid} is in \`${file}\`: ${core.bytesWritten} bytes`);
+        return;
+      }
       const size = `${core.pages} pages and ${core.vcpus} vCPU${core.vcpus === 1 ? '' : 's'}`;
       printLine(
         terminal.out,
@@ -229,9 +234,19 @@ export function runSetBoolean(name: string, value: boolean, flags: RequestFlags,
   );
 }
 
-export async function runLoadPolicy(file: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
-  return useHost(flags, terminal, async ({ host, hypervisor }) => {
-    const policy = await readPolicy(file, { ...flags.compile, release: hypervisor.release });
+export async function runLoadPolicy(
+  file: string | undefined,
+  flags: RequestFlags & LoadFlags,
+  terminal: Terminal,
+): Promise<number> {
+  return useAnyHost(flags, terminal, async ({ host, real, release }) => {
+    if (real !== undefined) {
+      const { loadOnXen } = await import('./load-on-xen.ts');
+      return loadOnXen(file, real, flags, terminal);
+    }
+    if (flags.isBack) throw new UsageError('`--back` is for a real host');
+    if (file === undefined) throw new UsageError('name a policy');
+    const policy = await readPolicy(file, { ...flags.compile, release });
     printDiagnostics(terminal, policy.diagnostics);
     const { bytes } = policy;
     if (bytes === undefined) return EXIT.problem;
@@ -255,6 +270,7 @@ export function runProbe(
     (probe) => {
       if (probe === undefined) return;
       printLine(terminal.out, `${probe.outcome === 'mapped' ? 'mapped: dom0 can see this memory' : 'denied'}`);
+      if (probe.content !== undefined) printLine(terminal.out, probe.content);
       if (probe.avcLine !== undefined) printLine(terminal.out, `(XEN) ${probe.avcLine}`);
     },
   );

@@ -24,26 +24,6 @@ export interface VectorSum {
   auditDeny: number;
 }
 
-/**
- * Which types and attributes rules about permissions have as source and as target, by their value: what stands at no end
- * of a rule needs no look at the rules.
- */
-export class RuleEnds {
-  readonly sources: Uint8Array;
-  readonly targets: Uint8Array;
-
-  /** `types` is the highest value. */
-  constructor(types: number) {
-    this.sources = new Uint8Array(types + 1);
-    this.targets = new Uint8Array(types + 1);
-  }
-
-  add(source: number, target: number): void {
-    this.sources[source] = 1;
-    this.targets[target] = 1;
-  }
-}
-
 /** The rules outside conditional blocks. */
 export class RuleIndex {
   /** Rows that repeat the key and the kind of an earlier row, ascending. */
@@ -55,8 +35,7 @@ export class RuleIndex {
   readonly #auditDeny: Uint32Array;
   readonly #typeRules: TypeRules;
 
-  /** Adds the ends of its rules to `ends`. */
-  constructor(rules: RuleTable, ends: RuleEnds) {
+  constructor(rules: RuleTable) {
     const { length, kind: kinds, source, target, tclass, data: datas } = rules;
     let typeRules = 0;
     for (let row = 0; row < length; row++) if ((half(kinds, row) & AVTAB_TYPE) !== 0) typeRules++;
@@ -71,10 +50,7 @@ export class RuleIndex {
     for (let row = 0; row < length; row++) {
       const kind = half(kinds, row);
       if ((kind & AVTAB_TYPE) !== 0) continue;
-      const from = word(source, row);
-      const to = word(target, row);
-      ends.add(from, to);
-      const at = this.#keys.add(typePair(from, to), half(tclass, row));
+      const at = this.#keys.add(typePair(word(source, row), word(target, row)), half(tclass, row));
       const before = byte(seen, at);
       if ((before & kind) !== 0) duplicates.push(row);
       seen[at] = before | kind;
@@ -115,16 +91,15 @@ export class ConditionalIndex {
   readonly #typeRules = new Map<number, { readonly branch: number; readonly type: number }[]>();
   readonly #holds: Uint8Array;
 
-  /** Adds the ends of its rules to `ends`. */
-  constructor(conditionals: readonly Conditional[], ends: RuleEnds) {
+  constructor(conditionals: readonly Conditional[]) {
     this.#holds = new Uint8Array(conditionals.length * 2);
     conditionals.forEach(({ whenTrue, whenFalse }, i) => {
-      this.#fill(whenTrue, 2 * i, ends);
-      this.#fill(whenFalse, 2 * i + 1, ends);
+      this.#fill(whenTrue, 2 * i);
+      this.#fill(whenFalse, 2 * i + 1);
     });
   }
 
-  #fill(rules: RuleTable, branch: number, ends: RuleEnds): void {
+  #fill(rules: RuleTable, branch: number): void {
     for (let row = 0; row < rules.length; row++) {
       const kind = half(rules.kind, row);
       const source = word(rules.source, row);
@@ -138,7 +113,6 @@ export class ConditionalIndex {
         else known.push({ branch, type: data });
         continue;
       }
-      ends.add(source, target);
       const at = this.#keys.add(typePair(source, target), tclass);
       this.#nexts.push(this.#heads[at] ?? 0);
       this.#branches.push(branch);

@@ -28,8 +28,8 @@ import {
   type PolicyDb,
 } from '../policydb/index.ts';
 import { InvariantError } from '../text/index.ts';
-import { ConditionalIndex, RuleEnds, RuleIndex } from './av-index.ts';
-import { byte, word } from './checked-element.ts';
+import { ConditionalIndex, RuleIndex } from './av-index.ts';
+import { word } from './checked-element.ts';
 import { evaluateConstraint } from './constraints.ts';
 import {
   type ContextFault,
@@ -105,9 +105,8 @@ export class PolicyView {
   readonly #rangeTransitions = new Map<number, MlsRange>();
   /** The rules outside conditional blocks. */
   readonly rules: RuleIndex;
-  /** Of each type and its attributes, those that rules have as source, and those that they have as target. */
-  readonly #sourceKeys: Uint32Array[];
-  readonly #targetKeys: Uint32Array[];
+  /** Keys of each type in the access vector table: the type and its attributes. */
+  readonly #keys: Uint32Array[];
   /** Undefined where the policy has no conditional block. */
   readonly #conditional: ConditionalIndex | undefined;
   /** Booleans by value. */
@@ -132,15 +131,12 @@ export class PolicyView {
       const key = ruleKey(source, target, tclass);
       if (!this.#rangeTransitions.has(key)) this.#rangeTransitions.set(key, range);
     }
-    const ends = new RuleEnds(policy.types.primaryCount);
-    this.rules = new RuleIndex(policy.rules, ends);
-    this.#conditional = policy.conditionals.length === 0 ? undefined : new ConditionalIndex(policy.conditionals, ends);
+    this.rules = new RuleIndex(policy.rules);
+    this.#conditional = policy.conditionals.length === 0 ? undefined : new ConditionalIndex(policy.conditionals);
     // XEN: policydb_read() adds to each type's attributes the type itself.
-    const keys = policy.typeAttributeMap.map((map, type) =>
+    this.#keys = policy.typeAttributeMap.map((map, type) =>
       (map.has(type) ? map : Ebitmap.of([...map, type])).bits.map((bit) => bit + 1),
     );
-    this.#sourceKeys = keys.map((own) => own.filter((key) => byte(ends.sources, key) === 1));
-    this.#targetKeys = keys.map((own) => own.filter((key) => byte(ends.targets, key) === 1));
     for (const { value, state } of policy.booleans.entries) this.booleans[value] = state;
     this.applyBooleans();
   }
@@ -196,8 +192,8 @@ export class PolicyView {
   /** What the rules give, before constraints, roles and bounds. */
   ruleVectors(sourceType: number, targetType: number, tclass: number): Vectors {
     const out: Vectors = { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff };
-    const sources = this.#sourceKeys[sourceType - 1];
-    const targets = this.#targetKeys[targetType - 1];
+    const sources = this.#keys[sourceType - 1];
+    const targets = this.#keys[targetType - 1];
     if (sources === undefined || targets === undefined) return out;
     for (let i = 0; i < sources.length; i++) {
       const source = word(sources, i);

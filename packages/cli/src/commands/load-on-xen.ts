@@ -1,0 +1,174 @@
+/**
+ * `dewar loadpolicy` on a real host: shows what changes, asks, loads, verifies, and can put the old policy back.
+ *
+ * Start reading at `loadOnXen`.
+ *
+ * @module
+ */
+import { createInterface } from 'node:readline/promises';
+import type { CompileOptions } from '@dewar/policy/compiler';
+import { xenRelease } from '@dewar/policy/releases';
+import { SecurityServer } from '@dewar/policy/security-server';
+import { hasErrors } from '@dewar/policy/text';
+import type { DomainState } from '@dewar/toolstack';
+import { PolicyStore, type XenHost } from '@dewar/xen';
+import { EXIT, RequestError, UsageError } from '../failures.ts';
+import { realHostFolder, tablesOf } from '../host-session.ts';
+import { readPolicy } from '../policy-input.ts';
+import {
+  applyBooleans,
+  changesFor,
+  firstDifference,
+  lockOuts,
+  type PolicyChanges,
+  policyInForce,
+  viewOf,
+} from '../policy-on-host.ts';
+import { coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+
+/** How a policy is loaded into a real host. */
+export interface LoadFlags {
+  readonly compile: CompileOptions;
+  /** Do not ask. */
+  readonly isSure: boolean;
+  /** Load even what would lock dom0 out. */
+  readonly isForced: boolean;
+  /** Load what was in force before the last load. */
+  readonly isBack: boolean;
+}
+
+interface Candidate {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The policy that is to be loaded; undefined, and said why, when it cannot be. */
+async function candidate(
+  named: string | undefined,
+  host: XenHost,
+  store: PolicyStore,
+  { compile, isBack }: LoadFlags,
+  terminal: Terminal,
+): Promise<Candidate | undefined> {
+  if (isBack) {
+    if (named !== undefined) throw new UsageError('`--back` loads the policy before the last one, and takes no other');
+    const { loaded } = store;
+    const bytes = loaded?.previous === undefined ? undefined : store.read(loaded.previous);
+    if (loaded === undefined || bytes === undefined || loaded.boot !== host.boot)
+      throw new RequestError(
+        'there is no policy to put back: Dewar knows none that this host had before, since it booted',
+      );
+    return { name: `the policy before \`${loaded.name}\``, bytes };
+  }
+  if (named === undefined) throw new UsageError('name a policy, or put the one before back with `--back`');
+  const policy = await readPolicy(named, { ...compile, release: tablesOf(host.release) });
+  printDiagnostics(terminal, policy.diagnostics);
+  return policy.bytes === undefined || hasErrors(policy.diagnostics)
+    ? undefined
+    : { name: policy.name, bytes: policy.bytes };
+}
+
+function shownName({ name, domid }: DomainState): string {
+  return name === undefined ? `domain ${domid}` : `\`${name}\``;
+}
+
+function printChanges({ invalid, lost, exposed }: PolicyChanges, isOldKnown: boolean, { err }: Terminal): void {
+  const colours = coloursFor(err);
+  const line = (text: string): void => printLine(err, `  ${text}`);
+  if (!isOldKnown)
+    line('the policy in force is not known to Dewar: what the new one refuses is told, whether new or not');
+  for (const domain of invalid)
+    line(
+      `${colours.warning('label')}     ${shownName(domain)}: \`${domain.label}\` becomes invalid; Xen takes it for unlabeled`,
+    );
+  const byDomain = new Map<DomainState, string[]>();
+  for (const { domain, command, lacks } of lost)
+    byDomain.set(domain, [...(byDomain.get(domain) ?? []), `xl ${command} (lacks ${lacks.slice(0, 3).join(', ')})`]);
+  for (const [domain, commands] of byDomain)
+    line(
+      `${colours.warning('operation')} ${shownName(domain)}: ${isOldKnown ? 'stops working' : 'refused'}: ${commands.join('; ')}`,
+    );
+  for (const { by, of, does } of exposed)
+    line(
+      `${colours.error('memory')}    ${shownName(by)} ${isOldKnown ? 'newly ' : ''}reaches the memory of ${shownName(of)}: ${does}`,
+    );
+  if (invalid.length + lost.length + exposed.length === 0) line('nothing changes for the domains that run');
+}
+
+/** Asks on the terminal; without one there is nobody to ask. */
+async function isConfirmed(question: string): Promise<boolean> {
+  if (process.stdin.isTTY !== true) throw new UsageError(`nobody can be asked here: say \`--yes\` (${question})`);
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${question} [y/N] `);
+  lines.close();
+  return /^y(?:es)?$/i.test(answer.trim());
+}
+
+/** Loads a policy into the host. */
+export async function loadOnXen(
+  named: string | undefined,
+  host: XenHost,
+  flags: LoadFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const { err, out } = terminal;
+  const colours = coloursFor(err);
+  const store = new PolicyStore(realHostFolder());
+  const next = await candidate(named, host, store, flags, terminal);
+  if (next === undefined) return EXIT.problem;
+  const release = xenRelease(tablesOf(host.release));
+  const trial = new SecurityServer({ release }).loadPolicy(next.bytes);
+  if (trial.kind === 'refused') {
+    printDiagnostics(terminal, trial.diagnostics);
+    printLine(err, `${colours.error('error:')} Xen ${host.release} would refuse ${next.name}; nothing was loaded`);
+    return EXIT.problem;
+  }
+  const view = viewOf(next.bytes);
+  if (view === undefined) return EXIT.problem;
+  const { value: domains = [] } = await host.list();
+  const { value: booleans = [] } = await host.booleans();
+  // Xen keeps the values of booleans that the new policy has too.
+  applyBooleans(view, booleans);
+  const dom0 = domains.find(({ domid }) => domid === 0)?.label;
+  const locked = dom0 === undefined ? ['the label of dom0 is not known'] : lockOuts(view, dom0, release.initialSids);
+  if (locked.length > 0 && !flags.isForced) {
+    printLine(err, `${colours.error('error:')} ${next.name} would lock dom0 out: ${locked.join('; ')}`);
+    printLine(err, 'nothing was loaded; `--force` loads it nevertheless');
+    return EXIT.problem;
+  }
+  const before = await policyInForce(host, store, domains);
+  const old = viewOf(before?.bytes);
+  if (old !== undefined) applyBooleans(old, booleans);
+  printLine(err, `what ${next.name} changes for the domains that run:`);
+  printChanges(await changesFor(domains, old, view), old !== undefined, terminal);
+  if (!flags.isSure && !(await isConfirmed(`load ${next.name} into this host?`))) {
+    printLine(err, 'nothing was loaded');
+    return EXIT.problem;
+  }
+  // What is about to be loaded is kept before, so that a crash in between loses nothing.
+  const sha256 = store.keep(next.bytes);
+  const previous = before === undefined ? undefined : store.keep(before.bytes);
+  const report = await host.loadPolicy(next.bytes);
+  for (const message of report.xlMessages) printLine(err, message);
+  printDiagnostics(terminal, report.diagnostics);
+  if (report.outcome === 'failed') return report.xlExitCode;
+  const answer = await firstDifference(host, view, domains, release.classes);
+  const seqno = answer === 'not-asked' ? undefined : answer.seqno;
+  if (answer !== 'not-asked' && answer.difference !== undefined) {
+    printLine(err, `${colours.error('error:')} Xen does not decide as ${next.name}: ${answer.difference}`);
+    if (before === undefined) return EXIT.problem;
+    const back = await host.loadPolicy(before.bytes);
+    printLine(err, back.outcome === 'done' ? `${before.name} was put back` : `${before.name} could not be put back`);
+    return EXIT.problem;
+  }
+  store.remember({ boot: host.boot, sha256, name: next.name, seqno, previous });
+  printLine(out, 'Successfully loaded policy.');
+  printLine(
+    err,
+    answer === 'not-asked'
+      ? `${colours.warning('note:')} dom0 may not ask for decisions (\`security { compute_av }\`), so what Xen decides now was not verified`
+      : 'verified: Xen decides as this policy on all that was asked',
+  );
+  if (previous !== undefined) printLine(err, 'put the policy before back with `dewar loadpolicy --back`');
+  return EXIT.done;
+}

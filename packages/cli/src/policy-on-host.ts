@@ -1,0 +1,236 @@
+/**
+ * A policy and the host that runs it, or is to run it: whether they are one, what would change, who would be locked out.
+ *
+ * @module
+ */
+import { MEMORY_WAYS } from '@dewar/policy/analysis';
+import { type Context, readPolicydb } from '@dewar/policy/policydb';
+import { xenRelease } from '@dewar/policy/releases';
+import { PolicyView } from '@dewar/policy/security-server';
+import type { BooleanState, DomainState } from '@dewar/toolstack';
+import type { PolicyStore, XenHost } from '@dewar/xen';
+import { tablesOf } from './host-session.ts';
+
+/** What dom0 cannot do without, lest nobody can load another policy or even see the domains. */
+const LIFELINES = [
+  { class: 'security', target: 'security', permission: 'load_policy' },
+  { class: 'security', target: 'security', permission: 'setenforce' },
+  { class: 'domain', target: 'dom0', permission: 'getdomaininfo' },
+] as const;
+
+/** Makes the booleans hold that the host has. */
+export function applyBooleans(view: PolicyView, booleans: readonly BooleanState[]): void {
+  for (const { name, enforcing } of booleans) {
+    const symbol = view.policy.booleans.byName.get(name);
+    if (symbol !== undefined) view.booleans[symbol.value] = enforcing;
+  }
+  view.applyBooleans();
+}
+
+/** The context that a policy gives to an initial SID; numbers are Xen's. */
+function initialContext(view: PolicyView, names: readonly string[], name: string): Context | undefined {
+  const sid = names.indexOf(name) + 1;
+  return view.policy.objectContexts.initialSids.find((one) => one.sid === sid)?.context;
+}
+
+/** A label as a context, if the policy has it. */
+function contextIn(view: PolicyView, label: string): Context | undefined {
+  const context = view.parse(label);
+  return 'type' in context ? context : undefined;
+}
+
+/** Whether a policy grants all of some permissions. */
+function grants(
+  view: PolicyView,
+  source: Context,
+  target: Context,
+  className: string,
+  permissions: readonly string[],
+): boolean {
+  const tclass = view.policy.classes.byName.get(className);
+  if (tclass === undefined) return false;
+  const { allowed } = view.computeAv(source, target, tclass.value);
+  return permissions.every((name) => {
+    const symbol = tclass.permissions.find((known) => known.name === name);
+    return symbol !== undefined && ((allowed >>> (symbol.value - 1)) & 1) === 1;
+  });
+}
+
+/** What dom0 could no longer do: sentences; none when it is not locked out. */
+export function lockOuts(view: PolicyView, dom0Label: string, initialSids: readonly string[]): string[] {
+  const dom0 = contextIn(view, dom0Label);
+  if (dom0 === undefined) return [`the policy has no label \`${dom0Label}\`, which dom0 has`];
+  return LIFELINES.flatMap(({ class: className, target, permission }) => {
+    const context = target === 'dom0' ? dom0 : initialContext(view, initialSids, 'security');
+    const isGranted = context !== undefined && grants(view, dom0, context, className, [permission]);
+    return isGranted ? [] : [`dom0 lacks \`${className} { ${permission} }\``];
+  });
+}
+
+/** What a new policy changes for the domains that run. */
+export interface PolicyChanges {
+  /** Domains whose label the new policy does not have. */
+  readonly invalid: readonly DomainState[];
+  /** Commands of xl that worked and would no longer, with what they would lack. */
+  readonly lost: readonly {
+    readonly domain: DomainState;
+    readonly command: string;
+    readonly lacks: readonly string[];
+  }[];
+  /** Who could newly reach whose memory, and how. */
+  readonly exposed: readonly { readonly by: DomainState; readonly of: DomainState; readonly does: string }[];
+}
+
+/** What dom0 asks for to do something with a guest that runs; one of them granted to somebody is a way to its memory. */
+async function commandTable(): Promise<
+  readonly {
+    readonly command: string;
+    readonly checks: readonly { readonly class: string; readonly permissions: readonly string[] }[];
+  }[]
+> {
+  const { checksOfCommand } = await import('@dewar/hypervisor');
+  const commands = [
+    'list',
+    'pause',
+    'unpause',
+    'shutdown',
+    'reboot',
+    'save',
+    'dump-core',
+    'destroy',
+    'vcpu-list',
+    'mem-set',
+  ];
+  return commands.map((command) => ({
+    command,
+    checks: checksOfCommand(`xl ${command}`).filter(({ source, target }) => source === 'dom0' && target === 'guest'),
+  }));
+}
+
+/** Compares two policies on the domains of a host; without the old one, all that the new one refuses counts as lost. */
+export async function changesFor(
+  domains: readonly DomainState[],
+  before: PolicyView | undefined,
+  after: PolicyView,
+): Promise<PolicyChanges> {
+  const labelled = domains.filter(({ label }) => label !== undefined);
+  const invalid = labelled.filter(({ label }) => contextIn(after, label ?? '') === undefined);
+  const dom0Label = domains.find(({ domid }) => domid === 0)?.label ?? '';
+  const table = await commandTable();
+  const lost: PolicyChanges['lost'][number][] = [];
+  const exposed: PolicyChanges['exposed'][number][] = [];
+  const dom0 = { before: before && contextIn(before, dom0Label), after: contextIn(after, dom0Label) };
+  for (const domain of labelled) {
+    const now = contextIn(after, domain.label ?? '');
+    const then = before === undefined ? undefined : contextIn(before, domain.label ?? '');
+    if (now === undefined || dom0.after === undefined || domain.domid === 0) continue;
+    for (const { command, checks } of table) {
+      const lacks = checks.filter((one) => !grants(after, dom0.after as Context, now, one.class, one.permissions));
+      const worked =
+        before === undefined ||
+        (then !== undefined &&
+          dom0.before !== undefined &&
+          checks.every((one) => grants(before, dom0.before as Context, then, one.class, one.permissions)));
+      const texts = [...new Set(lacks.map((one) => `${one.class} { ${one.permissions.join(' ')} }`))];
+      if (worked && texts.length > 0) lost.push({ domain, command, lacks: texts });
+    }
+    for (const by of labelled) {
+      if (by.domid === domain.domid) continue;
+      const actor = contextIn(after, by.label ?? '');
+      if (actor === undefined) continue;
+      const could = before && contextIn(before, by.label ?? '');
+      for (const way of MEMORY_WAYS) {
+        if (way.gives.kind !== 'memory' || way.gives.extent !== 'all' || !way.phases.includes('running')) continue;
+        if (way.consent !== undefined || way.checks.some((one) => one.source !== 'actor' || one.target !== 'guest'))
+          continue;
+        const open = (view: PolicyView, a: Context, g: Context): boolean =>
+          way.checks.every((one) =>
+            one.isAnyEnough
+              ? one.permissions.some((name) => grants(view, a, g, one.class, [name]))
+              : grants(view, a, g, one.class, one.permissions),
+          );
+        const isNew = !(before !== undefined && could !== undefined && then !== undefined && open(before, could, then));
+        if (open(after, actor, now) && isNew) exposed.push({ by, of: domain, does: way.does });
+      }
+    }
+  }
+  return { invalid, lost, exposed };
+}
+
+/** So many decisions are compared to tell one policy from another; each is a hypercall. */
+const QUESTIONS = 400;
+
+/**
+ * Asks the host for decisions that a policy makes too, between the labels that are in use and some that are not, and
+ * answers the first that differs; undefined when none does, `not-asked` when dom0 may not ask (`compute_av`).
+ */
+export async function firstDifference(
+  host: XenHost,
+  view: PolicyView,
+  domains: readonly DomainState[],
+  classes: readonly { readonly name: string; readonly permissions: readonly string[] }[],
+): Promise<{ readonly seqno: number; readonly difference: string | undefined } | 'not-asked'> {
+  const inUse = domains.flatMap(({ label }) => (label === undefined ? [] : [label]));
+  const initial = view.policy.objectContexts.initialSids.map(({ context }) => view.text(context));
+  const labels = [...new Set([...inUse, ...initial])];
+  const questions: { source: string; target: string; tclass: number }[] = [];
+  for (const source of labels) {
+    for (const target of labels) {
+      for (let i = 0; i < classes.length; i++) questions.push({ source, target, tclass: i + 1 });
+    }
+  }
+  // Evenly spread, and the same each time.
+  const step = Math.max(1, Math.floor(questions.length / QUESTIONS));
+  const asked = questions.filter((_, i) => i % step === 0).slice(0, QUESTIONS);
+  for (const label of labels)
+    if ((await host.knowsLabel(label)) === false) return notTheSame(`Xen has no label \`${label}\``);
+  const answers = await host.decide(asked);
+  if (answers === undefined) return 'not-asked';
+  for (const [i, question] of asked.entries()) {
+    const { name = '', permissions = [] } = classes[question.tclass - 1] ?? {};
+    const tclass = view.policy.classes.byName.get(name);
+    const [source, target] = [contextIn(view, question.source), contextIn(view, question.target)];
+    if (tclass === undefined) continue;
+    if (source === undefined || target === undefined)
+      return notTheSame(`the policy has no label \`${question.source}\``);
+    const { allowed } = view.computeAv(source, target, tclass.value);
+    for (const [bit, permission] of permissions.entries()) {
+      const symbol = tclass.permissions.find((one) => one.name === permission);
+      if (symbol === undefined) continue;
+      const [xen, policy] = [((answers[i]?.allowed ?? 0) >>> bit) & 1, (allowed >>> (symbol.value - 1)) & 1];
+      if (xen === policy) continue;
+      const words = xen === 1 ? 'Xen allows, and the policy does not' : 'the policy allows, and Xen does not';
+      return notTheSame(`${words}: ${name} { ${permission} } from \`${question.source}\` to \`${question.target}\``);
+    }
+  }
+  return { seqno: answers[0]?.seqno ?? 0, difference: undefined };
+}
+
+function notTheSame(difference: string): { readonly seqno: number; readonly difference: string } {
+  return { seqno: 0, difference };
+}
+
+/** A binary with what decisions need; undefined where it cannot be read. */
+export function viewOf(bytes: Uint8Array | undefined): PolicyView | undefined {
+  if (bytes === undefined) return undefined;
+  const read = readPolicydb(bytes);
+  return 'policy' in read ? new PolicyView(read.policy) : undefined;
+}
+
+/** The policy in force, if Dewar loaded it in this boot and Xen decides as it. */
+export async function policyInForce(
+  host: XenHost,
+  store: PolicyStore,
+  domains: readonly DomainState[],
+): Promise<{ readonly bytes: Uint8Array; readonly name: string } | undefined> {
+  const { loaded } = store;
+  if (loaded === undefined || loaded.boot !== host.boot) return undefined;
+  const bytes = store.read(loaded.sha256);
+  const view = viewOf(bytes);
+  if (bytes === undefined || view === undefined) return undefined;
+  applyBooleans(view, (await host.booleans()).value ?? []);
+  const { classes } = xenRelease(tablesOf(host.release));
+  const answer = await firstDifference(host, view, domains, classes);
+  if (answer === 'not-asked' || answer.difference !== undefined) return undefined;
+  return { bytes, name: loaded.name };
+}

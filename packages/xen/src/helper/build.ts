@@ -1,0 +1,227 @@
+/**
+ * Guests that are built here, and that are destroyed again when nobody finishes them.
+ *
+ * @module
+ */
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import type { HelperCalls } from '../protocol.ts';
+import { CallFault } from './fault.ts';
+import { relabel } from './flask.ts';
+import { type HostAccess, libxl, textIn } from './host-access.ts';
+
+/** XEN: `tools/xl/xl.h`, `struct save_file_header`. */
+const SAVE_MAGIC: Buffer = Buffer.from('Xen saved domain, xl format\n \0 \r', 'latin1');
+const SAVE_HEADER_BYTES = 48;
+const BYTE_ORDER = 0x01020304;
+const FLAG_JSON = 1;
+const FLAG_STREAM_V2 = 2;
+/** No configuration is larger. */
+const CONFIG_LIMIT = 16 * 1024 * 1024;
+
+/** Where libxl keeps the configuration that a domain was built with. XEN: `libxl_internal.c`, `libxl__set_domain_configuration`. */
+const STORED_CONFIG = 'libxl-json';
+
+/** The guests that this process has begun. */
+export class Builder {
+  readonly #access: HostAccess;
+  readonly #unfinished = new Set<number>();
+  #isAbandoned = false;
+
+  constructor(access: HostAccess) {
+    this.#access = access;
+  }
+
+  /** Nobody is there any more to finish what is under way: destroys what was built, now and later. */
+  async abandon(): Promise<void> {
+    this.#isAbandoned = true;
+    for (const domid of this.#unfinished) await this.#destroy(domid);
+  }
+
+  async #destroy(domid: number): Promise<void> {
+    this.#unfinished.delete(domid);
+    await this.#access.libraries.later('libxl_domain_destroy', this.#access.context, domid, null);
+  }
+
+  /** Notes that a guest was built; one that nobody waits for is destroyed at once. */
+  async #begin(domid: number): Promise<void> {
+    this.#unfinished.add(domid);
+    if (!this.#isAbandoned) return;
+    await this.#destroy(domid);
+    throw new CallFault({ kind: 'refused', reason: 'the command has ended; the guest was destroyed again' });
+  }
+
+  /** Reads a configuration, does some work with it, and gives its memory back. */
+  async #withConfig<T>(json: string, work: (config: Buffer) => Promise<T>): Promise<T> {
+    const { libraries, context } = this.#access;
+    const config = libraries.structure('libxl_domain_config_init');
+    try {
+      const rc = Number(libraries.now('libxl_domain_config_from_json', context, config, libraries.bytes(json)));
+      if (rc < 0) throw new CallFault({ kind: 'libxl', call: 'libxl_domain_config_from_json', rc });
+      return await work(config);
+    } finally {
+      libraries.now('libxl_domain_config_dispose', config);
+    }
+  }
+
+  /** Builds a guest. libxl relabels it as its last step, if the configuration says so. */
+  async create({ json }: HelperCalls['domain.create']['params']): Promise<{ readonly domid: number }> {
+    const domid = [0];
+    await this.#withConfig(json, (config) => libxl(this.#access, 'libxl_domain_create_new', config, domid, null, null));
+    const [built = 0] = domid;
+    await this.#begin(built);
+    return { domid: built };
+  }
+
+  /** What a file of `save` holds before the guest itself: its configuration. Reads no further. */
+  #readHeader(fd: number): string {
+    const header = Buffer.alloc(SAVE_HEADER_BYTES);
+    const isWhole = readSync(fd, header, 0, SAVE_HEADER_BYTES, null) === SAVE_HEADER_BYTES;
+    if (!isWhole || !header.subarray(0, 32).equals(SAVE_MAGIC))
+      throw new CallFault({ kind: 'refused', reason: 'it is no file that `xl save` or `dewar save` has written' });
+    if (header.readUInt32LE(32) !== BYTE_ORDER)
+      throw new CallFault({ kind: 'refused', reason: 'it is of a machine with another byte order' });
+    const flags = header.readUInt32LE(36);
+    const length = header.readUInt32LE(44);
+    if ((flags & ~(FLAG_JSON | FLAG_STREAM_V2)) !== 0 || (flags & FLAG_STREAM_V2) === 0)
+      throw new CallFault({ kind: 'refused', reason: `it has flags that are not known: 0x${flags.toString(16)}` });
+    if (length > CONFIG_LIMIT) throw new CallFault({ kind: 'refused', reason: 'its configuration is too large' });
+    const data = Buffer.alloc(length);
+    let done = 0;
+    while (done < length) {
+      const count = readSync(fd, data, done, length - done, null);
+      if (count === 0) throw new CallFault({ kind: 'refused', reason: 'it ends inside the configuration' });
+      done += count;
+    }
+    if ((flags & FLAG_JSON) === 0 || length < 4)
+      throw new CallFault({ kind: 'refused', reason: 'it has no configuration in JSON' });
+    const end = 4 + Math.min(data.readUInt32LE(0), length - 4);
+    return data.toString('latin1', 4, end).replace(/\0+$/, '');
+  }
+
+  /** Builds a guest out of a file. XEN: `tools/xl/xl_vmcontrol.c`, `create_domain`. */
+  async restore({
+    file,
+    json,
+  }: HelperCalls['domain.restore']['params']): Promise<HelperCalls['domain.restore']['result']> {
+    const { libraries, context } = this.#access;
+    const fd = openFile(file, 'r');
+    try {
+      const stored = this.#readHeader(fd);
+      const wanted = json ?? stored;
+      const params = libraries.structure('libxl_domain_restore_params_init');
+      const version = libraries.bytes(JSON.stringify({ stream_version: 2 }));
+      libraries.now('libxl_domain_restore_params_from_json', context, params, version);
+      const domid = [0];
+      await this.#withConfig(wanted, (config) =>
+        libxl(this.#access, 'libxl_domain_create_restore', config, domid, fd, -1, params, null, null),
+      );
+      libraries.now('libxl_domain_restore_params_dispose', params);
+      const [built = 0] = domid;
+      await this.#begin(built);
+      return { domid: built, name: nameInConfig(wanted) };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Gives an unfinished guest its run label, as libxl does at the end of a build, and notes it in its configuration. */
+  async relabel({ domid, label }: HelperCalls['domain.relabel']['params']): Promise<void> {
+    const { libraries, context } = this.#access;
+    relabel(this.#access, domid, label);
+    const config = libraries.structure('libxl_domain_config_init');
+    await libxl(this.#access, 'libxl_retrieve_domain_configuration', domid, config, null);
+    const text = libraries.takeText(libraries.now('libxl_domain_config_to_json', context, config));
+    libraries.now('libxl_domain_config_dispose', config);
+    const stored = text === undefined ? undefined : withRunLabel(text, label);
+    if (stored === undefined) throw new CallFault({ kind: 'libxl', call: 'libxl_domain_config_to_json', rc: -3 });
+    const data = libraries.bytes(stored);
+    await libxl(this.#access, 'libxl_userdata_store', domid, libraries.bytes(STORED_CONFIG), data, data.length);
+  }
+
+  /** The guest is whole. */
+  async finish({ domid, isPaused }: HelperCalls['domain.finish']['params']): Promise<void> {
+    // A start that is denied leaves the guest as xl leaves it: built, and paused.
+    this.#unfinished.delete(domid);
+    if (!isPaused) await libxl(this.#access, 'libxl_domain_unpause', domid, null);
+  }
+
+  /** Writes a guest to a file in xl's format. XEN: `tools/xl/xl_saverestore.c`, `save_domain`. */
+  async save({
+    domid,
+    file,
+    after,
+  }: HelperCalls['domain.save']['params']): Promise<HelperCalls['domain.save']['result']> {
+    const { libraries, context } = this.#access;
+    const config = libraries.structure('libxl_domain_config_init');
+    await libxl(this.#access, 'libxl_retrieve_domain_configuration', domid, config, null);
+    const json = libraries.takeText(libraries.now('libxl_domain_config_to_json', context, config)) ?? '';
+    libraries.now('libxl_domain_config_dispose', config);
+    const fd = openFile(file, 'w');
+    const isRegular = fstatSync(fd).isFile();
+    let isSaved = false;
+    try {
+      const configBytes = writeHeader(fd, libraries.bytes(json));
+      await libxl(this.#access, 'libxl_domain_suspend', domid, fd, 0, null);
+      isSaved = true;
+      const bytes = fstatSync(fd).size;
+      if (after === 'destroy' && !this.#isAbandoned) await libxl(this.#access, 'libxl_domain_destroy', domid, null);
+      else {
+        if (after === 'resume-paused') await libxl(this.#access, 'libxl_domain_pause', domid, null);
+        await libxl(this.#access, 'libxl_domain_resume', domid, 1, null);
+      }
+      return { bytes, configBytes };
+    } finally {
+      closeSync(fd);
+      if (!isSaved) {
+        // Half a guest restores to nothing. XEN: xl leaves the file; the guest goes on with both.
+        if (isRegular) rmSync(file, { force: true });
+        await libraries.later('libxl_domain_resume', context, domid, 1, null);
+      }
+    }
+  }
+}
+
+function openFile(file: string, mode: 'r' | 'w'): number {
+  try {
+    return openSync(file, mode, 0o600);
+  } catch (error) {
+    const errno = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
+    throw new CallFault({ kind: 'errno', call: 'open', errno });
+  }
+}
+
+function writeHeader(fd: number, config: Buffer): number {
+  const header = Buffer.alloc(SAVE_HEADER_BYTES + 4);
+  SAVE_MAGIC.copy(header);
+  header.writeUInt32LE(BYTE_ORDER, 32);
+  header.writeUInt32LE(FLAG_STREAM_V2 | FLAG_JSON, 36);
+  header.writeUInt32LE(config.length + 4, 44);
+  header.writeUInt32LE(config.length, SAVE_HEADER_BYTES);
+  const whole = Buffer.concat([header, config]);
+  let done = 0;
+  while (done < whole.length) done += writeSync(fd, whole, done);
+  return config.length + 4;
+}
+
+function parseMembers(json: string): Record<string, unknown> | undefined {
+  const value: unknown = JSON.parse(json);
+  // An object that is not null has string keys.
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+}
+
+function membersIn(members: Record<string, unknown> | undefined, name: string): Record<string, unknown> {
+  const value = members?.[name];
+  // As above.
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function nameInConfig(json: string): string | undefined {
+  return textIn(membersIn(parseMembers(json), 'c_info'), 'name');
+}
+
+/** A configuration that says too under which label the guest runs. */
+function withRunLabel(json: string, label: string): string | undefined {
+  const config = parseMembers(json);
+  if (config === undefined) return undefined;
+  return JSON.stringify({ ...config, b_info: { ...membersIn(config, 'b_info'), exec_ssid_label: label } });
+}

@@ -1,0 +1,90 @@
+/**
+ * The open host: libxl's context, a handle of libxenctrl's, and how their answers are read.
+ *
+ * @module
+ */
+import { CallFault } from './fault.ts';
+import type { FunctionName, Libraries } from './libraries.ts';
+
+/** XEN: `XTL_INFO`, `XTL_STDIOSTREAM_HIDE_PROGRESS`, `XTL_STDIOSTREAM_PROGRESS_NO_CR` (`xentoollog.h`). */
+const LOG_LEVEL = 5;
+const LOG_FLAGS = 0o04 | 0o20;
+
+/** What all calls work with. */
+export interface HostAccess {
+  readonly libraries: Libraries;
+  /** `libxl_ctx *` */
+  readonly context: bigint;
+  /** `xc_interface *`, of our own, so that a hypercall need not wait for libxl's lock. */
+  readonly control: bigint;
+  /** `xentoollog_logger *`, which writes to the standard error stream. */
+  readonly logger: bigint;
+}
+
+/** Opens the host. What stands in the way is logged by the libraries. */
+export function openHost(libraries: Libraries): HostAccess {
+  const stream = libraries.now('fdopen', 2, 'w');
+  const logger = libraries.now('xtl_createlogger_stdiostream', stream, LOG_LEVEL, LOG_FLAGS);
+  const contexts: unknown[] = [null];
+  const rc = libraries.now('libxl_ctx_alloc', contexts, 0, 0, logger);
+  const control = libraries.now('xc_interface_open', logger, logger, 0);
+  const [context] = contexts;
+  if (rc !== 0 || typeof context !== 'bigint' || typeof control !== 'bigint' || typeof logger !== 'bigint') {
+    const errno = libraries.errno();
+    throw new CallFault({
+      kind: 'world',
+      code: 'no-connection',
+      reason: rc === 0 ? `libxenctrl cannot open the host: ${errno}` : `libxl cannot open the host (rc=${String(rc)})`,
+    });
+  }
+  // What libxl starts must not hold our pipes open.
+  for (const fd of [0, 3]) libraries.now('libxl_fd_set_cloexec', context, fd, 1);
+  return { libraries, context, control, logger };
+}
+
+/** Calls libxl on another thread; a return code below 0 is a fault. */
+export async function libxl(access: HostAccess, name: FunctionName, ...args: readonly unknown[]): Promise<number> {
+  const rc = Number(await access.libraries.later(name, access.context, ...args));
+  if (rc < 0) throw new CallFault({ kind: 'libxl', call: name, rc });
+  return rc;
+}
+
+/** Calls libxenctrl at once; -1 is a fault with an errno. */
+export function xenctrl(access: HostAccess, name: FunctionName, ...args: readonly unknown[]): number {
+  const result = Number(access.libraries.now(name, access.control, ...args));
+  if (result < 0) throw new CallFault({ kind: 'errno', call: name, errno: access.libraries.errno() });
+  return result;
+}
+
+/** A structure as the JSON that libxl makes of it. */
+export function structureJson(
+  access: HostAccess,
+  toJson: FunctionName,
+  structure: Buffer | bigint,
+): Readonly<Record<string, unknown>> {
+  const text = access.libraries.takeText(access.libraries.now(toJson, access.context, structure));
+  if (text === undefined) throw new CallFault({ kind: 'libxl', call: toJson, rc: -3 });
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null) throw new CallFault({ kind: 'libxl', call: toJson, rc: -3 });
+  // An object that is not null has string keys.
+  return value as Readonly<Record<string, unknown>>;
+}
+
+/** A member that is a number; libxl leaves out what has its default, and prints what fits no double as text. */
+export function numberIn(members: Readonly<Record<string, unknown>>, name: string, absent = 0): number {
+  const value = members[name];
+  if (typeof value === 'number') return value;
+  return typeof value === 'string' && /^[0-9]+$/.test(value) ? Number(value) : absent;
+}
+
+/** A member that is a text. */
+export function textIn(members: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = members[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** A member that is a set of small numbers: libxl prints a map of CPUs as the list of those in it. */
+export function numbersIn(members: Readonly<Record<string, unknown>>, name: string): number[] {
+  const value = members[name];
+  return Array.isArray(value) ? value.filter((item): item is number => typeof item === 'number') : [];
+}

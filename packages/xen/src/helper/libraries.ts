@@ -1,0 +1,275 @@
+/**
+ * The functions of the host's own libraries, as koffi calls them.
+ *
+ * libxenlight and libxenctrl have a file name of their own for each release of Xen. No structure is laid out here:
+ * libxl reads and writes all of its structures as JSON, and their sizes are measured.
+ *
+ * Follows: Xen `tools/include/libxl.h`, `xenctrl.h`, `xenforeignmemory.h`, `xenstore.h`, `xentoollog.h`.
+ * Start reading at `openLibraries`.
+ *
+ * @module
+ */
+import type koffiModule from 'koffi';
+import type { LibraryHandle } from 'koffi';
+import { CallFault } from './fault.ts';
+
+type Koffi = typeof koffiModule;
+
+/** Room for any structure of libxl; the largest has 1288 bytes at 4.17. */
+const STRUCTURE_ROOM = 64 * 1024;
+
+/** What is called, by library. The types are those of the releases from 4.14 on. */
+const FUNCTIONS = {
+  xenlight: [
+    'int libxl_ctx_alloc(_Out_ void **ctx, int version, unsigned int flags, void *logger)',
+    'int libxl_fd_set_cloexec(void *ctx, int fd, int on)',
+    'void libxl_domain_config_init(void *p)',
+    'void libxl_domain_config_dispose(void *p)',
+    'int libxl_domain_config_from_json(void *ctx, void *p, const void *json)',
+    'void *libxl_domain_config_to_json(void *ctx, void *p)',
+    'int libxl_domain_create_new(void *ctx, void *config, _Inout_ uint32_t *domid, void *how, void *progress)',
+    'int libxl_domain_create_restore(void *ctx, void *config, _Inout_ uint32_t *domid, int fd, int back, void *params, void *how, void *progress)',
+    'void libxl_domain_restore_params_init(void *p)',
+    'int libxl_domain_restore_params_from_json(void *ctx, void *p, const void *json)',
+    'void libxl_domain_restore_params_dispose(void *p)',
+    'int libxl_domain_pause(void *ctx, uint32_t domid, void *how)',
+    'int libxl_domain_unpause(void *ctx, uint32_t domid, void *how)',
+    'int libxl_domain_destroy(void *ctx, uint32_t domid, void *how)',
+    'int libxl_domain_shutdown(void *ctx, uint32_t domid, void *how)',
+    'int libxl_domain_reboot(void *ctx, uint32_t domid, void *how)',
+    'int libxl_domain_rename(void *ctx, uint32_t domid, const void *before, const void *after)',
+    'int libxl_domain_core_dump(void *ctx, uint32_t domid, const void *file, void *how)',
+    'int libxl_domain_suspend(void *ctx, uint32_t domid, int fd, int flags, void *how)',
+    'int libxl_domain_resume(void *ctx, uint32_t domid, int cancel, void *how)',
+    'int libxl_domain_setmaxmem(void *ctx, uint32_t domid, uint64_t kib)',
+    'int libxl_set_memory_target(void *ctx, uint32_t domid, int64_t kib, int relative, int enforce)',
+    'int libxl_send_trigger(void *ctx, uint32_t domid, int trigger, uint32_t vcpu, void *how)',
+    'int libxl_send_sysrq(void *ctx, uint32_t domid, char key)',
+    'int libxl_retrieve_domain_configuration(void *ctx, uint32_t domid, void *config, void *how)',
+    'int libxl_userdata_store(void *ctx, uint32_t domid, const void *id, const void *data, int length)',
+    'void libxl_dominfo_init(void *p)',
+    'void libxl_dominfo_dispose(void *p)',
+    'void *libxl_dominfo_to_json(void *ctx, void *p)',
+    'int libxl_domain_info(void *ctx, void *p, uint32_t domid)',
+    'void *libxl_list_domain(void *ctx, _Out_ int *count)',
+    'void libxl_dominfo_list_free(void *list, int count)',
+    'int libxl_domain_qualifier_to_domid(void *ctx, const void *name, _Out_ uint32_t *domid)',
+    'void *libxl_domid_to_name(void *ctx, uint32_t domid)',
+    'void libxl_vcpuinfo_init(void *p)',
+    'void *libxl_vcpuinfo_to_json(void *ctx, void *p)',
+    'void *libxl_list_vcpu(void *ctx, uint32_t domid, _Out_ int *count, _Out_ int *cpus)',
+    'void libxl_vcpuinfo_list_free(void *list, int count)',
+    'void libxl_bitmap_init(void *map)',
+    'void libxl_bitmap_dispose(void *map)',
+    'void libxl_bitmap_set(void *map, int bit)',
+    'int libxl_cpu_bitmap_alloc(void *ctx, void *map, int bits)',
+    'int libxl_set_vcpuaffinity(void *ctx, uint32_t domid, uint32_t vcpu, void *hard, void *soft)',
+    'int libxl_set_vcpuaffinity_all(void *ctx, uint32_t domid, unsigned int vcpus, void *hard, void *soft)',
+    'int libxl_set_vcpuonline(void *ctx, uint32_t domid, void *map, void *how)',
+    'void libxl_domain_sched_params_init(void *p)',
+    'void libxl_domain_sched_params_dispose(void *p)',
+    'int libxl_domain_sched_params_get(void *ctx, uint32_t domid, void *p)',
+    'int libxl_domain_sched_params_set(void *ctx, uint32_t domid, void *p)',
+    'void *libxl_domain_sched_params_to_json(void *ctx, void *p)',
+    'int libxl_domain_sched_params_from_json(void *ctx, void *p, const void *json)',
+    'void libxl_physinfo_init(void *p)',
+    'void libxl_physinfo_dispose(void *p)',
+    'int libxl_get_physinfo(void *ctx, void *p)',
+    'void *libxl_physinfo_to_json(void *ctx, void *p)',
+    'void *libxl_get_version_info(void *ctx)',
+    'void *libxl_version_info_to_json(void *ctx, void *p)',
+    'int libxl_get_scheduler(void *ctx)',
+    'const char *libxl_scheduler_to_string(int scheduler)',
+  ],
+  xenctrl: [
+    'void *xc_interface_open(void *logger, void *dombuild_logger, unsigned int flags)',
+    'int xc_readconsolering(void *xch, void *buffer, _Inout_ unsigned int *count, int clear, int incremental, _Inout_ uint32_t *index)',
+    'int xc_flask_load(void *xch, void *buffer, uint32_t size)',
+    'int xc_flask_context_to_sid(void *xch, void *buffer, uint32_t size, _Out_ uint32_t *sid)',
+    'int xc_flask_sid_to_context(void *xch, int sid, void *buffer, uint32_t size)',
+    'int xc_flask_getenforce(void *xch)',
+    'int xc_flask_setenforce(void *xch, int mode)',
+    'int xc_flask_getbool_byid(void *xch, int id, void *name, uint32_t size, _Out_ int *now, _Out_ int *pending)',
+    'int xc_flask_setbool(void *xch, const void *name, int value, int commit)',
+    'int xc_flask_access(void *xch, const void *source, const void *target, uint16_t tclass, uint32_t requested, _Out_ uint32_t *allowed, _Out_ uint32_t *decided, _Out_ uint32_t *auditallow, _Out_ uint32_t *auditdeny, _Out_ uint32_t *seqno)',
+    'int xc_flask_relabel_domain(void *xch, uint32_t domid, uint32_t sid)',
+  ],
+  xenforeignmemory: [
+    'void *xenforeignmemory_open(void *logger, unsigned int flags)',
+    'void *xenforeignmemory_map(void *handle, uint32_t domid, int protection, size_t pages, const uint64_t *frames, _Out_ int *errors)',
+    'int xenforeignmemory_unmap(void *handle, void *address, size_t pages)',
+  ],
+  xenstore: [
+    'void *xs_open(unsigned long flags)',
+    'void *xs_read(void *handle, uint32_t transaction, const void *path, _Out_ unsigned int *length)',
+  ],
+  xentoollog: ['void *xtl_createlogger_stdiostream(void *stream, int level, unsigned int flags)'],
+  c: ['void *fdopen(int fd, const char *mode)', 'size_t strlen(const void *text)', 'void free(void *p)'],
+} as const;
+
+type Declaration = (typeof FUNCTIONS)[keyof typeof FUNCTIONS][number];
+/** The name in a declaration: what stands before the parenthesis, behind blanks and stars. */
+type NameOf<D extends string> = D extends `${string} *${infer Name}(${string}`
+  ? Name
+  : D extends `${string} ${infer Rest}`
+    ? Rest extends `${infer Name}(${string}`
+      ? Name extends `${string} ${string}`
+        ? NameOf<Rest>
+        : Name
+      : NameOf<Rest>
+    : never;
+
+/** The names of all functions. */
+export type FunctionName = NameOf<Declaration>;
+
+/** One function: called at once, or on a thread of its own while this one goes on. */
+interface NativeFunction {
+  (...args: readonly unknown[]): unknown;
+  async(...args: readonly unknown[]): void;
+}
+
+const nameOf = (declaration: string): string => /(\w+)\(/.exec(declaration)?.[1] ?? declaration;
+
+/** The libraries, and how to work with their memory. */
+export interface Libraries {
+  /** The file that libxenlight was loaded from. */
+  readonly file: string;
+  /** Calls a function at once; only for what comes back at once. */
+  now(name: FunctionName, ...args: readonly unknown[]): unknown;
+  /** Calls a function on another thread. */
+  later(name: FunctionName, ...args: readonly unknown[]): Promise<unknown>;
+  /** The errno of the last `now`, by name. */
+  errno(): string;
+  /** The name of an errno. */
+  errnoName(code: number): string;
+  /** A C string, one character per byte; undefined for a null pointer. */
+  text(pointer: unknown): string | undefined;
+  /** A C string that the caller has to free; it is freed. */
+  takeText(pointer: unknown): string | undefined;
+  /** A JS string, one character per byte, as a C string. */
+  bytes(text: string): Buffer;
+  /** Memory for a structure, as its `_init` leaves it. */
+  structure(init: FunctionName): Buffer;
+  /** The size of a structure: as much as its `_init` writes. */
+  sizeOf(init: FunctionName): number;
+  /** Some memory of the process. */
+  view(pointer: bigint, length: number): Buffer;
+}
+
+/** How the libraries are called for a release such as `4.17`. The others have numbers that do not change. */
+function fileNames(release: string): Readonly<Record<keyof typeof FUNCTIONS, readonly string[]>> {
+  return {
+    xenlight: [`libxenlight.so.${release}`],
+    xenctrl: [`libxenctrl.so.${release}`],
+    xenforeignmemory: ['libxenforeignmemory.so.1'],
+    xenstore: ['libxenstore.so.4', 'libxenstore.so.3.0'],
+    xentoollog: ['libxentoollog.so.1'],
+    c: ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.so'],
+  };
+}
+
+function loadFirst(koffi: Koffi, names: readonly string[]): { readonly handle: LibraryHandle; readonly name: string } {
+  let reason = '';
+  for (const name of names) {
+    try {
+      return { handle: koffi.load(name), name };
+    } catch (error) {
+      reason ||= error instanceof Error ? error.message : String(error);
+    }
+  }
+  throw new CallFault({ kind: 'world', code: 'no-library', reason: `cannot load \`${names[0]}\`: ${reason}` });
+}
+
+async function loadKoffi(): Promise<Koffi> {
+  try {
+    return (await import('koffi')).default;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CallFault({ kind: 'world', code: 'no-ffi', reason: `cannot load koffi: ${why}` });
+  }
+}
+
+/** Loads the libraries of a release and finds all functions in them. */
+export async function openLibraries(release: string): Promise<Libraries> {
+  const koffi = await loadKoffi();
+  const names = fileNames(release);
+  const functions = new Map<string, NativeFunction>();
+  const missing: string[] = [];
+  let file = '';
+  for (const [library, declarations] of Object.entries(FUNCTIONS)) {
+    // `Object.entries` forgets that the keys are those of the table.
+    const { handle, name } = loadFirst(koffi, names[library as keyof typeof FUNCTIONS]);
+    if (library === 'xenlight') file = name;
+    for (const declaration of declarations) {
+      try {
+        functions.set(nameOf(declaration), handle.func(declaration));
+      } catch {
+        missing.push(nameOf(declaration));
+      }
+    }
+  }
+  if (missing.length > 0) {
+    const reason = `\`${file}\` and its companions lack ${missing.map((name) => `\`${name}\``).join(', ')}`;
+    throw new CallFault({ kind: 'world', code: 'other-library', reason });
+  }
+  return makeLibraries(koffi, file, functions);
+}
+
+function makeLibraries(koffi: Koffi, file: string, functions: ReadonlyMap<string, NativeFunction>): Libraries {
+  const find = (name: string): NativeFunction => {
+    const found = functions.get(name);
+    if (found === undefined) throw new Error(`no function ${name}`);
+    return found;
+  };
+  const { errno } = koffi.os;
+  // Some numbers have two names; of these, the ones that Xen uses.
+  const codes = new Map<number, string>([
+    [errno['EAGAIN'] ?? 11, 'EAGAIN'],
+    [errno['EOPNOTSUPP'] ?? 95, 'EOPNOTSUPP'],
+  ]);
+  for (const [name, code] of Object.entries(errno)) if (!codes.has(code)) codes.set(code, name);
+  const errnoName = (code: number): string => codes.get(code) ?? `errno ${code}`;
+  const view = (pointer: bigint, length: number): Buffer => Buffer.from(koffi.view(pointer, length));
+  const sizes = new Map<string, number>();
+  const text = (pointer: unknown): string | undefined =>
+    typeof pointer !== 'bigint' || pointer === 0n
+      ? undefined
+      : view(pointer, Number(find('strlen')(pointer))).toString('latin1');
+  return {
+    file,
+    now: (name, ...args) => find(name)(...args),
+    later: (name, ...args) =>
+      new Promise((resolve, reject) => {
+        find(name).async(...args, (error: unknown, result: unknown) => {
+          if (error === null || error === undefined) resolve(result);
+          else reject(error);
+        });
+      }),
+    errno: () => errnoName(koffi.errno()),
+    errnoName,
+    text,
+    takeText(pointer) {
+      const taken = text(pointer);
+      if (taken !== undefined) find('free')(pointer);
+      return taken;
+    },
+    bytes: (value) => Buffer.from(`${value}\0`, 'latin1'),
+    structure(init) {
+      const room = Buffer.alloc(STRUCTURE_ROOM);
+      find(init)(room);
+      return room;
+    },
+    sizeOf(init) {
+      const known = sizes.get(init);
+      if (known !== undefined) return known;
+      // XEN: each `_init` that the IDL compiler writes clears the whole structure first (`tools/libs/light/gentypes.py`).
+      const room = Buffer.alloc(STRUCTURE_ROOM, 0xa5);
+      find(init)(room);
+      let size = room.length;
+      while (size > 0 && room[size - 1] === 0xa5) size--;
+      sizes.set(init, size);
+      return size;
+    },
+    view,
+  };
+}

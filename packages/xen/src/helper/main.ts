@@ -1,0 +1,180 @@
+/**
+ * The helper: a process of its own that works with the host's libxl, because libxl reaps child processes and catches
+ * signals as it needs to.
+ *
+ * It starts no process itself. It takes requests from its standard input and answers on descriptor 3. When the command
+ * is gone, the input ends: it then undoes what is half done, and ends too.
+ *
+ * Imports: `koffi`, `../protocol.ts`.
+ * Start reading at `CALLS`.
+ *
+ * @module
+ */
+import { writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure, HelperRequest } from '../protocol.ts';
+import { Builder } from './build.ts';
+import { domainInfo, domainName, dumpCore, findDomain, listDomains, renameDomain } from './domains.ts';
+import { CallFault } from './fault.ts';
+import { contextToSid, decide, getenforce, listBooleans, loadPolicy, setBoolean, sidToContext } from './flask.ts';
+import { type HostAccess, libxl, openHost, xenctrl } from './host-access.ts';
+import { openLibraries } from './libraries.ts';
+import { hostInfo, mapPages, readRing, readXenstore } from './machine.ts';
+import { getScheduler, listVcpus, pinVcpu, setScheduler, setVcpus } from './vcpus.ts';
+
+/** An open host, and the guests that were begun on it. */
+interface Session {
+  readonly access: HostAccess;
+  readonly builder: Builder;
+}
+
+type Handler<N extends HelperCallName> = (
+  session: Session,
+  params: HelperCalls[N]['params'],
+) => HelperCalls[N]['result'] | Promise<HelperCalls[N]['result']>;
+
+const nothing = {};
+
+/** A call of libxl that takes a domain and nothing else. */
+const onDomain =
+  (name: Parameters<typeof libxl>[1]) =>
+  async ({ access }: Session, { domid }: { readonly domid: number }): Promise<typeof nothing> => {
+    await libxl(access, name, domid, null);
+    return nothing;
+  };
+
+const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
+  'domain.list': ({ access }) => listDomains(access),
+  'domain.info': ({ access }, { domid }) => domainInfo(access, domid),
+  'domain.find': ({ access }, { text }) => findDomain(access, text),
+  'domain.name': ({ access }, { domid }) => domainName(access, domid),
+  'domain.create': ({ builder }, params) => builder.create(params),
+  'domain.restore': ({ builder }, params) => builder.restore(params),
+  'domain.relabel': async ({ builder }, params) => {
+    await builder.relabel(params);
+    return nothing;
+  },
+  'domain.finish': async ({ builder }, params) => {
+    await builder.finish(params);
+    return nothing;
+  },
+  'domain.pause': onDomain('libxl_domain_pause'),
+  'domain.unpause': onDomain('libxl_domain_unpause'),
+  'domain.destroy': onDomain('libxl_domain_destroy'),
+  'domain.shutdown': onDomain('libxl_domain_shutdown'),
+  'domain.reboot': onDomain('libxl_domain_reboot'),
+  'domain.rename': async ({ access }, { domid, name }) => {
+    await renameDomain(access, domid, name);
+    return nothing;
+  },
+  'domain.dumpCore': ({ access }, params) => dumpCore(access, params),
+  'domain.save': ({ builder }, params) => builder.save(params),
+  'domain.setMaxMemory': async ({ access }, { domid, kib }) => {
+    await libxl(access, 'libxl_domain_setmaxmem', domid, kib);
+    return nothing;
+  },
+  'domain.setMemory': async ({ access }, { domid, kib }) => {
+    await libxl(access, 'libxl_set_memory_target', domid, kib, 0, 1);
+    return nothing;
+  },
+  'domain.trigger': async ({ access }, { domid, trigger, vcpu }) => {
+    await libxl(access, 'libxl_send_trigger', domid, trigger, vcpu, null);
+    return nothing;
+  },
+  'domain.sysrq': async ({ access }, { domid, key }) => {
+    await libxl(access, 'libxl_send_sysrq', domid, key.charCodeAt(0));
+    return nothing;
+  },
+  'vcpu.list': ({ access }, { domid }) => listVcpus(access, domid),
+  'vcpu.pin': async ({ access }, params) => {
+    await pinVcpu(access, params);
+    return nothing;
+  },
+  'vcpu.set': async ({ access }, params) => {
+    await setVcpus(access, params);
+    return nothing;
+  },
+  'sched.get': ({ access }, { domid }) => getScheduler(access, domid),
+  'sched.set': async ({ access }, params) => {
+    await setScheduler(access, params);
+    return nothing;
+  },
+  'host.info': ({ access }) => hostInfo(access),
+  'ring.read': ({ access }, params) => readRing(access, params),
+  'flask.getenforce': ({ access }) => ({ isEnforcing: getenforce(access) }),
+  'flask.setenforce': ({ access }, { isEnforcing }) => {
+    xenctrl(access, 'xc_flask_setenforce', isEnforcing ? 1 : 0);
+    return nothing;
+  },
+  'flask.booleans': ({ access }) => listBooleans(access),
+  'flask.setBoolean': ({ access }, { name, value }) => {
+    setBoolean(access, name, value);
+    return nothing;
+  },
+  'flask.load': ({ access }, { bytes }) => {
+    loadPolicy(access, bytes);
+    return nothing;
+  },
+  'flask.contextToSid': ({ access }, { context }) => ({ sid: contextToSid(access, context) }),
+  'flask.sidToContext': ({ access }, { sid }) => ({ context: sidToContext(access, sid) }),
+  'flask.access': ({ access }, params) => decide(access, params),
+  'memory.map': ({ access }, params) => mapPages(access, params),
+  'xenstore.read': ({ access }, { path }) => ({ value: readXenstore(access, path) }),
+};
+
+function failureOf(error: unknown): HelperFailure {
+  if (error instanceof CallFault) return error.failure;
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { kind: 'refused', reason: `the helper failed: ${reason}` };
+}
+
+/** Answers; a command that is gone hears nothing. */
+function answer(value: HelperAnswer): void {
+  const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
+  let done = 0;
+  try {
+    while (done < bytes.length) done += writeSync(3, bytes, done);
+  } catch {
+    // The end of the input says the same, and ends this process.
+  }
+}
+
+function serve(): void {
+  let session: Session | undefined;
+  let work = Promise.resolve();
+
+  const perform = async ({ id, call, params }: HelperRequest): Promise<void> => {
+    try {
+      if (call === 'open') {
+        // The two fields of a request belong together.
+        const { release } = params as HelperCalls['open']['params'];
+        const libraries = await openLibraries(release);
+        const access = openHost(libraries);
+        session = { access, builder: new Builder(access) };
+        answer({ id, ok: true, value: { library: libraries.file } });
+        return;
+      }
+      if (session === undefined) throw new CallFault({ kind: 'refused', reason: 'the host is not open' });
+      // As above.
+      const handler = CALLS[call] as Handler<HelperCallName>;
+      answer({ id, ok: true, value: await handler(session, params) });
+    } catch (error) {
+      answer({ id, ok: false, failure: failureOf(error) });
+    }
+  };
+
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    // The command writes these lines: they are what the type says.
+    const request = JSON.parse(line) as HelperRequest;
+    work = work.then(() => perform(request));
+  });
+  lines.on('close', () => {
+    const abandoned = session?.builder.abandon() ?? Promise.resolve();
+    void Promise.allSettled([abandoned, work]).then(() => process.exit(0));
+  });
+}
+
+// A terminal's Ctrl-C is for the command, which tells us by closing our input.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+serve();

@@ -1,0 +1,17 @@
+/**
+ * A real Xen host: `Host` over its own libxenlight and libxenctrl, in a process of their own.
+ *
+ * Imports: `@dewar/policy/text`, `@dewar/toolstack`.
+ * Start reading at `openXenHost`.
+ *
+ * @module
+ */
+
+export { type AuditChoice, type AuditedPolicy, auditPolicy, NOT_AUDITED } from './audit-policy.ts';
+export { hindrance, runningRelease } from './availability.ts';
+export { type AvcEntry, parseAvcLines } from './avc-log.ts';
+export type { RealCreateOptions } from './create-guest.ts';
+export { Journal, type JournalEntry } from './journal.ts';
+export { type LoadedPolicy, PolicyStore } from './policy-store.ts';
+export { XenError, type XenErrorCode } from './xen-error.ts';
+export { openXenHost, XenHost, type XenHostOptions } from './xen-host.ts';

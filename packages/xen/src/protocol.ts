@@ -1,0 +1,187 @@
+/**
+ * What the command and its helper process say to each other: one JSON value on a line, in both directions.
+ *
+ * Imports: types of `@dewar/toolstack`.
+ * Start reading at `HelperCalls`.
+ *
+ * @module
+ */
+import type { BooleanState, Errno } from '@dewar/toolstack';
+
+/** What libxl tells of a domain (`libxl_dominfo` as its own JSON has it), and the name that xenstore has for it. */
+export interface LibxlDomain {
+  readonly domid: number;
+  readonly name: string | undefined;
+  readonly uuid: string;
+  readonly label: string | undefined;
+  readonly isRunning: boolean;
+  readonly isBlocked: boolean;
+  readonly isPaused: boolean;
+  readonly isShutdown: boolean;
+  readonly isDying: boolean;
+  readonly shutdownReason: string | undefined;
+  readonly memoryKib: number;
+  readonly cpuSeconds: number;
+  readonly vcpusOnline: number;
+}
+
+/** One vCPU (`libxl_vcpuinfo`); CPU maps are lists of physical CPUs. */
+export interface LibxlVcpu {
+  readonly vcpu: number;
+  readonly cpu: number;
+  readonly isOnline: boolean;
+  readonly isRunning: boolean;
+  readonly isBlocked: boolean;
+  readonly cpuSeconds: number;
+  readonly hard: readonly number[];
+  readonly soft: readonly number[];
+}
+
+/** The machine under the host (`libxl_physinfo`, `libxl_version_info`). */
+export interface LibxlHostInfo {
+  readonly major: number;
+  readonly minor: number;
+  readonly extra: string;
+  readonly scheduler: string;
+  readonly cpus: number;
+  readonly totalPages: number;
+  readonly freePages: number;
+  readonly pageSize: number;
+}
+
+/** What one page of a guest gave when dom0 tried to map it. */
+export interface MappedPage {
+  readonly frame: number;
+  readonly result: 'mapped' | string;
+  /** The first bytes of the page, in hexadecimal, if it could be read. */
+  readonly head: string | undefined;
+  /** Whether anything but zeros is in it. */
+  readonly hasContent: boolean;
+}
+
+/** A domain that a call is about. */
+interface OnDomain {
+  readonly domid: number;
+}
+
+type Nothing = Readonly<Record<never, never>>;
+
+interface Call<Params, Result> {
+  readonly params: Params;
+  readonly result: Result;
+}
+
+/** Everything that the helper does. Calls are done one after the other, in the order in which they come in. */
+export interface HelperCalls {
+  /** Loads the libraries of a release and opens the host. */
+  open: Call<{ readonly release: string }, { readonly library: string }>;
+  'domain.list': Call<Nothing, readonly LibxlDomain[]>;
+  /** Undefined when there is no such domain, or none that may be seen. */
+  'domain.info': Call<OnDomain, LibxlDomain | undefined>;
+  /** As xl does: digits are a number, all else is looked up. */
+  'domain.find': Call<{ readonly text: string }, { readonly domid: number }>;
+  'domain.name': Call<OnDomain, string | undefined>;
+  /**
+   * Builds a guest and leaves it paused, unfinished: when the command is gone before `domain.finish`, the helper
+   * destroys it.
+   */
+  'domain.create': Call<{ readonly json: string }, { readonly domid: number }>;
+  /** As `domain.create`, out of a file that `save` has written. */
+  'domain.restore': Call<
+    { readonly file: string; readonly json: string | undefined },
+    { readonly domid: number; readonly name: string | undefined }
+  >;
+  /** What libxl does as the last step of a build. */
+  'domain.relabel': Call<OnDomain & { readonly label: string }, Nothing>;
+  /** Lets an unfinished guest be, and starts it unless it is to stay paused. */
+  'domain.finish': Call<OnDomain & { readonly isPaused: boolean }, Nothing>;
+  'domain.pause': Call<OnDomain, Nothing>;
+  'domain.unpause': Call<OnDomain, Nothing>;
+  'domain.destroy': Call<OnDomain, Nothing>;
+  'domain.shutdown': Call<OnDomain, Nothing>;
+  'domain.reboot': Call<OnDomain, Nothing>;
+  'domain.rename': Call<OnDomain & { readonly name: string }, Nothing>;
+  'domain.dumpCore': Call<OnDomain & { readonly file: string }, { readonly bytes: number }>;
+  'domain.save': Call<
+    OnDomain & { readonly file: string; readonly after: 'destroy' | 'resume' | 'resume-paused' },
+    { readonly bytes: number; readonly configBytes: number }
+  >;
+  'domain.setMaxMemory': Call<OnDomain & { readonly kib: number }, Nothing>;
+  'domain.setMemory': Call<OnDomain & { readonly kib: number }, Nothing>;
+  'domain.trigger': Call<OnDomain & { readonly trigger: number; readonly vcpu: number }, Nothing>;
+  'domain.sysrq': Call<OnDomain & { readonly key: string }, Nothing>;
+  'vcpu.list': Call<OnDomain, readonly LibxlVcpu[]>;
+  /** Undefined for a map that is to stay; `vcpu` undefined for all. */
+  'vcpu.pin': Call<
+    OnDomain & {
+      readonly vcpu: number | undefined;
+      readonly hard: readonly number[] | undefined;
+      readonly soft: readonly number[] | undefined;
+    },
+    Nothing
+  >;
+  'vcpu.set': Call<OnDomain & { readonly count: number }, Nothing>;
+  'sched.get': Call<OnDomain, { readonly weight: number; readonly cap: number }>;
+  'sched.set': Call<OnDomain & { readonly weight?: number; readonly cap?: number }, Nothing>;
+  'host.info': Call<Nothing, LibxlHostInfo>;
+  /** What is in Xen's console ring from `index` on, at most a megabyte. */
+  'ring.read': Call<
+    { readonly index: number; readonly clear: boolean },
+    { readonly text: string; readonly index: number }
+  >;
+  'flask.getenforce': Call<Nothing, { readonly isEnforcing: boolean }>;
+  'flask.setenforce': Call<{ readonly isEnforcing: boolean }, Nothing>;
+  'flask.booleans': Call<Nothing, readonly BooleanState[]>;
+  'flask.setBoolean': Call<{ readonly name: string; readonly value: boolean }, Nothing>;
+  /** `bytes` in base64. */
+  'flask.load': Call<{ readonly bytes: string }, Nothing>;
+  'flask.contextToSid': Call<{ readonly context: string }, { readonly sid: number }>;
+  'flask.sidToContext': Call<{ readonly sid: number }, { readonly context: string }>;
+  /** Decisions, one for each question. */
+  'flask.access': Call<
+    {
+      readonly questions: readonly { readonly source: string; readonly target: string; readonly tclass: number }[];
+    },
+    readonly {
+      readonly allowed: number;
+      readonly auditAllow: number;
+      readonly auditDeny: number;
+      readonly seqno: number;
+    }[]
+  >;
+  /** Maps pages of a domain one by one, reads a little, and gives them back. */
+  'memory.map': Call<
+    OnDomain & { readonly frames: readonly number[]; readonly isWritable: boolean },
+    readonly MappedPage[]
+  >;
+  'xenstore.read': Call<{ readonly path: string }, { readonly value: string | undefined }>;
+}
+
+/** The name of a call. */
+export type HelperCallName = keyof HelperCalls;
+
+/** Why a call came to nothing. */
+export type HelperFailure =
+  /** libxl gave a return code; `rc` is negative. */
+  | { readonly kind: 'libxl'; readonly call: string; readonly rc: number }
+  /** A hypercall, or the operating system, gave an errno. */
+  | { readonly kind: 'errno'; readonly call: string; readonly errno: Errno | string }
+  /** The request itself is wrong, in words for the user. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** The host's libraries are not there, or not as they should be. */
+  | { readonly kind: 'world'; readonly code: WorldFault; readonly reason: string };
+
+/** What the helper finds missing. */
+type WorldFault = 'no-ffi' | 'no-library' | 'other-library' | 'no-connection';
+
+/** What the command sends. */
+export interface HelperRequest<N extends HelperCallName = HelperCallName> {
+  readonly id: number;
+  readonly call: N;
+  readonly params: HelperCalls[N]['params'];
+}
+
+/** What the helper answers. */
+export type HelperAnswer =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly failure: HelperFailure };

@@ -1,0 +1,754 @@
+/**
+ * A real Xen host as a `Host`: the host's own libxl does the steps, and Xen's console ring tells what was checked.
+ *
+ * Start reading at `XenHost.create`.
+ *
+ * @module
+ */
+import { readdirSync } from 'node:fs';
+import type {
+  BooleanState,
+  CoreDump,
+  DomainState,
+  Domid,
+  ForeignMapProbe,
+  Host,
+  HostInfo,
+  OperationName,
+  OperationReport,
+  RestoreOptions,
+  SavedGuest,
+  SaveOptions,
+  SchedulerState,
+  VcpuState,
+} from '@dewar/toolstack';
+import { guestDiagnostics, parseCpuRange, showCpus } from '@dewar/toolstack';
+import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
+import { hindrance, runningRelease } from './availability.ts';
+import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
+import { HelperProcess } from './helper-process.ts';
+import { bootId, Journal, type JournalDetails } from './journal.ts';
+import { type PageProbe, probePages } from './probe-memory.ts';
+import type { HelperCallName, HelperCalls } from './protocol.ts';
+import { domainState, RealOperation, type RingPosition } from './real-operation.ts';
+import { XenError } from './xen-error.ts';
+
+/** How a host is opened. */
+export interface XenHostOptions {
+  /** The script that the helper process runs. */
+  readonly helperFile: string;
+  /** Where the journal is kept. */
+  readonly stateFolder: string;
+}
+
+/** Folders where libraries of Xen may lie, beside those that the loader knows. */
+const LIBRARY_FOLDERS = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/usr/local/lib64', '/usr/lib/x86_64-linux-gnu'];
+
+/** The releases that there is a libxenlight for. */
+function installedReleases(): string[] {
+  const releases = new Set<string>();
+  for (const folder of [...LIBRARY_FOLDERS, '/usr/lib/aarch64-linux-gnu']) {
+    let names: readonly string[] = [];
+    try {
+      names = readdirSync(folder);
+    } catch {
+      continue;
+    }
+    for (const name of names) {
+      const match = /^libxenlight\.so\.(\d+\.\d+)$/.exec(name);
+      if (match?.[1] !== undefined) releases.add(match[1]);
+    }
+  }
+  return [...releases].sort();
+}
+
+function libraryError(release: string, reason: string): XenError {
+  const others = installedReleases().filter((one) => one !== release);
+  const hint =
+    others.length === 0
+      ? 'install the toolstack of that release (Debian: `xen-utils`)'
+      : `there is one of Xen ${others.join(' and ')}: the toolstack and the running hypervisor must be of one release`;
+  return new XenError('no-library', `Xen ${release} runs here, but ${reason}; ${hint}`);
+}
+
+/** Opens the Xen host that this machine is. Throws a `XenError` that says what is missing. */
+export async function openXenHost(options: XenHostOptions): Promise<XenHost> {
+  const missing = hindrance();
+  if (missing !== undefined) throw missing;
+  const release = runningRelease();
+  if (release === undefined)
+    throw new XenError('no-library', 'the kernel does not tell which release of Xen runs (`/sys/hypervisor/version`)');
+  const helper = new HelperProcess(options.helperFile);
+  const opened = await helper.call('open', { release });
+  if (opened.kind === 'ok') return new XenHost(helper, release, options);
+  await helper.close();
+  const { failure, log } = opened;
+  if (failure.kind !== 'world') throw new XenError('no-connection', 'the host could not be opened');
+  switch (failure.code) {
+    case 'no-library':
+      throw libraryError(release, failure.reason);
+    case 'other-library':
+      throw new XenError('other-library', `${failure.reason}: this version of Dewar cannot work with Xen ${release}`);
+    case 'no-ffi':
+      throw new XenError('no-ffi', `${failure.reason}; run \`npm ci\` on this machine`);
+    case 'no-connection': {
+      const said = log.length === 0 ? '' : ` (${log.slice(-2).join('; ')})`;
+      throw new XenError('no-connection', `${failure.reason}: is xenstored running?${said}`);
+    }
+  }
+}
+
+/** libxl's number for "no such domain", given for a name that xenstore has not. XEN: `ERROR_INVAL`. */
+const NOT_FOUND = -6;
+
+/** XEN: `libxl_trigger`. */
+const TRIGGERS: Readonly<Record<string, number>> = { power: 1, sleep: 2, nmi: 3, init: 4, reset: 5 };
+
+/** How often a guest that was asked to stop is looked at. */
+const POLL_MS = 500;
+
+/** XEN: `SHUTDOWN_*`, the number behind each reason. */
+const REASON_NUMBERS = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, 'soft-reset': 5 } as const;
+
+type Plain = readonly [verb: string, xlMessage: (rc: number) => string | undefined, failedExit: 0 | 1];
+
+/** An open host. `close` must be called, also after a failure: it undoes what is unfinished. */
+export class XenHost implements Host {
+  readonly release: string;
+  readonly journal: Journal;
+  readonly #helper: HelperProcess;
+  readonly #helperFile: string;
+  readonly #ring: RingPosition = { index: undefined };
+
+  /** @internal Use `openXenHost`. */
+  constructor(helper: HelperProcess, release: string, { helperFile, stateFolder }: XenHostOptions) {
+    this.#helper = helper;
+    this.#helperFile = helperFile;
+    this.release = release;
+    this.journal = new Journal(stateFolder);
+  }
+
+  /** Lets go of the host. A guest that is being built is destroyed first. */
+  close(): Promise<void> {
+    return this.#helper.close();
+  }
+
+  async #begin(name: OperationName): Promise<RealOperation> {
+    const operation = new RealOperation(name, this.#helper, this.#ring);
+    await operation.markRing();
+    return operation;
+  }
+
+  /** Does something that changes the host, between two entries of the journal. */
+  async #changing<T>(
+    name: OperationName,
+    details: JournalDetails,
+    work: (operation: RealOperation) => Promise<OperationReport<T>>,
+  ): Promise<OperationReport<T>> {
+    const entry = this.journal.begin(name, details);
+    const report = await work(await this.#begin(name));
+    const { outcome, domain, diagnostics } = report;
+    entry.end(outcome, { domid: domain?.domid, label: domain?.label, problem: diagnostics.at(0)?.message });
+    return report;
+  }
+
+  /** The number of the domain that a person names; undefined, and said, when there is none. */
+  async #find(operation: RealOperation, text: string): Promise<number | undefined> {
+    const found = await operation.call('domain.find', { text });
+    if (found.kind === 'ok') return found.value.domid;
+    const rc = found.failure.kind === 'libxl' ? found.failure.rc : NOT_FOUND;
+    operation.messages.push(`${text} is an invalid domain identifier (rc=${rc})`);
+    operation.diagnostics.push(guestDiagnostics['unknown-domain'](undefined, { domain: text }));
+    return undefined;
+  }
+
+  /** An operation that is one call of libxl on a domain. */
+  #plain<N extends HelperCallName>(
+    name: OperationName,
+    text: string,
+    [verb, xlMessage, failedExit]: Plain,
+    call: N,
+    params: (domid: number) => HelperCalls[N]['params'],
+    details: JournalDetails = {},
+  ): Promise<OperationReport> {
+    return this.#changing(name, { domain: text, ...details }, async (operation) => {
+      const domid = await this.#find(operation, text);
+      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+      const outcome = await operation.step(`libxl is to ${verb} domain ${domid}`, async () => {
+        const value = await operation.call(call, params(domid));
+        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      });
+      if (outcome.kind === 'ok') {
+        return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
+      }
+      const { failure } = outcome;
+      const said = xlMessage(failure.kind === 'libxl' ? failure.rc : -3);
+      if (said !== undefined) operation.messages.push(said);
+      return operation.refused(domid, verb, failure, failedExit);
+    });
+  }
+
+  /**
+   * Builds a guest and, unless asked not to, starts it. With `hold`, the build stops before the relabel until the
+   * promise is kept: the guest is whole, and still has the label that it was built under.
+   */
+  create(config: DomainConfig, options: RealCreateOptions): Promise<OperationReport> {
+    const { build, run } = config.labels;
+    const details = { name: config.name, file: config.source.name, built: build?.text, runs: (run ?? build)?.text };
+    return this.#changing('create', details, (operation) =>
+      createGuest(operation, config, options, () => this.#cleanUpAfter(config.uuid ?? options.uuid)),
+    );
+  }
+
+  /** A helper that ended in the middle of a build cannot clean up: another one does. Answers what became of the guest. */
+  async #cleanUpAfter(uuid: string): Promise<string> {
+    const helper = new HelperProcess(this.#helperFile);
+    try {
+      await helper.call('open', { release: this.release });
+      const list = await helper.call('domain.list', {});
+      const left = list.kind === 'ok' ? list.value.find((domain) => domain.uuid === uuid) : undefined;
+      if (list.kind === 'failed') return `whether the guest with the UUID ${uuid} is left could not be found out`;
+      if (left === undefined) return 'nothing of the guest is left';
+      // A guest that runs is whole: it was the answer that was lost.
+      if (!left.isPaused) return `domain ${left.domid} is left as it is, since it runs`;
+      const destroyed = await helper.call('domain.destroy', { domid: left.domid });
+      if (destroyed.kind === 'ok') return `domain ${left.domid}, which was half built, was destroyed`;
+      return `domain ${left.domid} is half built, and could not be destroyed`;
+    } finally {
+      await helper.close();
+    }
+  }
+
+  async list(): Promise<OperationReport<readonly DomainState[]>> {
+    return this.#list('list');
+  }
+
+  async vmList(): Promise<OperationReport<readonly DomainState[]>> {
+    return this.#list('vm-list');
+  }
+
+  async #list(name: OperationName): Promise<OperationReport<readonly DomainState[]>> {
+    const operation = await this.#begin(name);
+    const outcome = await operation.step('libxl lists the domains', async () => {
+      const value = await operation.call('domain.list', {});
+      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+    });
+    if (outcome.kind === 'ok')
+      return operation.report({ isDone: true, xlExitCode: 0, value: outcome.value.map(domainState) });
+    const notes = operation.notesOn(outcome.failure);
+    operation.diagnostics.push(
+      guestDiagnostics['request-failed'](undefined, { operation: 'list the domains' }, { notes }),
+    );
+    return operation.report({ isDone: false, xlExitCode: 1 });
+  }
+
+  pause(domain: string): Promise<OperationReport> {
+    // XEN: xl ends with 0 whatever became of a pause or an unpause.
+    const plain: Plain = ['pause', () => undefined, 0];
+    return this.#plain('pause', domain, plain, 'domain.pause', (domid) => ({ domid }));
+  }
+
+  unpause(domain: string): Promise<OperationReport> {
+    const plain: Plain = ['unpause', () => undefined, 0];
+    return this.#plain('unpause', domain, plain, 'domain.unpause', (domid) => ({ domid }));
+  }
+
+  destroy(domain: string): Promise<OperationReport> {
+    return this.#changing('destroy', { domain }, async (operation) => {
+      const domid = await this.#find(operation, domain);
+      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+      if (domid === 0) {
+        operation.messages.push('Not destroying domain 0; use -f to force.');
+        operation.diagnostics.push(guestDiagnostics['is-dom0'](undefined, { operation: 'destroy' }));
+        return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(domid) });
+      }
+      const outcome = await operation.step(`libxl destroys domain ${domid}`, async () => {
+        const value = await operation.call('domain.destroy', { domid });
+        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      });
+      if (outcome.kind === 'ok') return this.#afterDestroy(operation, domid);
+      const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
+      operation.messages.push(`destroy failed (rc=${rc})`);
+      const left = await operation.stateOf(domid);
+      if (left === undefined || !left.isStranded) return operation.refused(domid, 'destroy', outcome.failure, 1);
+      const notes = operation.notesOn(outcome.failure);
+      const label = left.label ?? '?';
+      operation.diagnostics.push(guestDiagnostics.stranded(undefined, { domid, label }, { notes }));
+      return operation.report({ isDone: false, xlExitCode: 1, domain: left });
+    });
+  }
+
+  /** Xen frees memory a little later than libxl returns; what does not go away is a zombie. */
+  async #afterDestroy(operation: RealOperation, domid: number): Promise<OperationReport> {
+    let left = await operation.stateOf(domid);
+    for (let tries = 0; left !== undefined && tries < 20; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      left = await operation.stateOf(domid);
+    }
+    if (left !== undefined) {
+      const pages = left.memoryMib * 256;
+      operation.diagnostics.push(guestDiagnostics.zombie(undefined, { domid, pages }));
+    }
+    return operation.report({ isDone: left === undefined, xlExitCode: 0, domain: left });
+  }
+
+  dumpCore(domain: string, file = 'core'): Promise<OperationReport<CoreDump>> {
+    return this.#changing<CoreDump>('dump-core', { domain, file }, async (operation) => {
+      const domid = await this.#find(operation, domain);
+      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+      const outcome = await operation.step(`libxl writes the core of domain ${domid}`, async () => {
+        const value = await operation.call('domain.dumpCore', { domid, file });
+        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      });
+      const state = await operation.stateOf(domid);
+      if (outcome.kind === 'failed') {
+        const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
+        operation.messages.push(`core dump failed (rc=${rc})`);
+        return operation.refused(domid, 'dump the core of', outcome.failure, 1);
+      }
+      const value: CoreDump = {
+        domid: domid as Domid,
+        pages: (state?.memoryMib ?? 0) * 256,
+        vcpus: state?.vcpus ?? 0,
+        addressSize: 64,
+        bytesWritten: outcome.value.bytes,
+      };
+      return operation.report({ isDone: true, xlExitCode: 0, domain: state, value });
+    });
+  }
+
+  shutdown(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
+    return this.#stop('shutdown', domain, options.wait === true);
+  }
+
+  reboot(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
+    return this.#stop('reboot', domain, options.wait === true);
+  }
+
+  #stop(name: 'shutdown' | 'reboot', text: string, isWaiting: boolean): Promise<OperationReport> {
+    return this.#changing(name, { domain: text }, async (operation) => {
+      const domid = await this.#find(operation, text);
+      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+      operation.messages.push(`${name === 'reboot' ? 'Rebooting' : 'Shutting down'} domain ${domid}`);
+      const outcome = await operation.step(`libxl asks domain ${domid} to ${name}`, async () => {
+        const value = await operation.call(`domain.${name}`, { domid });
+        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      });
+      if (outcome.kind === 'failed') {
+        const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
+        operation.messages.push(`${name} failed (rc=${rc})`);
+        return operation.refused(domid, name, outcome.failure, 1);
+      }
+      let state = await operation.stateOf(domid);
+      if (isWaiting) {
+        operation.messages.push('Waiting for 1 domains');
+        while (state !== undefined && state.state !== 'shutdown' && state.state !== 'dying') {
+          await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+          state = await operation.stateOf(domid);
+        }
+        const reason = state?.shutdownReason;
+        const code = reason === undefined ? '' : `, reason code ${REASON_NUMBERS[reason]}`;
+        operation.messages.push(`Domain ${domid} has been shut down${code}`);
+      }
+      return operation.report({ isDone: true, xlExitCode: 0, domain: state });
+    });
+  }
+
+  /** Writes a guest to `file`, in the format of xl; without one there is nowhere to write to. */
+  save(domain: string, { file, checkpoint, leavePaused }: SaveOptions = {}): Promise<OperationReport<SavedGuest>> {
+    return this.#changing<SavedGuest>('save', { domain, file }, async (operation) => {
+      const domid = await this.#find(operation, domain);
+      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+      const after = leavePaused === true ? 'resume-paused' : checkpoint === true ? 'resume' : 'destroy';
+      const outcome = await operation.step(`libxl saves domain ${domid}`, async () => {
+        const value = await operation.call('domain.save', { domid, file: file ?? '/dev/null', after });
+        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      });
+      if (outcome.kind === 'failed') {
+        operation.messages.push('Failed to save domain, resuming domain');
+        return operation.refused(domid, 'save', outcome.failure, 1);
+      }
+      const { configBytes } = outcome.value;
+      operation.messages.push(`Saving to ${file ?? '/dev/null'} new xl format (info 0x3/0x0/${configBytes})`);
+      return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
+    });
+  }
+
+  /** Builds a guest from `options.file`, which `save` or `xl save` has written; `saved` is not looked at. */
+  restore(_saved: unknown, options: RestoreOptions): Promise<OperationReport> {
+    return this.#changing('restore', { file: options.file }, (operation) => restoreGuest(operation, options));
+  }
+
+  async vcpuList(domain?: string): Promise<OperationReport<readonly VcpuState[]>> {
+    const operation = await this.#begin('vcpu-list');
+    const domids = await this.#domidsOf(operation, domain);
+    const host = await operation.call('host.info', {});
+    const cpus = host.kind === 'ok' ? host.value.cpus : 0;
+    const states: VcpuState[] = [];
+    for (const domid of domids ?? []) {
+      const outcome = await operation.step(`libxl asks for the vCPUs of domain ${domid}`, async () => {
+        const value = await operation.call('vcpu.list', { domid });
+        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      });
+      // XEN: xl goes on with the next domain, and ends with 0.
+      if (outcome.kind === 'failed') {
+        const { diagnostics } = await operation.refused(domid, 'list the vCPUs of', outcome.failure, 0);
+        if (diagnostics.length > 0) continue;
+      } else {
+        const name = await operation.call('domain.name', { domid });
+        for (const vcpu of outcome.value) {
+          states.push({
+            domid: domid as Domid,
+            name: name.kind === 'ok' ? name.value : undefined,
+            vcpu: vcpu.vcpu,
+            isOnline: vcpu.isOnline,
+            isRunning: vcpu.isRunning,
+            isBlocked: vcpu.isBlocked,
+            cpuSeconds: vcpu.cpuSeconds,
+            cpu: vcpu.cpu,
+            hard: showCpus(vcpu.hard, Math.max(cpus, 1)),
+            soft: showCpus(vcpu.soft, Math.max(cpus, 1)),
+          });
+        }
+      }
+    }
+    const isDone = domids !== undefined && operation.diagnostics.length === 0;
+    return operation.report({ isDone, xlExitCode: domids === undefined ? 1 : 0, value: states });
+  }
+
+  /** One domain, or all. */
+  async #domidsOf(operation: RealOperation, domain: string | undefined): Promise<readonly number[] | undefined> {
+    if (domain !== undefined) {
+      const domid = await this.#find(operation, domain);
+      return domid === undefined ? undefined : [domid];
+    }
+    const list = await operation.call('domain.list', {});
+    return list.kind === 'ok' ? list.value.map(({ domid }) => domid) : undefined;
+  }
+
+  vcpuPin(domain: string, vcpu: string, hard: string, soft?: string): Promise<OperationReport> {
+    return this.#changing('vcpu-pin', { domain, vcpu, hard, soft }, async (operation) => {
+      const domid = await this.#find(operation, domain);
+      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+      const host = await operation.call('host.info', {});
+      const cpus = host.kind === 'ok' ? host.value.cpus : 0;
+      const read = (text: string | undefined): readonly number[] | 'invalid' | undefined => {
+        if (text === undefined || text === '-') return undefined;
+        return /node/.test(text) ? 'invalid' : parseCpuRange(text, cpus);
+      };
+      const lists = { hard: read(hard), soft: read(soft) };
+      const isNumber = /^[0-9]{1,5}$/.test(vcpu);
+      if (lists.hard === 'invalid' || lists.soft === 'invalid' || !(isNumber || vcpu === 'all')) {
+        const reason = isNumber || vcpu === 'all' ? 'the CPUs are not a list that is understood' : 'no such vCPU';
+        return operation.refused(domid, 'pin a vCPU of', { kind: 'refused', reason }, 1);
+      }
+      const params = { domid, vcpu: isNumber ? Number(vcpu) : undefined, hard: lists.hard, soft: lists.soft };
+      const outcome = await operation.step(`libxl pins vCPUs of domain ${domid}`, async () => {
+        const value = await operation.call('vcpu.pin', params);
+        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      });
+      if (outcome.kind === 'ok')
+        return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
+      operation.messages.push(`Could not set affinity for vcpu \`${vcpu}'.`);
+      return operation.refused(domid, 'pin a vCPU of', outcome.failure, 1);
+    });
+  }
+
+  vcpuSet(domain: string, count: number): Promise<OperationReport> {
+    const plain: Plain = ['set the vCPUs of', (rc) => `libxl_set_vcpuonline failed max_vcpus=${count}, rc: ${rc}`, 1];
+    return this.#plain('vcpu-set', domain, plain, 'vcpu.set', (domid) => ({ domid, count }), { count });
+  }
+
+  memSet(domain: string, kib: number, text = `${kib}k`): Promise<OperationReport> {
+    const plain: Plain = ['set the memory of', () => `cannot set dynamic max memory to : ${text}`, 1];
+    return this.#plain('mem-set', domain, plain, 'domain.setMemory', (domid) => ({ domid, kib }), { kib });
+  }
+
+  memMax(domain: string, kib: number, text = `${kib}k`): Promise<OperationReport> {
+    const plain: Plain = ['set the most memory of', () => `cannot set static max memory to : ${text}`, 1];
+    return this.#plain('mem-max', domain, plain, 'domain.setMaxMemory', (domid) => ({ domid, kib }), { kib });
+  }
+
+  async schedCredit2(
+    domain?: string,
+    change: { readonly weight?: number; readonly cap?: number } = {},
+  ): Promise<OperationReport<readonly SchedulerState[]>> {
+    const isChange = change.weight !== undefined || change.cap !== undefined;
+    const work = async (operation: RealOperation): Promise<OperationReport<readonly SchedulerState[]>> => {
+      const domids = await this.#domidsOf(operation, domain);
+      const states: SchedulerState[] = [];
+      for (const domid of domids ?? []) {
+        const outcome = await operation.step(`libxl asks the scheduler about domain ${domid}`, async () => {
+          const set = isChange ? await operation.call('sched.set', { domid, ...change }) : undefined;
+          const value = set?.kind === 'failed' ? set : await operation.call('sched.get', { domid });
+          return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+        });
+        if (outcome.kind === 'failed') {
+          const verb = isChange ? 'set the scheduler parameters of' : 'ask for the scheduler parameters of';
+          return operation.refused(domid, verb, outcome.failure, domain === undefined ? 0 : 1);
+        }
+        const name = await operation.call('domain.name', { domid });
+        states.push({ domid: domid as Domid, name: name.kind === 'ok' ? name.value : undefined, ...outcome.value });
+      }
+      return operation.report({ isDone: domids !== undefined, xlExitCode: domids ? 0 : 1, value: states });
+    };
+    if (!isChange) return work(await this.#begin('sched-credit2'));
+    return this.#changing('sched-credit2', { domain, ...change }, work);
+  }
+
+  trigger(domain: string, name: string, vcpu = 0): Promise<OperationReport> {
+    const trigger = TRIGGERS[name];
+    if (trigger === undefined) return this.#invalidTrigger(domain, name);
+    const plain: Plain = ['trigger', () => undefined, 0];
+    return this.#plain('trigger', domain, plain, 'domain.trigger', (domid) => ({ domid, trigger, vcpu }), { name });
+  }
+
+  async #invalidTrigger(domain: string, name: string): Promise<OperationReport> {
+    const operation = await this.#begin('trigger');
+    const domid = await this.#find(operation, domain);
+    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+    operation.messages.push(`Invalid trigger "${name}"`);
+    const reason = `the triggers are ${Object.keys(TRIGGERS)
+      .map((one) => `\`${one}\``)
+      .join(', ')}`;
+    return operation.refused(domid, 'trigger', { kind: 'refused', reason }, 1);
+  }
+
+  sysrq(domain: string, key: string): Promise<OperationReport> {
+    const plain: Plain = ['send a magic key to', () => undefined, 1];
+    return this.#plain('sysrq', domain, plain, 'domain.sysrq', (domid) => ({ domid, key: key.slice(0, 1) }), { key });
+  }
+
+  async domid(name: string): Promise<OperationReport<Domid>> {
+    const operation = await this.#begin('domid');
+    const domid = await this.#find(operation, name);
+    // Xen numbers domains.
+    return operation.report({
+      isDone: domid !== undefined,
+      xlExitCode: domid === undefined ? 1 : 0,
+      value: domid as Domid | undefined,
+    });
+  }
+
+  async domname(text: string): Promise<OperationReport<string>> {
+    const operation = await this.#begin('domname');
+    const domid = /^[0-9]{1,5}$/.test(text) ? Number(text) : undefined;
+    const name = domid === undefined ? undefined : await operation.call('domain.name', { domid });
+    const value = name?.kind === 'ok' ? name.value : undefined;
+    if (value !== undefined) return operation.report({ isDone: true, xlExitCode: 0, value });
+    operation.messages.push(
+      domid === undefined
+        ? 'Invalid domain id.'
+        : `Can't get domain name of domain id '${domid}', maybe this domain does not exist.`,
+    );
+    operation.diagnostics.push(guestDiagnostics['unknown-domain'](undefined, { domain: text }));
+    return operation.report({ isDone: false, xlExitCode: 1 });
+  }
+
+  async info(): Promise<OperationReport<HostInfo>> {
+    const operation = await this.#begin('info');
+    const outcome = await operation.step('libxl asks about the host', async () => {
+      const value = await operation.call('host.info', {});
+      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+    });
+    if (outcome.kind === 'failed') {
+      const notes = operation.notesOn(outcome.failure);
+      operation.diagnostics.push(
+        guestDiagnostics['request-failed'](undefined, { operation: 'ask about the host' }, { notes }),
+      );
+      return operation.report({ isDone: false, xlExitCode: 0 });
+    }
+    const { major, minor, extra, scheduler, cpus, totalPages, freePages, pageSize } = outcome.value;
+    const mib = (pages: number): number => Math.floor((pages * pageSize) / 1024 ** 2);
+    const value: HostInfo = {
+      release: `${major}.${minor}`,
+      extraVersion: extra,
+      scheduler,
+      cpus,
+      totalMib: mib(totalPages),
+      freeMib: mib(freePages),
+    };
+    return operation.report({ isDone: true, xlExitCode: 0, value });
+  }
+
+  rename(domain: string, newName: string): Promise<OperationReport> {
+    const plain: Plain = ['rename', () => `Can't rename domain '${domain}'.`, 1];
+    const params = (domid: number): HelperCalls['domain.rename']['params'] => ({ domid, name: newName });
+    return this.#plain('rename', domain, plain, 'domain.rename', params, { to: newName });
+  }
+
+  /** An operation that is one call and about no domain. */
+  async #single<N extends HelperCallName, T>(
+    operation: RealOperation,
+    verb: string,
+    call: N,
+    params: HelperCalls[N]['params'],
+    ends: {
+      readonly done: (value: HelperCalls[N]['result']) => { readonly value?: T; readonly xlExitCode?: number };
+      readonly failed: (errno: string) => { readonly message: string | undefined; readonly xlExitCode: number };
+    },
+  ): Promise<OperationReport<T>> {
+    const outcome = await operation.step(`libxenctrl is to ${verb}`, async () => {
+      const value = await operation.call(call, params);
+      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+    });
+    if (outcome.kind === 'ok') {
+      const { value, xlExitCode = 0 } = ends.done(outcome.value);
+      return operation.report({ isDone: true, xlExitCode, value });
+    }
+    const { failure } = outcome;
+    const errno = failure.kind === 'errno' ? failure.errno : '';
+    const { message, xlExitCode } = ends.failed(errno);
+    if (message !== undefined) operation.messages.push(message);
+    const notes = operation.notesOn(failure);
+    if (errno === 'ENOSYS') notes.push({ message: 'FLASK is disabled on this host' });
+    operation.diagnostics.push(guestDiagnostics['request-failed'](undefined, { operation: verb }, { notes }));
+    return operation.report({ isDone: false, xlExitCode });
+  }
+
+  async dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
+    const operation = new RealOperation('dmesg', this.#helper, { index: 0 });
+    const text = await operation.readRing();
+    if (text !== undefined) {
+      if (options.clear === true) await operation.call('ring.read', { index: 0, clear: true });
+      return operation.report({ isDone: true, xlExitCode: 0, value: text });
+    }
+    return this.#single<'ring.read', string>(
+      operation,
+      'read the console ring',
+      'ring.read',
+      { index: 0, clear: false },
+      { done: ({ text: value }) => ({ value }), failed: () => ({ message: undefined, xlExitCode: 1 }) },
+    );
+  }
+
+  /** What Xen has logged since the last operation; undefined when dom0 may not read its console. */
+  async newLog(): Promise<string | undefined> {
+    return new RealOperation('dmesg', this.#helper, this.#ring).readRing();
+  }
+
+  async getenforce(): Promise<OperationReport<boolean>> {
+    return this.#single<'flask.getenforce', boolean>(
+      await this.#begin('getenforce'),
+      'ask for the mode',
+      'flask.getenforce',
+      {},
+      {
+        // XEN: `xl getenforce` makes the mode its exit status.
+        done: ({ isEnforcing }) => ({ value: isEnforcing, xlExitCode: isEnforcing ? 1 : 0 }),
+        failed: (errno) => ({
+          message: errno === 'ENOSYS' ? undefined : 'Failed to get enforcing mode',
+          xlExitCode: 255,
+        }),
+      },
+    );
+  }
+
+  setenforce(isEnforcing: boolean): Promise<OperationReport> {
+    return this.#changing('setenforce', { isEnforcing }, (operation) =>
+      this.#single<'flask.setenforce', undefined>(
+        operation,
+        'set the mode',
+        'flask.setenforce',
+        { isEnforcing },
+        {
+          done: () => ({}),
+          failed: (errno) => ({
+            message: errno === 'ENOSYS' ? 'Flask XSM disabled' : 'error occurred while setting enforcing mode (-1)',
+            xlExitCode: 255,
+          }),
+        },
+      ),
+    );
+  }
+
+  async booleans(): Promise<OperationReport<readonly BooleanState[]>> {
+    return this.#single<'flask.booleans', readonly BooleanState[]>(
+      await this.#begin('booleans'),
+      'ask for the booleans',
+      'flask.booleans',
+      {},
+      { done: (value) => ({ value }), failed: () => ({ message: undefined, xlExitCode: 1 }) },
+    );
+  }
+
+  setBoolean(name: string, value: boolean): Promise<OperationReport> {
+    return this.#changing('set-boolean', { name, value }, async (operation) => {
+      const report = await this.#single<'flask.setBoolean', undefined>(
+        operation,
+        'set a boolean',
+        'flask.setBoolean',
+        { name, value },
+        { done: () => ({}), failed: () => ({ message: undefined, xlExitCode: 1 }) },
+      );
+      const isUnknown = report.diagnostics.some(({ notes }) => notes.some(({ message }) => message.endsWith('ENOENT')));
+      if (!isUnknown) return report;
+      return { ...report, diagnostics: [guestDiagnostics['unknown-boolean'](undefined, { name })] };
+    });
+  }
+
+  loadPolicy(bytes: Uint8Array): Promise<OperationReport> {
+    return this.#changing('load-policy', { bytes: bytes.length }, (operation) =>
+      this.#single<'flask.load', undefined>(
+        operation,
+        'load a policy',
+        'flask.load',
+        { bytes: Buffer.from(bytes).toString('base64') },
+        {
+          done: () => ({}),
+          // XEN: xl loses the errno on the way and says this whatever the cause.
+          failed: (errno) => ({
+            message:
+              errno === 'ENOSYS' ? 'Flask XSM disabled' : 'Unable to load new Flask policy: Operation not permitted',
+            xlExitCode: 255,
+          }),
+        },
+      ),
+    );
+  }
+
+  async probeForeignMap(
+    domain: string,
+    access: 'read' | 'read-write' = 'read',
+  ): Promise<OperationReport<ForeignMapProbe>> {
+    const operation = await this.#begin('probe-foreign-map');
+    const domid = await this.#find(operation, domain);
+    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+    const probe = await operation.step<PageProbe>(`dom0 tries to map pages of domain ${domid}`, async () => {
+      const value = await probePages(operation, domid, access);
+      return { outcome: value.kind === 'mapped' ? 'done' : 'ignored-failure', value };
+    });
+    if (probe.kind === 'failed') return operation.refused(domid, 'map a page of', probe.failure, 1);
+    const avcLine = operation.denials.at(-1)?.line;
+    const value: ForeignMapProbe = {
+      // As Xen numbers it.
+      domid: domid as Domid,
+      access,
+      outcome: probe.kind,
+      avcLine: probe.kind === 'denied' ? avcLine : undefined,
+      ...(probe.kind === 'mapped' ? { content: probe.content } : {}),
+    };
+    return operation.report({ isDone: true, xlExitCode: 0, value, domain: await operation.stateOf(domid) });
+  }
+
+  /** What the loaded policy decides on some questions, with its sequence number. */
+  async decide(
+    questions: HelperCalls['flask.access']['params']['questions'],
+  ): Promise<HelperCalls['flask.access']['result'] | undefined> {
+    const outcome = await this.#helper.call('flask.access', { questions });
+    return outcome.kind === 'ok' ? outcome.value : undefined;
+  }
+
+  /** Whether the loaded policy has a label; undefined where dom0 may not ask. */
+  async knowsLabel(context: string): Promise<boolean | undefined> {
+    const outcome = await this.#helper.call('flask.contextToSid', { context });
+    if (outcome.kind === 'ok') return true;
+    const { failure } = outcome;
+    return failure.kind === 'errno' && failure.errno === 'EACCES' ? undefined : false;
+  }
+
+  /** The boot of the machine. */
+  get boot(): string {
+    return bootId();
+  }
+}

@@ -1,0 +1,55 @@
+# Runs in dom0 by busybox sh: a session with the command line, for the transcript, and then the judge.
+
+cd /judge
+mkdir -p results
+export DEWAR_STATE_DIR=/run/dewar NO_COLOR=1
+dewar() { node /judge/dewar/packages/cli/bin/dewar.js "$@"; }
+
+# What a person would type, and what comes back.
+run() {
+	echo
+	echo "# $*"
+	"$@" 2>&1 | sed 's/\r$//'
+}
+heading() {
+	echo
+	echo "## $1"
+}
+wait_for_guest() {
+	for i in $(seq 60); do
+		grep -q 'GUEST IS ALIVE' "/var/log/xen/guest-$1.log" 2>/dev/null && break
+		sleep 2
+	done
+	echo
+	echo "# grep ALIVE /var/log/xen/guest-$1.log"
+	grep 'GUEST IS ALIVE' "/var/log/xen/guest-$1.log" | tr -d '\r'
+}
+
+session() {
+	heading 'the host, and a policy for it'
+	run dewar list -Z
+	run dewar getenforce
+	run dewar compile dewar/policies/example -o /run/xenpolicy
+	run dewar loadpolicy --yes /run/xenpolicy
+	run dewar get-bool
+
+	heading 'a guest that is built under one label and runs under another; the build is held for a moment'
+	run dewar create --hold 1 dewar/examples/nomigrate/guest.cfg
+	wait_for_guest nomigrate-guest
+	run dewar list -Z
+
+	heading 'dom0 cannot look into it'
+	run dewar probe nomigrate-guest
+	run dewar dump-core nomigrate-guest /run/core
+	run dewar save nomigrate-guest /run/saved
+
+	heading 'dom0 can end it'
+	run dewar destroy nomigrate-guest
+	run dewar list
+
+	heading 'what Dewar changed on this host'
+	run dewar log
+}
+
+session >results/session.txt 2>&1
+node /judge/judge.mjs

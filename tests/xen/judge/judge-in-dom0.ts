@@ -1,0 +1,109 @@
+/**
+ * Runs in dom0 of a real Xen: puts the questions of `conformance.ts` to it, writes down the checks of some operations,
+ * and kills commands in the middle of a build. What comes out is judged outside (`verdict.ts`).
+ *
+ *     node judge.mjs
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { auditPolicy, openXenHost, type XenHost } from '@dewar/xen';
+import { type Bench, guestOf, runScenarios } from './conformance.ts';
+import { traceOperations } from './traced.ts';
+
+const WORK = '/judge';
+const CLI = `${WORK}/dewar/packages/cli`;
+
+function write(name: string, value: unknown): void {
+  writeFileSync(`${WORK}/results/${name}.json`, `${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+/** Whether something holds within some time. */
+async function within(seconds: number, holds: () => boolean | Promise<boolean>): Promise<boolean> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await delay(200)) if (await holds()) return true;
+  return holds();
+}
+
+/** The guest's first process has written on its console. */
+function isAlive(name: string): Promise<boolean> {
+  const log = `/var/log/xen/guest-${name}.log`;
+  return within(120, () => existsSync(log) && readFileSync(log, 'latin1').includes('GUEST IS ALIVE'));
+}
+
+const guests = async (host: XenHost) => ((await host.list()).value ?? []).filter(({ domid }) => domid !== 0);
+
+/** How a command that is interrupted in the middle of a build ended. */
+interface Interruption {
+  readonly how: string;
+  /** The label of the guest when the signal was sent. */
+  readonly label: string | undefined;
+  readonly code: number | null;
+  readonly said: string;
+  readonly isClean: boolean;
+}
+
+/** Starts a build, sends a signal to the command or to its helper in the middle of it, and looks what is left. */
+async function interrupt(
+  host: XenHost,
+  how: string,
+  hit: (command: number) => number,
+  signal: 'SIGINT' | 'SIGKILL',
+): Promise<Interruption> {
+  const command = spawn(process.execPath, [`${CLI}/bin/dewar.js`, 'create', '-q', `${WORK}/guest.cfg`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [command.stdout, command.stderr]) stream.on('data', (data) => (said += String(data)));
+  const ended = new Promise<number | null>((resolve) => command.on('exit', resolve));
+  let label: string | undefined;
+  await within(60, async () => {
+    label = (await guests(host))[0]?.label;
+    return label !== undefined || command.exitCode !== null;
+  });
+  try {
+    if (command.pid !== undefined) process.kill(hit(command.pid), signal);
+  } catch {
+    // It has ended already; the label tells.
+  }
+  const code = await ended;
+  const isClean = await within(60, async () => (await guests(host)).length === 0);
+  for (const { domid } of isClean ? [] : await guests(host)) await host.destroy(String(domid));
+  return { how, label, code, said, isClean };
+}
+
+/** The helper that a command has started: its only child. */
+function helperOf(command: number): number {
+  const children = readFileSync(`/proc/${command}/task/${command}/children`, 'utf8').trim().split(' ');
+  return Number(children[0]);
+}
+
+async function judge(host: XenHost): Promise<void> {
+  const example = readFileSync(`${WORK}/example.policy`);
+  const stock = readFileSync(`${WORK}/stock.policy`);
+  const bench: Bench = { host, policies: { example, stock }, isAlive, saveFile: '/run/saved' };
+  write('conformance', await runScenarios(bench));
+
+  write('interruptions', [
+    await interrupt(host, 'the command gets SIGINT', (command) => command, 'SIGINT'),
+    await interrupt(host, 'the command is killed', (command) => command, 'SIGKILL'),
+    await interrupt(host, 'the helper is killed', helperOf, 'SIGKILL'),
+  ]);
+
+  const audited = auditPolicy(example);
+  if (audited.bytes === undefined) throw new Error('the example policy cannot be audited');
+  await host.loadPolicy(audited.bytes);
+  try {
+    write('traces', await traceOperations(host, guestOf({ name: 'traced' })));
+  } finally {
+    await host.loadPolicy(example);
+  }
+}
+
+const host = await openXenHost({ helperFile: `${CLI}/dist/xen-helper.mjs`, stateFolder: '/run/judge' });
+try {
+  await judge(host);
+} finally {
+  await host.close();
+}

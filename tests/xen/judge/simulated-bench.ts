@@ -1,0 +1,56 @@
+/**
+ * A simulated host that is asked what real Xen is asked.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Hypervisor } from '@dewar/hypervisor';
+import { compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
+import { examplePolicy, xenTree } from '@dewar/testkit';
+import { LibxlHost } from '@dewar/toolstack';
+import type { Bench } from './conformance.ts';
+
+/** Xen's own policy directory, as it is on disk. */
+function stockPolicy(root: string): PolicyFiles {
+  const folder = join(root, 'tools/flask/policy');
+  return {
+    readText(path) {
+      try {
+        return readFileSync(join(folder, path), 'latin1');
+      } catch {
+        return undefined;
+      }
+    },
+    listNames(directory) {
+      try {
+        return readdirSync(join(folder, directory));
+      } catch {
+        return [];
+      }
+    },
+    describe: (path) => path,
+  };
+}
+
+function bytesOf(files: PolicyFiles): Uint8Array {
+  const { bytes, diagnostics } = compileDirectory(files, { release: '4.17' });
+  if (bytes === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
+  return bytes;
+}
+
+/** A host that has booted the example policy. Needs a source tree of Xen. */
+export function simulatedBench(): Bench {
+  const policies = { example: bytesOf(examplePolicy()), stock: bytesOf(stockPolicy(xenTree() ?? '')) };
+  const outcome = Hypervisor.boot({ policy: policies.example, flask: 'enforcing' });
+  if (outcome.kind === 'refused') throw new Error(outcome.reason);
+  const host = new LibxlHost(outcome.hypervisor);
+  return {
+    host,
+    policies,
+    // A simulated kernel has no console: it is alive when it runs and nothing that it needs was denied.
+    isAlive: async (name) =>
+      (await host.list()).value?.some((one) => one.name === name && one.state === 'running') === true,
+    saveFile: 'saved',
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * Judges what a run on real Xen left behind: the answers of the two hosts, check by check, and what interrupted builds
+ * left. Ends with 1 when something is not as it has to be, and with 75 when the machine lost a process.
+ *
+ *     tsx tests/xen/judge/verdict.ts RESULTS
+ *
+ * @module
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Hypervisor } from '@dewar/hypervisor';
+import { LibxlHost } from '@dewar/toolstack';
+import { type Answer, guestOf, runScenarios, type ScenarioResult } from './conformance.ts';
+import { simulatedBench } from './simulated-bench.ts';
+import { traceOperations } from './traced.ts';
+
+const LOST_A_PROCESS = 75;
+const TRANSCRIPT = 'docs/transcripts/dewar-on-xen-4.17.txt';
+
+const [folder = ''] = process.argv.slice(2);
+const problems: string[] = [];
+let judged = 0;
+
+function fail(what: string): void {
+  problems.push(what);
+  console.log(`  ✗ ${what}`);
+}
+
+function pass(what: string): void {
+  judged++;
+  console.log(`  ✓ ${what}`);
+}
+
+function text(name: string): string {
+  const path = join(folder, name);
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+/** Signs of an emulated machine that lets a process die, in what was printed there. */
+const ACCIDENT =
+  /Segmentation fault|Bus error|Illegal instruction|Aborted|SIGSEGV|SIGBUS|SIGILL|SIGABRT|malloc\(\)|free\(\): |segfault at|general protection/;
+
+function lostProcess(): boolean {
+  // The judge itself kills one helper, with SIGKILL.
+  return ['output.txt', 'session.txt', 'conformance.json', 'interruptions.json'].some((name) =>
+    ACCIDENT.test(text(name)),
+  );
+}
+
+function endIfAccident(): void {
+  if (problems.length === 0 || !lostProcess()) return;
+  console.log('the emulated machine lost a process: this run is no verdict');
+  process.exit(LOST_A_PROCESS);
+}
+
+function readJson<T>(name: string): T | undefined {
+  const content = text(`${name}.json`);
+  if (content !== '') {
+    // The judge in dom0 has written it.
+    return JSON.parse(content) as T;
+  }
+  fail(`there is no ${name}.json: ${text('output.txt').trim().split('\n').slice(-8).join('; ')}`);
+  return undefined;
+}
+
+/** An answer without what the two hosts number for themselves. */
+function comparable({ step, outcome, exit, domain, denials, codes }: Answer): string {
+  return JSON.stringify({ step, outcome, exit, domain, denials, codes });
+}
+
+function compareAnswers(real: readonly ScenarioResult[], simulated: readonly ScenarioResult[]): void {
+  console.log('the same questions to both hosts:');
+  for (const theirs of simulated) {
+    const ours = real.find(({ name }) => name === theirs.name);
+    if (ours === undefined) {
+      fail(`${theirs.name}: real Xen was not asked`);
+      continue;
+    }
+    if (ours.problem !== undefined) fail(`real Xen, ${ours.name}: ${ours.problem}`);
+    if (theirs.problem !== undefined) fail(`simulated, ${theirs.name}: ${theirs.problem}`);
+    const differing = theirs.answers.findIndex((answer, i) => {
+      const other = ours.answers[i];
+      return other === undefined || comparable(other) !== comparable(answer);
+    });
+    const isWhole = ours.problem === undefined && theirs.problem === undefined;
+    if (differing === -1 && isWhole && ours.answers.length === theirs.answers.length) {
+      pass(`${ours.name} (${ours.answers.length} answers)`);
+    } else if (differing !== -1 && isWhole) {
+      const [a, b] = [ours.answers[differing], theirs.answers[differing]];
+      fail(`${ours.name}, ${b?.step}: real ${a === undefined ? 'nothing' : comparable(a)}`);
+      console.log(`      simulated ${b === undefined ? 'nothing' : comparable(b)}`);
+    }
+  }
+}
+
+type Traces = Readonly<Record<string, readonly string[]>>;
+
+function compareTraces(real: Traces, simulated: Traces): void {
+  console.log('the checks of both hosts, one by one:');
+  for (const [operation, theirs] of Object.entries(simulated)) {
+    const ours = real[operation] ?? [];
+    const length = Math.max(ours.length, theirs.length);
+    const at = Array.from({ length }, (_, i) => i).find((i) => ours[i] !== theirs[i]);
+    if (at === undefined && theirs.length > 0) pass(`${operation}: ${theirs.length} checks`);
+    else if (at === undefined) pass(`${operation}: no check`);
+    else {
+      fail(`${operation}: check ${at + 1} differs after ${theirs.slice(Math.max(0, at - 3), at).join(', ')}`);
+      console.log(`      real      ${ours.slice(at, at + 4).join(', ') || '(no more checks)'}`);
+      console.log(`      simulated ${theirs.slice(at, at + 4).join(', ') || '(no more checks)'}`);
+    }
+  }
+}
+
+interface Interruption {
+  readonly how: string;
+  readonly label: string | undefined;
+  readonly code: number | null;
+  readonly said: string;
+  readonly isClean: boolean;
+}
+
+function judgeInterruptions(interruptions: readonly Interruption[]): void {
+  console.log('builds that are interrupted:');
+  for (const { how, label, code, said, isClean } of interruptions) {
+    const wasBuilding = label?.endsWith(':nomigrate_t_building') === true;
+    const what = `${how} in the middle of a build`;
+    if (!wasBuilding) fail(`${what}: the guest was not being built (label ${label ?? 'none'}): ${said.trim()}`);
+    else if (!isClean) fail(`${what}: a domain is left (status ${code}): ${said.trim()}`);
+    else if (code === 0) fail(`${what}: the command ended with 0`);
+    else pass(`${what}: nothing is left`);
+  }
+}
+
+/** What differs from run to run: CPU time, time of day, identifiers. */
+function settled(session: string): string {
+  return session
+    .replaceAll(/ +\d+\.\d(?=\s|$)/gm, (cell) => 'x'.padStart(cell.length))
+    .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?/g, 'YYYY-MM-DD hh:mm:ss')
+    .replaceAll(/^.*(?:\(XEN\) \[|\(d\d+\) ).*\n/gm, '')
+    .replaceAll(
+      /\d+ of 256 pages around it could be read, \d+ with content/g,
+      'N of 256 pages around it could be read, M with content',
+    )
+    .replaceAll(/frame 0x[0-9a-f]+ begins .*/g, 'frame 0xF begins ..')
+    .replaceAll(/\(\d+ bytes[^)]*\)/g, '(N bytes)');
+}
+
+const HEADING = `Dewar on real Xen 4.17
+======================
+
+Xen 4.17.5 (Debian's sources, built with CONFIG_XSM=y), x86-64, flask=enforcing, in an emulated machine (QEMU q35, all in
+software). dom0: Linux 6.1, PV, with Node 20, and xenstored and xenconsoled of Xen 4.17. The guest: the same kernel, with a
+ramdisk that writes one line and sleeps.
+
+\`npm run test:xen\` writes this file. A line with # is a command; below it is all that it printed. CPU times, times of day,
+frame numbers and page counts differ from run to run and are replaced.
+`;
+
+console.log(`results in ${folder}`);
+if (text('status').trim() !== '0') fail(`the script in dom0 ended with ${text('status').trim()}`);
+const conformance = readJson<readonly ScenarioResult[]>('conformance');
+const interruptions = readJson<readonly Interruption[]>('interruptions');
+const traces = readJson<Traces>('traces');
+endIfAccident();
+
+const bench = simulatedBench();
+if (conformance !== undefined) compareAnswers(conformance, await runScenarios(bench));
+if (interruptions !== undefined) judgeInterruptions(interruptions);
+if (traces !== undefined) {
+  const booted = Hypervisor.boot({ policy: bench.policies.example, flask: 'enforcing' });
+  if (booted.kind === 'refused') throw new Error(booted.reason);
+  compareTraces(traces, await traceOperations(new LibxlHost(booted.hypervisor), guestOf({ name: 'traced' })));
+}
+endIfAccident();
+
+const session = text('session.txt');
+for (const sign of ['GUEST IS ALIVE', 'Successfully loaded policy.', 'denied']) {
+  if (!session.includes(sign)) fail(`the session does not say \`${sign}\``);
+}
+endIfAccident();
+if (problems.length === 0) writeFileSync(TRANSCRIPT, `${HEADING}${settled(session)}`);
+console.log(problems.length === 0 ? `all ${judged} are as they have to be` : `${problems.length} problems`);
+process.exitCode = problems.length === 0 && judged > 0 ? 0 : 1;

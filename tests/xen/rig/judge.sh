@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The judge: has real Xen and the simulated one answer the same questions, and compares them.
+#
+#     npm run test:xen
+#
+# Prepares real Xen once (prepare.sh), under DEWAR_XEN_CACHE or the user's cache; boots it under QEMU (boot.sh) with the
+# example policy; runs Dewar in its dom0 (../judge/in-dom0.sh); judges what comes out (../judge/verdict.ts), and renews
+# docs/transcripts/dewar-on-xen-4.17.txt. Needs Debian 12 on x86-64.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+cache=${DEWAR_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dewar/xen-rig}
+results=.cache/xen-judge
+rig=tests/xen/rig
+
+bash "$rig/prepare.sh" "$cache"
+bash scripts/fetch-xen-source.sh
+node scripts/build.mjs
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+dewar=$work/dewar
+mkdir -p "$dewar/packages/cli" "$dewar/node_modules/@koromix" "$dewar/docs"
+cp -r packages/cli/bin packages/cli/dist packages/cli/package.json "$dewar/packages/cli/"
+cp -r node_modules/koffi "$dewar/node_modules/"
+cp -r node_modules/@koromix/koffi-linux-x64 "$dewar/node_modules/@koromix/"
+rm -rf "$dewar"/node_modules/koffi/{doc,vendor,lib}
+cp -r policies examples "$dewar/"
+npx esbuild tests/xen/judge/judge-in-dom0.ts --bundle --platform=node --format=esm --target=node20 --external:koffi \
+  --log-level=warning --outfile="$work/judge.mjs"
+node packages/cli/bin/dewar.js compile policies/example -q -o "$work/example.policy"
+node packages/cli/bin/dewar.js compile .cache/xen-4.17/src/tools/flask/policy -q -o "$work/stock.policy"
+cp examples/nomigrate/guest.cfg "$work/"
+cp tests/xen/judge/in-dom0.sh "$work/script"
+
+# An emulated machine now and then loses a process. What such a run says is no verdict: it is made again, once.
+for attempt in 1 2; do
+  echo "judge.sh: booting Xen, attempt $attempt"
+  started=$SECONDS
+  status=0
+  bash "$rig/boot.sh" "$cache" "$work/example.policy" "$work" "$results" || status=$?
+  echo "judge.sh: the machine ran for $((SECONDS - started)) s"
+  if [ "$status" -eq 0 ]; then
+    npx tsx tests/xen/judge/verdict.ts "$results" || status=$?
+    # 75: the machine lost a process.
+    [ "$status" -eq 75 ] || exit "$status"
+  fi
+done
+echo 'judge.sh: the emulated machine did not stay whole in two attempts' >&2
+exit 1

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Prepares, once, what boot.sh boots: a real Xen with XSM/FLASK, a kernel for dom0 and guests, and a root for dom0.
+#
+#     prepare.sh FOLDER
+#
+# Debian builds its hypervisor without XSM, so its source package is built again with CONFIG_XSM=y; two cores take about
+# five minutes. Needs Debian 12 and its packages in `packages` below; installs those that are missing when run as root.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/../../../scripts/debian-xen-source.sh"
+cache=$(mkdir -p "$1" && cd "$1" && pwd)
+
+# dom0 gets the Node that runs here. What was prepared is kept until that, or what is below, is another one.
+edition="1 $(node --version) $(cat "$here"/*-init.sh | sha256sum | cut -c 1-16)"
+if [ "$(cat "$cache/edition" 2>/dev/null || true)" = "$edition" ]; then exit 0; fi
+
+packages=(qemu-system-x86 seabios cpio flex bison bc make gcc libc6-dev python3-minimal dpkg-dev busybox-static
+  xen-utils-4.17 xenstore-utils)
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "prepare.sh: install these first: ${missing[*]}" >&2
+    exit 1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get --quiet --yes -o Acquire::Retries=3 update
+  apt-get --quiet --yes -o Acquire::Retries=3 install --no-install-recommends "${missing[@]}"
+fi
+
+build_hypervisor() {
+  local source="$cache/source"
+  rm -rf "$source"
+  debian_xen_source "$source"
+  local xen="$source/unpacked/xen" log="$cache/hypervisor.log"
+  if ! {
+    make -C "$xen" olddefconfig
+    sed -i 's/^# CONFIG_XSM is not set$/CONFIG_XSM=y/' "$xen/.config"
+    make -C "$xen" olddefconfig
+    grep -q '^CONFIG_XSM_FLASK=y$' "$xen/.config"
+    make -C "$xen" -j"$(nproc)"
+  } >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    echo "prepare.sh: the hypervisor could not be built; all of it is in $log" >&2
+    exit 1
+  fi
+  cp "$xen/xen" "$cache/xen"
+  rm -rf "$source"
+}
+
+fetch_kernel() {
+  local name module
+  name=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
+  rm -rf "$cache/kernel" && mkdir -p "$cache/kernel/modules"
+  (cd "$cache/kernel" && apt-get --quiet -o Acquire::Retries=3 download "$name" && dpkg -x "$name"_*.deb unpacked)
+  cp "$cache"/kernel/unpacked/boot/vmlinuz-* "$cache/vmlinuz"
+  for module in xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs; do
+    find "$cache/kernel/unpacked" -name "$module.ko*" -exec cp {} "$cache/kernel/modules/" \;
+  done
+  rm -rf "$cache/kernel/unpacked" "$cache"/kernel/*.deb
+}
+
+# with_libraries FILE...: copies programs into the root, with the libraries that they are linked against.
+with_libraries() {
+  local file library
+  for file in "$@"; do
+    mkdir -p "$root/$(dirname "$file")"
+    cp -L "$file" "$root/$file"
+    { ldd "$file" 2>/dev/null || true; } | grep -o '/[^ )]*' | while read -r library; do
+      mkdir -p "$root/$(dirname "$library")"
+      cp -Ln "$library" "$root/$library" || true
+    done
+  done
+}
+
+# A guest says that it is alive and goes on; on `poweroff` it ends by itself.
+build_guest() {
+  local guest="$cache/guest"
+  rm -rf "$guest" && mkdir -p "$guest/bin" "$guest/dev" "$guest/proc" "$guest/sys"
+  cp /bin/busybox "$guest/bin/"
+  cp "$here/guest-init.sh" "$guest/init"
+  chmod +x "$guest/init"
+  (cd "$guest" && find . | cpio --quiet -o -H newc | gzip) >"$root/boot/guest.gz"
+  rm -rf "$guest"
+}
+
+build_root() {
+  local xen=/usr/lib/xen-4.17/bin library
+  root="$cache/root"
+  rm -rf "$root"
+  mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,sys,dev,tmp,run,boot,modules,root} \
+    "$root"/var/{run/xen,lib/xen,lib/xenstored,log/xen} "$root/etc/xen" "$root/usr/lib/x86_64-linux-gnu"
+  with_libraries "$xen"/{xl,xenstored,xen-init-dom0,xenconsoled,libxl-save-helper} "$xen"/flask-* /usr/bin/xenstore \
+    "$(command -v node)"
+  for library in /usr/lib/x86_64-linux-gnu/libxen*.so.*; do cp -a "$library" "$root/usr/lib/x86_64-linux-gnu/"; done
+  cp /bin/busybox "$root/bin/"
+  cp "$cache"/kernel/modules/* "$root/modules/"
+  cp "$cache/vmlinuz" "$root/boot/"
+  touch "$root/etc/xen/xl.conf"
+  cp "$here/dom0-init.sh" "$root/init"
+  chmod +x "$root/init"
+  build_guest
+  (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$cache/root.gz"
+  rm -rf "$root"
+}
+
+echo "prepare.sh: building Xen with XSM in $cache, once; a few minutes"
+[ -e "$cache/xen" ] || build_hypervisor
+[ -e "$cache/vmlinuz" ] || fetch_kernel
+build_root
+echo "$edition" >"$cache/edition"
