@@ -27,7 +27,8 @@ const row: fc.Arbitrary<Row> = fc.record({
 const bucket = ({ source, target, tclass }: Row): number => avtabBucket(source, target, tclass);
 
 function tableOf(rows: readonly Row[]): RuleTable {
-  const table = new RuleTable(0);
+  // As large as it must be, like a table that was read.
+  const table = new RuleTable(rows.length);
   for (const { kind, source, target, tclass, data } of rows) table.push(kind, source, target, false, tclass, data, 0);
   return table;
 }
@@ -67,6 +68,15 @@ property.prop([fc.array(row, { maxLength: 60 })], { numRuns })(
     expectAllFound(inOrder, EVERY_KEY);
   },
 );
+
+test('a rule that is there three times is there twice too often', () => {
+  const one = { kind: AVTAB_MEMBER, source: 1, target: 2, tclass: 1, data: 5 };
+  const other = { ...one, source: 2 };
+  const [low, high] = [one, other].sort((a, b) => bucket(a) - bucket(b));
+  if (low === undefined || high === undefined) throw new Error('there are two');
+  expect(indexTypeRules(tableOf([low, low, low, high]), 4).duplicates).toEqual([1, 2]);
+  expect(indexTypeRules(tableOf([high, low, low, low]), 4).duplicates).toEqual([2, 3]);
+});
 
 describe('a bucket that is too full', () => {
   // 70 rules make groups of 2^13 buckets; these all fall into one.
