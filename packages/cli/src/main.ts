@@ -544,6 +544,14 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .argument('<old>', 'a policy directory, a policy.conf or a binary')
     .argument('<new>', 'another one')
     .option('--no-new-access', 'the status is 1 if the new policy may allow what the old one does not')
+    .addOption(
+      new Option(
+        '--guest <config>',
+        'xl.cfg of a guest: which operations of its life start or stop working (repeatable)',
+      )
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
     .option('--rules', 'also rule by rule, attributes replaced by their types, as `sediff` does')
     .option('--full', 'all names and places, however many')
     .addOption(mlsOption())
@@ -557,6 +565,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
         showsRules: args.rules === true,
         isFull: args.full === true,
         refusesNewAccess: !args.newAccess,
+        guests: args.guest,
         compile: compileOptions(args),
       };
       await finish(runDiff(old, next, flags, terminal));

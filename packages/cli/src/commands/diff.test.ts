@@ -1,6 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dewar } from '../captured-run.ts';
 
@@ -95,5 +96,49 @@ new access: yes
     const { out } = await dewar('diff', old, binary);
     expect(out).toContain('b\\x1b[_t');
     expect(out).not.toContain('\x1b');
+  });
+
+  test('rehearses what becomes of a guest', async () => {
+    const example = fileURLToPath(new URL('../../../../policies/example', import.meta.url));
+    const other = join(folder, 'other');
+    cpSync(example, other, { recursive: true });
+    const module = join(other, 'modules/isolated_domU.te');
+    const text = readFileSync(module, 'utf8');
+    writeFileSync(module, text.replace('migrate_domain_out(dom0_t, isolated_domU_t)', ''));
+    const guest = file(
+      'cell.cfg',
+      "name = 'cell'\nseclabel = 'customer_1:vm_r:isolated_domU_t'\nkernel = '/boot/vmlinuz'\nmemory = 64\n",
+    );
+    const { code, out } = await dewar('diff', example, other, '--guest', guest);
+    expect(code).toBe(0);
+    const lines = out.slice(out.indexOf('what becomes of')).split('\n');
+    expect(lines[0]).toBe(`what becomes of ${guest}`);
+    // What create_domain gives, mapping memory among it, is still there.
+    expect(lines.slice(1).map((line) => line.split(':')[0])).toEqual([
+      '  - save                   no longer works',
+      '  - save and restore       no longer works',
+      '',
+    ]);
+    const back = await dewar('diff', other, example, '--guest', guest, '--json');
+    expect(JSON.parse(back.out)).toMatchObject({
+      guests: [
+        {
+          changes: [
+            { operation: 'save', before: { outcome: 'failed' }, after: { outcome: 'done', denied: [] } },
+            { operation: 'save and restore', after: { outcome: 'done' } },
+          ],
+        },
+      ],
+    });
+    expect((await dewar('diff', example, example, '--guest', guest)).out).toContain(
+      'every operation comes out as before',
+    );
+  });
+
+  test('says which guest has no sound configuration', async () => {
+    const guest = file('bad.cfg', 'memory = "x\n');
+    const { code, err } = await dewar('diff', old, old, '--guest', guest);
+    expect(code).toBe(1);
+    expect(err).toContain('has no sound configuration');
   });
 });

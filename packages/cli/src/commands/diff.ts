@@ -18,6 +18,7 @@ import type {
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { hasErrors, type Origin } from '@dewar/policy/text';
 import { EXIT, UsageError } from '../failures.ts';
+import { guestChanges, guestLines } from '../guest-changes.ts';
 import { placeLine } from '../place-line.ts';
 import { type PolicyReading, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
@@ -31,6 +32,8 @@ export interface DiffFlags {
   readonly isFull: boolean;
   /** The status says whether the new policy may allow more. */
   readonly refusesNewAccess: boolean;
+  /** Configurations of guests whose lives are rehearsed under both policies. */
+  readonly guests: readonly string[];
   readonly compile: CompileOptions;
 }
 
@@ -112,11 +115,16 @@ export async function runDiff(old: string, next: string, flags: DiffFlags, termi
   const difference = comparePolicies(before.side, after.side, { rules: flags.showsRules });
   const places = { old: await placesOf(before), new: await placesOf(after) };
   const names = { old: before.reading.name, new: after.reading.name };
-  if (flags.isJson) print(terminal.out, jsonText(differenceJson(difference, places, names)));
+  const guests =
+    flags.guests.length === 0
+      ? []
+      : await guestChanges(flags.guests, before.reading, after.reading, (found) => printDiagnostics(terminal, found));
+  if (flags.isJson) print(terminal.out, jsonText({ ...differenceJson(difference, places, names), guests }));
   else {
     const colours = coloursFor(terminal.out);
     const lines = new Lines(colours, flags, places);
     for (const line of lines.of(withSafeTexts(difference), names)) printLine(terminal.out, line);
+    for (const line of guestLines(guests, colours)) printLine(terminal.out, line);
   }
   return flags.refusesNewAccess && difference.newAccess.length > 0 ? EXIT.problem : EXIT.done;
 }

@@ -27,21 +27,25 @@ async function probe(host: Host, guest: string, access: 'read' | 'read-write'): 
   return { ...report, outcome: report.value?.outcome === 'mapped' ? 'done' : 'failed' };
 }
 
-const HALF_MIB = 512;
+/** More than small guests have, in MiB. */
+const SOME_MIB = 512;
+
+/** The one operation whose guest must be paused. */
+const UNPAUSE = 'unpause';
 
 /** Operations on a guest that runs. Each is tried by itself: what one does is not in the way of the next. */
 const ATTEMPTS: Readonly<Record<string, Attempt>> = {
   pause: (host, guest) => host.pause(guest),
-  unpause: (host, guest) => host.unpause(guest),
+  [UNPAUSE]: (host, guest) => host.unpause(guest),
   'dom0 reads its memory': (host, guest) => probe(host, guest, 'read'),
   'dom0 writes its memory': (host, guest) => probe(host, guest, 'read-write'),
   'dump-core': (host, guest) => host.dumpCore(guest),
   'vcpu-list': (host, guest) => host.vcpuList(guest),
   'vcpu-pin': (host, guest) => host.vcpuPin(guest, 'all', 'all'),
   'vcpu-set': (host, guest) => host.vcpuSet(guest, 1),
-  'mem-max': (host, guest) => host.memMax(guest, HALF_MIB * 1024, `${HALF_MIB}m`),
+  'mem-max': (host, guest) => host.memMax(guest, SOME_MIB * 1024, `${SOME_MIB}m`),
   'sched-credit2': (host, guest) => host.schedCredit2(guest, { weight: 256 }),
-  trigger: (host, guest) => host.trigger(guest, 'power'),
+  trigger: (host, guest) => host.trigger(guest, 'nmi'),
   rename: (host, guest) => host.rename(guest, `${guest}-renamed`),
   save: (host, guest) => host.save(guest),
   'save and restore': async (host, guest) => {
@@ -58,6 +62,26 @@ function outcomeOf(operation: string, report: OperationReport<unknown>): LifeOpe
     .filter(({ isEnforced }) => isEnforced)
     .map(denialText);
   return { operation, outcome: report.outcome, denied: [...new Set(denied)] };
+}
+
+/** An operation that does not come out as it did, or is denied for other reasons. */
+export interface LifeChange {
+  readonly operation: string;
+  /** Undefined where it could not be tried, because the guest was not created. */
+  readonly before: LifeOperation | undefined;
+  readonly after: LifeOperation | undefined;
+}
+
+/** The operations of a guest's life that differ between two rehearsals. */
+export function compareLives(before: readonly LifeOperation[], after: readonly LifeOperation[]): LifeChange[] {
+  const names = new Set([...before, ...after].map(({ operation }) => operation));
+  return [...names]
+    .map((operation) => ({
+      operation,
+      before: before.find((one) => one.operation === operation),
+      after: after.find((one) => one.operation === operation),
+    }))
+    .filter(({ before: a, after: b }) => a?.outcome !== b?.outcome || a?.denied.join('\n') !== b?.denied.join('\n'));
 }
 
 /**
@@ -78,7 +102,7 @@ export async function rehearseLife(
   for (const [operation, attempt] of Object.entries(ATTEMPTS)) {
     const host = bootHost();
     if (host === undefined) return undefined;
-    await host.create(config, { uuid: UUID });
+    await host.create(config, { uuid: UUID, paused: operation === UNPAUSE });
     found.push(outcomeOf(operation, await attempt(host, guest)));
   }
   return found;

@@ -16,7 +16,7 @@ export {
   simulatedPermissions,
 } from './coverage.ts';
 export type { Mismatch } from './expectations.ts';
-export { type LifeOperation, rehearseLife } from './guest-life.ts';
+export { compareLives, type LifeChange, type LifeOperation, rehearseLife } from './guest-life.ts';
 export { junitText } from './junit.ts';
 export { lcovText } from './lcov.ts';
 export { readScenarios } from './read-scenario.ts';
