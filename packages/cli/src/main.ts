@@ -105,6 +105,19 @@ function parseTruth(text: string): boolean {
   throw new InvalidArgumentError('it must be 0 or 1.');
 }
 
+function parseCount(text: string): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (count === 0) throw new InvalidArgumentError('it must be a number from 1 up.');
+  return count;
+}
+
+function parseShard(text: string): { readonly index: number; readonly count: number } {
+  const [, part, whole] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? [];
+  const [index, count] = [Number(part) - 1, Number(whole)];
+  if (!(index >= 0 && index < count)) throw new InvalidArgumentError('it must be a part of a whole, such as 2/4.');
+  return { index, count };
+}
+
 /** All commands. Each hands its exit code to `finish`. */
 function makeProgram(terminal: Terminal, version: string, finish: Finish): Command {
   const program = new Command('dewar')
@@ -584,6 +597,8 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .option('--lcov <file>', 'write the coverage as an lcov tracefile')
     .option('--junit <file>', 'write the results as JUnit XML')
     .option('--host <kind>', 'on what hosts', 'simulated')
+    .option('--jobs <number>', 'threads at most; many scenarios get as many as there are processors', parseCount)
+    .option('--shard <part>', 'only one of several parts, such as `2/4`', parseShard)
     .option('-w, --watch', 'run again after each change')
     .addOption(definitionOption())
     .addOption(releaseOption())
@@ -597,6 +612,13 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
         lcov: args.lcov,
         coverage: args.coverage,
         isJson: args.json === true,
+        isWatched: args.watch === true,
+        jobs: args.jobs,
+        shard: args.shard,
+        compileWords: [
+          ...args.define.flatMap(({ name, value }) => ['--define', `${name}=${value}`]),
+          ...(args.xen === undefined ? [] : ['--xen', args.xen]),
+        ],
         compile: compileOptions(args),
       };
       await finish(args.watch === true ? runWatchedTest(path, flags, terminal) : runTest(path, flags, terminal));

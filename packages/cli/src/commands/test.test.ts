@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,6 +94,26 @@ describe('dewar test', () => {
     expect(code).toBe(1);
     expect(err).toContain(`${file}:7:13: error: the scenario has no guest \`wbe\` [scenario/unknown-name]`);
     expect(out).toContain('1 scenario: 1 passed');
+  });
+
+  test('runs a part of the scenarios', async () => {
+    const names = [1, 2, 3, 4, 5].map((number) => `name: number ${number}\nsteps: [list]\n`);
+    const file = scenario('parts/list.scenario.yaml', names.join('---\n'));
+    const { out } = await dewar('test', file, '--shard', '2/2');
+    expect(out).toContain('number 2');
+    expect(out).toMatch(/2 scenarios: 2 passed in/);
+    expect((await dewar('test', file, '--shard', '3/2')).code).toBe(2);
+  });
+
+  test('gives in threads what it gives in one', () => {
+    const names = [1, 2, 3, 4, 5].map((number) => `name: number ${number}\nsteps: [list]\n`);
+    const file = scenario('threads/list.scenario.yaml', names.join('---\n'));
+    const command = fileURLToPath(new URL('../../bin/dewar.js', import.meta.url));
+    const run = (jobs: string): string =>
+      spawnSync(process.execPath, [command, 'test', file, '--jobs', jobs], { encoding: 'utf8' }).stdout;
+    const one = run('1').replace(/in \d+ ms/, '');
+    expect(one).toContain('5 scenarios: 5 passed');
+    expect(run('3').replace(/in \d+ ms/, '')).toBe(one);
   });
 
   test('says that it runs on no real host', async () => {

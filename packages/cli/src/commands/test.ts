@@ -4,7 +4,8 @@
  * @module
  */
 import { readdirSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Coverage, PolicyImage, Scenario, ScenarioResult, ScenarioWorld, StepFailure } from '@dewar/lab/rehearsal';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { type Diagnostic, hasErrors, placeText, SourceText, userSpan } from '@dewar/policy/text';
@@ -24,6 +25,13 @@ export interface TestFlags {
   /** `summary`: what was not exercised; `source`: whole sources with counts. */
   readonly coverage: 'summary' | 'source' | undefined;
   readonly isJson: boolean;
+  readonly isWatched: boolean;
+  /** How many threads at most. */
+  readonly jobs: number | undefined;
+  /** Only every `count`th scenario, from `index` on. */
+  readonly shard: { readonly index: number; readonly count: number } | undefined;
+  /** The words of the command line that compile options came from. */
+  readonly compileWords: readonly string[];
   readonly compile: CompileOptions;
 }
 
@@ -144,10 +152,34 @@ async function runAll(path: string, flags: TestFlags): Promise<TestRun> {
   );
   const world = new World(flags.compile, paths, async (policy, flask) => bootSimulatedHost(policy, flask));
   const recorder =
-    flags.coverage === undefined && flags.lcov === undefined && !flags.isJson ? undefined : new CoverageRecorder();
+    flags.coverage === undefined && flags.lcov === undefined && !(flags.isJson && flags.shard === undefined)
+      ? undefined
+      : new CoverageRecorder();
+  const jobs = jobCount(chosen.length, flags);
+  if (jobs > 1) {
+    const { runInThreads } = await import('../test-threads.ts');
+    const results = await runInThreads(path, flags, jobs);
+    return { results, diagnostics, coverage: undefined, files: [resolve(path)] };
+  }
+  const { index, count } = flags.shard ?? { index: 0, count: 1 };
   const results: ScenarioResult[] = [];
-  for (const scenario of chosen) results.push(await runScenario(scenario, world, recorder));
+  for (const [i, scenario] of chosen.entries())
+    if (i % count === index) results.push(await runScenario(scenario, world, recorder));
   return { results, diagnostics, coverage: recorder?.result(), files: [resolve(path), ...world.files] };
+}
+
+/** Scenarios for which a thread is worth its start: it compiles the policies anew. */
+const SCENARIOS_PER_THREAD = 100;
+
+/**
+ * How many threads run the scenarios. Coverage is counted in one place, a part is for one thread, and a thread runs the
+ * command's own file, which there is only where the command was started.
+ */
+function jobCount(scenarios: number, { jobs, shard, coverage, lcov, isWatched }: TestFlags): number {
+  const isCommand = /^dewar(?:\.js)?$/.test(basename(process.argv[1] ?? ''));
+  if (!isCommand || shard !== undefined || coverage !== undefined || lcov !== undefined || isWatched) return 1;
+  if (jobs !== undefined) return Math.min(jobs, scenarios);
+  return Math.min(availableParallelism(), Math.ceil(scenarios / SCENARIOS_PER_THREAD));
 }
 
 function checkHost(host: string): void {
@@ -193,7 +225,9 @@ async function testOnce(
   flags: TestFlags,
   terminal: Terminal,
 ): Promise<{ readonly files: readonly string[]; readonly code: number }> {
+  const start = performance.now();
   const { results, diagnostics, coverage, files } = await runAll(path, flags);
+  const elapsed = Math.round(performance.now() - start);
   if (results.length === 0 && diagnostics.length === 0) {
     const which = flags.filter === undefined ? '' : ` with \`${flags.filter}\` in its file or name`;
     throw new RequestError(`there is no scenario${which} in \`${path}\`: their files end in \`.scenario.yaml\``);
@@ -210,14 +244,14 @@ async function testOnce(
       jsonText({
         outcome: isPassed ? 'passed' : 'failed',
         diagnostics: diagnostics.map(diagnosticJson),
-        scenarios: results.map(resultJson),
+        scenarios: results,
         coverage: coverage === undefined ? undefined : coverageJson(coverage),
       }),
     );
   } else {
     printDiagnostics(terminal, diagnostics);
     const colours = coloursFor(terminal.out);
-    for (const line of await resultLines(results, colours)) printLine(terminal.out, line);
+    for (const line of await resultLines(results, elapsed, colours)) printLine(terminal.out, line);
     if (coverage !== undefined && flags.coverage !== undefined) {
       printLine(terminal.out);
       for (const line of coverageLines(coverage, flags.coverage, colours)) printLine(terminal.out, line);
@@ -226,21 +260,11 @@ async function testOnce(
   return { files, code: isPassed ? EXIT.done : EXIT.problem };
 }
 
-function resultJson(result: ScenarioResult): object {
-  return {
-    ...result,
-    failures: result.failures.map(({ origin, ...failure }) => {
-      const span = origin === undefined ? undefined : userSpan(origin);
-      return { ...failure, place: span && { file: span.source.name, ...span.source.positionAt(span.start) } };
-    }),
-  };
-}
-
-async function resultLines(results: readonly ScenarioResult[], colours: Colours): Promise<string[]> {
-  const { mismatchLines } = await import('@dewar/lab/rehearsal');
+async function resultLines(results: readonly ScenarioResult[], elapsed: number, colours: Colours): Promise<string[]> {
+  const { mismatchLines, stepPlaceText } = await import('@dewar/lab/rehearsal');
   const paint = (line: string): string => (line.startsWith('+') ? colours.good(line) : colours.error(line));
-  const failureLines = ({ step, title, origin, mismatches }: StepFailure): string[] => [
-    `      step ${step + 1}: ${title}${origin === undefined ? '' : colours.faint(`  ${placeText(userSpan(origin))}`)}`,
+  const failureLines = ({ step, title, place, mismatches }: StepFailure): string[] => [
+    `      step ${step + 1}: ${title}${place === undefined ? '' : colours.faint(`  ${stepPlaceText(place)}`)}`,
     ...mismatches.flatMap(mismatchLines).map((line) => `        ${paint(line)}`),
   ];
   const lines: string[] = [];
@@ -260,7 +284,8 @@ async function resultLines(results: readonly ScenarioResult[], colours: Colours)
   const parts = (['passed', 'failed', 'broken'] as const).flatMap((outcome) =>
     count(outcome) === 0 ? [] : [`${count(outcome)} ${outcome}`],
   );
-  const time = Math.round(results.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
-  lines.push(`${results.length} ${results.length === 1 ? 'scenario' : 'scenarios'}: ${parts.join(', ')} in ${time} ms`);
+  lines.push(
+    `${results.length} ${results.length === 1 ? 'scenario' : 'scenarios'}: ${parts.join(', ')} in ${elapsed} ms`,
+  );
   return lines;
 }

@@ -20,8 +20,8 @@ export { compareLives, type LifeChange, type LifeOperation, rehearseLife } from 
 export { junitText } from './junit.ts';
 export { lcovText } from './lcov.ts';
 export { readScenarios } from './read-scenario.ts';
-export { mismatchLines } from './result-text.ts';
-export { runScenario, type ScenarioResult, type StepFailure } from './run-scenario.ts';
+export { mismatchLines, stepPlaceText } from './result-text.ts';
+export { runScenario, type ScenarioResult, type StepFailure, type StepPlace } from './run-scenario.ts';
 export type { Expectations, MemoryPhase, Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';
 export {
   bootSimulatedHost,

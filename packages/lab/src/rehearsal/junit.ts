@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { placeText, userSpan } from '@dewar/policy/text';
-import { mismatchLines } from './result-text.ts';
+import { mismatchLines, stepPlaceText } from './result-text.ts';
 import type { ScenarioResult } from './run-scenario.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -28,8 +27,8 @@ function testCase({ name, file, outcome, reason, failures, milliseconds }: Scena
   const open = `    <testcase name="${xmlText(name)}" classname="${xmlText(file)}" time="${seconds(milliseconds)}"`;
   if (outcome === 'passed') return [`${open}/>`];
   if (outcome === 'broken') return [`${open}>`, `      <error message="${xmlText(reason ?? '')}"/>`, '    </testcase>'];
-  const lines = failures.flatMap(({ step, title, origin, mismatches }) => [
-    `step ${step + 1}: ${title}${origin === undefined ? '' : ` (${placeText(userSpan(origin))})`}`,
+  const lines = failures.flatMap(({ step, title, place, mismatches }) => [
+    `step ${step + 1}: ${title}${place === undefined ? '' : ` (${stepPlaceText(place)})`}`,
     ...mismatches.flatMap(mismatchLines).map((line) => `  ${line}`),
   ]);
   const message = `${failures.length} ${failures.length === 1 ? 'step' : 'steps'} came otherwise`;

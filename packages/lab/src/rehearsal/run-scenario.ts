@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { hasErrors, type Origin, SourceText } from '@dewar/policy/text';
+import { hasErrors, type Origin, SourceText, userSpan } from '@dewar/policy/text';
 import type { Host, OperationReport } from '@dewar/toolstack';
 import { type DomainConfig, parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import type { CoverageRecorder } from './coverage.ts';
@@ -14,16 +14,29 @@ import { performStep, type StepContext } from './perform-step.ts';
 import type { Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';
 import type { PolicyImage, ScenarioHost, ScenarioWorld } from './scenario-world.ts';
 
+/** Where a step stands in its file. */
+export interface StepPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+function placeOf(origin: Origin | undefined): StepPlace | undefined {
+  if (origin === undefined) return undefined;
+  const { source, start } = userSpan(origin);
+  return { file: source.name, ...source.positionAt(start) };
+}
+
 /** A step that came otherwise than it must. */
 export interface StepFailure {
   /** From 0. */
   readonly step: number;
   readonly title: string;
-  readonly origin: Origin | undefined;
+  readonly place: StepPlace | undefined;
   readonly mismatches: readonly Mismatch[];
 }
 
-/** What became of a scenario. */
+/** What became of a scenario; plain data. */
 export interface ScenarioResult {
   readonly name: string;
   readonly file: string;
@@ -132,7 +145,7 @@ export async function runScenario(
       const running = hosts.get(step.host);
       if (running === undefined) throw new Broken(`there is no host \`${step.host}\``);
       const isDone = await runStep(step, running, context, coverage, (mismatches) =>
-        failures.push({ step: i, title: titleOf(step, hosts.size), origin: step.origin, mismatches }),
+        failures.push({ step: i, title: titleOf(step, hosts.size), place: placeOf(step.origin), mismatches }),
       );
       steps++;
       if (!isDone) break;
