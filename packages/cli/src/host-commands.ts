@@ -16,6 +16,15 @@ function parseCount(text: string): number {
 /** Adds the commands. */
 export function addHostCommands(program: Command, finish: Finish, terminal: Terminal): void {
   program
+    .command('watch')
+    .description('follow the console of a real Xen, and print each denial once, with what it means')
+    .option('-s, --seconds <count>', 'end after so many seconds', parseCount)
+    .action(async (args) => {
+      const { runWatch } = await import('./commands/watch.ts');
+      await finish(runWatch(args.seconds, terminal));
+    });
+
+  program
     .command('log')
     .description('show the changes that Dewar made to the real host, from its journal')
     .option('-n, --last <count>', 'only the last so many', parseCount)

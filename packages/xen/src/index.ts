@@ -9,9 +9,10 @@
 
 export { type AuditChoice, type AuditedPolicy, auditPolicy, NOT_AUDITED } from './audit-policy.ts';
 export { hindrance, runningRelease } from './availability.ts';
-export { type AvcEntry, parseAvcLines } from './avc-log.ts';
+export { type AvcEntry, checkOf, parseAvcLines } from './avc-log.ts';
 export type { RealCreateOptions } from './create-guest.ts';
 export { Journal, type JournalEntry } from './journal.ts';
+export { openXenHost } from './open-host.ts';
 export { type LoadedPolicy, PolicyStore } from './policy-store.ts';
 export { XenError, type XenErrorCode } from './xen-error.ts';
-export { openXenHost, XenHost, type XenHostOptions } from './xen-host.ts';
+export { XenHost, type XenHostOptions } from './xen-host.ts';

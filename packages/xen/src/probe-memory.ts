@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Domid, ForeignMapProbe, OperationReport } from '@dewar/toolstack';
 import type { HelperFailure, MappedPage } from './protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
 /** What came of it. */
-export type PageProbe =
+type PageProbe =
   | { readonly kind: 'mapped'; readonly content: string }
   | { readonly kind: 'denied' }
   | { readonly kind: 'failed'; readonly failure: HelperFailure };
@@ -26,11 +27,7 @@ function shown({ head = '' }: MappedPage): string {
  * Tries to map the page that the guest shares with xenstored: every guest has it, from the build on, and it is memory of
  * the guest's own. Xen is asked about one page only, unless it lets dom0 see it.
  */
-export async function probePages(
-  operation: RealOperation,
-  domid: number,
-  access: 'read' | 'read-write',
-): Promise<PageProbe> {
+async function probePages(operation: RealOperation, domid: number, access: 'read' | 'read-write'): Promise<PageProbe> {
   const ring = await operation.call('xenstore.read', { path: `/local/domain/${domid}/store/ring-ref` });
   const frame = ring.kind === 'ok' ? Number(ring.value.value ?? Number.NaN) : Number.NaN;
   if (!Number.isSafeInteger(frame)) {
@@ -56,4 +53,27 @@ export async function probePages(
   const [sample = page] = full;
   const count = `${mapped.length} of ${NEIGHBOURS} pages around it could be read, ${full.length} with content`;
   return { kind: 'mapped', content: `${count}; frame 0x${sample.frame.toString(16)} begins ${shown(sample)}` };
+}
+
+/** Tries to map pages of a guest, and reports what came of it. */
+export async function probeMemory(
+  operation: RealOperation,
+  domid: number,
+  access: 'read' | 'read-write',
+): Promise<OperationReport<ForeignMapProbe>> {
+  const probe = await operation.step<PageProbe>(`dom0 tries to map pages of domain ${domid}`, async () => {
+    const value = await probePages(operation, domid, access);
+    return { outcome: value.kind === 'mapped' ? 'done' : 'ignored-failure', value };
+  });
+  if (probe.kind === 'failed') return operation.refused(domid, 'map a page of', probe.failure, 1);
+  const avcLine = operation.denials.at(-1)?.line;
+  const value: ForeignMapProbe = {
+    // As Xen numbers it.
+    domid: domid as Domid,
+    access,
+    outcome: probe.kind,
+    avcLine: probe.kind === 'denied' ? avcLine : undefined,
+    ...(probe.kind === 'mapped' ? { content: probe.content } : {}),
+  };
+  return operation.report({ isDone: true, xlExitCode: 0, value, domain: await operation.stateOf(domid) });
 }

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { readdirSync } from 'node:fs';
 import type {
   BooleanState,
   CoreDump,
@@ -22,16 +21,16 @@ import type {
   SchedulerState,
   VcpuState,
 } from '@dewar/toolstack';
-import { guestDiagnostics, parseCpuRange, showCpus } from '@dewar/toolstack';
+import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
-import { hindrance, runningRelease } from './availability.ts';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
 import { HelperProcess } from './helper-process.ts';
+import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
-import { type PageProbe, probePages } from './probe-memory.ts';
+import { probeMemory } from './probe-memory.ts';
+import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
 import { domainState, RealOperation, type RingPosition } from './real-operation.ts';
-import { XenError } from './xen-error.ts';
 
 /** How a host is opened. */
 export interface XenHostOptions {
@@ -39,63 +38,6 @@ export interface XenHostOptions {
   readonly helperFile: string;
   /** Where the journal is kept. */
   readonly stateFolder: string;
-}
-
-/** Folders where libraries of Xen may lie, beside those that the loader knows. */
-const LIBRARY_FOLDERS = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/usr/local/lib64', '/usr/lib/x86_64-linux-gnu'];
-
-/** The releases that there is a libxenlight for. */
-function installedReleases(): string[] {
-  const releases = new Set<string>();
-  for (const folder of [...LIBRARY_FOLDERS, '/usr/lib/aarch64-linux-gnu']) {
-    let names: readonly string[] = [];
-    try {
-      names = readdirSync(folder);
-    } catch {
-      continue;
-    }
-    for (const name of names) {
-      const match = /^libxenlight\.so\.(\d+\.\d+)$/.exec(name);
-      if (match?.[1] !== undefined) releases.add(match[1]);
-    }
-  }
-  return [...releases].sort();
-}
-
-function libraryError(release: string, reason: string): XenError {
-  const others = installedReleases().filter((one) => one !== release);
-  const hint =
-    others.length === 0
-      ? 'install the toolstack of that release (Debian: `xen-utils`)'
-      : `there is one of Xen ${others.join(' and ')}: the toolstack and the running hypervisor must be of one release`;
-  return new XenError('no-library', `Xen ${release} runs here, but ${reason}; ${hint}`);
-}
-
-/** Opens the Xen host that this machine is. Throws a `XenError` that says what is missing. */
-export async function openXenHost(options: XenHostOptions): Promise<XenHost> {
-  const missing = hindrance();
-  if (missing !== undefined) throw missing;
-  const release = runningRelease();
-  if (release === undefined)
-    throw new XenError('no-library', 'the kernel does not tell which release of Xen runs (`/sys/hypervisor/version`)');
-  const helper = new HelperProcess(options.helperFile);
-  const opened = await helper.call('open', { release });
-  if (opened.kind === 'ok') return new XenHost(helper, release, options);
-  await helper.close();
-  const { failure, log } = opened;
-  if (failure.kind !== 'world') throw new XenError('no-connection', 'the host could not be opened');
-  switch (failure.code) {
-    case 'no-library':
-      throw libraryError(release, failure.reason);
-    case 'other-library':
-      throw new XenError('other-library', `${failure.reason}: this version of Dewar cannot work with Xen ${release}`);
-    case 'no-ffi':
-      throw new XenError('no-ffi', `${failure.reason}; run \`npm ci\` on this machine`);
-    case 'no-connection': {
-      const said = log.length === 0 ? '' : ` (${log.slice(-2).join('; ')})`;
-      throw new XenError('no-connection', `${failure.reason}: is xenstored running?${said}`);
-    }
-  }
 }
 
 /** libxl's number for "no such domain", given for a name that xenstore has not. XEN: `ERROR_INVAL`. */
@@ -381,39 +323,7 @@ export class XenHost implements Host {
 
   async vcpuList(domain?: string): Promise<OperationReport<readonly VcpuState[]>> {
     const operation = await this.#begin('vcpu-list');
-    const domids = await this.#domidsOf(operation, domain);
-    const host = await operation.call('host.info', {});
-    const cpus = host.kind === 'ok' ? host.value.cpus : 0;
-    const states: VcpuState[] = [];
-    for (const domid of domids ?? []) {
-      const outcome = await operation.step(`libxl asks for the vCPUs of domain ${domid}`, async () => {
-        const value = await operation.call('vcpu.list', { domid });
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-      });
-      // XEN: xl goes on with the next domain, and ends with 0.
-      if (outcome.kind === 'failed') {
-        const { diagnostics } = await operation.refused(domid, 'list the vCPUs of', outcome.failure, 0);
-        if (diagnostics.length > 0) continue;
-      } else {
-        const name = await operation.call('domain.name', { domid });
-        for (const vcpu of outcome.value) {
-          states.push({
-            domid: domid as Domid,
-            name: name.kind === 'ok' ? name.value : undefined,
-            vcpu: vcpu.vcpu,
-            isOnline: vcpu.isOnline,
-            isRunning: vcpu.isRunning,
-            isBlocked: vcpu.isBlocked,
-            cpuSeconds: vcpu.cpuSeconds,
-            cpu: vcpu.cpu,
-            hard: showCpus(vcpu.hard, Math.max(cpus, 1)),
-            soft: showCpus(vcpu.soft, Math.max(cpus, 1)),
-          });
-        }
-      }
-    }
-    const isDone = domids !== undefined && operation.diagnostics.length === 0;
-    return operation.report({ isDone, xlExitCode: domids === undefined ? 1 : 0, value: states });
+    return listVcpus(operation, await this.#domidsOf(operation, domain));
   }
 
   /** One domain, or all. */
@@ -430,27 +340,7 @@ export class XenHost implements Host {
     return this.#changing('vcpu-pin', { domain, vcpu, hard, soft }, async (operation) => {
       const domid = await this.#find(operation, domain);
       if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      const host = await operation.call('host.info', {});
-      const cpus = host.kind === 'ok' ? host.value.cpus : 0;
-      const read = (text: string | undefined): readonly number[] | 'invalid' | undefined => {
-        if (text === undefined || text === '-') return undefined;
-        return /node/.test(text) ? 'invalid' : parseCpuRange(text, cpus);
-      };
-      const lists = { hard: read(hard), soft: read(soft) };
-      const isNumber = /^[0-9]{1,5}$/.test(vcpu);
-      if (lists.hard === 'invalid' || lists.soft === 'invalid' || !(isNumber || vcpu === 'all')) {
-        const reason = isNumber || vcpu === 'all' ? 'the CPUs are not a list that is understood' : 'no such vCPU';
-        return operation.refused(domid, 'pin a vCPU of', { kind: 'refused', reason }, 1);
-      }
-      const params = { domid, vcpu: isNumber ? Number(vcpu) : undefined, hard: lists.hard, soft: lists.soft };
-      const outcome = await operation.step(`libxl pins vCPUs of domain ${domid}`, async () => {
-        const value = await operation.call('vcpu.pin', params);
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-      });
-      if (outcome.kind === 'ok')
-        return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
-      operation.messages.push(`Could not set affinity for vcpu \`${vcpu}'.`);
-      return operation.refused(domid, 'pin a vCPU of', outcome.failure, 1);
+      return pinVcpu(operation, domid, { vcpu, hard, soft });
     });
   }
 
@@ -471,27 +361,11 @@ export class XenHost implements Host {
 
   async schedCredit2(
     domain?: string,
-    change: { readonly weight?: number; readonly cap?: number } = {},
+    change: SchedulerChange = {},
   ): Promise<OperationReport<readonly SchedulerState[]>> {
     const isChange = change.weight !== undefined || change.cap !== undefined;
-    const work = async (operation: RealOperation): Promise<OperationReport<readonly SchedulerState[]>> => {
-      const domids = await this.#domidsOf(operation, domain);
-      const states: SchedulerState[] = [];
-      for (const domid of domids ?? []) {
-        const outcome = await operation.step(`libxl asks the scheduler about domain ${domid}`, async () => {
-          const set = isChange ? await operation.call('sched.set', { domid, ...change }) : undefined;
-          const value = set?.kind === 'failed' ? set : await operation.call('sched.get', { domid });
-          return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-        });
-        if (outcome.kind === 'failed') {
-          const verb = isChange ? 'set the scheduler parameters of' : 'ask for the scheduler parameters of';
-          return operation.refused(domid, verb, outcome.failure, domain === undefined ? 0 : 1);
-        }
-        const name = await operation.call('domain.name', { domid });
-        states.push({ domid: domid as Domid, name: name.kind === 'ok' ? name.value : undefined, ...outcome.value });
-      }
-      return operation.report({ isDone: domids !== undefined, xlExitCode: domids ? 0 : 1, value: states });
-    };
+    const work = async (operation: RealOperation): Promise<OperationReport<readonly SchedulerState[]>> =>
+      useScheduler(operation, await this.#domidsOf(operation, domain), change, domain === undefined);
     if (!isChange) return work(await this.#begin('sched-credit2'));
     return this.#changing('sched-credit2', { domain, ...change }, work);
   }
@@ -546,29 +420,7 @@ export class XenHost implements Host {
   }
 
   async info(): Promise<OperationReport<HostInfo>> {
-    const operation = await this.#begin('info');
-    const outcome = await operation.step('libxl asks about the host', async () => {
-      const value = await operation.call('host.info', {});
-      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-    });
-    if (outcome.kind === 'failed') {
-      const notes = operation.notesOn(outcome.failure);
-      operation.diagnostics.push(
-        guestDiagnostics['request-failed'](undefined, { operation: 'ask about the host' }, { notes }),
-      );
-      return operation.report({ isDone: false, xlExitCode: 0 });
-    }
-    const { major, minor, extra, scheduler, cpus, totalPages, freePages, pageSize } = outcome.value;
-    const mib = (pages: number): number => Math.floor((pages * pageSize) / 1024 ** 2);
-    const value: HostInfo = {
-      release: `${major}.${minor}`,
-      extraVersion: extra,
-      scheduler,
-      cpus,
-      totalMib: mib(totalPages),
-      freeMib: mib(freePages),
-    };
-    return operation.report({ isDone: true, xlExitCode: 0, value });
+    return askHostInfo(await this.#begin('info'));
   }
 
   rename(domain: string, newName: string): Promise<OperationReport> {
@@ -714,21 +566,7 @@ export class XenHost implements Host {
     const operation = await this.#begin('probe-foreign-map');
     const domid = await this.#find(operation, domain);
     if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-    const probe = await operation.step<PageProbe>(`dom0 tries to map pages of domain ${domid}`, async () => {
-      const value = await probePages(operation, domid, access);
-      return { outcome: value.kind === 'mapped' ? 'done' : 'ignored-failure', value };
-    });
-    if (probe.kind === 'failed') return operation.refused(domid, 'map a page of', probe.failure, 1);
-    const avcLine = operation.denials.at(-1)?.line;
-    const value: ForeignMapProbe = {
-      // As Xen numbers it.
-      domid: domid as Domid,
-      access,
-      outcome: probe.kind,
-      avcLine: probe.kind === 'denied' ? avcLine : undefined,
-      ...(probe.kind === 'mapped' ? { content: probe.content } : {}),
-    };
-    return operation.report({ isDone: true, xlExitCode: 0, value, domain: await operation.stateOf(domid) });
+    return probeMemory(operation, domid, access);
   }
 
   /** What the loaded policy decides on some questions, with its sequence number. */
