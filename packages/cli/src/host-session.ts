@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FlaskMode, LabSlot, RunningHost } from '@dewar/lab';
+import type { FlaskMode, Lab, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { BASELINE_RELEASE, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
@@ -128,6 +128,24 @@ export async function useAnyHost(
   return useRealHost(terminal, (real) => use({ host: real, real, release: tablesOf(real.release) }));
 }
 
+/** Whether `--host` with this word means something else than a simulated host of that name. */
+export function isReservedName(name: string): boolean {
+  return name === REAL_HOST || name === ANY_SIMULATED;
+}
+
+/** All simulated hosts of this user. */
+export async function openLab(): Promise<Lab> {
+  const { Lab } = await import('@dewar/lab');
+  return new Lab(stateFolder());
+}
+
+/** What to say of a host that does not exist. */
+export function noSuchHost(lab: Lab, name: string): UsageError {
+  const names = lab.names();
+  const hint = names.length === 0 ? 'none exists yet' : `there is ${names.map((one) => `\`${one}\``).join(', ')}`;
+  return new UsageError(`there is no simulated host \`${name}\`: ${hint}`);
+}
+
 /** What a command does with a simulated host. */
 export type UseHost = (running: RunningHost, policy: PolicyReading | undefined) => Promise<number>;
 
@@ -137,13 +155,10 @@ export type UseHost = (running: RunningHost, policy: PolicyReading | undefined) 
  */
 export async function useHost(given: HostChoice, terminal: Terminal, use: UseHost): Promise<number> {
   const choice = given.host === ANY_SIMULATED ? { ...given, host: undefined } : given;
-  const { Lab } = await import('@dewar/lab');
-  const lab = new Lab(stateFolder());
+  const lab = await openLab();
   const known = choice.host ?? (choice.policy === undefined ? lab.current : undefined);
   if (choice.host !== undefined && choice.policy === undefined && !lab.names().includes(choice.host)) {
-    const names = lab.names();
-    const hint = names.length === 0 ? 'none exists yet' : `there is ${names.map((name) => `\`${name}\``).join(', ')}`;
-    throw new UsageError(`there is no simulated host \`${choice.host}\`: ${hint}`);
+    throw noSuchHost(lab, choice.host);
   }
   if (known !== undefined && choice.policy === undefined) {
     return lab.transact(known, async (slot) => {
@@ -207,7 +222,12 @@ async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal,
           : `\`${name}\` is not the policy that the simulated host booted with`;
       await warnOfReboot(running, whyBootedAnew, terminal);
     }
-    const options = { ...(flask === undefined ? {} : { flask }), ...(release === undefined ? {} : { release }) };
+    const options = {
+      ...(flask === undefined ? {} : { flask }),
+      ...(release === undefined ? {} : { release }),
+      // A host keeps the memory that it was made with.
+      ...(running === undefined ? {} : { memoryMib: running.hypervisor.memoryMib }),
+    };
     const outcome = slot.boot({ name, bytes, sha256: identity }, options);
     if ('refused' in outcome) {
       const colours = coloursFor(terminal.err);

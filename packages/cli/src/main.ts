@@ -13,6 +13,7 @@ import type { DiagnosticFormat } from './diagnostic-formats.ts';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
 import { addGuestCommands, type Finish } from './guest-commands.ts';
 import { addHostCommands } from './host-commands.ts';
+import { addLabCommands } from './lab-commands.ts';
 import {
   flaskOption,
   hostOption,
@@ -277,6 +278,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
 
   addGuestCommands(program, finish, terminal);
   addHostCommands(program, finish, terminal);
+  addLabCommands(program, finish, terminal, version);
 
   program
     .command('probe')

@@ -130,6 +130,8 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'domctl.sendtrigger': [row('domain', 'trigger')],
   'domctl.getpageframeinfo3': [row('mmu', 'pageinfo')],
   'domctl.shadow_op.off': [row('shadow', 'disable')],
+  'domctl.shadow_op.enable_logdirty': [row('shadow', 'logdirty')],
+  'domctl.shadow_op.clean': [row('shadow', 'logdirty')],
   'domctl.set_paging_mempool_size': [row('domain', 'setpagingmempool', { isRepeated: true })],
   'domctl.gethvmcontext': [row('hvm', 'gethvmc')],
   'domctl.sethvmcontext': [row('hvm', 'sethvmc')],

@@ -80,6 +80,8 @@ export interface Domain {
   totalPages: number;
   maxPages: number;
   claimedPages: number;
+  /** Xen keeps account of the pages that it writes. XEN: `PG_log_dirty`. */
+  isLogDirty: boolean;
   weight: number;
   cap: number;
   readonly grants: Map<number, Grant>;
@@ -113,6 +115,7 @@ export function newDomain(
     totalPages: 0,
     maxPages: 0,
     claimedPages: 0,
+    isLogDirty: false,
     weight: 256,
     cap: 0,
     grants: new Map(),

@@ -28,6 +28,26 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 type DomctlName = Exclude<Extract<HypercallName, `domctl.${string}`>, VcpuName | HvmName>;
 
+/** XEN: `paging_domctl`, which until 4.22 looks at the domain before the check is made. */
+function onPaging<N extends Extract<HypercallName, `domctl.shadow_op.${string}`>>(
+  name: N,
+  machine: Machine,
+  caller: Domain,
+  domid: Domid,
+  work: (domain: Domain) => HypercallResult<N>,
+): HypercallResult<N> {
+  const domain = machine.domain(domid);
+  if (domain === undefined) return failed('ESRCH');
+  const check = (): Denial | undefined => machine.check(name, caller, { domain });
+  const first = machine.behaviour.checksShadowFirst ? check() : undefined;
+  if (first !== undefined) return failed(errnoOf(first));
+  if (domain === caller) return failed('EINVAL');
+  // Every one of these requests gives back nothing; one about a dying domain is passed over.
+  if (domain.life !== 'alive') return ok({}) as HypercallResult<N>;
+  const denial = machine.behaviour.checksShadowFirst ? undefined : check();
+  return denial === undefined ? work(domain) : failed(errnoOf(denial));
+}
+
 /** What Xen tells of a domain. XEN: `getdomaininfo`. */
 export function describeDomain(domain: Domain): DomainInfo {
   return {
@@ -178,18 +198,22 @@ export const DOMCTLS: Handlers<DomctlName> = {
       if (frames.count > PAGEFRAMES_AT_ONCE) return failed('EINVAL');
       return hasFrames(domain, frames) ? ok({}) : failed('EINVAL');
     }),
-  'domctl.shadow_op.off': (machine, caller, { domid }) => {
-    const domain = machine.domain(domid);
-    if (domain === undefined) return failed('ESRCH');
-    const check = (): Denial | undefined => machine.check('domctl.shadow_op.off', caller, { domain });
-    const first = machine.behaviour.checksShadowFirst ? check() : undefined;
-    if (first !== undefined) return failed(errnoOf(first));
-    // XEN: paging_domctl() looks at these itself.
-    if (domain === caller) return failed('EINVAL');
-    if (domain.life !== 'alive') return ok({});
-    const denial = machine.behaviour.checksShadowFirst ? undefined : check();
-    return denial === undefined ? ok({}) : failed(errnoOf(denial));
-  },
+  'domctl.shadow_op.off': (machine, caller, { domid }) =>
+    onPaging('domctl.shadow_op.off', machine, caller, domid, (domain) => {
+      domain.isLogDirty = false;
+      return ok({});
+    }),
+  'domctl.shadow_op.enable_logdirty': (machine, caller, { domid }) =>
+    onPaging('domctl.shadow_op.enable_logdirty', machine, caller, domid, (domain) => {
+      // XEN: paging_log_dirty_enable() refuses a domain that is watched already.
+      if (domain.isLogDirty) return failed('EINVAL');
+      domain.isLogDirty = true;
+      return ok({});
+    }),
+  'domctl.shadow_op.clean': (machine, caller, { domid }) =>
+    onPaging('domctl.shadow_op.clean', machine, caller, domid, (domain) =>
+      domain.isLogDirty ? ok({}) : failed('EINVAL'),
+    ),
   'domctl.settscinfo': (machine, caller, { domid }) =>
     onDomain('domctl.settscinfo', machine, caller, domid, (domain) => (domain === caller ? failed('EINVAL') : ok({}))),
   'domctl.set_cpu_policy': (machine, caller, { domid }) =>

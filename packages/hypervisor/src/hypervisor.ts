@@ -131,6 +131,16 @@ export class Hypervisor implements Hypercalls {
     return this.#machine.release;
   }
 
+  /** Memory of the host, dom0's included. */
+  get memoryMib(): number {
+    return this.#machine.state.hostPages / PAGES_PER_MIB;
+  }
+
+  /** Domains that there are, dom0 and dying ones included. */
+  get domainCount(): number {
+    return this.#machine.state.domains.size;
+  }
+
   /** How FLASK was started, and how it stands. */
   get flask(): FlaskState {
     const { mode, isEnforcing, server } = this.#machine.flask;

@@ -235,6 +235,7 @@ function readDomain(value: unknown): Domain {
     totalPages: whole(totalPages),
     maxPages: whole(maxPages),
     claimedPages: whole(claimedPages),
+    isLogDirty: flag(counts['isLogDirty'] ?? false),
     weight: whole(counts['weight'], 65535),
     cap: whole(counts['cap'], 65535),
     grants: new Map(

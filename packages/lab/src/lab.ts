@@ -53,7 +53,10 @@ export interface LabSlot {
   /** Undefined before its first boot. */
   readonly running: RunningHost | undefined;
   /** Boots the host with a policy; what ran on it is gone. Answers why Xen would stop, if it would. */
-  boot(policy: LabPolicy, options?: Pick<BootOptions, 'flask' | 'release'>): BootedHost | { readonly refused: string };
+  boot(
+    policy: LabPolicy,
+    options?: Pick<BootOptions, 'flask' | 'release' | 'memoryMib'>,
+  ): BootedHost | { readonly refused: string };
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -139,6 +142,43 @@ export class Lab {
    * When `work` throws, the host stays as it was.
    */
   async transact<T>(name: string, work: (slot: LabSlot) => Promise<T>): Promise<T> {
+    const open = await this.#open(name);
+    try {
+      const result = await work(open.slot);
+      open.keep();
+      return result;
+    } finally {
+      open.release();
+    }
+  }
+
+  /**
+   * Uses two hosts at a time. What `work` leaves of `to` is kept first: a command that is killed between the two has
+   * a guest that goes from one to the other on both, and not on none.
+   */
+  async transactBoth<T>(from: string, to: string, work: (from: LabSlot, to: LabSlot) => Promise<T>): Promise<T> {
+    if (from === to) throw new LabError('bad-name', `\`${from}\` is one host, not two`);
+    // Taken in the same order by everybody, so that nobody waits for somebody who waits for him.
+    const [first, second] = from < to ? [from, to] : [to, from];
+    const one = await this.#open(first);
+    try {
+      const other = await this.#open(second);
+      try {
+        const [source, target] = from < to ? [one, other] : [other, one];
+        const result = await work(source.slot, target.slot);
+        target.keep();
+        source.keep();
+        return result;
+      } finally {
+        other.release();
+      }
+    } finally {
+      one.release();
+    }
+  }
+
+  /** Takes a host for one transaction. */
+  async #open(name: string): Promise<{ readonly slot: LabSlot; keep(): void; release(): void }> {
     if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
     const path = this.#file(name);
     try {
@@ -147,47 +187,56 @@ export class Lab {
       throw new LabError('unwritable', `cannot make \`${dirname(path)}\``, error);
     }
     const lock = await HostLock.take(join(dirname(path), 'lock'), PATIENCE_MS);
+    let running: RunningHost | undefined;
     try {
-      let running = readStored(path);
-      const slot: LabSlot = {
-        name,
-        get running() {
-          return running;
-        },
-        boot({ bytes, name: policyName, sha256 }, options = {}) {
-          const outcome = Hypervisor.boot({ ...options, policy: bytes });
-          if (outcome.kind === 'refused') return { refused: outcome.reason };
-          const { hypervisor, policyRefused } = outcome;
-          const booted = { policy: { name: policyName, sha256 }, hypervisor, host: new LibxlHost(hypervisor) };
-          running = booted;
-          return { ...booted, policyRefused };
-        },
-      };
-      const result = await work(slot);
-      if (running !== undefined) {
-        const { policy, hypervisor, host } = running;
-        const text = JSON.stringify({
-          version: 1,
-          policy,
-          hypervisor: hypervisor.snapshot(),
-          toolstack: host.snapshot(),
-        });
-        if (!lock.isHeld) throw new LabError('lost-lock', `another process took over the host in \`${path}\``);
-        writeWhole(path, text);
-        writeWhole(join(this.folder, 'current'), `${name}\n`);
-      }
-      return result;
-    } finally {
+      running = readStored(path);
+    } catch (error) {
       lock.release();
+      throw error;
     }
+    const slot: LabSlot = {
+      name,
+      get running() {
+        return running;
+      },
+      boot({ bytes, name: policyName, sha256 }, options = {}) {
+        const outcome = Hypervisor.boot({ ...options, policy: bytes });
+        if (outcome.kind === 'refused') return { refused: outcome.reason };
+        const { hypervisor, policyRefused } = outcome;
+        const booted = { policy: { name: policyName, sha256 }, hypervisor, host: new LibxlHost(hypervisor) };
+        running = booted;
+        return { ...booted, policyRefused };
+      },
+    };
+    const keep = (): void => {
+      if (running === undefined) return;
+      const { policy, hypervisor, host } = running;
+      const text = JSON.stringify({
+        version: 1,
+        policy,
+        hypervisor: hypervisor.snapshot(),
+        toolstack: host.snapshot(),
+      });
+      if (!lock.isHeld) throw new LabError('lost-lock', `another process took over the host in \`${path}\``);
+      writeWhole(path, text);
+      writeWhole(join(this.folder, 'current'), `${name}\n`);
+    };
+    return { slot, keep, release: () => lock.release() };
   }
 
-  /** Forgets a host. */
-  async remove(name: string): Promise<void> {
+  /** A host as the last command left it, without taking it; undefined where there is none. What is done to it is lost. */
+  look(name: string): RunningHost | undefined {
+    if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
+    return readStored(this.#file(name));
+  }
+
+  /** Forgets a host, also one that cannot be read. Answers whether there was one. */
+  async remove(name: string): Promise<boolean> {
     if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
     const folder = dirname(this.#file(name));
-    if (!existsSync(folder)) return;
+    if (!existsSync(this.#file(name))) return false;
     await HostLock.take(join(folder, 'lock'), PATIENCE_MS);
     rmSync(folder, { recursive: true, force: true });
+    return true;
   }
 }

@@ -86,6 +86,8 @@ export type OperationName =
   | 'reboot'
   | 'save'
   | 'restore'
+  | 'migrate'
+  | 'migrate-receive'
   | 'vcpu-list'
   | 'vcpu-pin'
   | 'vcpu-set'
@@ -170,6 +172,23 @@ export interface SaveOptions {
   readonly leavePaused?: boolean;
   /** What messages call the file. */
   readonly file?: string;
+}
+
+/** How a guest goes to another host. */
+export interface MigrateOptions {
+  /** Takes the place of the configuration that libxl stored, its labels included (`xl migrate -C`). */
+  readonly config?: DomainConfig;
+  /** The guest arrives paused (`xl migrate -p`). */
+  readonly paused?: boolean;
+  /** The UUID to use on the target when the configuration names none. */
+  readonly uuid: string;
+}
+
+/** What happened on either side of a migration. */
+export interface Migration {
+  readonly source: OperationReport;
+  /** Undefined when it never began there. */
+  readonly target: OperationReport | undefined;
 }
 
 /** One vCPU. */

@@ -239,6 +239,9 @@ export interface HypercallTable {
   'domctl.getpageframeinfo3': Entry<OnDomain & { readonly frames: FrameRange }, Nothing>;
   /** The mode in which Xen watches which pages a guest writes; `off` ends it. */
   'domctl.shadow_op.off': Entry<OnDomain, Nothing>;
+  'domctl.shadow_op.enable_logdirty': Entry<OnDomain, Nothing>;
+  /** Which pages were written since the last time; a simulated guest writes none. `EINVAL` outside of that mode. */
+  'domctl.shadow_op.clean': Entry<OnDomain, Nothing>;
   /** Sets aside what Xen needs for the page tables of an HVM container. Checked again at each continuation. */
   'domctl.set_paging_mempool_size': Entry<OnDomain & { readonly kib: number }, Nothing>;
   'domctl.gethvmcontext': Entry<OnDomain, { readonly vcpus: number }>;

@@ -87,7 +87,7 @@ export function runSave(
 }
 
 /** The configuration that is to take the place of the one in the save file; undefined when it is not valid. */
-async function readConfig(path: string, terminal: Terminal): Promise<DomainConfig | undefined> {
+export async function readConfig(path: string, terminal: Terminal): Promise<DomainConfig | undefined> {
   const { parseXlCfg, readDomainConfig } = await import('@dewar/toolstack/xl-cfg');
   const { config, diagnostics } = readDomainConfig(
     parseXlCfg(new SourceText(byteText(displayPath(path)), readLatin1(path))),

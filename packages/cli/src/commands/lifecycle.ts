@@ -28,7 +28,7 @@ export async function request<T>(
 }
 
 /** Prints what came back. */
-function answer<T>(
+export function answer<T>(
   report: OperationReport<T>,
   flags: RequestFlags,
   terminal: Terminal,

@@ -10,6 +10,8 @@ import type {
   ForeignMapProbe,
   Host,
   HostInfo,
+  MigrateOptions,
+  Migration,
   OperationName,
   OperationReport,
   RestoreOptions,
@@ -35,6 +37,7 @@ import { guest, refusalNotes } from './diagnostics.ts';
 import { stopGuest } from './guest-control.ts';
 import { setMaxMemory, setMemory } from './guest-memory.ts';
 import { domidOf, domnameOf, hostInfo, sendSysrq, sendTrigger } from './inspect.ts';
+import { migrateGuest } from './migrate.ts';
 import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
 import { Recorder } from './recorder.ts';
 import { restoreGuest } from './restore.ts';
@@ -137,6 +140,15 @@ export class LibxlHost implements Host {
 
   async restore(saved: unknown, options: RestoreOptions): Promise<OperationReport> {
     return restoreGuest(this.#begin('restore'), saved, options);
+  }
+
+  /**
+   * Has a guest go to another host. Labels travel as text and are resolved there; where that host does not know one,
+   * the guest goes on here. Both hosts change.
+   */
+  async migrate(domain: string, target: LibxlHost, options: MigrateOptions): Promise<Migration> {
+    const sides = { source: this.#begin('migrate'), target: target.#begin('migrate-receive') };
+    return migrateGuest(sides, domain, options);
   }
 
   async vcpuList(domain?: string): Promise<OperationReport<readonly VcpuState[]>> {

@@ -34,11 +34,24 @@ import { BATCH_PAGES, HELPER, SAVED_PARAMS } from './save.ts';
 const PAGE_LIMIT = 2 ** 32;
 const VCPU_LIMIT = 8192;
 
-/** A save file that was read. */
-interface Image {
-  readonly config: GuestConfig;
+/** Where the content of a guest comes from, as its new domain is ready for it. */
+export interface GuestSource {
+  readonly pages: number;
+  /** Brings the memory; false where it cannot. */
+  readonly bringMemory: () => boolean;
+  /** Brings the vCPUs, after which the guest no longer runs where it came from; undefined where it cannot. */
+  readonly bringVcpus: () => readonly number[] | undefined;
+}
+
+/** What a guest is filled with. */
+interface Content {
   readonly pages: number;
   readonly onlineVcpus: readonly number[];
+}
+
+/** A save file that was read. */
+interface Image extends Content {
+  readonly config: GuestConfig;
 }
 
 function isWhole(value: unknown, limit: number): value is number {
@@ -93,7 +106,7 @@ function fillMemory(operation: Operation, domid: Domid, ranges: readonly FrameRa
 }
 
 /** XEN: `update_vcpu_context`, `pin_pagetables`, `update_guest_p2m`. */
-function completePv(operation: Operation, domid: Domid, { pages, onlineVcpus }: Image): TimelineStep['outcome'] {
+function completePv(operation: Operation, domid: Domid, { pages, onlineVcpus }: Content): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('the save helper gives the guest its time, its vCPUs and its page tables', HELPER, () => {
     const vcpus = onlineVcpus.flatMap((vcpu): (() => AnyResult)[] => [
@@ -116,7 +129,7 @@ function completeHvm(
   operation: Operation,
   domid: Domid,
   ports: GuestPorts,
-  { onlineVcpus }: Image,
+  { onlineVcpus }: Content,
 ): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('the save helper gives the guest its time, its parameters and its vCPUs', HELPER, () => {
@@ -138,8 +151,8 @@ function completeHvm(
   });
 }
 
-/** Fills a domain from a save file, in the place of a build from nothing. */
-function builderOf(image: Image): GuestBuilder {
+/** Fills a domain with a guest that comes from elsewhere, in the place of a build from nothing. */
+export function builderFrom(source: GuestSource): GuestBuilder {
   return (operation: Operation, plan: BuildPlan): BuildOutcome => {
     const { domid } = plan;
     const isHvm = plan.type === 'pvh';
@@ -149,9 +162,14 @@ function builderOf(image: Image): GuestBuilder {
     const platform = isHvm ? setPvhPlatform(operation, plan) : setPvPlatform(operation, domid);
     if (platform === 'failed') return stoppedAt('the setting of its TSC mode');
     if (setUp(operation, domid, isHvm) === 'failed') return stoppedAt('the first look of the save helper');
-    const ranges = isHvm ? pvhFrames(image.pages) : [{ first: 0, count: image.pages }];
+    const { pages } = source;
+    const ranges = isHvm ? pvhFrames(pages) : [{ first: 0, count: pages }];
+    if (!source.bringMemory()) return stoppedAt('the reading of what comes from the other host');
     if (fillMemory(operation, domid, ranges) === 'failed') return stoppedAt('the filling of its memory');
-    const complete = isHvm ? completeHvm(operation, domid, ports, image) : completePv(operation, domid, image);
+    const onlineVcpus = source.bringVcpus();
+    if (onlineVcpus === undefined) return stoppedAt('the reading of what comes from the other host');
+    const content: Content = { pages, onlineVcpus };
+    const complete = isHvm ? completeHvm(operation, domid, ports, content) : completePv(operation, domid, content);
     if (complete === 'failed') return stoppedAt('the setting of its vCPUs');
     const rings = isHvm ? { console: PVH_RINGS.CONSOLE_PFN, xenstore: PVH_RINGS.STORE_PFN } : SPECIAL_FRAMES;
     if (seedGrants(operation, domid, rings) === 'failed') {
@@ -196,7 +214,12 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     startXl(operation);
     return 'done';
   });
-  const made = constructGuest(operation, own, { uuid, isWatched: !unwatched, build: builderOf(image) });
+  const build = builderFrom({
+    pages: image.pages,
+    bringMemory: () => true,
+    bringVcpus: () => image.onlineVcpus,
+  });
+  const made = constructGuest(operation, own, { uuid, isWatched: !unwatched, build });
   if (made.kind === 'failed') {
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
     return report(operation, { isDone: false, xlExitCode: 1, domain });

@@ -73,9 +73,15 @@ export function pauseGuest(operation: Operation, text: string): OperationReport 
 
 /** `xl rename`: xenstore holds the name, so Xen is asked only who else has it. */
 export function renameGuest(operation: Operation, text: string, newName: string): OperationReport {
-  const { recorder, state } = operation;
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const isDone = renameDomain(operation, domid, newName);
+  return report(operation, { isDone, xlExitCode: isDone ? 0 : 1, domain: finalState(operation, domid) });
+}
+
+/** Gives a domain another name, if it is free. XEN: `libxl__domain_rename`. */
+export function renameDomain(operation: Operation, domid: Domid, newName: string): boolean {
+  const { recorder, state } = operation;
   const record = state.guests.get(domid);
   let isTaken = false;
   const outcome = recorder.step(`libxl renames domain ${domid}`, 'libxl', () => {
@@ -96,8 +102,7 @@ export function renameGuest(operation: Operation, text: string, newName: string)
   } else if (outcome === 'failed') {
     operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'rename', domid }));
   }
-  const isDone = outcome === 'done';
-  return report(operation, { isDone, xlExitCode: isDone ? 0 : 1, domain: finalState(operation, domid) });
+  return outcome === 'done';
 }
 
 /** Maps pages of a guest to read them, and gives them back at once. */

@@ -7,7 +7,7 @@
  * @module
  */
 import type { OperationReport, SavedGuest, SaveOptions, TimelineStep } from '../host.ts';
-import type { Domid, FrameRange, HvmParam, Process } from '../hypercalls.ts';
+import type { DomainInfo, Domid, FrameRange, HvmParam, Process } from '../hypercalls.ts';
 import { pvhFrames } from './build-pvh.ts';
 import { settleDeaths } from './daemons.ts';
 import { destroyDomain, errnoText, logDestroyFailed, reportLeftovers } from './destroy.ts';
@@ -38,7 +38,7 @@ export const SAVED_PARAMS: readonly HvmParam[] = [
 ];
 
 /** Where a save ended. */
-interface Stop {
+export interface Stop {
   readonly step: string;
   readonly refusal: Refusal | undefined;
 }
@@ -179,7 +179,7 @@ function readState(operation: Operation, domid: Domid, isHvm: boolean, vcpus: nu
 }
 
 /** XEN: `xc_domain_resume_cooperative`: the guest goes on, with word that nothing came of the suspend. */
-function resume(operation: Operation, domid: Domid): TimelineStep['outcome'] {
+export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step(`libxl lets domain ${domid} go on`, 'libxl', () => {
     const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
@@ -210,44 +210,155 @@ function resume(operation: Operation, domid: Domid): TimelineStep['outcome'] {
   });
 }
 
+/** A guest that is written down piece by piece: to a file at once, or to another host as that asks for it. */
+export class GuestWriter {
+  readonly #operation: Operation;
+  readonly #domid: Domid;
+  #stop: Stop | undefined;
+  #hasHelper = false;
+
+  constructor(operation: Operation, domid: Domid) {
+    this.#operation = operation;
+    this.#domid = domid;
+  }
+
+  /** Where it ended before the guest was written down. */
+  get stop(): Stop | undefined {
+    return this.#stop;
+  }
+
+  get #info(): DomainInfo | undefined {
+    return this.#operation.recorder.hypercalls.inspectDomain(this.#domid)?.info;
+  }
+
+  get #ranges(): readonly FrameRange[] {
+    const { totalPages = 0, isHvm = false } = this.#info ?? {};
+    return isHvm ? pvhFrames(totalPages) : [{ first: 0, count: totalPages }];
+  }
+
+  /** Pages that the guest has. */
+  get pages(): number {
+    return this.#info?.totalPages ?? 0;
+  }
+
+  #stopped(step: string): undefined {
+    this.#stop = { step, refusal: this.#operation.recorder.refusal };
+    return undefined;
+  }
+
+  /** The configuration, which goes first; undefined where it could not be had. XEN: `save_domain_core_begin`. */
+  readConfig(file: string): GuestConfig | undefined {
+    const operation = this.#operation;
+    let config: GuestConfig | undefined;
+    const prepared = operation.recorder.step('libxl reads the configuration of the guest', 'libxl', () => {
+      config = retrieveConfig(operation, this.#domid);
+      return config === undefined ? 'failed' : 'done';
+    });
+    if (prepared === 'failed' || config === undefined) return this.#stopped('the reading of its configuration');
+    const { length } = JSON.stringify(storeConfig(config));
+    operation.messages.push(`Saving to ${file} new xl format (info 0x3/0x0/${length})`);
+    return config;
+  }
+
+  /** The first look at the guest. XEN: `libxl__domain_save`, `save`. */
+  begin(): boolean {
+    const operation = this.#operation;
+    const { recorder } = operation;
+    const domid = this.#domid;
+    const isPlain = recorder.step('libxl sees to it that the guest has no virtual NUMA', 'libxl', () => {
+      lookAt(operation, domid, false);
+      const numa = recorder.ask('libxl', 'memory_op.get_vnumainfo', { domid });
+      return numa.kind === 'error' && numa.errno === 'EOPNOTSUPP' ? 'done' : 'failed';
+    });
+    if (isPlain === 'failed') {
+      // XEN: libxl takes every other answer, a denial too, for virtual NUMA.
+      const words = `Domain ${domid}:Cannot save a guest with vNUMA configured`;
+      logLibxl(operation, 'libxl_dom_save.c:424:libxl__domain_save', words);
+      this.#stopped('the question about virtual NUMA');
+      return false;
+    }
+    this.#hasHelper = true;
+    if (setUp(operation, domid) === 'failed') {
+      this.#stopped('the first look of the save helper');
+      return false;
+    }
+    return true;
+  }
+
+  /** Reads the memory while the guest runs. XEN: `send_memory_live`; a simulated guest writes to no page meanwhile. */
+  readLive(): boolean {
+    const { recorder } = this.#operation;
+    const domid = this.#domid;
+    const enable = (): boolean => recorder.ask(HELPER, 'domctl.shadow_op.enable_logdirty', { domid }).kind === 'ok';
+    const watched = recorder.step('the save helper has Xen watch which pages the guest writes', HELPER, () => {
+      if (enable()) return 'done';
+      const { refusal } = recorder;
+      // XEN: enable_logdirty() takes the first refusal for a mode that is on already.
+      if (recorder.ask(HELPER, 'domctl.shadow_op.off', { domid }).kind === 'ok' && enable()) return 'done';
+      recorder.blame(refusal);
+      return 'failed';
+    });
+    if (watched === 'failed') {
+      this.#stopped('the watching of what the guest writes');
+      return false;
+    }
+    if (readMemory(this.#operation, domid, this.#ranges) === 'failed') {
+      this.#stopped('the reading of its memory');
+      return false;
+    }
+    return this.#clean();
+  }
+
+  /** Asks what the guest has written since. XEN: `XEN_DOMCTL_SHADOW_OP_CLEAN`. */
+  #clean(): boolean {
+    const { recorder } = this.#operation;
+    const domid = this.#domid;
+    const cleaned = recorder.step('the save helper asks which pages the guest has written since', HELPER, () =>
+      recorder.ask(HELPER, 'domctl.shadow_op.clean', { domid }).kind === 'ok' ? 'done' : 'failed',
+    );
+    if (cleaned === 'failed') this.#stopped('the question about what the guest has written');
+    return cleaned === 'done';
+  }
+
+  /** Has the guest suspend itself and reads what is left of it; the vCPUs that were up. */
+  readSuspended(isLive: boolean): readonly number[] | undefined {
+    const operation = this.#operation;
+    if (!suspend(operation, this.#domid)) return this.#stopped('the suspending of the guest by itself');
+    if (isLive && !this.#clean()) return undefined;
+    // What a guest writes as it suspends itself is in its first pages.
+    const ranges = isLive ? [FIRST_PAGE] : this.#ranges;
+    if (readMemory(operation, this.#domid, ranges) === 'failed') return this.#stopped('the reading of its memory');
+    const info = this.#info;
+    const online = readState(operation, this.#domid, info?.isHvm === true, info?.vcpus ?? 0);
+    return online ?? this.#stopped('the reading of its vCPUs');
+  }
+
+  /** XEN: `cleanup`, which ends a mode that a save to a file never began; the answer is not looked at. */
+  end(): void {
+    if (!this.#hasHelper) return;
+    this.#hasHelper = false;
+    const { recorder } = this.#operation;
+    const domid = this.#domid;
+    const { refusal } = recorder;
+    recorder.step('the save helper ends', HELPER, () => {
+      const ended = recorder.ask(HELPER, 'domctl.shadow_op.off', { domid });
+      return ended.kind === 'ok' ? 'done' : 'ignored-failure';
+    });
+    recorder.blame(refusal);
+  }
+}
+
 /** The save itself. What comes back names the step that failed. */
 function write(operation: Operation, domid: Domid, file: string): SavedGuest | Stop {
-  const { recorder } = operation;
-  const stopped = (step: string): Stop => ({ step, refusal: recorder.refusal });
-  let config: GuestConfig | undefined;
-  const prepared = recorder.step('libxl reads the configuration of the guest', 'libxl', () => {
-    config = retrieveConfig(operation, domid);
-    return config === undefined ? 'failed' : 'done';
-  });
-  if (prepared === 'failed' || config === undefined) return stopped('the reading of its configuration');
-  const stored = storeConfig(config);
-  operation.messages.push(`Saving to ${file} new xl format (info 0x3/0x0/${JSON.stringify(stored).length})`);
-  const isPlain = recorder.step('libxl sees to it that the guest has no virtual NUMA', 'libxl', () => {
-    lookAt(operation, domid, false);
-    const numa = recorder.ask('libxl', 'memory_op.get_vnumainfo', { domid });
-    return numa.kind === 'error' && numa.errno === 'EOPNOTSUPP' ? 'done' : 'failed';
-  });
-  if (isPlain === 'failed') {
-    // XEN: libxl takes every other answer, a denial too, for virtual NUMA.
-    const words = `Domain ${domid}:Cannot save a guest with vNUMA configured`;
-    logLibxl(operation, 'libxl_dom_save.c:424:libxl__domain_save', words);
-    return stopped('the question about virtual NUMA');
+  const writer = new GuestWriter(operation, domid);
+  const config = writer.readConfig(file);
+  const onlineVcpus = config !== undefined && writer.begin() ? writer.readSuspended(false) : undefined;
+  writer.end();
+  if (config !== undefined && onlineVcpus !== undefined) {
+    const { pages } = writer;
+    return { format: 'dewar-saved-guest', version: 1, config: storeConfig(config), pages, onlineVcpus };
   }
-  if (setUp(operation, domid) === 'failed') return stopped('the first look of the save helper');
-  if (!suspend(operation, domid)) return stopped('the suspending of the guest by itself');
-  const info = recorder.hypercalls.inspectDomain(domid)?.info;
-  const totalPages = info?.totalPages ?? 0;
-  const isHvm = info?.isHvm === true;
-  const ranges = isHvm ? pvhFrames(totalPages) : [{ first: 0, count: totalPages }];
-  if (readMemory(operation, domid, ranges) === 'failed') return stopped('the reading of its memory');
-  const online = readState(operation, domid, isHvm, info?.vcpus ?? 0);
-  if (online === undefined) return stopped('the reading of its vCPUs');
-  // XEN: the helper ends a mode that it never began here; the answer is not looked at.
-  recorder.step('the save helper ends', HELPER, () => {
-    const ended = recorder.ask(HELPER, 'domctl.shadow_op.off', { domid });
-    return ended.kind === 'ok' ? 'done' : 'ignored-failure';
-  });
-  return { format: 'dewar-saved-guest', version: 1, config: stored, pages: totalPages, onlineVcpus: online };
+  return writer.stop ?? { step: 'the save', refusal: undefined };
 }
 
 /** `xl save`. */
@@ -259,7 +370,7 @@ export function saveGuest(operation: Operation, text: string, options: SaveOptio
   const answer = write(operation, domid, file);
   if ('step' in answer) {
     operation.messages.push('Failed to save domain, resuming domain');
-    resume(operation, domid);
+    resumeGuest(operation, domid);
     const { step, refusal } = answer;
     const notes = [{ message: `${step} failed` }, ...refusalNotes(refusal)];
     operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'save', domid }, { notes }));
@@ -272,7 +383,7 @@ export function saveGuest(operation: Operation, text: string, options: SaveOptio
         recorder.ask('libxl', 'domctl.pausedomain', { domid }).kind === 'ok' ? 'done' : 'failed',
       );
     }
-    isDone = resume(operation, domid) === 'done';
+    isDone = resumeGuest(operation, domid) === 'done';
     if (!isDone) reportRefusal(operation, 'resume', domid);
   } else {
     const destruction = destroyDomain(operation, domid);

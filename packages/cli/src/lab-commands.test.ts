@@ -1,0 +1,126 @@
+/** Hosts of the user's own, guests that go from one to the other, and files that are looked at without a host. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { dewar } from './captured-run.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const guestCfg = join(root, 'examples/nomigrate/guest.cfg');
+const RUN = 'customer_1:vm_r:domU_t';
+
+let folder = '';
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dewar-lab-'));
+  process.env['DEWAR_STATE_DIR'] = join(folder, 'state');
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+  delete process.env['DEWAR_STATE_DIR'];
+});
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text, 'latin1');
+  return path;
+}
+
+const plainGuest = (): string =>
+  file('plain.cfg', `name = 'plain'\ntype = 'pv'\nkernel = '/k'\nmemory = 64\nseclabel = '${RUN}'\n`);
+
+describe('dewar lab', () => {
+  test('a new host is listed with what it was made with, and forgotten when it is removed', async () => {
+    const made = await dewar('lab', 'new', 'a', '--xen', '4.20', '--memory', '32G', '--flask', 'permissive');
+    expect([made.code, made.out]).toEqual([
+      0,
+      expect.stringMatching(/^a: Xen 4\.20, permissive, 32768 MiB, policy \S*policies\/example\n$/),
+    ]);
+    expect((await dewar('lab', 'new', 'b')).code).toBe(0);
+    expect((await dewar('create', plainGuest(), '--host', 'a', '-q')).code).toBe(0);
+    expect((await dewar('lab', 'list')).out.split('\n')).toEqual([
+      '  NAME  XEN     FLASK       MEMORY  GUESTS  POLICY',
+      expect.stringMatching(/^\* a {5}4\.20 {4}permissive {4}32768 {8}1 {2}\S*policies\/example$/),
+      expect.stringMatching(/^ {2}b {5}4\.17 {4}enforcing {5}65536 {8}0 {2}\S*policies\/example$/),
+      '',
+    ]);
+    expect(await dewar('lab', 'rm', 'a')).toEqual({ code: 0, out: '', err: 'removed the simulated host `a`\n' });
+    expect((await dewar('lab', 'rm', 'a')).err).toContain('there is no simulated host `a`: there is `b`');
+    expect(JSON.parse((await dewar('lab', 'list', '--json')).out)).toMatchObject([{ name: 'b', guests: 0 }]);
+  });
+
+  test('what a host cannot be made of is said, and leaves none', async () => {
+    expect((await dewar('lab', 'new', '../a')).code).toBe(3);
+    expect((await dewar('lab', 'new', 'xen')).err).toContain('`--host xen` means another host');
+    expect((await dewar('lab', 'new', 'a', '--memory', 'much')).code).toBe(2);
+    expect((await dewar('lab', 'new', 'a', '--memory', '1M')).err).toContain('too little memory for dom0');
+    expect((await dewar('lab', 'new', 'a', '--policy', join(folder, 'none'))).code).toBe(3);
+    expect((await dewar('lab', 'list')).out).toBe('  NAME  XEN     FLASK       MEMORY  GUESTS  POLICY\n');
+    await dewar('lab', 'new', 'a');
+    const again = await dewar('lab', 'new', 'a');
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining('`dewar lab rm a` removes it')]);
+  });
+
+  test('a host that cannot be read is listed with the reason, and can be removed', async () => {
+    await dewar('lab', 'new', 'a');
+    writeFileSync(join(folder, 'state/hosts/a/host.json'), '{}');
+    const { code, out } = await dewar('lab', 'list');
+    expect([code, out]).toEqual([3, expect.stringContaining('does not hold a host')]);
+    expect((await dewar('lab', 'rm', 'a')).code).toBe(0);
+    expect(readdirSync(join(folder, 'state/hosts'))).toEqual([]);
+  });
+});
+
+describe('dewar migrate', () => {
+  test('a guest goes from one host to another, with its label', async () => {
+    for (const name of ['a', 'b']) await dewar('lab', 'new', name);
+    await dewar('create', plainGuest(), '--host', 'a', '-q');
+    const { code, err } = await dewar('migrate', 'plain', 'b', '--host', 'a');
+    expect(code).toBe(0);
+    expect(err.split('\n').filter((line) => line.startsWith('on ') || line.startsWith('Migration'))).toEqual([
+      'on a:',
+      'Migration successful.',
+      'on b:',
+    ]);
+    expect((await dewar('list', '-Z', '--host', 'b')).out).toMatch(new RegExp(`^plain .* ${RUN}$`, 'm'));
+    expect((await dewar('list', '--host', 'a')).out).not.toContain('plain');
+  });
+
+  test('a guest that no one may read stays where it is', async () => {
+    for (const name of ['b', 'a']) await dewar('lab', 'new', name);
+    await dewar('create', guestCfg, '--host', 'a', '-q');
+    const { code, err } = await dewar('migrate', 'nomigrate-guest', 'b', '--host', 'a');
+    expect([code, err]).toEqual([1, expect.stringContaining('Migration failed, resuming at sender.')]);
+    expect((await dewar('list', '--host', 'a')).out).toContain('nomigrate-guest');
+    expect((await dewar('list', '--host', 'b')).out).not.toContain('nomigrate');
+  });
+
+  test('the two hosts must exist and differ', async () => {
+    expect((await dewar('migrate', 'plain', 'b')).code).toBe(2);
+    await dewar('lab', 'new', 'a');
+    expect((await dewar('migrate', 'plain', 'b')).err).toContain('there is no simulated host `b`: there is `a`');
+    expect((await dewar('migrate', 'plain', 'a')).err).toContain('`a` is the host that the guest is on');
+  });
+});
+
+describe('dewar check', () => {
+  test('a file that says what it means is in order', async () => {
+    const { code, out, err } = await dewar('check', guestCfg);
+    expect([code, out, err]).toEqual([0, expect.stringContaining('guest.cfg is in order\n'), '']);
+  });
+
+  test('a key that xl passes over in silence is wrong, with the key that was meant', async () => {
+    const path = file('typo.cfg', `name = 'x'\ntype = 'pv'\nkernel = '/k'\nsec_label = '${RUN}'\n`);
+    const { code, err } = await dewar('check', path);
+    expect([code, err]).toEqual([1, expect.stringContaining('did you mean `seclabel`?')]);
+    const { diagnostics } = JSON.parse((await dewar('check', path, '--json')).out);
+    expect(diagnostics[0]).toMatchObject({ code: 'cfg/misspelt-label-key', severity: 'error' });
+  });
+
+  test('settings behind the file count, a missing file is no configuration', async () => {
+    expect((await dewar('check', guestCfg, 'vcpus=many')).code).toBe(1);
+    expect((await dewar('check', join(folder, 'none.cfg'))).code).toBe(3);
+  });
+});

@@ -1,0 +1,102 @@
+/**
+ * The commands about more than one simulated host, and the one about none: `migrate`, `lab`, `check`.
+ *
+ * @module
+ */
+import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import type { DiagnosticFormat } from './diagnostic-formats.ts';
+import type { Finish } from './guest-commands.ts';
+import {
+  flaskOption,
+  hostOption,
+  jsonOption,
+  policyOption,
+  requestFlags,
+  verboseOption,
+  xenOption,
+} from './request-options.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Memory of a host as a number of MiB, or one with `M`, `G` or `T` behind it. */
+function parseHostMemory(text: string): number {
+  const match = /^([0-9]{1,9})([MGT]?)$/i.exec(text);
+  const scale: Readonly<Record<string, number>> = { m: 1, g: 1024, t: 1024 ** 2 };
+  const mib = Number(match?.[1]) * (scale[(match?.[2] || 'm').toLowerCase()] ?? 1);
+  // XEN: 16 TiB is the most that Xen supports.
+  if (match === null || mib > 16 * 1024 ** 2) {
+    throw new InvalidArgumentError('it must be a number of MiB, or one with M, G or T behind it, and 16T at most.');
+  }
+  return mib;
+}
+
+/** Adds the commands. */
+export function addLabCommands(program: Command, finish: Finish, terminal: Terminal, version: string): void {
+  program
+    .command('migrate')
+    .description('have a guest go to another simulated host; labels travel as text and are resolved there')
+    .argument('<domain>', 'name or number')
+    .argument('<target>', 'a simulated host by its name')
+    .option('-C <config>', 'an xl.cfg that takes the place of the configuration of the guest')
+    .option('-p', 'the guest arrives paused')
+    .option('-e', 'accepted as by xl')
+    .option('-F', 'accepted as by xl')
+    .option('-s <sshcommand>', 'accepted as by xl; nothing goes over the network')
+    .option('--debug', 'accepted as by xl')
+    .option('--live', 'accepted as by xl, which always migrates live')
+    .addOption(hostOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, target, args) => {
+      const { runMigrate } = await import('./commands/migrate.ts');
+      const flags = { ...requestFlags(args), config: args.C, isPaused: args.p === true };
+      await finish(runMigrate(domain, target, flags, terminal));
+    });
+
+  const lab = program.command('lab').description('make, list and remove simulated hosts').helpCommand(false);
+  lab
+    .command('new')
+    .description('boot a new simulated host; commands reach it with `--host <name>`')
+    .argument('<name>')
+    .addOption(policyOption())
+    .addOption(xenOption())
+    .addOption(flaskOption())
+    .option('--memory <size>', 'memory of the host, dom0 included, such as 64G', parseHostMemory)
+    .addOption(jsonOption())
+    .action(async (name, args) => {
+      const { runLabNew } = await import('./commands/lab.ts');
+      await finish(runLabNew(name, { ...requestFlags(args), memoryMib: args.memory }, terminal));
+    });
+  lab
+    .command('list')
+    .description('list the simulated hosts; `*` is the one that was used last')
+    .addOption(jsonOption())
+    .action(async (args) => {
+      const { runLabList } = await import('./commands/lab.ts');
+      await finish(runLabList(args.json === true, terminal));
+    });
+  lab
+    .command('rm')
+    .description('forget simulated hosts, with the guests on them')
+    .argument('<names...>')
+    .action(async (names) => {
+      const { runLabRemove } = await import('./commands/lab.ts');
+      await finish(runLabRemove(names, terminal));
+    });
+
+  program
+    .command('check')
+    .description('say what is wrong with an xl.cfg, or will silently not apply; the status is 1 if anything is')
+    .argument('<config>', 'xl.cfg file of the guest')
+    .argument('[settings...]', '`key=value`, as if at the end of the file')
+    .addOption(
+      new Option('--format <format>', 'how diagnostics are printed')
+        .choices(['text', 'json', 'sarif', 'github'] as const satisfies readonly DiagnosticFormat[])
+        .default('text' as const),
+    )
+    .addOption(new Option('--json', 'the same as `--format json`').conflicts('format'))
+    .action(async (config, settings, args) => {
+      const { runCheck } = await import('./commands/check.ts');
+      const format = args.json === true ? 'json' : args.format;
+      await finish(Promise.resolve(runCheck(config, settings, { format, version }, terminal)));
+    });
+}
