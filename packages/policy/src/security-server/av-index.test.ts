@@ -76,6 +76,7 @@ test('the rules of the branches that hold are found, each by its kind', () => {
     [AVTAB_ALLOWED, 1, 2, 0b1],
     [AVTAB_ALLOWED, 1, 3, 0b1],
     [AVTAB_AUDITALLOW, 1, 2, 0b10],
+    [AVTAB_AUDITALLOW, 1, 2, 0b1000],
   );
   const whenFalse = tableOf(
     [AVTAB_CHANGE, 1, 2, 10],
@@ -88,7 +89,7 @@ test('the rules of the branches that hold are found, each by its kind', () => {
   const kinds = [AVTAB_TRANSITION, AVTAB_MEMBER, AVTAB_CHANGE];
   expect(sumOf(index, 1, 2)).toEqual(NOTHING);
   index.set(0, true);
-  expect(sumOf(index, 1, 2)).toEqual({ allowed: 0b1, auditAllow: 0b10, auditDeny: -1 });
+  expect(sumOf(index, 1, 2)).toEqual({ allowed: 0b1, auditAllow: 0b1010, auditDeny: -1 });
   expect(kinds.map((kind) => index.typeRule(kind, 1, 2, 1))).toEqual([7, 8, 9]);
   index.set(0, false);
   expect(sumOf(index, 1, 2)).toEqual({ allowed: 0b100, auditAllow: 0, auditDeny: 0b110 });
