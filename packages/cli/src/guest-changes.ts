@@ -55,7 +55,7 @@ const because = (denied: readonly string[]): string => (denied.length === 0 ? ''
 export function* guestLines(guests: readonly GuestChanges[], colours: Colours): Generator<string> {
   for (const { guest, changes } of guests) {
     yield '';
-    yield colours.strong(`what becomes of ${guest}`);
+    yield `${colours.strong(`what becomes of ${guest}`)}${colours.faint(', rehearsed on a simulated Xen 4.17')}`;
     if (changes.length === 0) yield '  every operation comes out as before';
     const untried = changes.filter(({ before, after }) => before === undefined || after === undefined);
     for (const change of changes) if (!untried.includes(change)) yield changeLine(change, colours);

@@ -45,6 +45,7 @@ access gained
 
 new access: yes
   rules give more access, in class obj
+access is what rules give to types; constraints, changes of role, MLS and bounds, which take from it, are compared as statements
 `);
   });
 
@@ -112,7 +113,7 @@ new access: yes
     const { code, out } = await dewar('diff', example, other, '--guest', guest);
     expect(code).toBe(0);
     const lines = out.slice(out.indexOf('what becomes of')).split('\n');
-    expect(lines[0]).toBe(`what becomes of ${guest}`);
+    expect(lines[0]).toBe(`what becomes of ${guest}, rehearsed on a simulated Xen 4.17`);
     // What create_domain gives, mapping memory among it, is still there.
     expect(lines.slice(1).map((line) => line.split(':')[0])).toEqual([
       '  - save                   no longer works',

@@ -149,6 +149,7 @@ function differenceJson(
     ...names,
     outcome: difference.isSame ? 'same' : 'different',
     newAccess: difference.newAccess,
+    scope: SCOPE,
     access: { ...counts, gained: access(gained, places.new), lost: access(lost, places.old) },
     typeRules: difference.typeRules.map((rule) => ({
       ...rule,
@@ -194,6 +195,10 @@ const HEADINGS: Readonly<Record<FactChange['kind'], string>> = {
   pcidevicecon: 'PCI devices',
   devicetreecon: 'device tree nodes',
 };
+
+/** What the answer rests on, and what it leaves out. */
+const SCOPE =
+  'access is what rules give to types; constraints, changes of role, MLS and bounds, which take from it, are compared as statements';
 
 /** Names of a set that are shown, unless all are asked for. */
 const MAX_NAMES = 8;
@@ -246,6 +251,7 @@ class Lines {
       yield `new access: ${this.#colours.warning(newAccess.some(({ kind }) => kind === 'certain') ? 'yes' : 'possible')}`;
       for (const { text } of newAccess) yield `  ${text}`;
     }
+    yield this.#colours.faint(SCOPE);
   }
 
   #sign(sign: string): string {
