@@ -1,6 +1,17 @@
 /** `dewar explain` as a user types it. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,6 +82,18 @@ describe('exit status', () => {
   });
 });
 
+test('the standard input can be the log or the policy, not both, and no file that is changed', async () => {
+  const log = logFile(avc('domain pause', 'domU_t'));
+  for (const args of [
+    ['--policy', '-'],
+    ['--policy', '-', '-'],
+    ['--policy', '-', '--fix', log],
+  ]) {
+    const { code, err } = await dewar('explain', ...args);
+    expect([args, code, err.includes('standard input')]).toEqual([args, 2, true]);
+  }
+});
+
 describe('--fix', () => {
   const line = avc('domain unpause', 'isolated_domU_t');
   const withoutManage = (_: string, text: string): string => text.replace(/^manage_domain\(dom0_t, isolated.*\n/m, '');
@@ -109,6 +132,17 @@ describe('--fix', () => {
     expect(readFileSync(module, 'latin1').split('\n')[(findings[0]?.fix.line ?? 0) - 1]).toBe(
       'manage_domain(dom0_t, isolated_domU_t)',
     );
+  });
+
+  test('writes what a link leads to, and leaves the link', async () => {
+    const policy = policyCopy(withoutManage);
+    const module = join(policy, 'modules/isolated_domU.te');
+    const elsewhere = join(policy, 'elsewhere.te');
+    renameSync(module, elsewhere);
+    symlinkSync(elsewhere, module);
+    expect((await dewar('explain', '--fix', '--policy', policy, logFile(line))).code).toBe(0);
+    expect(lstatSync(module).isSymbolicLink()).toBe(true);
+    expect(readFileSync(elsewhere, 'latin1')).toContain('manage_domain(dom0_t, isolated_domU_t)');
   });
 
   test('writes the rule alone where that is asked for', async () => {

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Cause, Finding, FixTrial, Insertion, LogExplanation, LogReading } from '@dewar/policy/explain';
 import { hasErrors, placeText, userSpan } from '@dewar/policy/text';
@@ -313,7 +314,10 @@ async function applyFixes(input: ExplainInput, { findings }: LogExplanation, isL
     ? ['the policy does not compile with it']
     : trial.stillDenied.map((one) => `still denied: ${one}`);
   if (faults.length > 0) return { outcome: 'refused', files: [], reasons: faults, trial };
-  const files = trial.files.map(({ path }) => (path === '' ? input.reading.path : resolve(input.reading.path, path)));
+  // A link stays one: what it leads to is replaced.
+  const files = trial.files.map(({ path }) =>
+    realpathSync(path === '' ? input.reading.path : resolve(input.reading.path, path)),
+  );
   for (const [i, { text }] of trial.files.entries()) writeWhole(files[i] ?? '', Buffer.from(text, 'latin1'));
   const names = insertions.map(({ place }) => `${place.source.name}:${place.line}`);
   return { outcome: 'written', files: names, reasons: [], trial };
@@ -339,6 +343,11 @@ function printFix({ outcome, files, reasons, trial }: FixResult, terminal: Termi
 export async function runExplain(flags: ExplainFlags, terminal: Terminal): Promise<number> {
   if (flags.isFix && flags.host !== undefined && flags.policy === undefined)
     throw new UsageError('`--fix` changes files: name the policy of the host with `--policy`');
+  if (flags.policy === '-') {
+    if (flags.isFix) throw new UsageError('`--fix` changes files: the standard input is none');
+    if (flags.host === undefined && (flags.log === undefined || flags.log === '-'))
+      throw new UsageError('only one of the log and the policy can come from the standard input');
+  }
   const input = await readExplainInput(flags, terminal);
   if (input === undefined) return EXIT.problem;
   const { explainLog, readLog } = await import('@dewar/policy/explain');

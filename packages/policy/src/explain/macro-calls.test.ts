@@ -8,17 +8,7 @@ import { permissionNames } from './subject.ts';
 
 const files = examplePolicy();
 const subject = subjectOf(files);
-const TYPES = [
-  'dom0_t',
-  'domU_t',
-  'isolated_domU_t',
-  'nomigrate_t',
-  'nomigrate_t_building',
-  'xenstore_t',
-  'nic_dev_t',
-  'domU_t_channel',
-  'domU_t_self',
-];
+const TYPES = ['dom0_t', 'domU_t', 'nomigrate_t', 'nomigrate_t_building', 'nic_dev_t', 'domU_t_channel', 'domU_t_self'];
 const MACROS: readonly (readonly [name: string, arity: number])[] = [
   ['create_domain', 2],
   ['manage_domain', 2],
