@@ -9,7 +9,7 @@ import type { XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
 import { FileError, RequestError, UsageError } from './failures.ts';
 import { readBytes } from './files.ts';
-import { useHost } from './host-session.ts';
+import { REAL_HOST, useHost, useRealHost } from './host-session.ts';
 import { type PolicyReading, readPolicy } from './policy-input.ts';
 import { printDiagnostics, type Terminal } from './terminal.ts';
 
@@ -34,16 +34,32 @@ export interface ExplainInput {
   /** How the policy is called. */
   readonly policyName: string;
   readonly subject: Subject;
-  /** The simulated host that runs the policy. */
+  /** The host that the console, or at least the booleans, are of. */
   readonly host: string | undefined;
+  /** The host runs just this policy; of a real one that cannot be asked. */
+  readonly isPolicyOfHost: boolean;
 }
 
-/** What a simulated host says of itself. */
+/** What a host says of itself. */
 interface HostState {
   readonly console: string;
-  readonly policyName: string;
-  readonly policy: Uint8Array;
+  /** The policy that it runs; undefined for a real host, which does not say. */
+  readonly policy: { readonly name: string; readonly bytes: Uint8Array } | undefined;
   readonly booleans: Readonly<Record<string, boolean>>;
+}
+
+/** The Xen host that this machine is. */
+async function readRealHost(terminal: Terminal): Promise<HostState> {
+  let found: HostState | undefined;
+  await useRealHost(terminal, async (host) => {
+    const { value: console = '' } = await host.dmesg();
+    const { value: booleans = [] } = await host.booleans();
+    const values = Object.fromEntries(booleans.map(({ name, enforcing }) => [name, enforcing]));
+    found = { console, policy: undefined, booleans: values };
+    return 0;
+  });
+  if (found === undefined) throw new UsageError('the Xen host that this machine is could not be read');
+  return found;
 }
 
 async function readHost(host: string, terminal: Terminal): Promise<HostState> {
@@ -52,8 +68,7 @@ async function readHost(host: string, terminal: Terminal): Promise<HostState> {
     const { console, flask } = running.hypervisor.snapshot();
     found = {
       console: console.map((line) => `${line}\n`).join(''),
-      policyName: running.policy.name,
-      policy: Buffer.from(flask.policy, 'hex'),
+      policy: { name: running.policy.name, bytes: Buffer.from(flask.policy, 'hex') },
       booleans: flask.server.booleans,
     };
     return 0;
@@ -63,22 +78,23 @@ async function readHost(host: string, terminal: Terminal): Promise<HostState> {
 }
 
 /** The policy as source where the place that the host had it from still has the same one; else its bytes. */
-async function readingOf(state: HostState, choice: ExplainChoice): Promise<PolicyReading> {
-  const isSame = ({ bytes }: PolicyReading): boolean =>
-    bytes !== undefined && Buffer.compare(bytes, state.policy) === 0;
-  const named = choice.policy ?? state.policyName;
+async function readingOf(
+  { name, bytes }: { readonly name: string; readonly bytes: Uint8Array },
+  choice: ExplainChoice,
+): Promise<PolicyReading> {
+  const isSame = (reading: PolicyReading): boolean =>
+    reading.bytes !== undefined && Buffer.compare(reading.bytes, bytes) === 0;
+  const host = choice.host ?? '';
   try {
-    const reading = await readPolicy(named, choice.compile);
+    const reading = await readPolicy(choice.policy ?? name, choice.compile);
     if (isSame(reading)) return reading;
     if (choice.policy !== undefined)
-      throw new UsageError(
-        `\`${choice.policy}\` is not the policy that the simulated host \`${choice.host ?? ''}\` runs`,
-      );
+      throw new UsageError(`\`${choice.policy}\` is not the policy that the simulated host \`${host}\` runs`);
   } catch (error) {
     if (choice.policy !== undefined || !(error instanceof FileError || error instanceof RequestError)) throw error;
   }
-  const name = `the policy of host ${choice.host ?? ''}`;
-  return { name, path: name, bytes: state.policy, diagnostics: [], errorOutput: '', files: [], compiled: undefined };
+  const called = `the policy of host ${host}`;
+  return { name: called, path: called, bytes, diagnostics: [], errorOutput: '', files: [], compiled: undefined };
 }
 
 function readLogFile(log: string | undefined): { name: string; text: string } {
@@ -94,22 +110,27 @@ function readLogFile(log: string | undefined): { name: string; text: string } {
 /** Reads all that the answer rests on; undefined, after the diagnostics, where the policy does not compile. */
 export async function readExplainInput(choice: ExplainChoice, terminal: Terminal): Promise<ExplainInput | undefined> {
   const { host } = choice;
-  const state = host === undefined ? undefined : await readHost(host, terminal);
+  if (host === REAL_HOST && choice.policy === undefined)
+    throw new UsageError('Xen does not say which policy it runs: name it with `--policy`');
+  const state =
+    host === undefined ? undefined : host === REAL_HOST ? await readRealHost(terminal) : await readHost(host, terminal);
   const log =
     state !== undefined && choice.log === undefined
       ? { name: `the console of host ${host ?? ''}`, text: state.console }
       : readLogFile(choice.log);
-  if (state !== undefined && state.policy.length === 0)
+  if (state?.policy?.bytes.length === 0)
     throw new UsageError(`the simulated host \`${host ?? ''}\` runs without a policy: nothing is denied there`);
+  const inForce = state?.policy;
   const reading =
-    state === undefined ? await readPolicy(choice.policy, choice.compile) : await readingOf(state, choice);
+    inForce === undefined ? await readPolicy(choice.policy, choice.compile) : await readingOf(inForce, choice);
   printDiagnostics(
     terminal,
     reading.diagnostics.filter(({ severity }) => severity === 'error'),
   );
   if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return undefined;
   const subject = await subjectOf(reading, choice.compile, state?.booleans);
-  return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host };
+  const isPolicyOfHost = inForce !== undefined;
+  return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host, isPolicyOfHost };
 }
 
 async function subjectOf(

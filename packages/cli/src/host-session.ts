@@ -48,7 +48,7 @@ function stateFolder(): string {
 }
 
 /** The name of the real host that this machine is. */
-const REAL_HOST = 'xen';
+export const REAL_HOST = 'xen';
 /** The name of whichever simulated host comes next. */
 const ANY_SIMULATED = 'simulated';
 

@@ -512,7 +512,10 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .description('say why Xen denied what a log shows, and what to do; the status is 1 where this policy denies it')
     .argument('[log]', 'a file with lines of `xl dmesg`, whatever else is in it (default: the standard input)')
     .option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)')
-    .option('--host <name>', 'the console, the policy and the booleans of a simulated host')
+    .option(
+      '--host <name>',
+      'the console, the policy and the booleans of a simulated host; `xen`: console and booleans of this machine',
+    )
     .option(
       '--fix',
       'write what is proposed, if the policy then compiles and the denials are gone; else change nothing',

@@ -85,14 +85,14 @@ function basis(
   const old = log.lines.some((line) => line.kind === 'avc' && line.hasOldNames);
   return {
     restsOn: [
-      `${policyName}${host === undefined ? '' : `, which host ${host} runs`}`,
+      `${policyName}${input.isPolicyOfHost ? `, which host ${host ?? ''} runs` : ''}`,
       ...(booleans === 0
         ? []
         : [subject.hasHostBooleans ? 'booleans as they are on that host' : 'booleans as they are after a boot']),
       `operations from Xen 4.17.5 (hooks.c), commands of xl as recorded on a simulated host, for PV and PVH guests together; names from Xen ${subject.release.name}`,
     ],
     notCovered: [
-      ...(host === undefined ? ['whether the host of the log runs this policy'] : []),
+      ...(input.isPolicyOfHost ? [] : ['whether the host of the log runs this policy']),
       'ways to a guest over a third domain; commands that were not recorded (passthrough, migration, HVM guests with a device model)',
       ...(subject.source === undefined ? ['lines and `neverallow` rules: a binary has none'] : []),
       ...(modes.has('permissive')
