@@ -537,6 +537,36 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     });
 
   program
+    .command('reach')
+    .description('say who reads or writes the memory of a guest in each part of its life, or can come to it')
+    .argument('[config]', 'xl.cfg file of the guest (default: a guest without a label)')
+    .option('-l, --label <label>', 'the label that the guest runs under, in place of a file')
+    .option('-b, --build-label <label>', 'the label that it is built under, where that is another one')
+    .option('--domain <domain>', 'a domain of the host, by its name')
+    .option('--by <name>', 'only what this type, or types with this attribute, have')
+    .option('--device <label>', 'and whether the guest can be given a device with this label')
+    .addOption(hostOption())
+    .addOption(policyOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .option('-v, --verbose', 'name every way, every rule, and what each rests on')
+    .action(async (config, args) => {
+      const { runReach } = await import('./commands/reach.ts');
+      const flags = {
+        ...requestFlags(args),
+        label: args.label,
+        buildLabel: args.buildLabel,
+        domain: args.domain,
+        by: args.by,
+        device: args.device,
+        compile: compileOptions(args),
+      };
+      await finish(runReach(config, flags, terminal));
+    });
+
+  program
     .command('compat')
     .description('say what changes for a policy from one release of Xen to another; the status is 1 when it breaks')
     .argument('[policy]', 'a policy directory, a policy.conf or a binary (default: the example policy)')

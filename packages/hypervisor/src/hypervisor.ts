@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { PolicyDb } from '@dewar/policy/policydb';
 import { BASELINE_RELEASE, type XenReleaseName } from '@dewar/policy/releases';
 import type {
   Actor,
@@ -56,6 +57,15 @@ export interface FlaskState {
   readonly isEnforcing: boolean;
   /** Whether there is a policy; without one everything is allowed. */
   readonly isLoaded: boolean;
+}
+
+/** A policy as a host has it. */
+export interface PolicyInForce {
+  readonly policy: PolicyDb;
+  /** By the booleans' numbers. */
+  readonly booleans: ReadonlyMap<number, boolean>;
+  /** Names of the initial SIDs of the host's release; the first is SID 1. */
+  readonly initialSids: readonly string[];
 }
 
 /** A booted host, or why Xen would stop. */
@@ -145,6 +155,16 @@ export class Hypervisor implements Hypercalls {
   get flask(): FlaskState {
     const { mode, isEnforcing, server } = this.#machine.flask;
     return { mode, isEnforcing, isLoaded: server.isLoaded };
+  }
+
+  /** The policy in force, and the values that its booleans have now, by number; undefined where no policy is loaded. */
+  get policyInForce(): PolicyInForce | undefined {
+    const { server } = this.#machine.flask;
+    const { policy } = server;
+    if (policy === undefined || this.#machine.flask.isDisabled) return undefined;
+    const values = new Map(server.booleans().map(({ name, value }) => [name, value]));
+    const booleans = new Map(policy.booleans.entries.map(({ name, value }) => [value, values.get(name) === true]));
+    return { policy, booleans, initialSids: server.release.initialSids };
   }
 
   call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N> {

@@ -17,5 +17,5 @@ export {
 export { CHECKS, type CheckRow, type Condition, type Endpoint } from './checks.ts';
 export { CHECK_DIFFERENCES, type CheckDifference, type CheckTable, checksOf } from './checks-by-release.ts';
 export { FLASK_MODES, type FlaskMode, type FlaskSnapshot, type ObservedTransition } from './flask.ts';
-export { type BootOptions, type BootOutcome, type FlaskState, Hypervisor } from './hypervisor.ts';
+export { type BootOptions, type BootOutcome, type FlaskState, Hypervisor, type PolicyInForce } from './hypervisor.ts';
 export type { HypervisorSnapshot } from './snapshot.ts';

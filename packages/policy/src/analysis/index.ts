@@ -25,19 +25,41 @@ export type { NewAccessReason } from './diff/new-access.ts';
 export type { FactKind } from './diff/policy-facts.ts';
 export type { RuleChange } from './diff/rule-changes.ts';
 export type { TypeRuleChange } from './diff/type-rule-changes.ts';
+export type { Step } from './memory/acting.ts';
+export { type BooleanSetting, Decisions, type Request } from './memory/decisions.ts';
+export type { Label, LabelSpace } from './memory/label-space.ts';
+export { MEMORY_WAYS, waysThatNeed } from './memory/memory-ways.ts';
+export { matchTypes } from './memory/named-types.ts';
+export {
+  DEVICE_USES,
+  type OperationCheck,
+  passthroughChecks,
+  relabelChecks,
+  saveChecks,
+} from './memory/operations.ts';
+export type { Possible } from './memory/possible-labels.ts';
+export { initialContext, type ReachAnswer, type ReachQuestion, reach } from './memory/reach.ts';
+export {
+  type Access,
+  isUnasked,
+  isWhole,
+  type Obtained,
+  type OtherSetting,
+  type PhaseAnswer,
+} from './memory/reach-answer.ts';
+export type { Parties } from './memory/way-search.ts';
 export {
   GUEST_PHASES,
   type GuestPhase,
-  MEMORY_WAYS,
   type MemoryAccess,
   type MemoryExtent,
   type MemoryWay,
   type Party,
   type WayCheck,
   type WayGift,
-  waysThatNeed,
-} from './memory/memory-ways.ts';
+} from './memory/way-types.ts';
 export { type FinderKind, RuleFinder, type RuleQuestion, type WrittenRule } from './rule-finder.ts';
+export { rulesBehind } from './rules-behind.ts';
 export {
   type FoundRule,
   type NamePattern,

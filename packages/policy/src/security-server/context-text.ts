@@ -216,6 +216,7 @@ export interface ContextLookup {
   readonly sensitivities: readonly (PolicyDb['sensitivities']['entries'][number] | undefined)[];
 }
 
+/** The symbols of a policy by value. */
 export function contextLookup(policy: PolicyDb): ContextLookup {
   const byValue = <T extends { readonly value: number }>(entries: readonly T[]): (T | undefined)[] => {
     const found: (T | undefined)[] = [];

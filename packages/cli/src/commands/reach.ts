@@ -1,0 +1,200 @@
+/**
+ * `dewar reach`: who reads or writes the memory of a guest, in each part of its life, or can come to it.
+ *
+ * @module
+ */
+import type { BooleanSetting, ReachAnswer } from '@dewar/policy/analysis';
+import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
+import type { Context, PolicyDb } from '@dewar/policy/policydb';
+import type { XenReleaseName } from '@dewar/policy/releases';
+import { hasErrors, SourceText } from '@dewar/policy/text';
+import { EXIT, RequestError, UsageError } from '../failures.ts';
+import { readLatin1 } from '../files.ts';
+import { type HostChoice, useHost } from '../host-session.ts';
+import { displayPath, readPolicy } from '../policy-input.ts';
+import { diagnosticJson, jsonText } from '../report-json.ts';
+import { byteText, print, printDiagnostics, type Terminal } from '../terminal.ts';
+
+/** The options of the command line. */
+export interface ReachFlags extends HostChoice {
+  readonly label: string | undefined;
+  readonly buildLabel: string | undefined;
+  readonly domain: string | undefined;
+  /** Only what this type, attribute or label has. */
+  readonly by: string | undefined;
+  /** A device that the guest is to be given. */
+  readonly device: string | undefined;
+  readonly compile: CompileOptions;
+  readonly isJson: boolean;
+  readonly isVerbose: boolean;
+}
+
+/** The policy that is asked, and what the host adds to it. */
+interface Asked {
+  readonly name: string;
+  readonly policy: PolicyDb;
+  readonly compiled: CompiledPolicy | undefined;
+  readonly setting: BooleanSetting;
+  readonly initialSids: readonly string[];
+  /** The domains of the host with their labels. */
+  readonly labels: ReadonlyMap<string, string>;
+}
+
+/** The labels of the guest as they were given. */
+interface GuestLabels {
+  readonly name: string | undefined;
+  readonly build: string | undefined;
+  readonly run: string | undefined;
+}
+
+/** What reports are made of. */
+export interface ReachResult {
+  readonly policyName: string;
+  readonly guestName: string | undefined;
+  readonly answer: ReachAnswer;
+  readonly build: Context;
+  readonly run: Context;
+  readonly dom0: Context | undefined;
+  readonly domxen: Context | undefined;
+  readonly device: Context | undefined;
+  /** Whether something of a type is to be shown. */
+  readonly shows: (context: Context) => boolean;
+  /** The policy whose rules are named: the compiled one, where there is one. */
+  readonly rules: PolicyDb;
+  readonly compiled: CompiledPolicy | undefined;
+}
+
+export async function runReach(file: string | undefined, flags: ReachFlags, terminal: Terminal): Promise<number> {
+  const given = await guestLabels(file, flags, terminal);
+  if (given === undefined) return EXIT.problem;
+  if (flags.host !== undefined || flags.domain !== undefined) {
+    return useHost({ ...flags, isQuiet: true }, terminal, async ({ host, hypervisor, policy }, reading) => {
+      const inForce = hypervisor.policyInForce;
+      if (inForce === undefined) throw new RequestError('the host has no policy in force, so nothing is denied on it');
+      const domains = (await host.list()).value ?? [];
+      const labels = new Map(domains.map(({ name, domid, label }) => [name ?? String(domid), label ?? '']));
+      const asked = { name: policy.name, policy: inForce.policy, compiled: reading?.compiled, labels };
+      return answer({ ...asked, setting: inForce.booleans, initialSids: inForce.initialSids }, given, flags, terminal);
+    });
+  }
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const { name, bytes, diagnostics, compiled } = await readPolicy(flags.policy, flags.compile);
+  const read = bytes === undefined || hasErrors(diagnostics) ? undefined : readPolicydb(bytes);
+  if (read === undefined || 'diagnostic' in read) {
+    const found = read === undefined ? diagnostics : [read.diagnostic];
+    if (flags.isJson)
+      print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: found.map(diagnosticJson) }));
+    else printDiagnostics(terminal, found);
+    return EXIT.problem;
+  }
+  const { initialSids } = await releaseFor(read.policy, flags.compile.release);
+  const asked = { name, policy: read.policy, compiled, setting: new Map(), initialSids, labels: new Map() };
+  return answer(asked, given, flags, terminal);
+}
+
+/** The labels from the configuration or from the options; undefined where the file is wrong. */
+async function guestLabels(
+  file: string | undefined,
+  flags: ReachFlags,
+  terminal: Terminal,
+): Promise<GuestLabels | undefined> {
+  const { label, buildLabel, domain } = flags;
+  if ([file, label, domain].filter((one) => one !== undefined).length > 1)
+    throw new UsageError('a guest is named by a configuration, by `--label`, or by `--domain`: by one of them');
+  if (label === undefined && buildLabel !== undefined)
+    throw new UsageError('`--build-label` goes with `--label`, the label that the guest runs under');
+  if (file === undefined) {
+    const run = label === undefined ? undefined : byteText(label);
+    return { name: domain, build: buildLabel === undefined ? run : byteText(buildLabel), run };
+  }
+  const { parseXlCfg, readDomainConfig } = await import('@dewar/toolstack/xl-cfg');
+  const source = new SourceText(byteText(displayPath(file)), readLatin1(file));
+  const reading = readDomainConfig(parseXlCfg(source, []));
+  const { config } = reading;
+  if (config === undefined || hasErrors(reading.diagnostics)) {
+    if (flags.isJson)
+      print(terminal.out, jsonText({ outcome: 'failed', diagnostics: reading.diagnostics.map(diagnosticJson) }));
+    else printDiagnostics(terminal, reading.diagnostics);
+    return undefined;
+  }
+  const build = config.labels.build?.text;
+  return { name: config.name, build, run: config.labels.run?.text ?? build };
+}
+
+async function answer(asked: Asked, given: GuestLabels, flags: ReachFlags, terminal: Terminal): Promise<number> {
+  const { initialContext, matchTypes, reach } = await import('@dewar/policy/analysis');
+  const { policy, setting, initialSids } = asked;
+  const readLabel = await labelReader(policy);
+  const initial = (name: string): Context | undefined => initialContext(policy, initialSids, name);
+  const known = given.run ?? (flags.domain === undefined ? undefined : asked.labels.get(byteText(flags.domain)));
+  if (flags.domain !== undefined && known === undefined)
+    throw new RequestError(`the host has no domain \`${flags.domain}\``);
+  const unlabelled = initial('domU');
+  const runs = known === undefined ? unlabelled : readLabel(known);
+  const built = given.build === undefined ? runs : readLabel(given.build);
+  if (runs === undefined || built === undefined)
+    throw new RequestError('the policy has no initial SID domU, which a guest without a label would have');
+  const found = reach(policy, {
+    build: built,
+    run: runs,
+    setting,
+    initialSids,
+    present: [...asked.labels.values()].filter((text) => text !== '').map(readLabel),
+  });
+  const by = flags.by === undefined ? undefined : matchTypes(policy, byteText(flags.by));
+  if (by === undefined && flags.by !== undefined)
+    throw new RequestError(`the policy has no type or attribute \`${flags.by}\``);
+  const result: ReachResult = {
+    policyName: asked.name,
+    guestName: given.name,
+    answer: found,
+    build: built,
+    run: runs,
+    dom0: initial('dom0'),
+    domxen: initial('domxen'),
+    device: flags.device === undefined ? undefined : readLabel(byteText(flags.device)),
+    shows: ({ type }) => by === undefined || by.has(type),
+    rules: asked.compiled?.policy ?? policy,
+    compiled: asked.compiled,
+  };
+  const { reachJson } = await import('../reach-json.ts');
+  if (flags.isJson) print(terminal.out, jsonText(await reachJson(result)));
+  else {
+    const { printReach } = await import('../reach-report.ts');
+    await printReach(result, flags.isVerbose, terminal);
+  }
+  return EXIT.done;
+}
+
+/** The release whose numbers a policy has: the one that was named, or the newest whose classes it has. */
+async function releaseFor(
+  policy: PolicyDb,
+  named: XenReleaseName | undefined,
+): Promise<{ readonly initialSids: readonly string[] }> {
+  const { BASELINE_RELEASE, XEN_RELEASES, xenRelease } = await import('@dewar/policy/releases');
+  if (named !== undefined) return xenRelease(named);
+  const isOf = (name: XenReleaseName): boolean =>
+    xenRelease(name).classes.every(({ name: className, id, permissions }) => {
+      const found = policy.classes.byName.get(className);
+      return (
+        found?.value === id &&
+        permissions.every((one, bit) =>
+          found.permissions.some(({ name: other, value }) => other === one && value === bit + 1),
+        )
+      );
+    });
+  const others = XEN_RELEASES.filter((name) => name !== BASELINE_RELEASE).toReversed();
+  return xenRelease([BASELINE_RELEASE, ...others].find(isOf) ?? BASELINE_RELEASE);
+}
+
+/** Reads labels, and says what is wrong with one. */
+async function labelReader(policy: PolicyDb): Promise<(text: string) => Context> {
+  const { contextLookup, parseContext } = await import('@dewar/policy/security-server');
+  const lookup = contextLookup(policy);
+  return (text) => {
+    const read = parseContext(text, policy, lookup);
+    if (!('part' in read)) return read;
+    const hint = read.suggestion === undefined ? '' : `; did you mean \`${read.suggestion}\`?`;
+    throw new RequestError(`label \`${text}\` is not valid: ${read.message}${hint}`);
+  };
+}

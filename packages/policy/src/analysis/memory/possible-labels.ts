@@ -1,0 +1,173 @@
+/**
+ * The labels that a domain can come to have: those that Xen gives at boot, those under which a domain can be made, and those
+ * to which one can be relabelled, by domains that can be there themselves.
+ *
+ * A domain keeps its label when booleans change, so a label counts that it could get under any setting that the host can
+ * be in. Follows: Xen `xen/xsm/flask/hooks.c` (`flask_domain_create`), `flask_op.c` (`flask_relabel_domain`).
+ *
+ * @module
+ */
+import type { BooleanSetting, Decisions, Request } from './decisions.ts';
+import type { Label } from './label-space.ts';
+import { requestOf } from './way-search.ts';
+
+/** More booleans than this are not tried out. */
+const BOOLEAN_LIMIT = 8;
+
+/** What a host can come to. */
+export interface Possible {
+  readonly labels: ReadonlySet<Label>;
+  /** Settings of booleans, the present one first. */
+  readonly settings: readonly BooleanSetting[];
+  /** Labels that may set booleans. */
+  readonly setters: readonly Label[];
+  /** Booleans that matter, by value. */
+  readonly booleans: readonly number[];
+  /** Where not every setting was tried: how many booleans there are. */
+  readonly untriedBooleans: number;
+}
+
+/** Every setting of some booleans. */
+function allSettings(booleans: readonly number[]): BooleanSetting[] {
+  return Array.from(
+    { length: 1 << booleans.length },
+    (_, bits) => new Map(booleans.map((boolean, i) => [boolean, ((bits >>> i) & 1) === 1])),
+  );
+}
+
+/** What makes one label out of another. */
+interface Makers {
+  readonly create: Request | undefined;
+  readonly relabelFrom: Request | undefined;
+  readonly relabelTo: Request | undefined;
+  readonly relabelSelf: Request | undefined;
+  readonly transition: Request | undefined;
+}
+
+/**
+ * @param present the setting that the host has now
+ * @param given labels that are known to be there
+ * @param security the label of the security server; undefined where the policy has none
+ */
+export function possibleLabels(
+  decisions: Decisions,
+  present: BooleanSetting,
+  booleans: readonly number[],
+  given: readonly Label[],
+  security: Label | undefined,
+): Possible {
+  const { policy } = decisions;
+  const makers: Makers = {
+    create: requestOf(policy, 'domain', ['create']),
+    relabelFrom: requestOf(policy, 'domain2', ['relabelfrom']),
+    relabelTo: requestOf(policy, 'domain2', ['relabelto']),
+    relabelSelf: requestOf(policy, 'domain2', ['relabelself']),
+    transition: requestOf(policy, 'domain', ['transition']),
+  };
+  const setBoolean = requestOf(policy, 'security', ['setbool']);
+  const tried = booleans.length > BOOLEAN_LIMIT ? booleans.slice(0, BOOLEAN_LIMIT) : booleans;
+  const labels = new Set<Label>(given);
+  const setters = new Set<Label>();
+  let settings: readonly BooleanSetting[] = [present];
+  for (;;) {
+    const before = labels.size + setters.size + settings.length;
+    for (const setting of settings) {
+      decisions.setBooleans(setting);
+      grow(decisions, makers, labels);
+      if (setBoolean === undefined || security === undefined) continue;
+      for (const label of labels) if (decisions.allows(label, security, setBoolean)) setters.add(label);
+    }
+    if (settings.length === 1 && setters.size > 0 && tried.length > 0) {
+      const others = allSettings(tried).filter((one) => !isSameSetting(one, present, tried, decisions));
+      settings = [present, ...others];
+    }
+    if (before === labels.size + setters.size + settings.length) break;
+  }
+  decisions.setBooleans(present);
+  const untriedBooleans = booleans.length - tried.length;
+  return { labels, settings, setters: [...setters], booleans: tried, untriedBooleans };
+}
+
+/** The value that a setting gives a boolean. */
+function booleanIn(setting: BooleanSetting, boolean: number, { policy }: Decisions): boolean {
+  return setting.get(boolean) ?? policy.booleans.entries.find(({ value }) => value === boolean)?.state === true;
+}
+
+/** The booleans that a setting has otherwise than another. */
+export function changesTo(
+  setting: BooleanSetting,
+  present: BooleanSetting,
+  { booleans }: Pick<Possible, 'booleans'>,
+  decisions: Decisions,
+): ReadonlyMap<number, boolean> {
+  const changes = new Map<number, boolean>();
+  for (const boolean of booleans) {
+    const value = booleanIn(setting, boolean, decisions);
+    if (value !== booleanIn(present, boolean, decisions)) changes.set(boolean, value);
+  }
+  return changes;
+}
+
+function isSameSetting(
+  a: BooleanSetting,
+  b: BooleanSetting,
+  booleans: readonly number[],
+  decisions: Decisions,
+): boolean {
+  return booleans.every((one) => booleanIn(a, one, decisions) === booleanIn(b, one, decisions));
+}
+
+/** Adds what can be made out of the labels that are there, under the booleans that are set. */
+function grow(decisions: Decisions, makers: Makers, labels: Set<Label>): void {
+  const queue = [...labels];
+  /** Domains whose label may be changed, and the pairs of labels that a relabeller could join. */
+  const add = (label: Label): void => {
+    if (labels.has(label)) return;
+    labels.add(label);
+    queue.push(label);
+  };
+  let isGrowing = true;
+  while (isGrowing) {
+    const size = labels.size;
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      for (const made of allowedTargets(decisions, at, makers.create)) add(made);
+      if (makers.transition === undefined) continue;
+      for (const next of allowedTargets(decisions, at, makers.relabelSelf))
+        if (decisions.allows(at, next, makers.transition)) add(next);
+    }
+    relabelled(decisions, makers, labels, add);
+    isGrowing = labels.size > size;
+  }
+}
+
+/** Labels to which some domain can relabel another. */
+function relabelled(
+  decisions: Decisions,
+  { relabelFrom, relabelTo, transition }: Makers,
+  labels: ReadonlySet<Label>,
+  add: (label: Label) => void,
+): void {
+  if (relabelFrom === undefined || relabelTo === undefined || transition === undefined) return;
+  const acting = new Set(decisions.actingTypes(relabelTo));
+  for (const actor of [...labels]) {
+    if (!acting.has(actor.type)) continue;
+    const news = allowedTargets(decisions, actor, relabelTo);
+    if (news.length === 0) continue;
+    const olds = allowedTargets(decisions, actor, relabelFrom).filter((one) => labels.has(one));
+    for (const next of news) {
+      if (labels.has(next)) continue;
+      if (olds.some((old) => decisions.allows(old, next, transition))) add(next);
+    }
+  }
+}
+
+/** Labels to which one may do something. */
+function allowedTargets(decisions: Decisions, source: Label, request: Request | undefined): Label[] {
+  if (request === undefined) return [];
+  const types =
+    decisions.targetTypes(source.type, request) ??
+    decisions.policy.types.entries.filter(({ kind }) => kind === 'type').map(({ value }) => value);
+  return types.flatMap((type) =>
+    decisions.labels.labelsOf(type).filter((label) => decisions.allows(source, label, request)),
+  );
+}
