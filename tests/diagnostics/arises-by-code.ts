@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type RuleQuery, searchRules } from '@dewar/policy/analysis';
+import { parseProperties, proveProperties, type RuleQuery, searchRules } from '@dewar/policy/analysis';
 import { compileText } from '@dewar/policy/compiler';
 import { checkRecompiled, decompilePolicy } from '@dewar/policy/decompiler';
 import { type PolicyDb, readPolicydb } from '@dewar/policy/policydb';
@@ -29,6 +29,22 @@ function load(...policies: readonly Uint8Array[]): string[] {
     const outcome = server.loadPolicy(bytes);
     return outcome.kind === 'refused' ? codes(outcome.diagnostics) : [];
   });
+}
+
+/** Rules under more booleans than are tried out. */
+function manyBooleans(): string {
+  const names = Array.from({ length: 13 }, (_, i) => `open_${i}`);
+  const blocks = names.map((name) => `if (${name}) { allow dom0_t domU_t:domain destroy; }`);
+  return [...names.map((name) => `bool ${name} false;`), ...blocks].join('\n');
+}
+
+/** The codes of a file of properties. */
+function proveAll(text: string, statements = ''): string[] {
+  const { properties, diagnostics } = parseProperties(new SourceText('policy.prove', text));
+  const read = readPolicydb(compile(statements).bytes);
+  if ('diagnostic' in read) return [read.diagnostic.code];
+  const { initialSids } = xenRelease('4.17');
+  return codes([...diagnostics, ...proveProperties(read.policy, properties, initialSids).diagnostics]);
 }
 
 /** Numbers as the format stores them. */
@@ -217,6 +233,12 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Ma
   ['decompile/no-text', () => decompilePatched('constrain domain pause (t1 == dom0_t);', () => THIRD_LABEL)],
   ['decompile/other-order', () => decompilePatched('', renamed('nic_t', 'zzz_t'))],
   ['decompile/other-bytes', () => decompilePatched('', renamed('nic_t', 'zzz_t'))],
+  ['prove/syntax', () => proveAll('nobdy reads memory of dom0_t;')],
+  ['prove/no-property', () => proveAll('# nothing')],
+  ['prove/unknown-name', () => proveAll('nobody reads memory of domV_t;')],
+  ['prove/bad-label', () => proveAll('nobody reads memory of nobody:system_r:domU_t;')],
+  ['prove/no-label', () => proveAll('nobody reads memory of domU_t and not domU_t;')],
+  ['prove/too-many-booleans', () => proveAll('creators may destroy what they create;', manyBooleans())],
   ['search/unknown-name', () => searchFor({ kinds: ['allow'], source: { text: 'domV_t' } })],
   ['search/bad-pattern', () => searchFor({ kinds: ['allow'], source: { text: 'dom(', isRegex: true } })],
   ['cfg/too-deep', () => readCfg(`name = 'guest'\nvnuma = ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`)],

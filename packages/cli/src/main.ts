@@ -567,6 +567,25 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     });
 
   program
+    .command('prove')
+    .description('say whether properties hold of a policy, for every label and every setting of its booleans')
+    .argument('<file>', 'a file of properties, such as policies/example/policy.prove')
+    .addOption(policyOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExit status: 0 when all properties are proved, 1 when one is refuted, 2 when the file or the policy is wrong or a\nproperty is undecided, 3 when a file cannot be read.',
+    )
+    .action(async (file, args) => {
+      const { runProve } = await import('./commands/prove.ts');
+      const flags = { policy: args.policy, isJson: args.json === true, compile: compileOptions(args) };
+      await finish(runProve(file, flags, terminal));
+    });
+
+  program
     .command('compat')
     .description('say what changes for a policy from one release of Xen to another; the status is 1 when it breaks')
     .argument('[policy]', 'a policy directory, a policy.conf or a binary (default: the example policy)')

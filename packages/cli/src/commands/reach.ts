@@ -167,7 +167,7 @@ async function answer(asked: Asked, given: GuestLabels, flags: ReachFlags, termi
 }
 
 /** The release whose numbers a policy has: the one that was named, or the newest whose classes it has. */
-async function releaseFor(
+export async function releaseFor(
   policy: PolicyDb,
   named: XenReleaseName | undefined,
 ): Promise<{ readonly initialSids: readonly string[] }> {

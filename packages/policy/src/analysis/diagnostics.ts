@@ -27,3 +27,18 @@ const compatEntries = {
 
 /** Diagnostics of a policy that is to go to another release of Xen, by name. */
 export const compat: Creators<typeof compatEntries> = defineDiagnostics('compat', compatEntries);
+
+const proveEntries = {
+  syntax: { severity: 'error', message: 'expected {expected}, found {found}' },
+  'unknown-name': { severity: 'error', message: 'the policy has no {what} `{name}`' },
+  'bad-label': { severity: 'error', message: 'label `{label}` is not valid: {why}' },
+  'no-label': { severity: 'error', message: 'no label of the policy is in the set that the property is about' },
+  'no-property': { severity: 'error', message: 'the file has no property' },
+  'too-many-booleans': {
+    severity: 'error',
+    message: 'the property hangs on {count} booleans, and all settings are tried of at most {limit}',
+  },
+} as const;
+
+/** Diagnostics of properties of a policy, by name. */
+export const prove: Creators<typeof proveEntries> = defineDiagnostics('prove', proveEntries);

@@ -58,6 +58,22 @@ export {
   type WayCheck,
   type WayGift,
 } from './memory/way-types.ts';
+export {
+  type Claim,
+  type LabelSet,
+  type ParsedProperties,
+  type Place,
+  type Property,
+  parseProperties,
+  type Rights,
+} from './properties/property-text.ts';
+export {
+  type Counterexample,
+  type PassedCheck,
+  type Proof,
+  type ProvedProperty,
+  proveProperties,
+} from './properties/prove-properties.ts';
 export { type FinderKind, RuleFinder, type RuleQuestion, type WrittenRule } from './rule-finder.ts';
 export { rulesBehind } from './rules-behind.ts';
 export {

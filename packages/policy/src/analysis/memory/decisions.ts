@@ -80,8 +80,14 @@ export class Decisions {
    * @param policy as read from bytes
    * @param classes numbers of the classes that questions will be about
    * @param pinned contexts that the question names
+   * @param userSets users that it tells from others
    */
-  constructor(policy: PolicyDb, classes: ReadonlySet<number>, pinned: readonly Context[]) {
+  constructor(
+    policy: PolicyDb,
+    classes: ReadonlySet<number>,
+    pinned: readonly Context[],
+    userSets: readonly ReadonlySet<number>[] = [],
+  ) {
     const wanted: Wanted = {
       classes,
       domainClass: policy.classes.byName.get('domain')?.value ?? 0,
@@ -99,7 +105,7 @@ export class Decisions {
       })),
     };
     this.view = new PolicyView(this.policy);
-    this.labels = new LabelSpace(this.view, pinned);
+    this.labels = new LabelSpace(this.view, pinned, userSets);
     const types = policy.types.entries.filter(({ kind }) => kind === 'type');
     this.#permissive = types.filter(({ value }) => this.view.isPermissive(value)).map(({ value }) => value);
     const attributes: Uint32Array[] = [];

@@ -74,11 +74,19 @@ export class LabelSpace {
   readonly #userRanges = new Map<number, readonly MlsRange[]>();
   readonly #objectRanges: readonly MlsRange[];
 
-  /** `pinned`: contexts that the question names; their users and ranges are kept. */
-  constructor(view: PolicyView, pinned: readonly Context[]) {
+  /**
+   * @param pinned contexts that the question names; their users and ranges are kept
+   * @param userSets users that the question tells from others; it may compare users too
+   */
+  constructor(view: PolicyView, pinned: readonly Context[], userSets: readonly ReadonlySet<number>[] = []) {
     this.view = view;
     const { policy } = view;
-    const looks = looksOf(policy);
+    const own = looksOf(policy);
+    const looks: Looks = {
+      ...own,
+      comparesUsers: own.comparesUsers || userSets.length > 0,
+      userSets: [...own.userSets, ...userSets.map((set) => Ebitmap.of([...set].map((value) => value - 1)))],
+    };
     const bounds: string[] = [];
     this.#users = keptUsers(policy, looks, pinned);
     this.otherUsers = policy.users.entries.length - this.#users.length;

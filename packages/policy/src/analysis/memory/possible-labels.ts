@@ -28,7 +28,7 @@ export interface Possible {
 }
 
 /** Every setting of some booleans. */
-function allSettings(booleans: readonly number[]): BooleanSetting[] {
+export function allSettings(booleans: readonly number[]): BooleanSetting[] {
   return Array.from(
     { length: 1 << booleans.length },
     (_, bits) => new Map(booleans.map((boolean, i) => [boolean, ((bits >>> i) & 1) === 1])),
