@@ -1,7 +1,8 @@
 /** Holds the checks of the simulated host side by side with those that real Xen 4.17.5 was seen to make. */
-import { readFileSync } from 'node:fs';
-import { DOM0, type OperationReport } from '@dewar/toolstack';
+import { readdirSync } from 'node:fs';
+import type { OperationReport } from '@dewar/toolstack';
 import { expect, test } from 'vitest';
+import { checksOf, golden, simulated } from './recordings.ts';
 import {
   bootRig,
   DUMP_CORE,
@@ -13,54 +14,6 @@ import {
   SAVE_RESTORE,
   WHOLE_LIFE,
 } from './rig-policy.ts';
-
-/** What the recordings leave out; their headers say so. */
-const NOT_RECORDED = new Set([
-  'mmu map_read',
-  'mmu map_read map_write',
-  'mmu mmuext_op',
-  'mmu updatemp',
-  'domain destroy',
-  'event send',
-  'event status',
-]);
-
-/** Our small policy has one channel type for all guests. */
-const SAME_TYPE: Readonly<Record<string, string>> = { guest_t_channel: 'nomigrate_t_channel' };
-
-function typeOf(context: string): string {
-  const type = context.split(':')[2] ?? context;
-  return SAME_TYPE[type] ?? type;
-}
-
-/** All checks in order, equal neighbours once. */
-function checksOf({ timeline }: OperationReport<unknown>, of: 'dom0' | 'guest' = 'dom0'): string[] {
-  const lines: string[] = [];
-  for (const { checks, domid } of timeline.flatMap((step) => step.hypercalls.flatMap(repeat))) {
-    if ((domid === DOM0) === (of === 'dom0')) {
-      for (const check of checks) {
-        const permissions = check.permissions.join(' ');
-        if (NOT_RECORDED.has(`${check.class} ${permissions}`)) continue;
-        // What dom0 reads of the version, and what a guest does to its own memory, were not recorded either.
-        if (of === 'dom0' && check.class === 'version') continue;
-        if (of === 'guest' && check.class === 'mmu') continue;
-        const line = `${check.class} { ${permissions} } ${typeOf(check.source)} ${typeOf(check.target)}`;
-        if (lines.at(-1) !== line) lines.push(line);
-      }
-    }
-  }
-  return lines;
-}
-
-/** A record that stands for some equal hypercalls with more than one check stands for those checks in turn. */
-function repeat<T extends { readonly count: number; readonly checks: readonly unknown[] }>(record: T): T[] {
-  return record.checks.length > 1 ? Array.from({ length: record.count }, () => record) : [record];
-}
-
-function golden(name: string): string[] {
-  const text = readFileSync(new URL(`./golden/${name}.txt`, import.meta.url), 'latin1');
-  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-}
 
 /** Fails at the first difference, with what stood before it. */
 function expectSame(found: readonly string[], name: string): void {
@@ -245,4 +198,9 @@ test('the memory of a PVH guest may lie above the hole for devices, and comes in
     .reduce((sum, { count }) => sum + count, 0);
   // 3 GiB in pages of 1 GiB, 960 MiB in pieces of 8 MiB; above, 2 GiB and 64 MiB; then ACPI tables and special pages.
   expect(populated).toBe(3 + 120 + 2 + 8 + 16 + 1);
+});
+
+test('every recording is held against the simulated host', async () => {
+  const names = readdirSync(new URL('./golden', import.meta.url)).map((file) => file.replace(/\.txt$/, ''));
+  for (const name of names) expect([name, await simulated(name)]).toEqual([name, expect.any(Array)]);
 });
