@@ -18,7 +18,8 @@ import {
   setScheduler,
   stoppedAt,
 } from './build-guest.ts';
-import type { Operation } from './operation.ts';
+import { errnoText } from './destroy.ts';
+import { logLibxl, type Operation } from './operation.ts';
 import { inOrder } from './recorder.ts';
 
 /** Pages that libxc asks for at a time: one superpage of 2 MiB. */
@@ -42,7 +43,11 @@ export function setPvPlatform(operation: Operation, domid: Domid): TimelineStep[
   return recorder.step('libxl sets the memory map and the TSC mode', 'libxl', () => {
     // XEN: the answer about the memory map is not looked at for a PV guest.
     recorder.ask('libxl', 'memory_op.set_memory_map', { domid });
-    return inOrder([() => recorder.ask('libxl', 'domctl.settscinfo', { domid })]);
+    const tsc = recorder.ask('libxl', 'domctl.settscinfo', { domid });
+    if (tsc.kind === 'ok') return 'done';
+    const place = 'libxl_x86.c:506:libxl__arch_domain_create';
+    logLibxl(operation, place, `xc_domain_set_tsc_info() failed: ${errnoText(tsc.errno)}`);
+    return 'failed';
   });
 }
 

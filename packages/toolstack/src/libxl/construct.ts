@@ -191,6 +191,8 @@ function finishGuest(
   const { recorder, state } = operation;
   const built = build(operation, planOf(config, domid));
   if (built.kind === 'failed') {
+    const words = `Domain ${domid}:cannot (re-)build domain: ${built.rc}`;
+    logLibxl(operation, 'libxl_create.c:1640:domcreate_rebuild_done', words);
     operation.diagnostics.push(
       guest['step-failed'](
         config.labels.build?.origin,
