@@ -84,7 +84,7 @@ const SQUARE = {
   high: 's0:c0,c1',
 };
 
-function randomPolicy(random: Random, mls?: typeof LADDER): string {
+function randomPolicy(random: Random, mls?: typeof LADDER, only?: readonly string[]): string {
   const isMls = mls !== undefined;
   const users = isMls ? 1 : 1 + random.below(4);
   const range = isMls ? ':s0' : '';
@@ -94,10 +94,10 @@ function randomPolicy(random: Random, mls?: typeof LADDER): string {
   };
   const some = (count: number, make: () => string): string[] => Array.from({ length: count }, make);
   const meta = (): string => `allow ${random.pick(DOMAINS)} ${random.pick(META)};`;
-  const rules = some(4 + random.below(14), rule);
-  if (random.once(2)) rules.push(meta());
+  const rules = only === undefined ? some(4 + random.below(14), rule) : [...only];
+  if (only === undefined && random.once(2)) rules.push(meta());
   if (random.once(3)) rules.push('allow dom0_t { a_t b_t guest_t }:domain create;');
-  const blocks = some(isMls ? 0 : random.below(3), () => {
+  const blocks = some(isMls || only !== undefined ? 0 : random.below(3), () => {
     const other = random.once(2) ? ` else { ${rule()} }` : '';
     return `if (${random.pick(['open', '!open', 'open && wide', 'wide ^ open'])}) { ${rule()} ${random.once(3) ? meta() : ''} }${other}`;
   });
@@ -218,5 +218,42 @@ describe('reach and a search that tries everything agree', () => {
         throw new Error(`policy ${i}:\n${text}`, { cause: error });
       }
     }
+  });
+
+  /** What only several labels together, or one after another, can do. */
+  test.each([
+    [
+      'a domain that one controls is given another label',
+      [
+        'allow dom0_t { a_t b_t }:domain create;',
+        'allow a_t b_t:mmu { map_read map_write };',
+        'allow a_t b_t:domain2 relabelfrom; allow a_t built_t:domain2 relabelto; allow b_t built_t:domain transition;',
+        'allow built_t guest_t:mmu map_read;',
+      ],
+    ],
+    [
+      'a domain that one controls is made a device model',
+      [
+        'allow dom0_t { a_t b_t }:domain create;',
+        'allow a_t b_t:domain setdebugging; allow a_t b_t:domain2 make_priv_for;',
+        'allow a_t guest_t:domain2 set_as_target; allow b_t guest_t:domain set_target;',
+        'type_transition guest_t b_t:domain seen_t; allow b_t seen_t:mmu map_read;',
+      ],
+    ],
+    [
+      'the guest is given a label that one reads',
+      [
+        'allow dom0_t a_t:domain create; allow a_t guest_t:domain2 relabelfrom; allow a_t b_t:domain2 relabelto;',
+        'allow guest_t b_t:domain transition; allow a_t b_t:mmu map_read;',
+      ],
+    ],
+  ])('%s', (_, rules) => {
+    let all = 0;
+    for (let seed = 1; seed <= 6; seed++) {
+      const text = randomPolicy(new Random(seed), undefined, rules);
+      const { winners } = compare(compiledBytes(text, false), 'user_0:vm_r:guest_t', 'user_0:vm_r:guest_t');
+      all += winners;
+    }
+    expect(all).toBeGreaterThan(0);
   });
 });
