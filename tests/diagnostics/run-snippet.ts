@@ -109,7 +109,10 @@ const GUEST: readonly (readonly [key: string, line: string])[] = [
 /** The configuration of a guest, with what it cannot do without. */
 function guestText(text: string): string {
   const missing = GUEST.filter(
-    ([key]) => !new RegExp(`^${key}\\b`, 'm').test(text) && !(key === 'type' && /^builder\b/m.test(text)),
+    ([key]) =>
+      !new RegExp(`^${key}\\b`, 'm').test(text) &&
+      !(key === 'type' && /^builder\b/m.test(text)) &&
+      !(key === 'kernel' && /^type *= *'hvm'/m.test(text)),
   );
   return missing.map(([, line]) => line).join('') + text;
 }
@@ -210,6 +213,12 @@ async function runCommand(
       }
       case 'restore':
         return host.restore(files.get(first) ?? guest, { uuid, file: first });
+      case 'pci-assignable-add':
+        return host.pciAssignableAdd(first);
+      case 'label-pci':
+        return host.labelPci(first, second);
+      case 'init-xenstore-domain':
+        return host.initXenstoreDomain({ label: second, memoryMib: 8, uuid });
       default:
         throw new Error(`no command of a scenario: ${command}`);
     }

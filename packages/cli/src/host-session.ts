@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FlaskMode, Lab, LabSlot, RunningHost } from '@dewar/lab';
+import type { FlaskMode, IommuKind, Lab, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { BASELINE_RELEASE, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
@@ -36,6 +36,8 @@ export interface HostChoice {
   readonly flask?: FlaskMode | undefined;
   /** The release of Xen; a host of another is booted anew. */
   readonly release?: XenReleaseName | undefined;
+  /** What keeps devices within bounds; a host of another kind is booted anew. */
+  readonly iommu?: IommuKind | undefined;
   readonly isQuiet?: boolean;
 }
 
@@ -125,6 +127,7 @@ export async function useAnyHost(
     );
   if (choice.flask !== undefined)
     throw new UsageError('`--flask` boots a simulated host; a real one was booted with a mode of its own');
+  if (choice.iommu !== undefined) throw new UsageError('`--iommu` boots a simulated host; a real one has what it has');
   return useRealHost(terminal, (real) => use({ host: real, real, release: tablesOf(real.release) }));
 }
 
@@ -163,7 +166,7 @@ export async function useHost(given: HostChoice, terminal: Terminal, use: UseHos
   if (known !== undefined && choice.policy === undefined) {
     return lab.transact(known, async (slot) => {
       if (slot.running === undefined) return bootAndUse(slot, choice, terminal, use);
-      const { release, flask } = slot.running.hypervisor;
+      const { release, flask, iommu } = slot.running.hypervisor;
       const { mode } = flask;
       if (choice.release !== undefined && choice.release !== release) {
         throw new UsageError(
@@ -173,6 +176,11 @@ export async function useHost(given: HostChoice, terminal: Terminal, use: UseHos
       if (choice.flask !== undefined && choice.flask !== mode) {
         throw new UsageError(
           `the simulated host \`${known}\` was booted with \`flask=${mode}\`: name its policy with \`--policy\` to boot it anew`,
+        );
+      }
+      if (choice.iommu !== undefined && choice.iommu !== iommu) {
+        throw new UsageError(
+          `the simulated host \`${known}\` was booted with the IOMMU \`${iommu}\`: name its policy with \`--policy\` to boot it anew`,
         );
       }
       return use(slot.running, undefined);
@@ -197,8 +205,9 @@ async function readFor(
 
 async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal, use: UseHost): Promise<number> {
   const { flask } = choice;
-  // A host that runs stays with its release as long as nobody asks for another.
+  // A host that runs stays with its release and its IOMMU as long as nobody asks for another.
   const release = choice.release ?? slot.running?.hypervisor.release;
+  const iommu = choice.iommu ?? slot.running?.hypervisor.iommu;
   const policy = await readFor(choice, release, terminal);
   const { bytes, name } = policy;
   if (bytes === undefined || hasErrors(policy.diagnostics)) {
@@ -212,13 +221,16 @@ async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal,
   let { running } = slot;
   const isOtherMode = flask !== undefined && running?.hypervisor.flask.mode !== flask;
   const isOtherRelease = running !== undefined && running.hypervisor.release !== release;
-  if (running?.policy.sha256 !== identity || isOtherMode || isOtherRelease) {
+  const isOtherIommu = running !== undefined && running.hypervisor.iommu !== iommu;
+  if (running?.policy.sha256 !== identity || isOtherMode || isOtherRelease || isOtherIommu) {
     if (running !== undefined) {
-      const { release: before, flask: state } = running.hypervisor;
+      const { release: before, flask: state, iommu: iommuBefore } = running.hypervisor;
       const whyBootedAnew = isOtherRelease
         ? `the simulated host ran Xen ${before}`
         : running.policy.sha256 === identity
-          ? `the simulated host was booted with \`flask=${state.mode}\``
+          ? isOtherMode
+            ? `the simulated host was booted with \`flask=${state.mode}\``
+            : `the simulated host was booted with the IOMMU \`${iommuBefore}\``
           : `\`${name}\` is not the policy that the simulated host booted with`;
       await warnOfReboot(running, whyBootedAnew, terminal);
     }
@@ -227,6 +239,7 @@ async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal,
       ...(release === undefined ? {} : { release }),
       // A host keeps the memory that it was made with.
       ...(running === undefined ? {} : { memoryMib: running.hypervisor.memoryMib }),
+      ...(iommu === undefined ? {} : { iommu }),
     };
     const outcome = slot.boot({ name, bytes, sha256: identity }, options);
     if ('refused' in outcome) {

@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typin
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { isXenRelease, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import { CommanderError } from 'commander';
+import { addDeviceCommands } from './device-commands.ts';
 import type { DiagnosticFormat } from './diagnostic-formats.ts';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
 import { addGuestCommands, type Finish } from './guest-commands.ts';
@@ -17,6 +18,7 @@ import { addLabCommands } from './lab-commands.ts';
 import {
   flaskOption,
   hostOption,
+  iommuOption,
   jsonOption,
   policyOption,
   requestFlags,
@@ -172,6 +174,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
     .addOption(hostOption())
     .addOption(flaskOption())
     .addOption(xenOption())
+    .addOption(iommuOption())
     .addOption(mlsOption())
     .addOption(definitionOption())
     .addOption(formatOption())
@@ -279,6 +282,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
   addGuestCommands(program, finish, terminal);
   addHostCommands(program, finish, terminal);
   addLabCommands(program, finish, terminal, version);
+  addDeviceCommands(program, finish, terminal);
 
   program
     .command('probe')

@@ -4,7 +4,7 @@
  * @module
  */
 import { Option } from '@commander-js/extra-typings';
-import type { FlaskMode } from '@dewar/lab';
+import type { FlaskMode, IommuKind } from '@dewar/lab';
 import { XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 
 /** Which policy the host runs. */
@@ -34,6 +34,26 @@ export const xenOption = (): Option<'--xen <release>', undefined, undefined, und
     XEN_RELEASES,
   );
 
+const IOMMU_KINDS: readonly ['none', 'without-remapping', 'with-remapping'] & readonly IommuKind[] = [
+  'none',
+  'without-remapping',
+  'with-remapping',
+];
+
+/** What keeps devices of guests within bounds. */
+export const iommuOption = (): Option<
+  '--iommu <kind>',
+  undefined,
+  undefined,
+  undefined,
+  false,
+  (typeof IOMMU_KINDS)[number]
+> =>
+  new Option(
+    '--iommu <kind>',
+    'boot the simulated host without an IOMMU, or with one that remaps interrupts too or not (default: with-remapping)',
+  ).choices(IOMMU_KINDS);
+
 /** Which host is meant. */
 export const hostOption = (): Option<'--host <name>'> =>
   new Option('--host <name>', '`xen`: the host that this machine is; `simulated`; or a simulated host by its name');
@@ -53,6 +73,7 @@ export interface RequestArgs {
   readonly policy?: string | undefined;
   readonly flask?: FlaskMode | undefined;
   readonly xen?: XenReleaseName | undefined;
+  readonly iommu?: IommuKind | undefined;
 }
 
 /** The options of a request as its command takes them. */
@@ -63,7 +84,8 @@ export function requestFlags(args: RequestArgs): {
   readonly policy: string | undefined;
   readonly flask: FlaskMode | undefined;
   readonly release: XenReleaseName | undefined;
+  readonly iommu: IommuKind | undefined;
 } {
-  const { host, policy, flask, xen: release } = args;
-  return { isJson: args.json === true, isVerbose: args.verbose === true, host, policy, flask, release };
+  const { host, policy, flask, xen: release, iommu } = args;
+  return { isJson: args.json === true, isVerbose: args.verbose === true, host, policy, flask, release, iommu };
 }

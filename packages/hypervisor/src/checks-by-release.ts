@@ -13,6 +13,7 @@
 import { isSince, type XenReleaseName } from '@dewar/policy/releases';
 import type { HypercallName } from '@dewar/toolstack';
 import { CHECKS, type CheckRow, row } from './checks.ts';
+import { DEVICE_CHECK_DIFFERENCES } from './device-checks-by-release.ts';
 
 /** Checks of one hypercall that are not those of 4.17. */
 export interface CheckDifference {
@@ -202,6 +203,7 @@ export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
     instead: 'nothing',
     seen: 'do_flask_op',
   },
+  ...DEVICE_CHECK_DIFFERENCES,
 ];
 
 /** The checks of each hypercall in a release, in the order in which Xen makes them. */

@@ -20,6 +20,8 @@ import type { Errno, HypercallName } from '@dewar/toolstack';
  * `port`, `new port`: labels of the event channel that exists and of the one being made.
  * `remote`: the domain at the other end as the owner of the channel sees it.
  * `owner as seen by remote`: the binder as the domain at the other end sees it.
+ * `device model`: the own label of the domain that is to be a device model. `resource`: the label of a device, an
+ * interrupt, or a stretch of ports or frames.
  * `xen`, `domxen`, `security`: the initial SIDs.
  */
 export type Endpoint =
@@ -32,6 +34,8 @@ export type Endpoint =
   | 'remote port'
   | 'remote'
   | 'owner as seen by remote'
+  | 'device model'
+  | 'resource'
   | 'xen'
   | 'domxen'
   | 'security';
@@ -48,7 +52,13 @@ export type Condition =
   | 'named by number'
   | 'a label is given'
   | 'a label is taken'
-  | 'altp2m parameter';
+  | 'altp2m parameter'
+  | 'giving'
+  | 'taking'
+  | IommuUse;
+
+/** What keeps a device of the domain within bounds. XEN: `flask_iommu_resource_use_perm`. */
+export type IommuUse = 'with an IOMMU' | 'without interrupt remapping' | 'without an IOMMU';
 
 /** One check of one hypercall. */
 export interface CheckRow {
@@ -58,8 +68,8 @@ export interface CheckRow {
   readonly source: Endpoint;
   readonly target: Endpoint;
   readonly when: Condition;
-  /** What the avc line names: the caller alone, the caller and the domain, or both ends of the channel. */
-  readonly audit: 'current' | 'domains';
+  /** What the avc line names: the caller alone, the caller and the domain, both ends of the channel, or a resource. */
+  readonly audit: 'current' | 'domains' | 'resource';
   /** What a denial does: an errno, or the hypercall goes on with less. */
   readonly denial: Errno | 'does less';
   /** The part of the hypercall that makes it; the parts follow each other. */
@@ -88,11 +98,37 @@ export function row(checked: string, permissions: string, extra: Extra = {}): Ch
 
 const onXen: Extra = { target: 'xen', audit: 'current' };
 const onSecurity: Extra = { target: 'security', audit: 'current' };
+const onResource: Extra = { target: 'resource', audit: 'resource' };
+
+/** One of the three ways to use a resource, asked of the domain that is to have it. */
+function uses(extra: Extra = {}): CheckRow[] {
+  const own: Extra = { ...onResource, source: 'label', ...extra };
+  return [
+    row('resource', 'use_iommu', { ...own, when: 'with an IOMMU' }),
+    row('resource', 'use_iommu_nointremap', { ...own, when: 'without interrupt remapping' }),
+    row('resource', 'use_noiommu', { ...own, when: 'without an IOMMU' }),
+  ];
+}
+
+/** Rights to ports or frames: on the domain, then on each label in the range, whether they are given or taken. */
+function permission(resource: 'ioport' | 'iomem', denial: Errno): CheckRow[] {
+  return [
+    row('resource', 'add', { when: 'giving', denial }),
+    row('resource', 'remove', { when: 'taking', denial }),
+    row('resource', `add_${resource}`, { ...onResource, stage: 'hook', when: 'giving', denial }),
+    row('resource', `remove_${resource}`, { ...onResource, stage: 'hook', when: 'taking', denial }),
+    ...uses({ stage: 'hook', denial }),
+  ];
+}
+
+/** XEN: `flask_assign_device`. */
+const ASSIGN: readonly CheckRow[] = [row('resource', 'add'), row('resource', 'add_device', onResource), ...uses()];
 
 /** The checks of each hypercall, in the order in which Xen makes them. */
 export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'xen_version.version': [],
   'xen_version.extraversion': [row('version', 'xen_extraversion', { ...onXen, denial: 'does less' })],
+  'xen_version.guest_handle': [row('version', 'xen_guest_handle', { ...onXen, denial: 'does less' })],
   'sysctl.physinfo': [row('xen', 'physinfo', onXen)],
   'sysctl.cputopoinfo': [row('xen', 'physinfo', onXen)],
   'sysctl.numainfo': [row('xen', 'physinfo', onXen)],
@@ -127,6 +163,13 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'domctl.gettscinfo': [row('domain2', 'gettsc')],
   'domctl.set_cpu_policy': [row('domain2', 'set_cpu_policy')],
   'domctl.get_cpu_policy': [row('domain2', 'get_cpu_policy')],
+  'domctl.set_target': [
+    row('domain2', 'make_priv_for'),
+    // XEN: from here on the domain in question is the one that gets a device model.
+    row('domain2', 'set_as_target', { stage: 'hook' }),
+    row('domain', 'set_target', { source: 'device model', target: 'label', audit: 'current', stage: 'hook' }),
+  ],
+  'domctl.set_virq_handler': [row('domain', 'set_virq_handler')],
   'domctl.sendtrigger': [row('domain', 'trigger')],
   'domctl.getpageframeinfo3': [row('mmu', 'pageinfo')],
   'domctl.shadow_op.off': [row('shadow', 'disable')],
@@ -150,6 +193,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'domctl.scheduler_op.putinfo': [row('domain2', 'setscheduler')],
 
   'memory_op.set_memory_map': [row('mmu', 'memorymap')],
+  'memory_op.machine_memory_map': [row('mmu', 'memorymap', onXen)],
   'memory_op.claim_pages': [row('domain2', 'setclaim')],
   'memory_op.populate_physmap': [row('mmu', 'adjust', { denial: 'does less' })],
   'memory_op.increase_reservation': [row('mmu', 'adjust', { denial: 'does less' })],
@@ -182,7 +226,52 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   ],
   'hvm_op.get_param': [row('hvm', 'getparam')],
 
+  'dm_op.create_ioreq_server': [
+    row('hvm', 'dm'),
+    // XEN: hvm_add_ioreq_server_vcpu() makes channels of the guest for the device model.
+    row('event', 'create', { target: 'new port', audit: 'current', stage: 'hook' }),
+    row('event', 'bind', { source: 'new port', target: 'remote', audit: 'current', stage: 'hook' }),
+  ],
+  'dm_op.get_ioreq_server_info': [row('hvm', 'dm')],
+  'dm_op.set_ioreq_server_state': [row('hvm', 'dm')],
+  'dm_op.map_io_range_to_ioreq_server': [row('hvm', 'dm')],
+  'dm_op.destroy_ioreq_server': [row('hvm', 'dm')],
+  'dm_op.set_isa_irq_level': [row('hvm', 'dm')],
+  'dm_op.set_pci_link_route': [row('hvm', 'dm')],
+  'dm_op.track_dirty_vram': [row('hvm', 'dm')],
+  'dm_op.modified_memory': [row('hvm', 'dm')],
+
+  'domctl.assign_device': ASSIGN,
+  // XEN: with a domain, the question makes the checks of the deed.
+  'domctl.test_assign_device': ASSIGN,
+  'domctl.deassign_device': [
+    row('resource', 'remove'),
+    row('resource', 'remove_device', { target: 'resource', audit: 'current' }),
+  ],
+  // XEN: do_domctl() makes EPERM of each of these denials.
+  'domctl.ioport_permission': permission('ioport', 'EPERM'),
+  'domctl.iomem_permission': permission('iomem', 'EPERM'),
+  'domctl.irq_permission': [
+    row('resource', 'add', { when: 'giving', denial: 'EPERM' }),
+    row('resource', 'remove', { when: 'taking', denial: 'EPERM' }),
+  ],
+  'domctl.memory_mapping': permission('iomem', 'EACCES'),
+  'domctl.ioport_mapping': permission('ioport', 'EACCES'),
+  'domctl.bind_pt_irq': [row('resource', 'add'), row('hvm', 'bind_irq', onResource), ...uses()],
+  'domctl.unbind_pt_irq': [row('resource', 'remove')],
+  'physdev_op.map_pirq': [
+    row('resource', 'add'),
+    row('resource', 'add_irq', { ...onResource, stage: 'hook' }),
+    ...uses({ stage: 'hook' }),
+  ],
+  'physdev_op.unmap_pirq': [row('resource', 'remove'), row('resource', 'remove_irq', { ...onResource, stage: 'hook' })],
+
+  'physdev_op.apic_read': [row('xen', 'readapic', onXen)],
+  'physdev_op.setup_gsi': [row('resource', 'setup', onResource)],
+  'pci_config.access': uses({ source: 'caller' }),
+
   'sched_op.shutdown': [],
+  'sched_op.remote_shutdown': [row('domain', 'shutdown')],
   'vcpu_op.up': [],
   'vcpu_op.down': [],
 
@@ -202,6 +291,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'event_channel_op.close': [],
 
   'grant_table.seed': [],
+  'grant_table.grant': [],
   'grant_table_op.map_grant_ref': [
     row('grant', 'map_read', { when: 'read-only' }),
     row('grant', 'map_read map_write', { when: 'writable' }),

@@ -1,8 +1,7 @@
 /**
  * Who may do what when FLASK is disabled: the rules that Xen has without any security module.
  *
- * Follows Xen `xen/include/xsm/dummy.h`, `xsm_default_action`. A domain that is another's device model cannot be made
- * here, and dom0 is the one control domain, so three cases are left: anyone, the domain itself, dom0.
+ * Follows Xen `xen/include/xsm/dummy.h`, `xsm_default_action`. dom0 is the one control domain.
  *
  * @module
  */
@@ -40,8 +39,33 @@ const ITSELF: ReadonlySet<HypercallName> = new Set([
   'grant_table_op.setup_table',
 ] as const);
 
+/** XEN: `XSM_DM_PRIV`. */
+const ITS_DEVICE_MODEL: ReadonlySet<HypercallName> = new Set([
+  'memory_op.acquire_resource',
+  'sched_op.remote_shutdown',
+  'domctl.memory_mapping',
+  'domctl.ioport_mapping',
+  'domctl.bind_pt_irq',
+  'domctl.unbind_pt_irq',
+  'physdev_op.map_pirq',
+  'physdev_op.unmap_pirq',
+  'dm_op.create_ioreq_server',
+  'dm_op.get_ioreq_server_info',
+  'dm_op.set_ioreq_server_state',
+  'dm_op.map_io_range_to_ioreq_server',
+  'dm_op.destroy_ioreq_server',
+  'dm_op.set_isa_irq_level',
+  'dm_op.set_pci_link_route',
+  'dm_op.track_dirty_vram',
+  'dm_op.modified_memory',
+] as const);
+
 /** Whether `caller` may make this hypercall about `domain`. */
 export function isAllowedWithoutFlask(name: HypercallName, caller: Domain, domain: Domain | undefined): boolean {
   if (caller.domid === 0 || ANYONE.has(name)) return true;
-  return ITSELF.has(name) && domain === caller;
+  // XEN: `XSM_XS_PRIV`.
+  if (name === 'domctl.getdomaininfo' && caller.isXenstore) return true;
+  if (ITSELF.has(name) && domain === caller) return true;
+  const isTarget = domain !== undefined && caller.target === domain.domid;
+  return isTarget && (ITSELF.has(name) || ITS_DEVICE_MODEL.has(name));
 }

@@ -43,6 +43,15 @@ export interface Mapping {
   readonly labelWhenMapped: string;
 }
 
+/** Where one device model hears of the guest. XEN: `struct ioreq_server`. */
+export interface IoreqServer {
+  readonly id: number;
+  readonly emulator: Domid;
+  /** Of each vCPU, then of the buffered page. */
+  readonly ports: readonly Port[];
+  isEnabled: boolean;
+}
+
 /** The physical CPUs that a vCPU may run on, and those that it had better run on. */
 export interface Affinity {
   readonly hard: readonly number[];
@@ -57,6 +66,15 @@ export interface Domain {
   sid: SidNumber;
   /** The label that the domain has in its own eyes. XEN: `domain_security_struct.self_sid`. */
   selfSid: SidNumber;
+  /** The domain that it is the device model of, and the label that this one then has in its eyes. XEN: `target_sid`. */
+  target: Domid | undefined;
+  targetSid: SidNumber;
+  /** The IOMMU follows its memory, so that it can be given devices. */
+  readonly hasIommu: boolean;
+  /** It holds xenstore. */
+  readonly isXenstore: boolean;
+  /** Those who are told what the guest does with devices that do not exist. */
+  readonly ioreqServers: IoreqServer[];
   /** `dead` domains are kept by the pages that others still have mapped. */
   life: 'alive' | 'dying' | 'dead';
   pauseCount: number;
@@ -92,15 +110,27 @@ export interface Domain {
 /** Frame of the grant table in acquire_resource; outside of the guest's own frames. */
 export const GRANT_TABLE_FRAME = 0x7fff_ffff;
 
+/** Frame of the pages of an ioreq server in acquire_resource: the buffered one, then that of the vCPUs. */
+export const IOREQ_FRAME = 0x7fff_fff0;
+
+/** How many they are. */
+const IOREQ_PAGES = 2;
+
 /** Frame of the shared info page, which Xen allocates beside the guest's own memory. */
 export const SHARED_INFO_FRAME = 0x7fff_fffe;
 
 /** A domain that has only just been made: no memory, no vCPUs, paused. */
 export function newDomain(
-  identity: Pick<Domain, 'domid' | 'handle' | 'sid' | 'selfSid' | 'maxVcpus' | 'isHvm'>,
+  identity: Pick<Domain, 'domid' | 'handle' | 'sid' | 'selfSid' | 'maxVcpus' | 'isHvm'> &
+    Partial<Pick<Domain, 'hasIommu' | 'isXenstore'>>,
 ): Domain {
   return {
+    hasIommu: false,
+    isXenstore: false,
     ...identity,
+    target: undefined,
+    targetSid: 0,
+    ioreqServers: [],
     life: 'alive',
     pauseCount: 1,
     shutdownReason: undefined,
@@ -132,6 +162,7 @@ function contains(outer: FrameRange, inner: FrameRange): boolean {
 export function hasFrames(domain: Domain, frames: FrameRange): boolean {
   if (!Number.isSafeInteger(frames.first) || !Number.isSafeInteger(frames.count)) return false;
   if (frames.first === GRANT_TABLE_FRAME || frames.first === SHARED_INFO_FRAME) return frames.count === 1;
+  if (frames.first === IOREQ_FRAME) return frames.count <= IOREQ_PAGES && domain.ioreqServers.length > 0;
   if (frames.first < 0 || frames.count <= 0) return false;
   const whole = { first: 0, count: domain.frameCount };
   return contains(whole, frames) || domain.islands.some((island) => contains(island, frames));

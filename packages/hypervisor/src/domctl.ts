@@ -6,6 +6,8 @@
  * @module
  */
 import type { DomainInfo, Domid, HypercallName, HypercallResult } from '@dewar/toolstack';
+import type { DeviceModelName } from './device-model.ts';
+import { type DeviceName, releaseDevices } from './devices.ts';
 import { type Domain, hasFrames, newDomain, SHARED_INFO_FRAME } from './domain.ts';
 import type { HvmName } from './hvm.ts';
 import { type Denial, DOMID_LIMIT, failed, type Handlers, type Machine, ok } from './machine.ts';
@@ -26,7 +28,10 @@ const MAX_PAUSES = 255;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-type DomctlName = Exclude<Extract<HypercallName, `domctl.${string}`>, VcpuName | HvmName>;
+type DomctlName = Exclude<
+  Extract<HypercallName, `domctl.${string}`>,
+  VcpuName | HvmName | DeviceName | DeviceModelName
+>;
 
 /** XEN: `paging_domctl`, which until 4.22 looks at the domain before the check is made. */
 function onPaging<N extends Extract<HypercallName, `domctl.shadow_op.${string}`>>(
@@ -57,6 +62,7 @@ export function describeDomain(domain: Domain): DomainInfo {
     isDying: domain.life !== 'alive',
     isRunning: domain.pauseCount === 0 && domain.life === 'alive' && domain.shutdownReason === undefined,
     isHvm: domain.isHvm,
+    isXenstore: domain.isXenstore,
     shutdownReason: domain.shutdownReason,
     totalPages: domain.totalPages,
     maxPages: domain.maxPages,
@@ -97,6 +103,7 @@ function destroy(machine: Machine, caller: Domain, domain: Domain): HypercallRes
     if (denial !== undefined) return failed(errnoOf(denial));
   }
   closeEverything(machine, domain);
+  releaseDevices(machine, domain.domid);
   domain.life = 'dead';
   machine.state.domainExceptions++;
   machine.releaseIfUnused(domain);
@@ -117,16 +124,20 @@ function closeEverything(machine: Machine, domain: Domain): void {
   }
   domain.eventChannels.clear();
   domain.grants.clear();
+  domain.ioreqServers.length = 0;
 }
 
 /** How each domctl is carried out. */
 export const DOMCTLS: Handlers<DomctlName> = {
-  'domctl.createdomain': (machine, caller, { ssidref, maxVcpus, handle, domid: wanted, isHvm }) => {
+  'domctl.createdomain': (machine, caller, { ssidref, maxVcpus, handle, domid: wanted, ...flags }) => {
     const { behaviour } = machine;
     const entry = machine.check('domctl.createdomain', caller, { sids: { 'new label': ssidref } });
     if (entry !== undefined) return failed(errnoOf(entry));
     if (!Number.isInteger(maxVcpus) || maxVcpus < 1 || maxVcpus > MAX_VCPUS) return failed('EINVAL');
     if (!UUID.test(handle)) return failed('EINVAL');
+    const { isHvm = false, hasIommu = false, isXenstore = false } = flags;
+    // XEN: sanitise_domain_config(): "IOMMU requested but not available".
+    if (hasIommu && machine.state.iommu === 'none') return failed('EINVAL', 'the host has no IOMMU');
     if (wanted !== undefined && machine.domain(wanted) !== undefined) return failed(behaviour.takenDomid);
     const domid = wanted ?? nextDomid(machine);
     if (domid === undefined) return failed('ENOMEM');
@@ -142,7 +153,8 @@ export const DOMCTLS: Handlers<DomctlName> = {
     }
     const selfSid = flask.transitionSid(sid, sid, 'domain');
     if (selfSid === undefined) return failed('EACCES', 'the self label of the new domain is not valid');
-    machine.state.domains.set(domid, newDomain({ domid, handle, sid, selfSid, maxVcpus, isHvm: isHvm === true }));
+    const identity = { domid, handle, sid, selfSid, maxVcpus, isHvm, hasIommu, isXenstore };
+    machine.state.domains.set(domid, newDomain(identity));
     return ok({ domid });
   },
   'domctl.destroydomain': (machine, caller, { domid }) =>

@@ -16,7 +16,8 @@ const PORT_LIMIT = 4096;
 
 type EventName = Extract<HypercallName, `event_channel_op.${string}`>;
 
-function addChannel(domain: Domain, channel: Omit<EventChannel, 'port'>): Port | undefined {
+/** Makes a port; undefined when there are too many. */
+export function addChannel(domain: Domain, channel: Omit<EventChannel, 'port'>): Port | undefined {
   if (domain.nextPort >= PORT_LIMIT) return undefined;
   // Ports are numbered here and nowhere else.
   const port = domain.nextPort++ as Port;

@@ -14,7 +14,7 @@ import { errnoOf } from './on-domain.ts';
 /** Entries of one frame of a grant table, version 1. */
 const GRANT_LIMIT = 512;
 
-type GrantName = Extract<HypercallName, `grant_table_op.${string}` | 'grant_table.seed'>;
+type GrantName = Extract<HypercallName, `grant_table_op.${string}` | `grant_table.${string}`>;
 
 /** How each of them is carried out. */
 export const GRANT_OPS: Handlers<GrantName> = {
@@ -29,6 +29,11 @@ export const GRANT_OPS: Handlers<GrantName> = {
     if (domain === undefined || !isTable) return failed('EINVAL');
     if (!(ref >= 0 && ref < GRANT_LIMIT) || !hasFrames(domain, { first: frame, count: 1 })) return failed('EINVAL');
     domain.grants.set(ref, { ref, frame, to });
+    return ok({});
+  },
+  'grant_table.grant': (_machine, caller, { ref, frame, to }) => {
+    if (!(ref >= 0 && ref < GRANT_LIMIT) || !hasFrames(caller, { first: frame, count: 1 })) return failed('EINVAL');
+    caller.grants.set(ref, { ref, frame, to });
     return ok({});
   },
   'grant_table_op.map_grant_ref': (machine, caller, { granter, ref, isWritable }, actor) => {

@@ -18,16 +18,19 @@ import type {
   InspectedDomain,
   ObservedCheck,
   OpenMapping,
+  PciDevice,
 } from '@dewar/toolstack';
 import { behaviourOf } from './behaviour.ts';
 import { hasHypercall } from './checks-by-release.ts';
+import { DEVICE_MODEL_OPS } from './device-model.ts';
+import { DEVICE_OPS } from './devices.ts';
 import { newDomain } from './domain.ts';
 import { DOMCTLS, describeDomain } from './domctl.ts';
 import { EVENT_CHANNEL_OPS } from './event-channels.ts';
 import { Flask, type FlaskMode, type ObservedTransition } from './flask.ts';
 import { GRANT_OPS } from './grants.ts';
 import { HVM_OPS } from './hvm.ts';
-import { failed, type Handlers, Machine, type MachineState } from './machine.ts';
+import { failed, type Handlers, type IommuKind, Machine, type MachineState } from './machine.ts';
 import { MEMORY_OPS } from './memory.ts';
 import { type HypervisorSnapshot, restoreState, snapshotState } from './snapshot.ts';
 import { SYSCTLS } from './sysctl.ts';
@@ -48,7 +51,31 @@ export interface BootOptions {
   /** Memory and vCPUs of dom0. */
   readonly dom0MemoryMib?: number;
   readonly dom0Vcpus?: number;
+  /** Default: one that remaps interrupts too. */
+  readonly iommu?: IommuKind;
+  /** PCI devices, all of them dom0's at first. Default: `DEFAULT_DEVICES`. */
+  readonly devices?: readonly HostPciDevice[];
 }
+
+/** A PCI device that a host is booted with. */
+export type HostPciDevice = Omit<PciDevice, 'owner'>;
+
+/** The devices of a host of which nothing else was said: two functions of a network card, and a disk controller. */
+export const DEFAULT_DEVICES: readonly HostPciDevice[] = [
+  {
+    sbdf: 0x300,
+    ports: [{ first: 0xecc0, count: 0x20 }],
+    frames: [{ first: 0xfebe0, count: 0x20 }],
+    irq: 33,
+  },
+  {
+    sbdf: 0x301,
+    ports: [{ first: 0xeca0, count: 0x20 }],
+    frames: [{ first: 0xfebc0, count: 0x20 }],
+    irq: 34,
+  },
+  { sbdf: 0x400, ports: [], frames: [{ first: 0xfea00, count: 4 }], irq: 35 },
+];
 
 /** How FLASK stands on a host. */
 export interface FlaskState {
@@ -81,6 +108,8 @@ export type BootOutcome =
 const PAGES_PER_MIB = 256;
 const DEFAULT_MEMORY_MIB = 64 * 1024;
 const DEFAULT_DOM0_MIB = 1400;
+// The first domain has number 0.
+const DOM0 = 0 as Domid;
 const DOM0_UUID = '00000000-0000-0000-0000-000000000000';
 
 const HANDLERS: Handlers<HypercallName> = {
@@ -88,6 +117,8 @@ const HANDLERS: Handlers<HypercallName> = {
   ...DOMCTLS,
   ...VCPU_OPS,
   ...HVM_OPS,
+  ...DEVICE_MODEL_OPS,
+  ...DEVICE_OPS,
   ...MEMORY_OPS,
   ...EVENT_CHANNEL_OPS,
   ...GRANT_OPS,
@@ -114,7 +145,7 @@ export class Hypervisor implements Hypercalls {
     const { defaultMode, modes, needsPolicy } = behaviourOf(release);
     const mode = options.flask ?? defaultMode;
     if (!modes.includes(mode)) return { kind: 'refused', reason: `Xen ${release} has no \`flask=${mode}\`` };
-    const machine = makeMachine(emptyState(hostPages), mode, release);
+    const machine = makeMachine(emptyState(hostPages, options), mode, release);
     const policyRefused = startFlask(machine, options.policy);
     if (policyRefused !== undefined && mode === 'enforcing' && needsPolicy)
       return { kind: 'refused', reason: policyRefused };
@@ -149,6 +180,10 @@ export class Hypervisor implements Hypercalls {
   /** Domains that there are, dom0 and dying ones included. */
   get domainCount(): number {
     return this.#machine.state.domains.size;
+  }
+
+  get iommu(): IommuKind {
+    return this.#machine.state.iommu;
   }
 
   /** How FLASK was started, and how it stands. */
@@ -198,6 +233,11 @@ export class Hypervisor implements Hypercalls {
     return this.#machine.openMappings(owner);
   }
 
+  pciDevices(): readonly PciDevice[] {
+    const { devices } = this.#machine.state;
+    return [...devices.values()].map(({ isQuarantined: _, ...device }) => device).sort((a, b) => a.sbdf - b.sbdf);
+  }
+
   inspectDomain(domid: Domid): InspectedDomain | undefined {
     const domain = this.#machine.domain(domid);
     if (domain === undefined) return undefined;
@@ -210,8 +250,13 @@ export class Hypervisor implements Hypercalls {
   }
 }
 
-function emptyState(hostPages: number): MachineState {
+function emptyState(
+  hostPages: number,
+  { iommu = 'with-remapping', devices = DEFAULT_DEVICES }: BootOptions,
+): MachineState {
   return {
+    iommu,
+    devices: new Map(devices.map((one) => [one.sbdf, { ...one, owner: DOM0, isQuarantined: false }])),
     domains: new Map(),
     mappings: new Map(),
     console: [],
@@ -270,13 +315,14 @@ function makeDom0(machine: Machine, pages: number, vcpus: number): string | unde
   const selfSid = flask.transitionSid(sid, sid, 'domain');
   if (selfSid === undefined) return `the self label of \`${flask.sidToContext(sid)}\` is not valid`;
   const dom0 = newDomain({
-    // The first domain has number 0.
-    domid: 0 as Domid,
+    domid: DOM0,
     handle: DOM0_UUID,
     sid,
     selfSid,
     maxVcpus: vcpus,
     isHvm: false,
+    // XEN: an IOMMU that is there watches over dom0 too.
+    hasIommu: state.iommu !== 'none',
   });
   dom0.pauseCount = 0;
   dom0.vcpuCount = vcpus;

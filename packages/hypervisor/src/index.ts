@@ -14,8 +14,17 @@ export {
   commandsAsking,
   hypercallsAsking,
 } from './asked-by.ts';
-export { CHECKS, type CheckRow, type Condition, type Endpoint } from './checks.ts';
+export { CHECKS, type CheckRow, type Condition, type Endpoint, type IommuUse } from './checks.ts';
 export { CHECK_DIFFERENCES, type CheckDifference, type CheckTable, checksOf } from './checks-by-release.ts';
 export { FLASK_MODES, type FlaskMode, type FlaskSnapshot, type ObservedTransition } from './flask.ts';
-export { type BootOptions, type BootOutcome, type FlaskState, Hypervisor, type PolicyInForce } from './hypervisor.ts';
+export {
+  type BootOptions,
+  type BootOutcome,
+  DEFAULT_DEVICES,
+  type FlaskState,
+  type HostPciDevice,
+  Hypervisor,
+  type PolicyInForce,
+} from './hypervisor.ts';
+export { IOMMU_KINDS, type IommuKind } from './machine.ts';
 export type { HypervisorSnapshot } from './snapshot.ts';

@@ -6,6 +6,7 @@
  * @module
  */
 import type { XenReleaseName } from '@dewar/policy/releases';
+import type { AuditData } from '@dewar/policy/security-server';
 import { InvariantError } from '@dewar/policy/text';
 import type {
   Actor,
@@ -17,6 +18,8 @@ import type {
   MappingHandle,
   ObservedCheck,
   OpenMapping,
+  PciDevice,
+  Sbdf,
   SidNumber,
 } from '@dewar/toolstack';
 import { type Behaviour, behaviourOf } from './behaviour.ts';
@@ -45,11 +48,13 @@ export interface Binding {
   readonly domain?: Domain;
   /** Labels that the hypercall itself computed or was given. */
   readonly sids?: Partial<Record<Endpoint, SidNumber>>;
-  readonly when?: CheckRow['when'];
+  readonly when?: CheckRow['when'] | readonly CheckRow['when'][];
   readonly stage?: CheckRow['stage'];
   readonly isContinuation?: boolean;
   /** What the avc line names as the target when that is none of the domains of `MachineState`. */
   readonly auditTarget?: Domid;
+  /** What the avc line names of a resource. */
+  readonly resource?: Pick<AuditData, 'device' | 'irq' | 'range'>;
 }
 
 /** A check came out badly: what the hypercall returns, or that it goes on with less. */
@@ -88,6 +93,22 @@ export interface MachineState {
   nextMapping: number;
   domainExceptions: number;
   isDom0Created: boolean;
+  /** What keeps devices of guests within bounds. */
+  readonly iommu: IommuKind;
+  readonly devices: Map<Sbdf, HostDevice>;
+}
+
+/** The IOMMU of a host, if there is one. */
+export const IOMMU_KINDS = ['none', 'without-remapping', 'with-remapping'] as const;
+
+/** Whether there is an IOMMU, and whether it remaps interrupts too. */
+export type IommuKind = (typeof IOMMU_KINDS)[number];
+
+/** A PCI device of the host. */
+export interface HostDevice extends Omit<PciDevice, 'owner'> {
+  owner: Domid;
+  /** It was set aside for guests, and goes back there when one has had it. */
+  isQuarantined: boolean;
 }
 
 /** The machine that all handlers work on. */
@@ -145,22 +166,20 @@ export class Machine {
       .map(({ handle, ...rest }) => ({ mapping: handle, ...rest }));
   }
 
-  /**
-   * The label of `b` in the eyes of `a`.
-   *
-   * XEN: `domain_target_sid`; a domain that is another's device model cannot be made here yet, so there is no third case.
-   */
+  /** The label of `b` in the eyes of `a`. XEN: `domain_target_sid`. */
   targetSid(a: Domain, b: Domain): SidNumber {
-    return a === b ? a.selfSid : b.sid;
+    if (a === b) return a.selfSid;
+    return a.target === b.domid ? a.targetSid : b.sid;
   }
 
   /** Makes the checks of one stage of a hypercall, in order; stops at the first that refuses it. */
   check(name: HypercallName, caller: Domain, binding: Binding = {}): Denial | undefined {
     const stage = binding.stage ?? 'entry';
+    const conditions = [binding.when].flat();
     if (this.flask.isDisabled) return this.#checkWithoutFlask(name, caller, binding);
     for (const row of this.#checks[name]) {
       if (row.stage !== stage) continue;
-      if (row.when !== 'always' && row.when !== binding.when) continue;
+      if (row.when !== 'always' && !conditions.includes(row.when)) continue;
       if (binding.isContinuation === true && !row.isRepeated) continue;
       const denial = this.#checkRow(row, caller, binding);
       if (denial !== undefined) return denial;
@@ -183,6 +202,7 @@ export class Machine {
       current: caller.domid,
       ...(namesDomains ? { source: caller.domid } : {}),
       ...(subject === undefined ? {} : { target: subject }),
+      ...(row.audit === 'resource' ? binding.resource : {}),
     });
     const check: ObservedCheck = {
       class: row.class,
@@ -225,6 +245,8 @@ export class Machine {
       case 'remote port':
       case 'remote':
       case 'owner as seen by remote':
+      case 'device model':
+      case 'resource':
         break;
     }
     throw new InvariantError(`the hypercall bound no label for \`${endpoint}\``);
@@ -243,8 +265,12 @@ export class Machine {
   releaseIfUnused(domain: Domain): void {
     const open = this.openMappings(domain.domid);
     domain.totalPages = open.reduce((pages, mapping) => pages + mapping.frames.count, 0);
-    if (open.length > 0) return;
+    // XEN: a device model keeps a reference to its target for as long as it is there itself.
+    const isHeld = [...this.state.domains.values()].some(({ target }) => target === domain.domid);
+    if (open.length > 0 || isHeld) return;
     this.state.domains.delete(domain.domid);
     this.state.domainExceptions++;
+    const target = domain.target === undefined ? undefined : this.domain(domain.target);
+    if (target?.life === 'dead') this.releaseIfUnused(target);
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import type { HypercallName, MappingHandle } from '@dewar/toolstack';
-import { addFrames, frameRoom, GRANT_TABLE_FRAME, hasFrames, type Mapping, topFrame } from './domain.ts';
+import { addFrames, frameRoom, GRANT_TABLE_FRAME, hasFrames, IOREQ_FRAME, type Mapping, topFrame } from './domain.ts';
 import { DOMID_XEN, failed, type Handlers, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
 
@@ -30,6 +30,10 @@ export function addMapping(machine: Machine, mapping: Omit<Mapping, 'handle'>): 
 export const MEMORY_OPS: Handlers<MemoryName> = {
   'memory_op.set_memory_map': (machine, caller, { domid }) =>
     onDomain('memory_op.set_memory_map', machine, caller, domid, () => ok({})),
+  'memory_op.machine_memory_map': (machine, caller) => {
+    const denial = machine.check('memory_op.machine_memory_map', caller);
+    return denial === undefined ? ok({}) : failed(errnoOf(denial));
+  },
   'memory_op.claim_pages': (machine, caller, { domid, pages }) =>
     onDomain('memory_op.claim_pages', machine, caller, domid, (domain) => {
       if (!Number.isSafeInteger(pages) || pages < 0 || domain.life !== 'alive') return failed('EINVAL');
@@ -101,12 +105,16 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
     onDomain('memory_op.get_vnumainfo', machine, caller, domid, () =>
       failed('EOPNOTSUPP', 'the domain has no virtual NUMA'),
     ),
-  'memory_op.acquire_resource': (machine, caller, { domid }) => {
+  'memory_op.acquire_resource': (machine, caller, { domid, resource }) => {
     const domain = machine.domain(domid);
     if (domain === undefined) return failed('ESRCH');
     if (domain === caller) return failed('EPERM');
     const denial = machine.check('memory_op.acquire_resource', caller, { domain });
-    return denial === undefined ? ok({ frame: GRANT_TABLE_FRAME }) : failed(errnoOf(denial));
+    if (denial !== undefined) return failed(errnoOf(denial));
+    if (resource === 'grant_table') return ok({ frame: GRANT_TABLE_FRAME });
+    // XEN: acquire_ioreq_server() gives them to nobody but the one who made the server.
+    const server = domain.ioreqServers.find(({ emulator }) => emulator === caller.domid);
+    return server === undefined ? failed('EPERM') : ok({ frame: IOREQ_FRAME });
   },
   'memory_op.current_reservation': (machine, caller, { domid }) =>
     onDomain('memory_op.current_reservation', machine, caller, domid, (domain) => ok({ pages: domain.totalPages })),

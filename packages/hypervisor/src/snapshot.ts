@@ -6,19 +6,20 @@
 import { accessVector } from '@dewar/policy/policydb';
 import { BASELINE_RELEASE, XEN_RELEASES } from '@dewar/policy/releases';
 import type { AvcNode, AvcSnapshot, SecurityServerSnapshot } from '@dewar/policy/security-server';
-import type {
-  Actor,
-  Domid,
-  HvmParam,
-  MappingHandle,
-  Port,
-  PortStatus,
-  Process,
-  ShutdownReason,
+import {
+  type Actor,
+  DOMID_IO,
+  type Domid,
+  type HvmParam,
+  type MappingHandle,
+  type Port,
+  type PortStatus,
+  type Process,
+  type ShutdownReason,
 } from '@dewar/toolstack';
-import type { Affinity, Domain, EventChannel, Grant, Mapping } from './domain.ts';
+import type { Affinity, Domain, EventChannel, Grant, IoreqServer, Mapping } from './domain.ts';
 import { FLASK_MODES, type Flask, type FlaskSnapshot } from './flask.ts';
-import { DOMID_LIMIT, type MachineState } from './machine.ts';
+import { DOMID_LIMIT, type HostDevice, IOMMU_KINDS, type IommuKind, type MachineState } from './machine.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -34,6 +35,8 @@ export interface HypervisorSnapshot {
   readonly nextMapping: number;
   readonly domainExceptions: number;
   readonly isDom0Created: boolean;
+  readonly iommu: IommuKind;
+  readonly devices: readonly Json[];
 }
 
 /** What a snapshot says, before its policy is loaded. */
@@ -55,6 +58,9 @@ const PROCESSES: readonly string[] = [
   'libxl-save-helper',
   'xenstored',
   'xenconsoled',
+  'init-xenstore-domain',
+  'device model',
+  'driver',
   'guest kernel',
   'flask tools',
   'probe',
@@ -73,6 +79,7 @@ export function snapshotState(state: MachineState, flask: Flask): HypervisorSnap
         affinities: [...domain.affinities].map(([vcpu, affinity]) => ({ vcpu, ...affinity })),
         hvmParams: Object.fromEntries(domain.hvmParams),
         islands: domain.islands.map((island) => ({ ...island })),
+        ioreqServers: domain.ioreqServers.map((server) => ({ ...server, ports: [...server.ports] })),
         grants: [...domain.grants.values()].map((grant) => ({ ...grant })),
         eventChannels: [...domain.eventChannels.values()].map((channel) => ({ ...channel })),
       })),
@@ -83,6 +90,8 @@ export function snapshotState(state: MachineState, flask: Flask): HypervisorSnap
     nextMapping: state.nextMapping,
     domainExceptions: state.domainExceptions,
     isDom0Created: state.isDom0Created,
+    iommu: state.iommu,
+    devices: [...state.devices.values()].map((device) => ({ ...device })),
   };
 }
 
@@ -123,6 +132,7 @@ function oneOf<T extends string>(value: unknown, names: readonly T[]): T {
 
 // Brand constructors: Xen numbers these things, and the snapshot is what Xen numbered before.
 const domidOf = (value: unknown): Domid => whole(value, DOMID_LIMIT - 1) as Domid;
+const ownerOf = (value: unknown): Domid => (value === DOMID_IO ? DOMID_IO : domidOf(value));
 const portOf = (value: unknown): Port => whole(value, 0x20000) as Port;
 const handleOf = (value: unknown): MappingHandle => whole(value) as MappingHandle;
 
@@ -179,6 +189,10 @@ const SHUTDOWN_REASONS: readonly ShutdownReason[] = [
 
 const HVM_PARAMS: readonly HvmParam[] = [
   'CALLBACK_IRQ',
+  'VPT_ALIGN',
+  'HPET_ENABLED',
+  'IOREQ_SERVER_PFN',
+  'NR_IOREQ_SERVER_PAGES',
   'STORE_PFN',
   'STORE_EVTCHN',
   'IOREQ_PFN',
@@ -196,6 +210,8 @@ const HVM_PARAMS: readonly HvmParam[] = [
 /** The most vCPUs of a domain. XEN: `MAX_VIRT_CPUS`. */
 const VCPU_LIMIT = 8192;
 
+const SID_LIMIT = 0xffff_ffff;
+
 function readVcpus(value: unknown): Set<number> {
   return new Set(list(value).map((vcpu) => whole(vcpu, VCPU_LIMIT - 1)));
 }
@@ -204,6 +220,28 @@ function readAffinity(value: unknown): readonly [vcpu: number, affinity: Affinit
   const { vcpu, hard, soft } = object(value);
   const cpus = (one: unknown): number[] => list(one).map((cpu) => whole(cpu, VCPU_LIMIT - 1));
   return [whole(vcpu, VCPU_LIMIT - 1), { hard: cpus(hard), soft: cpus(soft) }];
+}
+
+function readServer(value: unknown): IoreqServer {
+  const { id, emulator, ports, isEnabled } = object(value);
+  return {
+    id: whole(id, 7),
+    emulator: domidOf(emulator),
+    ports: list(ports).map(portOf),
+    isEnabled: flag(isEnabled),
+  };
+}
+
+function readDevice(value: unknown): HostDevice {
+  const { sbdf, ports, frames, irq, owner, isQuarantined } = object(value);
+  return {
+    sbdf: whole(sbdf, SID_LIMIT),
+    ports: list(ports).map(readFrames),
+    frames: list(frames).map(readFrames),
+    irq: irq === undefined ? undefined : whole(irq, 0xffff),
+    owner: ownerOf(owner),
+    isQuarantined: flag(isQuarantined),
+  };
 }
 
 function readDomain(value: unknown): Domain {
@@ -218,6 +256,11 @@ function readDomain(value: unknown): Domain {
     isHvm: flag(isHvm),
     sid: whole(sid, 0xffff_ffff),
     selfSid: whole(selfSid, 0xffff_ffff),
+    target: counts['target'] === undefined ? undefined : domidOf(counts['target']),
+    targetSid: whole(counts['targetSid'], SID_LIMIT),
+    hasIommu: flag(counts['hasIommu']),
+    isXenstore: flag(counts['isXenstore']),
+    ioreqServers: list(counts['ioreqServers']).map(readServer),
     life: oneOf(life, ['alive', 'dying', 'dead']),
     pauseCount: whole(pauseCount, 255),
     shutdownReason: shutdownReason === undefined ? undefined : oneOf(shutdownReason, SHUTDOWN_REASONS),
@@ -251,8 +294,6 @@ function readDomain(value: unknown): Domain {
     nextPort: whole(counts['nextPort'], 0x20000),
   };
 }
-
-const SID_LIMIT = 0xffff_ffff;
 
 const sidNumber = (value: unknown): number => whole(value, SID_LIMIT);
 
@@ -296,7 +337,7 @@ function readObjectLabels(value: unknown): SecurityServerSnapshot['objectLabels'
   };
 }
 
-function readServer(value: unknown): SecurityServerSnapshot {
+function readSecurityServer(value: unknown): SecurityServerSnapshot {
   const { sids, nextSid, booleans, pending, objectLabels, seqno } = object(value);
   return {
     sids: list(sids).map((entry) => {
@@ -360,7 +401,7 @@ function readFlask(value: unknown): { readonly flask: FlaskSnapshot; readonly po
       isSwitchedOff: isSwitchedOff === undefined ? false : flag(isSwitchedOff),
       policy: text(policy, POLICY_DIGITS_LIMIT),
       isEnforcing: flag(isEnforcing),
-      server: readServer(server),
+      server: readSecurityServer(server),
       avc: readAvc(avc),
     },
   };
@@ -370,6 +411,8 @@ function readFlask(value: unknown): { readonly flask: FlaskSnapshot; readonly po
 function isConsistent(state: MachineState): boolean {
   const dom0 = state.domains.get(domidOf(0));
   if (dom0?.life !== 'alive') return false;
+  const hasTarget = ({ target }: Domain): boolean => target === undefined || state.domains.has(target);
+  if (![...state.domains.values()].every(hasTarget)) return false;
   return [...state.mappings.values()].every(
     ({ handle, owner, mapper }) =>
       handle < state.nextMapping && state.domains.has(owner) && state.domains.has(mapper.domid),
@@ -399,6 +442,12 @@ export function restoreState(value: unknown): ReadSnapshot | undefined {
       nextMapping: whole(nextMapping),
       domainExceptions: whole(domainExceptions),
       isDom0Created: flag(isDom0Created),
+      iommu: oneOf(counts['iommu'], IOMMU_KINDS),
+      devices: new Map(
+        list(counts['devices'])
+          .map(readDevice)
+          .map((device) => [device.sbdf, device]),
+      ),
     };
     return isConsistent(state) ? { state, ...readFlask(flask) } : undefined;
   } catch (error) {

@@ -15,7 +15,7 @@ const CONSOLE_WRITE_LIMIT = 4096;
 
 type SysctlName = Extract<
   HypercallName,
-  `sysctl.${string}` | `xen_version.${string}` | `console_io.${string}` | `sched_op.${string}`
+  `sysctl.${string}` | `xen_version.${string}` | `console_io.${string}` | 'sched_op.shutdown'
 >;
 
 function onHost<N extends SysctlName>(
@@ -36,9 +36,19 @@ export const SYSCTLS: Handlers<SysctlName> = {
       text:
         machine.check('xen_version.extraversion', caller) === undefined ? machine.behaviour.version.extra : '<denied>',
     }),
+  'xen_version.guest_handle': (machine, caller) => {
+    // A denied caller reads zeros.
+    machine.check('xen_version.guest_handle', caller);
+    return ok({});
+  },
   'sysctl.physinfo': (machine, caller) =>
     onHost('sysctl.physinfo', machine, caller, () =>
-      ok({ totalPages: machine.state.hostPages, freePages: machine.freePages(), cpus: HOST_CPUS }),
+      ok({
+        totalPages: machine.state.hostPages,
+        freePages: machine.freePages(),
+        cpus: HOST_CPUS,
+        hasIommu: machine.state.iommu !== 'none',
+      }),
     ),
   'sysctl.cputopoinfo': (machine, caller) => onHost('sysctl.cputopoinfo', machine, caller, () => ok({})),
   'sysctl.numainfo': (machine, caller) => onHost('sysctl.numainfo', machine, caller, () => ok({})),

@@ -178,6 +178,11 @@ export const XSM_OPS: Handlers<XsmName> = {
       domain.sid = sid;
       // XEN: flask_relabel_domain() takes the label itself when the self label cannot be made.
       domain.selfSid = machine.flask.transitionSid(sid, sid, 'domain') ?? sid;
+      // A device model sees its target anew. A target that is relabelled does not change in its device model's eyes.
+      const target = domain.target === undefined ? undefined : machine.domain(domain.target);
+      if (target !== undefined) {
+        domain.targetSid = machine.flask.transitionSid(target.sid, sid, 'domain') ?? domain.targetSid;
+      }
       return ok({});
     };
     return checked('xsm_op.relabel_domain', machine, caller, work, {

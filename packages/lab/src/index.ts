@@ -8,6 +8,6 @@
  *
  * @module
  */
-export type { FlaskMode, FlaskState } from '@dewar/hypervisor';
+export type { FlaskMode, FlaskState, IommuKind } from '@dewar/hypervisor';
 export { type BootedHost, Lab, type LabPolicy, type LabSlot, type RunningHost } from './lab.ts';
 export { LabError, type LabErrorCode } from './lab-error.ts';

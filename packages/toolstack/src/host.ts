@@ -10,6 +10,7 @@
  * @module
  */
 import type { Diagnostic } from '@dewar/policy/text';
+import type { Sbdf } from './device-hypercalls.ts';
 import type { BooleanState, Domid, Errno, ObservedCheck, OpenMapping, Process, ShutdownReason } from './hypercalls.ts';
 import type { DomainConfig } from './xl-cfg/index.ts';
 
@@ -73,6 +74,28 @@ export interface DomainState {
   readonly cpuSeconds?: number;
 }
 
+/** How a xenstore domain is made. */
+export interface XenstoreDomainOptions {
+  /** Without one, that of the initial SID domU. */
+  readonly label?: string | undefined;
+  readonly memoryMib: number;
+  /** Its kernel starts in an HVM container. */
+  readonly isPvh?: boolean;
+  readonly uuid: string;
+}
+
+/** A PCI device that dom0 has set aside for guests. */
+export interface AssignableDevice {
+  readonly sbdf: Sbdf;
+  readonly name: string | undefined;
+}
+
+/** A PCI device of a guest, and the slot in which the guest sees it. */
+export interface GuestPciSlot {
+  readonly sbdf: Sbdf;
+  readonly slot: number;
+}
+
 /** What was asked of the host. */
 export type OperationName =
   | 'create'
@@ -96,6 +119,14 @@ export type OperationName =
   | 'sched-credit2'
   | 'trigger'
   | 'sysrq'
+  | 'pci-attach'
+  | 'pci-detach'
+  | 'pci-list'
+  | 'pci-assignable-add'
+  | 'pci-assignable-remove'
+  | 'pci-assignable-list'
+  | 'label-pci'
+  | 'init-xenstore-domain'
   | 'vm-list'
   | 'domid'
   | 'domname'
@@ -301,4 +332,24 @@ export interface Host {
   loadPolicy(bytes: Uint8Array): Promise<OperationReport>;
   /** Tries to map one page of the guest from dom0, and gives it back at once. */
   probeForeignMap(domain: string, access?: 'read' | 'read-write'): Promise<OperationReport<ForeignMapProbe>>;
+}
+
+/** What a person may ask beside, about devices of the host and about the domain that holds xenstored. */
+export interface DeviceHost extends Host {
+  /** Gives a PCI device to a guest that exists; `spec` as in `pci` of a configuration. */
+  pciAttach(domain: string, spec: string): Promise<OperationReport>;
+  /** Takes one back; with `force`, whether or not the guest lets go of it. */
+  pciDetach(domain: string, spec: string, options?: { readonly force?: boolean }): Promise<OperationReport>;
+  /** The PCI devices of a guest. */
+  pciList(domain: string): Promise<OperationReport<readonly GuestPciSlot[]>>;
+  /** Takes a device from the drivers of dom0 and sets it aside for guests. */
+  pciAssignableAdd(device: string, name?: string): Promise<OperationReport>;
+  /** Gives it back; a device is named, or given by its address. */
+  pciAssignableRemove(device: string): Promise<OperationReport>;
+  /** The devices that are set aside and free. */
+  pciAssignableList(): Promise<OperationReport<readonly AssignableDevice[]>>;
+  /** Labels a device with its ports, frames and interrupt line (`flask-label-pci`). */
+  labelPci(device: string, label: string): Promise<OperationReport>;
+  /** Makes a domain that takes xenstored's place (`init-xenstore-domain`). */
+  initXenstoreDomain(options: XenstoreDomainOptions): Promise<OperationReport>;
 }

@@ -5,12 +5,13 @@
  * (Xen `xen/include/public/{domctl,sysctl,memory,grant_table,event_channel}.h`, `xen/include/public/xsm/flask_op.h`).
  * Calls are synchronous: a hypercall that Xen would continue later is complete when `call` returns.
  *
- * Imports: `@dewar/policy/releases`.
+ * Imports: `@dewar/policy/releases`, `./device-hypercalls.ts`.
  * Start reading at `HypercallTable`.
  *
  * @module
  */
 import type { XenReleaseName } from '@dewar/policy/releases';
+import type { DeviceHypercallTable, PciDevice } from './device-hypercalls.ts';
 
 declare const brand: unique symbol;
 
@@ -35,6 +36,7 @@ export type Errno =
   | 'EINVAL'
   | 'ENOBUFS'
   | 'ENODATA'
+  | 'ENODEV'
   | 'ENOENT'
   | 'ENOMEM'
   | 'ENOSYS'
@@ -53,6 +55,9 @@ export type Process =
   | 'libxl-save-helper'
   | 'xenstored'
   | 'xenconsoled'
+  | 'init-xenstore-domain'
+  | 'device model'
+  | 'driver'
   | 'guest kernel'
   | 'flask tools'
   | 'probe'
@@ -76,6 +81,10 @@ export type ShutdownReason = 'poweroff' | 'reboot' | 'suspend' | 'crash' | 'watc
 /** The parameters of an HVM container that libxl or a guest works with. Xen `HVM_PARAM_*`. */
 export type HvmParam =
   | 'CALLBACK_IRQ'
+  | 'VPT_ALIGN'
+  | 'HPET_ENABLED'
+  | 'IOREQ_SERVER_PFN'
+  | 'NR_IOREQ_SERVER_PAGES'
   | 'STORE_PFN'
   | 'STORE_EVTCHN'
   | 'IOREQ_PFN'
@@ -101,6 +110,8 @@ export interface DomainInfo {
   readonly isRunning: boolean;
   /** It runs in an HVM container: a PVH or an HVM guest. */
   readonly isHvm: boolean;
+  /** It holds xenstore. Xen `XEN_DOMINF_xs_domain`. */
+  readonly isXenstore: boolean;
   /** Why the guest stopped by itself; undefined as long as it has not. */
   readonly shutdownReason: ShutdownReason | undefined;
   readonly totalPages: number;
@@ -154,7 +165,7 @@ type BooleanChoice = { readonly name: string } | { readonly id: number };
 export type ResourceKind = 'pirq' | 'ioport' | 'iomem' | 'pcidevice';
 
 /** Some resources: interrupts, ports, machine frames or PCI devices (SBDF), both ends included. */
-interface ResourceRange {
+export interface ResourceRange {
   readonly kind: ResourceKind;
   readonly low: bigint;
   readonly high: bigint;
@@ -183,11 +194,22 @@ export interface AvcCacheStats {
 export const DOMID_SELF: Domid = 0x7ff0 as Domid;
 
 /** Every hypercall that Dewar knows. */
-export interface HypercallTable {
+export interface HypercallTable extends DeviceHypercallTable {
   'xen_version.version': Entry<Nothing, { readonly release: string }>;
   /** A denial is no error: Xen answers with the text `<denied>`. */
   'xen_version.extraversion': Entry<Nothing, { readonly text: string }>;
-  'sysctl.physinfo': Entry<Nothing, { readonly totalPages: number; readonly freePages: number; readonly cpus: number }>;
+  /** A denial is no error: Xen answers with zeros. */
+  'xen_version.guest_handle': Entry<Nothing, Nothing>;
+  'sysctl.physinfo': Entry<
+    Nothing,
+    {
+      readonly totalPages: number;
+      readonly freePages: number;
+      readonly cpus: number;
+      /** Devices can be given to guests behind an IOMMU. Xen `XEN_SYSCTL_PHYSCAP_directio`. */
+      readonly hasIommu: boolean;
+    }
+  >;
   'sysctl.cputopoinfo': Entry<Nothing, Nothing>;
   'sysctl.numainfo': Entry<Nothing, Nothing>;
   'sysctl.get_cpu_policy': Entry<Nothing, Nothing>;
@@ -210,6 +232,10 @@ export interface HypercallTable {
       readonly domid?: Domid;
       /** In an HVM container; Xen `XEN_DOMCTL_CDF_hvm`. */
       readonly isHvm?: boolean;
+      /** With page tables for the IOMMU; Xen `XEN_DOMCTL_CDF_iommu`. */
+      readonly hasIommu?: boolean;
+      /** It will hold xenstore; Xen `XEN_DOMCTL_CDF_xs_domain`. */
+      readonly isXenstore?: boolean;
     },
     { readonly domid: Domid }
   >;
@@ -263,6 +289,8 @@ export interface HypercallTable {
   'domctl.scheduler_op.putinfo': Entry<OnDomain & { readonly weight: number; readonly cap: number }, Nothing>;
 
   'memory_op.set_memory_map': Entry<OnDomain, Nothing>;
+  /** The memory map of the host. */
+  'memory_op.machine_memory_map': Entry<Nothing, Nothing>;
   'memory_op.claim_pages': Entry<OnDomain & { readonly pages: number }, Nothing>;
   /** A denial is no error: no extent is done. */
   'memory_op.populate_physmap': Entry<
@@ -282,7 +310,11 @@ export interface HypercallTable {
   'memory_op.add_to_physmap': Entry<OnDomain & { readonly space: 'shared_info' | 'grant_table' }, Nothing>;
   /** `EOPNOTSUPP` for a domain without virtual NUMA, as all are here. */
   'memory_op.get_vnumainfo': Entry<OnDomain, Nothing>;
-  'memory_op.acquire_resource': Entry<OnDomain & { readonly resource: 'grant_table' }, { readonly frame: number }>;
+  /** `EPERM` for the pages of an ioreq server that another domain made. */
+  'memory_op.acquire_resource': Entry<
+    OnDomain & { readonly resource: 'grant_table' | 'ioreq_server' },
+    { readonly frame: number }
+  >;
   'memory_op.current_reservation': Entry<OnDomain, { readonly pages: number }>;
   'memory_op.maximum_gpfn': Entry<OnDomain, { readonly frame: number }>;
 
@@ -325,6 +357,8 @@ export interface HypercallTable {
     OnDomain & { readonly mapping: MappingHandle; readonly ref: number; readonly frame: number; readonly to: Domid },
     Nothing
   >;
+  /** A guest writes an entry of its own grant table; no hypercall, so no check. */
+  'grant_table.grant': Entry<{ readonly ref: number; readonly frame: number; readonly to: Domid }, Nothing>;
   'grant_table_op.map_grant_ref': Entry<
     { readonly granter: Domid; readonly ref: number; readonly isWritable: boolean },
     { readonly mapping: MappingHandle }
@@ -452,4 +486,6 @@ export interface Hypercalls {
   inspectDomain(domid: Domid): InspectedDomain | undefined;
   /** The pages of a domain that others have mapped. A real host cannot tell; a simulated one can. */
   openMappings(owner: Domid): readonly OpenMapping[];
+  /** The PCI devices that dom0's kernel has found, ascending; on a real host `/sys/bus/pci/devices`. */
+  pciDevices(): readonly PciDevice[];
 }

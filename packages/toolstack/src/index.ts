@@ -6,12 +6,14 @@
  *
  * @module
  */
+export * from './device-hypercalls.ts';
 export * from './host.ts';
 export * from './hypercalls.ts';
 export { parseCpuRange, showCpus } from './libxl/cpu-range.ts';
 export { DOM0 } from './libxl/daemons.ts';
 export { denialNotes, guest as guestDiagnostics } from './libxl/diagnostics.ts';
 export { LibxlHost } from './libxl/libxl-host.ts';
+export { sbdfText } from './libxl/pci.ts';
 export {
   type Attachment,
   emptyToolstackState,

@@ -9,6 +9,11 @@
  * @module
  */
 
+/** What asks whether a guest may use a device; the permission depends on the IOMMU. */
+const DEVICE_USES =
+  'domctl.assign_device domctl.test_assign_device domctl.iomem_permission domctl.ioport_permission ' +
+  'domctl.memory_mapping domctl.ioport_mapping domctl.bind_pt_irq physdev_op.map_pirq pci_config.access';
+
 /** Operations by class and permission. */
 const OPERATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   xen: {
@@ -134,10 +139,10 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     dm: 'dm_op',
   },
   event: {
-    bind: 'event_channel_op.alloc_unbound event_channel_op.bind_interdomain',
+    bind: 'event_channel_op.alloc_unbound event_channel_op.bind_interdomain dm_op.create_ioreq_server',
     send: 'event_channel_op.send',
     status: 'event_channel_op.status',
-    create: 'event_channel_op.alloc_unbound event_channel_op.bind_interdomain',
+    create: 'event_channel_op.alloc_unbound event_channel_op.bind_interdomain dm_op.create_ioreq_server',
     reset: 'event_channel_op.reset',
   },
   grant: {
@@ -166,15 +171,15 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   resource: {
     add:
-      'domctl.assign_device domctl.irq_permission domctl.iomem_permission domctl.ioport_permission ' +
+      'domctl.assign_device domctl.test_assign_device domctl.irq_permission domctl.iomem_permission domctl.ioport_permission ' +
       'domctl.memory_mapping domctl.ioport_mapping domctl.bind_pt_irq physdev_op.map_pirq',
     remove:
       'domctl.deassign_device domctl.irq_permission domctl.iomem_permission domctl.ioport_permission ' +
       'domctl.memory_mapping domctl.ioport_mapping domctl.unbind_pt_irq physdev_op.unmap_pirq',
     use: 'sysctl.page_offline_op',
-    use_iommu: 'domctl.assign_device domctl.iomem_permission domctl.ioport_permission physdev_op.map_pirq',
-    use_iommu_nointremap: 'domctl.assign_device domctl.iomem_permission domctl.ioport_permission physdev_op.map_pirq',
-    use_noiommu: 'domctl.assign_device domctl.iomem_permission domctl.ioport_permission physdev_op.map_pirq',
+    use_iommu: DEVICE_USES,
+    use_iommu_nointremap: DEVICE_USES,
+    use_noiommu: DEVICE_USES,
     add_irq: 'physdev_op.map_pirq',
     remove_irq: 'physdev_op.unmap_pirq',
     add_ioport: 'domctl.ioport_permission domctl.ioport_mapping',

@@ -15,18 +15,24 @@ import { inOrder } from './recorder.ts';
 /** What the build needs to know of the guest. */
 export interface BuildPlan {
   readonly domid: Domid;
-  readonly type: 'pv' | 'pvh';
+  readonly type: 'pv' | 'pvh' | 'hvm';
   readonly vcpus: number;
   /** vCPUs that the kernel is to bring up. */
   readonly onlineVcpus: number;
   readonly pages: number;
   readonly maxPages: number;
+  /** Pages of the guest's memory that its device model asks for, for the display. */
+  readonly videoPages: number;
   readonly claimsMemory: boolean;
   readonly scheduler: { readonly weight?: number; readonly cap?: number };
+  /** It is given devices, so that a PV guest sees the memory map of the host. */
+  readonly usesHostMap: boolean;
+  /** Built in the middle of the creation of another, by a program that knows the host already. */
+  readonly isStub: boolean;
 }
 
 /** A guest that is built, and where its rings are. */
-interface BuiltGuest {
+export interface BuiltGuest {
   readonly storePort: Port;
   readonly consolePort: Port;
   readonly consoleFrame: number;
@@ -60,7 +66,8 @@ export function prepare(operation: Operation, plan: BuildPlan): TimelineStep['ou
   const { domid } = plan;
   return recorder.step('libxl sets vCPUs, placement and the memory limit', 'libxl', () => {
     if (recorder.ask('libxl', 'domctl.max_vcpus', { domid, max: plan.vcpus }).kind === 'error') return 'failed';
-    recorder.ask('libxl', 'sysctl.physinfo', {});
+    // XEN: xc_get_max_cpus() asks once, and keeps the answer.
+    if (!plan.isStub) recorder.ask('libxl', 'sysctl.physinfo', {});
     lookAt(operation, domid, false);
     recorder.ask('libxl', 'sysctl.cpupool_op', {});
     recorder.ask('libxl', 'sysctl.numainfo', {});
@@ -81,11 +88,12 @@ export function prepare(operation: Operation, plan: BuildPlan): TimelineStep['ou
 
 /** Two event channels of the guest, for xenstore and for the console. */
 export function allocatePorts(operation: Operation, domid: Domid): GuestPorts | undefined {
-  const { recorder } = operation;
+  const { recorder, state } = operation;
   const ports: Port[] = [];
+  const remotes = [state.xenstoreDomid ?? DOM0, DOM0];
   recorder.step('libxl makes event channels for xenstore and the console', 'libxl', () => {
-    for (let i = 0; i < 2; i++) {
-      const made = recorder.ask('libxl', 'event_channel_op.alloc_unbound', { domid, remote: DOM0 });
+    for (const remote of remotes) {
+      const made = recorder.ask('libxl', 'event_channel_op.alloc_unbound', { domid, remote });
       if (made.kind === 'error') return 'failed';
       ports.push(made.value.port);
     }
@@ -142,23 +150,30 @@ export function seedGrants(
   domid: Domid,
   rings: { readonly console: number; readonly xenstore: number },
 ): TimelineStep['outcome'] {
-  const { recorder } = operation;
-  return recorder.step('libxc grants the xenstore and console pages to dom0', 'libxc', () => {
+  const { recorder, state } = operation;
+  const title =
+    state.xenstoreDomid === undefined
+      ? 'libxc grants the xenstore and console pages to dom0'
+      : `libxc grants the xenstore page to domain ${state.xenstoreDomid} and the console page to dom0`;
+  return recorder.step(title, 'libxc', () => {
     const table = recorder.ask('libxc', 'memory_op.acquire_resource', { domid, resource: 'grant_table' });
     if (table.kind === 'error') return 'failed';
     const frames = { first: table.value.frame, count: 1 };
     const mapped = recorder.ask('libxc', 'mmu_update.map_foreign', { domid, frames, isWritable: true });
     if (mapped.kind === 'error') return 'failed';
     const { mapping } = mapped.value;
-    const seed = (ref: number, frame: number) => () =>
+    const seed = (ref: number, frame: number, to: Domid) => () =>
       recorder.hypercalls.call({ domid: DOM0, process: 'libxc' }, 'grant_table.seed', {
         domid,
         mapping,
         ref,
         frame,
-        to: DOM0,
+        to,
       });
-    const outcome = inOrder([seed(CONSOLE_REF, rings.console), seed(XENSTORE_REF, rings.xenstore)]);
+    const outcome = inOrder([
+      seed(CONSOLE_REF, rings.console, DOM0),
+      seed(XENSTORE_REF, rings.xenstore, state.xenstoreDomid ?? DOM0),
+    ]);
     recorder.ask('libxc', 'mmu_update.unmap_foreign', { mapping });
     return outcome;
   });

@@ -6,7 +6,6 @@
  * @module
  */
 import type { TimelineStep } from '../host.ts';
-import type { Domid } from '../hypercalls.ts';
 import {
   allocatePorts,
   type BuildOutcome,
@@ -38,16 +37,22 @@ export const SPECIAL_FRAMES = { startInfo: 16, xenstore: 17, console: 18, pageTa
 export const SMALLEST_PV_PAGES: number = SPECIAL_FRAMES.pageTable + 1;
 
 /** XEN: `libxl__arch_domain_create`. */
-export function setPvPlatform(operation: Operation, domid: Domid): TimelineStep['outcome'] {
+export function setPvPlatform(operation: Operation, { domid, usesHostMap }: BuildPlan): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('libxl sets the memory map and the TSC mode', 'libxl', () => {
     // XEN: the answer about the memory map is not looked at for a PV guest.
     recorder.ask('libxl', 'memory_op.set_memory_map', { domid });
     const tsc = recorder.ask('libxl', 'domctl.settscinfo', { domid });
-    if (tsc.kind === 'ok') return 'done';
-    const place = 'libxl_x86.c:506:libxl__arch_domain_create';
-    logLibxl(operation, place, `xc_domain_set_tsc_info() failed: ${errnoText(tsc.errno)}`);
-    return 'failed';
+    if (tsc.kind === 'error') {
+      const place = 'libxl_x86.c:506:libxl__arch_domain_create';
+      logLibxl(operation, place, `xc_domain_set_tsc_info() failed: ${errnoText(tsc.errno)}`);
+      return 'failed';
+    }
+    // XEN: libxl__e820_alloc(); that it failed is logged, and forgotten.
+    if (usesHostMap && recorder.ask('libxl', 'memory_op.machine_memory_map', {}).kind === 'ok') {
+      recorder.ask('libxl', 'memory_op.set_memory_map', { domid });
+    }
+    return 'done';
   });
 }
 
@@ -69,8 +74,8 @@ function populate(operation: Operation, plan: BuildPlan): TimelineStep['outcome'
       isShort = pagesDone < count;
       first += count;
     }
-    // XEN: the claim is given back however the rest went.
-    if (plan.claimsMemory) recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages: 0 });
+    // XEN: whatever there is of a claim is given back, however the rest went.
+    recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages: 0 });
     if (isShort) recorder.explain('memory_op.populate_physmap', 'ENOMEM', 'Xen has no more pages for the domain');
     return isShort ? 'failed' : 'done';
   });
@@ -89,6 +94,10 @@ function fill(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
       }
       const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
       if (info.kind === 'error') return 'failed';
+      // XEN: xc_dom_boot_image() clears the pages of the two rings.
+      for (const first of [SPECIAL_FRAMES.console, SPECIAL_FRAMES.xenstore]) {
+        if (!mappings.map({ first, count: 1 })) return 'failed';
+      }
       const ready = inOrder([
         () => recorder.ask('libxc', 'mmu_update.machphys_update', { domid, frames: { first: 0, count: plan.pages } }),
         () => recorder.ask('libxc', 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable }),
@@ -108,7 +117,7 @@ export function buildPv(operation: Operation, plan: BuildPlan): BuildOutcome {
   if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
   const ports = allocatePorts(operation, domid);
   if (ports === undefined) return stoppedAt('the making of its event channels');
-  if (setPvPlatform(operation, domid) === 'failed') return stoppedAt('the setting of its TSC mode');
+  if (setPvPlatform(operation, plan) === 'failed') return stoppedAt('the setting of its TSC mode');
   if (setCpuPolicy(operation, domid) === 'failed') return stoppedAt('the setting of its CPU policy');
   if (populate(operation, plan) === 'failed') return stoppedAt('the allocation of its memory');
   if (fill(operation, plan) === 'failed') return stoppedAt('the loading of its memory');

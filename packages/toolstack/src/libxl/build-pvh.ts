@@ -39,12 +39,16 @@ const ACPI_FRAME = 0xf_c000;
 const ACPI_PAGES = 16;
 
 /** Memory above the hole. */
-const HIGH_FRAME = 0x10_0000;
+export const HIGH_FRAME = 0x10_0000;
 
 /** XEN: `X86_HVM_END_SPECIAL_REGION` less `X86_HVM_NR_SPECIAL_PAGES`, and `SPECIALPAGE_*` from there. */
-const SPECIAL_FRAME = 0xf_eff8;
-const SPECIAL_PAGES = 8;
-const SPECIAL = {
+export const SPECIAL_FRAME = 0xf_eff8;
+export const SPECIAL_PAGES = 8;
+
+type SpecialPage = 'paging' | 'access' | 'sharing' | 'bufferedIoreq' | 'xenstore' | 'ioreq' | 'identityMap' | 'console';
+
+/** What each of them is for. */
+export const SPECIAL: Readonly<Record<SpecialPage, number>> = {
   paging: SPECIAL_FRAME,
   access: SPECIAL_FRAME + 1,
   sharing: SPECIAL_FRAME + 2,
@@ -71,7 +75,7 @@ export const PVH_RINGS: Readonly<Partial<Record<HvmParam, number>>> & {
 };
 
 /** The order in which libxc sets them; that of the identity map comes after its page. */
-const RING_PARAMS: readonly HvmParam[] = [
+export const RING_PARAMS: readonly HvmParam[] = [
   'STORE_PFN',
   'BUFIOREQ_PFN',
   'IOREQ_PFN',
@@ -107,7 +111,7 @@ function memoryFrames(pages: number): FrameRange[] {
 }
 
 /** Memory that Xen sets aside for page tables: 1 MiB for each vCPU and 8 KiB for each MiB of memory. */
-function pagingKib(plan: BuildPlan): number {
+export function pagingKib(plan: BuildPlan): number {
   return 4 * (256 * plan.vcpus + 2 * Math.ceil(plan.maxPages / 256));
 }
 
@@ -134,7 +138,11 @@ function nextExtent(first: number, left: number): number {
 }
 
 /** XEN: `meminit_hvm`: memory up to the hole and above it, on demand when the guest may grow. */
-function populate(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
+export function populateContainer(
+  operation: Operation,
+  plan: BuildPlan,
+  ranges: readonly FrameRange[],
+): TimelineStep['outcome'] {
   const { recorder } = operation;
   const { domid, pages, maxPages } = plan;
   const isOnDemand = maxPages > pages;
@@ -145,7 +153,7 @@ function populate(operation: Operation, plan: BuildPlan): TimelineStep['outcome'
     if (isOnDemand && recorder.ask('libxc', 'memory_op.set_pod_target', { domid, pages }).kind === 'error') {
       return 'failed';
     }
-    for (const { first: start, count: total } of memoryFrames(maxPages)) {
+    for (const { first: start, count: total } of ranges) {
       for (let done = 0; done < total; ) {
         const first = start + done;
         const count = nextExtent(first, total - done);
@@ -255,7 +263,8 @@ export function buildPvh(operation: Operation, plan: BuildPlan): BuildOutcome {
   if (ports === undefined) return stoppedAt('the making of its event channels');
   if (setPvhPlatform(operation, plan) === 'failed') return stoppedAt('the setting of its timers and TSC mode');
   if (setCpuPolicy(operation, domid) === 'failed') return stoppedAt('the setting of its CPU policy');
-  if (populate(operation, plan) === 'failed') return stoppedAt('the allocation of its memory');
+  const ranges = memoryFrames(plan.maxPages);
+  if (populateContainer(operation, plan, ranges) === 'failed') return stoppedAt('the allocation of its memory');
   if (describeMemory(operation, domid) === 'failed') return stoppedAt('the setting of its memory map');
   const mappings = new GuestMappings(operation, domid);
   if (load(operation, plan, mappings) === 'failed') return stoppedAt('the loading of its memory');

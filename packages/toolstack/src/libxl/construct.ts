@@ -1,132 +1,65 @@
 /**
- * From a configuration to a guest that is built, relabelled and paused; and back to nothing where that fails.
+ * From resolved labels to a built, relabelled and paused guest; what a new guest and a restored one have in common.
  *
- * Follows Xen `tools/libs/light/libxl_create.c`, `initiate_domain_create` to `domcreate_complete`.
+ * Follows Xen `tools/libs/light/libxl_create.c`: `do_domain_create` and its callbacks, in their order.
  *
  * @module
  */
-import type { Domid, Port } from '../hypercalls.ts';
-import type { BuildPlan, GuestBuilder } from './build-guest.ts';
+import type { Domid, FrameRange } from '../hypercalls.ts';
+import { addDevice, giveResources } from './add-devices.ts';
+import { resolveBackend } from './backends.ts';
+import type { BuiltGuest, GuestBuilder } from './build-guest.ts';
+import { buildHvm } from './build-hvm.ts';
 import { buildPv } from './build-pv.ts';
 import { buildPvh } from './build-pvh.ts';
 import { type GuestSids, resolveLabels } from './create-labels.ts';
-import { attachConsole, introduceDomain, recheckConsole } from './daemons.ts';
-import { destroyDomain, errnoText, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { attachConsole, DOM0, introduceDomain, recheckConsole } from './daemons.ts';
+import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { logDeviceModelFailed, modelPlanOf, startDeviceModel, talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, withoutOrigins } from './guest-config.ts';
-import { distinctPages, listDomains, logLibxl, lookAt, type Operation } from './operation.ts';
+import { type Failure, makeDomain, notePorts, type Progress, planOf, reportFailed } from './make-domain.ts';
+import { distinctPages, logLibxl, lookAt, type Operation } from './operation.ts';
+import { addPciDevice } from './pci.ts';
+import type { Refusal } from './recorder.ts';
+import { startStubDomain } from './stub-domain.ts';
 
-const KIB_PER_PAGE = 4;
+/** Serves the console of a guest; says so, or why not. */
+type ServeConsole = () => { readonly isServed: boolean; readonly refusal: Refusal | undefined };
 
-/** How far a creation came. */
-export type Progress = { readonly kind: 'created'; readonly domid: Domid } | Failure;
-interface Failure {
-  readonly kind: 'failed';
-  /** Undefined as long as there is no domain. */
-  readonly domid: Domid | undefined;
-  readonly rc: number;
-}
-
-/** The configuration as the builders read it. */
-function planOf(config: GuestConfig, domid: Domid): BuildPlan {
-  return {
-    domid,
-    type: config.type,
-    vcpus: config.maxVcpus,
-    onlineVcpus: config.vcpus,
-    pages: Math.floor(config.memoryKib / KIB_PER_PAGE),
-    maxPages: Math.floor(config.maxMemoryKib / KIB_PER_PAGE),
-    claimsMemory: config.claimsMemory,
-    scheduler: config.scheduler,
+/**
+ * Has xenstore served. The console comes later: its daemon learns of the guest from xenstored, and libxl does not wait
+ * for it until it has added what needs no waiting.
+ */
+function attachDaemons(
+  operation: Operation,
+  domid: Domid,
+  { storePort, consolePort, consoleFrame }: BuiltGuest,
+): ServeConsole {
+  const { recorder, state } = operation;
+  notePorts(operation, domid, { storePort, consolePort });
+  const isIntroduced = introduceDomain(recorder, state, domid, storePort) === 'done';
+  const { refusal } = recorder;
+  // XEN: without xenstored's word the console's daemon never wakes.
+  if (!isIntroduced) return () => ({ isServed: false, refusal });
+  let outcome: ReturnType<ServeConsole> | undefined;
+  return () => {
+    if (outcome === undefined) {
+      const isServed = attachConsole(recorder, state, domid, consolePort, consoleFrame) === 'done';
+      outcome = { isServed, refusal: recorder.refusal };
+    }
+    return outcome;
   };
 }
 
-/** Creates the domain and gives it its name. XEN: `libxl__domain_make`. */
-function makeDomain(
-  operation: Operation,
-  config: GuestConfig,
-  sids: GuestSids,
-  uuid: string,
-  isWatched: boolean,
-): Progress {
-  const { recorder, state } = operation;
-  let domid: Domid | undefined;
-  recorder.step('libxl creates the domain', 'libxl', () => {
-    recorder.ask('libxl', 'sysctl.physinfo', {});
-    const isHvm = config.type === 'pvh';
-    const args = { ssidref: sids.build, maxVcpus: config.maxVcpus, handle: uuid, isHvm };
-    const made = recorder.ask('libxl', 'domctl.createdomain', args);
-    if (made.kind === 'ok') {
-      domid = made.value.domid;
-      lookAt(operation, domid, false);
-      return 'done';
-    }
-    logLibxl(operation, 'libxl_create.c:711:libxl__domain_make', `domain creation fail: ${errnoText(made.errno)}`);
-    logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', 'cannot make domain: -3');
-    return 'failed';
-  });
-  if (domid === undefined) {
-    operation.diagnostics.push(
-      guest['step-failed'](
-        config.labels.build?.origin,
-        { guest: config.name, step: 'the creation of its domain' },
-        { notes: refusalNotes(recorder.refusal) },
-      ),
-    );
-    return { kind: 'failed', domid: undefined, rc: -3 };
-  }
-  const made = domid;
-  const named = recorder.step('libxl sees to it that the name is free', 'libxl', () => {
-    if (listDomains(operation).some((domain) => domain.name === config.name && domain.domid !== made)) return 'failed';
-    lookAt(operation, made, true);
-    return 'done';
-  });
-  const isFree = named === 'done';
-  state.guests.set(made, {
-    domid: made,
-    name: isFree ? config.name : undefined,
-    uuid,
-    config: undefined,
-    isWatched,
-    targetKib: config.memoryKib,
-    staticMaxKib: config.maxMemoryKib,
-    availableVcpus: config.vcpus,
-    storePort: undefined,
-    consolePort: undefined,
-    hasStarted: false,
-    isStuck: false,
-    isRestored: false,
-    isGivenUp: false,
-  });
-  if (isFree) return { kind: 'created', domid: made };
-  logLibxl(
-    operation,
-    'libxl_domain.c:81:libxl__domain_rename',
-    `Domain ${made}:Domain with name "${config.name}" already exists.`,
-  );
-  logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', `Domain ${made}:cannot make domain: -6`);
-  operation.diagnostics.push(guest['name-taken'](undefined, { name: config.name }));
-  return { kind: 'failed', domid: made, rc: -6 };
-}
-
-/** Attaches xenstore and the console, and waits for the console as libxl does. */
-function attachDaemons(
+/** The console was not served in time. */
+function reportUnserved(
   operation: Operation,
   config: GuestConfig,
   domid: Domid,
-  built: { readonly storePort: Port; readonly consolePort: Port },
-  attach: { readonly store: () => string; readonly console: () => string },
-): Failure | undefined {
-  const record = operation.state.guests.get(domid);
-  if (record !== undefined) {
-    record.storePort = built.storePort;
-    record.consolePort = built.consolePort;
-  }
-  const { recorder } = operation;
-  // XEN: xenconsoled learns of the guest from xenstored, so without the one the other never wakes.
-  if (attach.store() === 'done' && attach.console() === 'done') return undefined;
-  const { refusal } = recorder;
-  recorder.step('libxl waits 10 s for the console', 'libxl', () => 'failed');
+  refusal: Refusal | undefined,
+): Failure {
+  operation.recorder.step('libxl waits 10 s for the console', 'libxl', () => 'failed');
   operation.messages.push(
     `libxl: error: libxl_create.c:1976:console_xswait_callback: domain ${domid} console tty: timed out`,
   );
@@ -134,6 +67,11 @@ function attachDaemons(
     guest['console-timeout'](config.labels.build?.origin, { guest: config.name }, { notes: refusalNotes(refusal) }),
   );
   return { kind: 'failed', domid, rc: -9 };
+}
+
+/** Pages of one mapping: the first, and how many come after it. */
+function pagesText({ first, count }: FrameRange): string {
+  return count === 1 ? String(first) : `${first} and ${count - 1} more`;
 }
 
 /** The last act of the build. XEN: `domcreate_complete`, the guest being still paused. */
@@ -168,17 +106,67 @@ function relabel(operation: Operation, config: GuestConfig, domid: Domid, sid: n
       },
       { message: 'a relabel revokes nothing that is already mapped' },
     ];
-    for (let page = frames.first; page < frames.first + Math.min(frames.count, MAX_PAGE_NOTES); page++) {
-      operation.diagnostics.push(
-        guest['pages-stay-mapped'](config.labels.run?.origin, { page, domid, label: to }, { notes }),
-      );
-    }
+    operation.diagnostics.push(
+      guest['pages-stay-mapped'](config.labels.run?.origin, { page: pagesText(frames), domid, label: to }, { notes }),
+    );
   }
   return undefined;
 }
 
-/** Pages of one mapping that are reported one by one. */
-const MAX_PAGE_NOTES = 1024;
+/** Starts the device model, in dom0 or in a stub domain. */
+function startModel(
+  operation: Operation,
+  config: GuestConfig,
+  domid: Domid,
+  { deviceModel: label }: GuestSids,
+): Failure | undefined {
+  const { deviceModel } = config.hardware;
+  if (deviceModel === undefined) return undefined;
+  if (deviceModel.stub !== undefined) {
+    const model = startStubDomain(operation, config, domid, deviceModel, label);
+    return model === undefined ? { kind: 'failed', domid, rc: -3 } : undefined;
+  }
+  if (startDeviceModel(operation, modelPlanOf(config, domid), DOM0) === 'done') {
+    operation.recorder.step('libxl asks the device model for its ports', 'libxl', () => {
+      talkToModel(operation, domid);
+      return 'done';
+    });
+    return undefined;
+  }
+  logDeviceModelFailed(operation, domid, true);
+  return reportFailed(operation, config, 'the start of its device model', domid);
+}
+
+/** What makes devices of the guest work before it runs: disks, its device model, network cards, PCI devices. */
+function attachHardware(
+  operation: Operation,
+  config: GuestConfig,
+  domid: Domid,
+  { sids, serveConsole }: { readonly sids: GuestSids; readonly serveConsole: ServeConsole },
+): Failure | undefined {
+  const { hardware } = config;
+  for (const device of hardware.devices.filter(({ kind }) => kind === 'vbd')) {
+    if (addDevice(operation, domid, config, device)) continue;
+    return reportFailed(operation, config, `the adding of disk ${device.name}`, domid);
+  }
+  if (hardware.deviceModel !== undefined) serveConsole();
+  const refusedStep = giveResources(operation, domid, hardware.resources);
+  if (refusedStep !== undefined) return reportFailed(operation, config, refusedStep, domid);
+  const modelless = startModel(operation, config, domid, sids);
+  if (modelless !== undefined) return modelless;
+  for (const device of hardware.devices.filter(({ kind }) => kind === 'vif')) {
+    if (addDevice(operation, domid, config, device)) continue;
+    return reportFailed(operation, config, `the adding of network card ${device.name}`, domid);
+  }
+  serveConsole();
+  const record = operation.state.guests.get(domid);
+  if (record !== undefined) record.devices = [...hardware.devices];
+  for (const device of hardware.pci) {
+    const added = addPciDevice(operation, domid, device, { isStarting: true });
+    if (added.kind === 'failed') return reportFailed(operation, config, `the adding of ${added.what}`, domid);
+  }
+  return undefined;
+}
 
 /** From the domain to the built, relabelled and paused guest. */
 function finishGuest(
@@ -193,30 +181,16 @@ function finishGuest(
   if (built.kind === 'failed') {
     const words = `Domain ${domid}:cannot (re-)build domain: ${built.rc}`;
     logLibxl(operation, 'libxl_create.c:1640:domcreate_rebuild_done', words);
-    operation.diagnostics.push(
-      guest['step-failed'](
-        config.labels.build?.origin,
-        { guest: config.name, step: built.step },
-        { notes: refusalNotes(recorder.refusal) },
-      ),
-    );
-    return { kind: 'failed', domid, rc: built.rc };
+    return { ...reportFailed(operation, config, built.step, domid), rc: built.rc };
   }
-  const { storePort, consolePort, consoleFrame } = built.guest;
-  const unserved = attachDaemons(
-    operation,
-    config,
-    domid,
-    { storePort, consolePort },
-    {
-      store: () => introduceDomain(recorder, state, domid, storePort),
-      console: () => attachConsole(recorder, state, domid, consolePort, consoleFrame),
-    },
-  );
-  if (unserved !== undefined) return unserved;
+  const serveConsole = attachDaemons(operation, domid, built.guest);
+  const bare = attachHardware(operation, config, domid, { sids, serveConsole });
+  if (bare !== undefined) return bare;
+  const served = serveConsole();
+  if (!served.isServed) return reportUnserved(operation, config, domid, served.refusal);
   const refused = sids.run === undefined ? undefined : relabel(operation, config, domid, sids.run);
   if (refused !== undefined) return refused;
-  recheckConsole(recorder, state, domid, consolePort);
+  recheckConsole(recorder, state, domid, built.guest.consolePort);
   recorder.step('libxl stores the configuration', 'libxl', () => {
     const record = state.guests.get(domid);
     if (record !== undefined) record.config = { ...withoutOrigins(config), uuid: record.uuid };
@@ -244,8 +218,47 @@ function cleanUp(operation: Operation, domid: Domid): void {
 }
 
 /** How a guest is built from nothing. */
-function builderFor(config: GuestConfig): GuestBuilder {
-  return config.type === 'pvh' ? buildPvh : buildPv;
+function builderFor({ type }: GuestConfig): GuestBuilder {
+  switch (type) {
+    case 'pv':
+      return buildPv;
+    case 'pvh':
+      return buildPvh;
+    case 'hvm':
+      return buildHvm;
+  }
+}
+
+/** XEN: `libxl__domain_config_setdefault`: what the host cannot give, before there is a domain. */
+function platformFault(operation: Operation, config: GuestConfig): Failure | undefined {
+  const { hardware, type, name } = config;
+  if (!hardware.hasPassthrough) return undefined;
+  const isOnDemand = type !== 'pv' && config.maxMemoryKib > config.memoryKib;
+  if (operation.host.hasIommu && !isOnDemand) return undefined;
+  const [line, words, reason] = operation.host.hasIommu
+    ? [
+        1195,
+        'IOMMU required for device passthrough but not supported together with PoD',
+        'a guest with devices of the host cannot have memory on demand: `maxmem` is more than `memory`',
+      ]
+    : [1160, 'passthrough not supported on this platform', 'it is to have devices of the host, which has no IOMMU'];
+  logLibxl(operation, `libxl_create.c:${line}:libxl__domain_config_setdefault`, words);
+  operation.diagnostics.push(guest['bad-request'](undefined, { guest: name, reason }));
+  return { kind: 'failed', domid: undefined, rc: -6 };
+}
+
+/** XEN: `initiate_domain_create`: for each device that names its backend libxl looks for that domain. */
+function findBackends(operation: Operation, domid: Domid, { hardware }: GuestConfig): void {
+  const asking = hardware.devices.filter(({ kind, backend }) => kind === 'vif' || backend !== undefined);
+  if (asking.length === 0) return;
+  operation.recorder.step('libxl looks for the domains that are to serve its devices', 'libxl', () => {
+    for (const { kind, backend } of asking) {
+      if (backend !== undefined) resolveBackend(operation, backend);
+      // XEN: `libxl__device_nic_setdefault` asks for the type of the guest.
+      if (kind === 'vif') lookAt(operation, domid, false);
+    }
+    return 'done';
+  });
 }
 
 /** What else the construction needs to know. */
@@ -265,16 +278,21 @@ export function constructGuest(operation: Operation, config: GuestConfig, option
   const { recorder } = operation;
   let sids: GuestSids | undefined;
   recorder.step('libxl turns the labels into SIDs', 'libxl', () => {
-    recorder.ask('libxl', 'sysctl.physinfo', {});
+    const physinfo = recorder.ask('libxl', 'sysctl.physinfo', {});
+    if (physinfo.kind === 'ok') operation.host.hasIommu = physinfo.value.hasIommu;
     sids = resolveLabels(operation, config);
     return sids === undefined ? 'failed' : 'done';
   });
   if (sids === undefined) return { kind: 'failed', domid: undefined, rc: -1 };
-  const made = makeDomain(operation, config, sids, config.uuid ?? options.uuid, options.isWatched);
+  const fault = platformFault(operation, config);
+  if (fault !== undefined) return fault;
+  const { isWatched } = options;
+  const made = makeDomain(operation, config, sids.build, { uuid: config.uuid ?? options.uuid, isWatched });
   if (made.kind === 'failed') {
     if (made.domid !== undefined) cleanUp(operation, made.domid);
     return made;
   }
+  findBackends(operation, made.domid, config);
   const failure = finishGuest(operation, config, made.domid, sids, options.build ?? builderFor(config));
   if (failure === undefined) return made;
   if (failure.domid !== undefined) cleanUp(operation, failure.domid);

@@ -15,20 +15,23 @@ import { logLibxl, type Operation } from './operation.ts';
 export interface GuestSids {
   readonly build: SidNumber;
   readonly run: SidNumber | undefined;
+  /** Of the stub domain, if there is one. */
+  readonly deviceModel: SidNumber;
 }
 
 /**
- * XEN: `SECINITSID_DOMU`, which libxl takes for a guest without a label. 4.3 has none, and its libxl leaves SID 0, which
- * names nothing and so is unlabeled.
+ * XEN: `SECINITSID_DOMU` and `SECINITSID_DOMDM`, which libxl takes for guests and stub domains without a label. 4.3 has
+ * none, and its libxl leaves SID 0, which names nothing and so is unlabeled.
  */
-function defaultSid(release: XenReleaseName): SidNumber {
-  return xenRelease(release).initialSids.indexOf('domU') + 1;
+export function defaultSid(name: 'domU' | 'domDM', release: XenReleaseName): SidNumber {
+  return xenRelease(release).initialSids.indexOf(name) + 1;
 }
 
 /** How libxl calls a label, and the lines on which it warns and complains. */
 const LIBXL_WORDS = {
   build: { name: 'init_seclabel', warning: 1087, error: 1090 },
   run: { name: 'seclabel', warning: 1102, error: 1105 },
+  deviceModel: { name: 'device_model_stubdomain_seclabel', warning: 1117, error: 1121 },
 } as const;
 
 function placeOf(line: number): string {
@@ -66,14 +69,20 @@ function resolve(
 
 /** The labels as SIDs, in the order in which libxl asks; undefined when one is not valid. No domain exists yet. */
 export function resolveLabels(operation: Operation, config: GuestConfig): GuestSids | undefined {
-  const { build, run } = config.labels;
+  const { build, run, deviceModel } = config.labels;
   // XEN: a label that was passed over leaves the default in its place; a run label, no relabel.
   const asked = build === undefined ? 'ignored' : resolve(operation, build, LIBXL_WORDS.build);
   if (asked === undefined) return undefined;
-  const buildSid = asked === 'ignored' ? defaultSid(operation.recorder.hypercalls.release) : asked;
-  if (run === undefined) return { build: buildSid, run: undefined };
-  const runSid = resolve(operation, run, LIBXL_WORDS.run);
-  return runSid === undefined ? undefined : { build: buildSid, run: runSid === 'ignored' ? undefined : runSid };
+  const ran = run === undefined ? 'ignored' : resolve(operation, run, LIBXL_WORDS.run);
+  if (ran === undefined) return undefined;
+  const modelled = deviceModel === undefined ? 'ignored' : resolve(operation, deviceModel, LIBXL_WORDS.deviceModel);
+  if (modelled === undefined) return undefined;
+  const { release } = operation.recorder.hypercalls;
+  return {
+    build: asked === 'ignored' ? defaultSid('domU', release) : asked,
+    run: ran === 'ignored' ? undefined : ran,
+    deviceModel: modelled === 'ignored' ? defaultSid('domDM', release) : modelled,
+  };
 }
 
 /**

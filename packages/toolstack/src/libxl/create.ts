@@ -1,5 +1,5 @@
 /**
- * `xl create` of a PV or PVH guest, from its configuration to the running guest.
+ * `xl create`, from a configuration to the running guest.
  *
  * Follows Xen `tools/xl/xl_vmcontrol.c`, `create_domain`.
  *
@@ -8,6 +8,7 @@
 import type { CreateOptions, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import type { DomainConfig } from '../xl-cfg/index.ts';
+import { SMALLEST_HVM_PAGES } from './build-hvm.ts';
 import { SMALLEST_PV_PAGES } from './build-pv.ts';
 import { SMALLEST_PVH_PAGES } from './build-pvh.ts';
 import { constructGuest } from './construct.ts';
@@ -20,21 +21,22 @@ import { unpauseDomain } from './run-state.ts';
 const KIB_PER_PAGE = 4;
 
 /** More vCPUs than this no guest has. XEN: `MAX_VIRT_CPUS`, `HVM_MAX_VCPUS`. */
-const VCPU_LIMIT = { pv: 8192, pvh: 128 } as const;
+const VCPU_LIMIT = { pv: 8192, pvh: 128, hvm: 128 } as const;
 
 /** Memory of a guest that a rehearsal takes, in KiB: 16 TiB, the most that Xen supports. */
 const MEMORY_LIMIT_KIB = 16 * 1024 ** 3;
 
-const SMALLEST_PAGES = { pv: SMALLEST_PV_PAGES, pvh: SMALLEST_PVH_PAGES } as const;
+const SMALLEST_PAGES = { pv: SMALLEST_PV_PAGES, pvh: SMALLEST_PVH_PAGES, hvm: SMALLEST_HVM_PAGES } as const;
 
 /** What is wrong with the request before Xen is asked; undefined when nothing is. */
 export function faultOf(config: GuestConfig): string | undefined {
-  const { type, vcpus, maxVcpus, memoryKib, maxMemoryKib } = config;
+  const { type, vcpus, maxVcpus, memoryKib, maxMemoryKib, hardware } = config;
+  if (type === 'pvh' && hardware.pci.length > 0) return 'PCI devices of a PVH guest are not rehearsed';
   if (!Number.isInteger(maxVcpus) || maxVcpus < 1 || maxVcpus > VCPU_LIMIT[type]) {
     return `${maxVcpus} vCPUs are out of range`;
   }
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > maxVcpus) return `${vcpus} vCPUs are out of range`;
-  const pages = Math.floor(memoryKib / KIB_PER_PAGE);
+  const pages = Math.floor((memoryKib - (hardware.deviceModel?.videoKib ?? 0)) / KIB_PER_PAGE);
   if (pages >= SMALLEST_PAGES[type] && maxMemoryKib <= MEMORY_LIMIT_KIB) return undefined;
   return `${memoryKib} KiB are out of range`;
 }
@@ -51,23 +53,32 @@ export function startBuilt(operation: Operation, domid: Domid, isPaused: boolean
   return isDone;
 }
 
+/** Says what of the configuration is rehearsed as something else, or not at all. */
+function reportGaps({ diagnostics }: Operation, { name, hardware }: GuestConfig): void {
+  for (const key of hardware.passedOver) {
+    diagnostics.push(guest['device-not-rehearsed'](undefined, { guest: name, key }));
+  }
+  const { deviceModel } = hardware;
+  if (deviceModel !== undefined && deviceModel.version !== 'qemu-xen') {
+    diagnostics.push(guest['other-device-model'](undefined, { guest: name, version: deviceModel.version }));
+  }
+}
+
+/** XEN: xl ends with the return code of libxl, less its sign; -1 is a label that is not valid. */
+function exitCodeOf(rc: number): number {
+  return rc === -1 ? 1 : rc === -6 ? 6 : 3;
+}
+
 /** Creates a guest and, unless asked not to, starts it. */
 export function createGuest(operation: Operation, xlConfig: DomainConfig, options: CreateOptions): OperationReport {
   const config = guestConfigOf(xlConfig);
-  if (config === undefined) {
-    const notes = [
-      { message: 'nothing was done: an HVM guest needs a device model, which is not simulated' },
-      { message: 'a device model makes checks for as long as the guest runs, so the answer for PVH would not hold' },
-    ];
-    operation.diagnostics.push(guest['not-rehearsed'](undefined, { type: xlConfig.guest }, { notes }));
-    return report(operation, { isDone: false, xlExitCode: 1 });
-  }
   const reason = faultOf(config);
   if (reason !== undefined) {
     operation.diagnostics.push(guest['bad-request'](undefined, { guest: config.name, reason }));
     return report(operation, { isDone: false, xlExitCode: 1 });
   }
   const { recorder } = operation;
+  reportGaps(operation, config);
   recorder.step('xl starts and reads the configuration', 'xl', () => {
     for (let i = 0; i < 3; i++) recorder.ask('xl', 'sysctl.physinfo', {});
     return 'done';
@@ -76,8 +87,8 @@ export function createGuest(operation: Operation, xlConfig: DomainConfig, option
   const made = constructGuest(operation, config, { uuid, isWatched: !unwatched });
   if (made.kind === 'failed') {
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
-    // XEN: xl ends with the return code of libxl, less its sign; -1 is a label that is not valid.
-    return report(operation, { isDone: false, xlExitCode: made.rc === -1 ? 1 : 3, domain });
+    const isUnmade = made.domid === undefined;
+    return report(operation, { isDone: false, xlExitCode: isUnmade ? exitCodeOf(made.rc) : 3, domain });
   }
   const isStarted = startBuilt(operation, made.domid, paused);
   // XEN: xl warns of a label without effect and goes on; here that is no success.

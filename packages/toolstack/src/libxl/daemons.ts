@@ -8,7 +8,7 @@
  */
 import { isSince } from '@dewar/policy/releases';
 import type { TimelineStep } from '../host.ts';
-import type { Domid, MappingHandle, Port, Process } from '../hypercalls.ts';
+import type { Actor, Domid, MappingHandle, Port } from '../hypercalls.ts';
 import type { Recorder } from './recorder.ts';
 import type { Attachment, ToolstackState } from './toolstack-state.ts';
 
@@ -22,32 +22,41 @@ export const DOM0: Domid = 0 as Domid;
 /** A PV dom0 maps a granted page twice: for its kernel and for the program. */
 const MAPS_PER_GRANT = 2;
 
+/** xenstored, in dom0 or in a domain of its own. */
+export function xenstoredOf(state: ToolstackState): Actor {
+  return { domid: state.xenstoreDomid ?? DOM0, process: 'xenstored' };
+}
+
+const XENCONSOLED: Actor = { domid: DOM0, process: 'xenconsoled' };
+
 /** Maps the granted page; undefined when it is not granted. */
-function mapGrant(recorder: Recorder, process: Process, domid: Domid, ref: number): MappingHandle[] | undefined {
+function mapGrant(recorder: Recorder, actor: Actor, domid: Domid, ref: number): MappingHandle[] | undefined {
   const mappings: MappingHandle[] = [];
-  for (let i = 0; i < MAPS_PER_GRANT; i++) {
-    const mapped = recorder.ask(process, 'grant_table_op.map_grant_ref', { granter: domid, ref, isWritable: true });
+  // A xenstore domain has no programs beside its kernel.
+  const times = actor.domid === DOM0 ? MAPS_PER_GRANT : 1;
+  for (let i = 0; i < times; i++) {
+    const mapped = recorder.askAs(actor, 'grant_table_op.map_grant_ref', { granter: domid, ref, isWritable: true });
     if (mapped.kind === 'ok') mappings.push(mapped.value.mapping);
   }
-  if (mappings.length < MAPS_PER_GRANT) {
+  if (mappings.length < times) {
     // The kernel asks for both before it looks at the answers.
-    unmapAll(recorder, process, { domid, mappings, port: undefined, hasToldOfEnd: false });
+    unmapAll(recorder, actor, { domid, mappings, port: undefined, hasToldOfEnd: false });
     return undefined;
   }
   return mappings;
 }
 
 /** Gives the pages back; those that Xen does not take back stay in the list. */
-function unmapAll(recorder: Recorder, process: Process, attachment: Attachment): void {
+function unmapAll(recorder: Recorder, actor: Actor, attachment: Attachment): void {
   attachment.mappings = attachment.mappings.filter((mapping) => {
-    const granted = recorder.ask(process, 'grant_table_op.unmap_grant_ref', { mapping });
+    const granted = recorder.askAs(actor, 'grant_table_op.unmap_grant_ref', { mapping });
     if (granted.kind === 'ok') return false;
-    return granted.errno !== 'EINVAL' || recorder.ask(process, 'mmu_update.unmap_foreign', { mapping }).kind !== 'ok';
+    return granted.errno !== 'EINVAL' || recorder.askAs(actor, 'mmu_update.unmap_foreign', { mapping }).kind !== 'ok';
   });
 }
 
-function bind(recorder: Recorder, process: Process, domid: Domid, remotePort: Port): Port | undefined {
-  const bound = recorder.ask(process, 'event_channel_op.bind_interdomain', { remote: domid, remotePort });
+function bind(recorder: Recorder, actor: Actor, domid: Domid, remotePort: Port): Port | undefined {
+  const bound = recorder.askAs(actor, 'event_channel_op.bind_interdomain', { remote: domid, remotePort });
   return bound.kind === 'ok' ? bound.value.port : undefined;
 }
 
@@ -59,12 +68,13 @@ export function introduceDomain(
   port: Port,
 ): TimelineStep['outcome'] {
   return recorder.step('xenstored maps the xenstore page and binds its event channel', 'xenstored', () => {
-    const mappings = mapGrant(recorder, 'xenstored', domid, XENSTORE_REF);
+    const xenstored = xenstoredOf(state);
+    const mappings = mapGrant(recorder, xenstored, domid, XENSTORE_REF);
     if (mappings === undefined) return 'ignored-failure';
     const attachment: Attachment = { domid, mappings, port: undefined, hasToldOfEnd: false };
-    attachment.port = bind(recorder, 'xenstored', domid, port);
+    attachment.port = bind(recorder, xenstored, domid, port);
     if (attachment.port === undefined) {
-      unmapAll(recorder, 'xenstored', attachment);
+      unmapAll(recorder, xenstored, attachment);
       if (attachment.mappings.length > 0) state.xenstored.set(domid, attachment);
       return 'ignored-failure';
     }
@@ -98,6 +108,14 @@ function enumerateDomains(recorder: Recorder, visit: (domid: Domid, isDying: boo
   }
 }
 
+/** xenconsoled hears of a new domain whose console another program serves: it looks through all, and leaves it. */
+export function passConsoleOver(recorder: Recorder, domid: Domid): void {
+  recorder.step(`xenconsoled hears of domain ${domid}, whose console QEMU serves`, 'xenconsoled', () => {
+    enumerateDomains(recorder, () => {});
+    return 'done';
+  });
+}
+
 /** Serves a new guest's console; libxl waits until it does. */
 export function attachConsole(
   recorder: Recorder,
@@ -112,7 +130,7 @@ export function attachConsole(
       if (found === domid && !isDying) isSeen = true;
     });
     if (!isSeen) return 'failed';
-    let mappings = mapGrant(recorder, 'xenconsoled', domid, CONSOLE_REF);
+    let mappings = mapGrant(recorder, XENCONSOLED, domid, CONSOLE_REF);
     if (mappings === undefined) {
       // XEN: domain_create_ring() falls back to the frame number that xenstore names.
       const frames = { first: ringFrame, count: 1 };
@@ -121,7 +139,7 @@ export function attachConsole(
       mappings = [mapped.value.mapping];
     }
     const attachment: Attachment = { domid, mappings, port: undefined, hasToldOfEnd: false };
-    attachment.port = bind(recorder, 'xenconsoled', domid, port);
+    attachment.port = bind(recorder, XENCONSOLED, domid, port);
     // XEN: without its channel the ring stays mapped until the domain goes.
     state.xenconsoled.set(domid, attachment);
     return attachment.port === undefined ? 'failed' : 'done';
@@ -142,26 +160,27 @@ export function recheckConsole(
     const status = recorder.ask('xenconsoled', 'event_channel_op.status', { domid: DOM0, port });
     if (status.kind === 'ok' && status.value.status === 'interdomain') return 'done';
     recorder.ask('xenconsoled', 'event_channel_op.close', { port });
-    attachment.port = bind(recorder, 'xenconsoled', domid, remotePort);
+    attachment.port = bind(recorder, XENCONSOLED, domid, remotePort);
     return 'ignored-failure';
   });
 }
 
-function detach(recorder: Recorder, process: Process, map: Map<Domid, Attachment>, attachment: Attachment): void {
+function detach(recorder: Recorder, actor: Actor, map: Map<Domid, Attachment>, attachment: Attachment): void {
   if (attachment.port !== undefined) {
-    recorder.ask(process, 'event_channel_op.close', { port: attachment.port });
+    recorder.askAs(actor, 'event_channel_op.close', { port: attachment.port });
     attachment.port = undefined;
   }
-  unmapAll(recorder, process, attachment);
+  unmapAll(recorder, actor, attachment);
   if (attachment.mappings.length === 0) map.delete(attachment.domid);
 }
 
 /** What xenstored does when Xen says that some domain died: it asks after all that it serves, itself last. */
 function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
   let isNews = false;
+  const xenstored = xenstoredOf(state);
   for (const attachment of [...state.xenstored.values()].reverse()) {
     if (attachment.port === undefined) continue;
-    const info = recorder.ask('xenstored', 'domctl.getdomaininfo', { domid: attachment.domid });
+    const info = recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid: attachment.domid });
     if (info.kind === 'ok' && info.value.domid === attachment.domid && !info.value.isDying) {
       // XEN: one that has stopped is told of once, and kept until it dies.
       if (info.value.shutdownReason !== undefined && !attachment.hasToldOfEnd) {
@@ -170,10 +189,10 @@ function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
       }
       continue;
     }
-    detach(recorder, 'xenstored', state.xenstored, attachment);
+    detach(recorder, xenstored, state.xenstored, attachment);
     isNews = true;
   }
-  recorder.ask('xenstored', 'domctl.getdomaininfo', { domid: DOM0 });
+  recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid: DOM0 });
   return isNews;
 }
 
@@ -183,11 +202,11 @@ function cleanUpXenconsoled(recorder: Recorder, state: ToolstackState): void {
   enumerateDomains(recorder, (domid, isDying) => {
     const attachment = state.xenconsoled.get(domid);
     if (!isDying) alive.add(domid);
-    else if (attachment !== undefined) detach(recorder, 'xenconsoled', state.xenconsoled, attachment);
+    else if (attachment !== undefined) detach(recorder, XENCONSOLED, state.xenconsoled, attachment);
   });
   for (const attachment of [...state.xenconsoled.values()]) {
     if (!alive.has(attachment.domid) && attachment.port !== undefined) {
-      detach(recorder, 'xenconsoled', state.xenconsoled, attachment);
+      detach(recorder, XENCONSOLED, state.xenconsoled, attachment);
     }
   }
 }

@@ -8,9 +8,12 @@
  */
 import type { Note } from '@dewar/policy/text';
 import type { Domid } from '../hypercalls.ts';
+import { disconnectDevices, forgetServer } from './backends.ts';
 import { settleDeaths } from './daemons.ts';
+import { stopDeviceModel } from './device-model.ts';
 import { denialNotes, guest, refusalNotes } from './diagnostics.ts';
 import { distinctPages, finalState, logLibxl, lookAt, type Operation } from './operation.ts';
+import { devicesOf, removePciDevice, stubOf } from './pci.ts';
 import type { Refusal } from './recorder.ts';
 
 /** What an errno says. XEN: as the C library words it. */
@@ -32,30 +35,39 @@ export interface Destruction {
   readonly refusals: readonly Refusal[];
 }
 
-/** Takes a domain apart: pause, xenstore entries, then Xen; a failed pause is only logged. */
+/** Takes a domain apart, and before it the stub domain that holds its device model. XEN: `libxl__domain_destroy`. */
 export function destroyDomain(operation: Operation, domid: Domid): Destruction {
+  const stub = stubOf(operation, domid);
+  const first = stub === undefined ? undefined : destroyDomid(operation, stub);
+  if (first !== undefined && first.rc !== 0) {
+    const words = `Domain ${domid}:Unable to destroy stubdom with domid ${stub}`;
+    logLibxl(operation, 'libxl_domain.c:1098:stubdom_destroy_callback', words);
+  }
+  const own = destroyDomid(operation, domid);
+  return first === undefined || first.rc === 0 ? own : { rc: first.rc, refusals: [...first.refusals, ...own.refusals] };
+}
+
+/** Pause, devices, xenstore entries, then Xen; a failed pause is only logged. XEN: `libxl__destroy_domid`. */
+function destroyDomid(operation: Operation, domid: Domid): Destruction {
   const { recorder, state } = operation;
   const refusals: Refusal[] = [];
   let rc: Destruction['rc'] = 0;
-  recorder.step(`libxl pauses domain ${domid} and removes its entries from xenstore`, 'libxl', () => {
-    if (lookAt(operation, domid, false) === undefined) {
-      // XEN: a domain that may not be seen is to libxl a domain that is not there.
-      if (recorder.refusal !== undefined) refusals.push(recorder.refusal);
-      logLibxl(operation, 'libxl_domain.c:1183:libxl__destroy_domid', `Domain ${domid}:Non-existant domain`);
-      rc = -21;
-      return 'failed';
-    }
-    const paused = recorder.ask('libxl', 'domctl.pausedomain', { domid });
-    if (paused.kind === 'error') {
-      if (recorder.refusal !== undefined) refusals.push(recorder.refusal);
-      logLibxl(operation, 'libxl_domain.c:1219:destroy_domid_pci_done', `Domain ${domid}:xc_domain_pause failed`);
-    }
-    lookAt(operation, domid, true);
-    lookAt(operation, domid, true);
-    const record = state.guests.get(domid);
-    if (record !== undefined) record.name = undefined;
-    return paused.kind === 'ok' ? 'done' : 'ignored-failure';
+  const seen = recorder.step(`libxl looks at domain ${domid}`, 'libxl', () => {
+    if (lookAt(operation, domid, false) !== undefined) return 'done';
+    // XEN: a domain that may not be seen is to libxl a domain that is not there.
+    if (recorder.refusal !== undefined) refusals.push(recorder.refusal);
+    logLibxl(operation, 'libxl_domain.c:1183:libxl__destroy_domid', `Domain ${domid}:Non-existant domain`);
+    rc = -21;
+    return 'failed';
   });
+  if (seen === 'done') {
+    // XEN: libxl__device_pci_destroy_all(), while the domain still runs.
+    if (state.guests.get(domid)?.target === undefined) {
+      for (const device of devicesOf(operation, domid)) removePciDevice(operation, domid, device, { isForced: true });
+    }
+    const refusal = takeApart(operation, domid);
+    if (refusal !== undefined) refusals.push(refusal);
+  }
   if (rc === 0) {
     recorder.step(`libxl destroys domain ${domid}`, 'libxl', () => {
       const destroyed = recorder.ask('libxl', 'domctl.destroydomain', { domid });
@@ -79,12 +91,39 @@ export function destroyDomain(operation: Operation, domid: Domid): Destruction {
   return { rc, refusals };
 }
 
+/** Pauses the domain, ends what serves it, and removes it from xenstore; what was in the way of the pause. */
+function takeApart(operation: Operation, domid: Domid): Refusal | undefined {
+  const { recorder, state } = operation;
+  let refusal: Refusal | undefined;
+  recorder.step(`libxl pauses domain ${domid} and removes its entries from xenstore`, 'libxl', () => {
+    const paused = recorder.ask('libxl', 'domctl.pausedomain', { domid });
+    if (paused.kind === 'error') {
+      refusal = recorder.refusal;
+      logLibxl(operation, 'libxl_domain.c:1219:destroy_domid_pci_done', `Domain ${domid}:xc_domain_pause failed`);
+    }
+    lookAt(operation, domid, false);
+    stopDeviceModel(operation, domid);
+    lookAt(operation, domid, true);
+    lookAt(operation, domid, true);
+    const record = state.guests.get(domid);
+    if (record !== undefined) record.name = undefined;
+    return paused.kind === 'ok' ? 'done' : 'ignored-failure';
+  });
+  disconnectDevices(operation, domid);
+  return refusal;
+}
+
 /** Keeps what is still true of the domain. */
 function forgetIfGone(operation: Operation, domid: Domid, rc: Destruction['rc']): void {
   const { state } = operation;
   const record = state.guests.get(domid);
   if (record === undefined) return;
   const isThere = operation.recorder.hypercalls.inspectDomain(domid) !== undefined;
+  if (rc === 0 || !isThere) {
+    forgetServer(operation, domid);
+    const { target } = record;
+    if (target !== undefined) state.deviceModels.delete(target);
+  }
   if (rc !== 0 && isThere) {
     record.isGivenUp = true;
     return;

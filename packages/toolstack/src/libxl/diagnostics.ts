@@ -24,6 +24,25 @@ const entries = {
     severity: 'warning',
     message: 'guest `{guest}` was started, but its kernel is denied what it cannot do without',
   },
+  'device-model-denied': {
+    severity: 'warning',
+    message: 'guest `{guest}` was started, but its device model is denied what it cannot do without',
+  },
+  'device-not-served': { severity: 'warning', message: 'device `{device}` of guest `{guest}` does not work' },
+  'device-not-rehearsed': {
+    severity: 'warning',
+    message: 'devices of guest `{guest}` are passed over: `{key}` is not rehearsed',
+  },
+  'other-device-model': {
+    severity: 'warning',
+    message: 'the device model of guest `{guest}` is rehearsed as `qemu-xen`, not as `{version}`',
+  },
+  'no-xenstore-domain': { severity: 'error', message: 'no xenstore domain was made: {reason}' },
+  'no-device': { severity: 'error', message: '`{device}` is no PCI device' },
+  'nothing-to-boot': {
+    severity: 'note',
+    message: 'the firmware of guest `{guest}` waits: it has no disk and no kernel to start',
+  },
   stranded: { severity: 'error', message: 'domain {domid} is stranded under `{label}`: dom0 could not destroy it' },
   zombie: { severity: 'error', message: 'domain {domid} is dead but keeps {pages} page(s) that others have mapped' },
   'pages-stay-mapped': {
@@ -31,7 +50,7 @@ const entries = {
     message: 'page {page} of domain {domid} stays mapped after the relabel to `{label}`',
   },
   'name-taken': { severity: 'error', message: 'a guest with the name `{name}` exists already' },
-  'not-rehearsed': { severity: 'error', message: 'cannot rehearse a guest of type `{type}`' },
+  'not-rehearsed': { severity: 'error', message: 'cannot rehearse `{operation}` of a guest of type `{type}`' },
   'bad-request': { severity: 'error', message: 'cannot create guest `{guest}`: {reason}' },
   'unknown-domain': { severity: 'error', message: '`{domain}` is no domain of this host' },
   'is-dom0': { severity: 'error', message: 'cannot {operation} dom0' },

@@ -7,6 +7,7 @@
  */
 import type { Origin } from '@dewar/policy/text';
 import { type DomainConfig, SHUTDOWN_ACTIONS, type ShutdownAction, type ShutdownActions } from '../xl-cfg/index.ts';
+import { type GuestHardware, hardwareOf, NO_HARDWARE, readHardware } from './guest-devices.ts';
 
 /** A label, and where the user wrote it; what was stored no longer knows. */
 export interface GuestLabel {
@@ -14,12 +15,19 @@ export interface GuestLabel {
   readonly origin: Origin | undefined;
 }
 
+/** The labels of a guest and of its stub domain. */
+interface GuestLabels {
+  readonly build: GuestLabel | undefined;
+  readonly run: GuestLabel | undefined;
+  readonly deviceModel: GuestLabel | undefined;
+}
+
 /** All that building a guest needs to know. */
 export interface GuestConfig {
   readonly name: string;
-  readonly type: 'pv' | 'pvh';
+  readonly type: 'pv' | 'pvh' | 'hvm';
   readonly uuid: string | undefined;
-  readonly labels: { readonly build: GuestLabel | undefined; readonly run: GuestLabel | undefined };
+  readonly labels: GuestLabels;
   readonly memoryKib: number;
   readonly maxMemoryKib: number;
   /** vCPUs online at the start, and the most. */
@@ -29,6 +37,7 @@ export interface GuestConfig {
   /** What differs from the scheduler's own defaults. */
   readonly scheduler: { readonly weight?: number; readonly cap?: number };
   readonly actions: ShutdownActions;
+  readonly hardware: GuestHardware;
 }
 
 /** Memory that libxl gives when the configuration names none. XEN: `LIBXL_MEMKB_DEFAULT`, 32 MiB. */
@@ -45,19 +54,18 @@ function schedulerOf({ rest }: DomainConfig): GuestConfig['scheduler'] {
   return { ...(weight === undefined ? {} : { weight }), ...(cap === undefined ? {} : { cap }) };
 }
 
-/** What libxl takes from the configuration of xl; undefined for a kind of guest that is not rehearsed. */
-export function guestConfigOf(config: DomainConfig): GuestConfig | undefined {
-  if (config.guest === 'hvm') return undefined;
+/** What libxl takes from the configuration of xl. */
+export function guestConfigOf(config: DomainConfig): GuestConfig {
   const vcpus = config.vcpus ?? 1;
   const memoryKib = config.memoryKib ?? DEFAULT_MEMORY_KIB;
-  const { build, run } = config.labels;
+  const { build, run, deviceModel } = config.labels;
   const label = (one: typeof build): GuestLabel | undefined =>
     one === undefined ? undefined : { text: one.text, origin: one.origin };
   return {
     name: config.name,
     type: config.guest,
     uuid: config.uuid,
-    labels: { build: label(build), run: label(run) },
+    labels: { build: label(build), run: label(run), deviceModel: label(deviceModel) },
     memoryKib,
     maxMemoryKib: Math.max(config.maxMemoryKib ?? memoryKib, memoryKib),
     vcpus,
@@ -65,6 +73,7 @@ export function guestConfigOf(config: DomainConfig): GuestConfig | undefined {
     claimsMemory: config.claimsMemory,
     scheduler: schedulerOf(config),
     actions: config.actions,
+    hardware: hardwareOf(config),
   };
 }
 
@@ -72,7 +81,8 @@ export function guestConfigOf(config: DomainConfig): GuestConfig | undefined {
 export function withoutOrigins(config: GuestConfig): GuestConfig {
   const plain = (label: GuestLabel | undefined): GuestLabel | undefined =>
     label === undefined ? undefined : { text: label.text, origin: undefined };
-  return { ...config, labels: { build: plain(config.labels.build), run: plain(config.labels.run) } };
+  const { build, run, deviceModel } = config.labels;
+  return { ...config, labels: { build: plain(build), run: plain(run), deviceModel: plain(deviceModel) } };
 }
 
 /** A stored configuration as plain JSON. */
@@ -87,6 +97,7 @@ export function storeConfig(config: GuestConfig): StoredConfig {
     actions: { ...actions },
     buildLabel: labels.build?.text,
     runLabel: labels.run?.text,
+    deviceModelLabel: labels.deviceModel?.text,
   };
 }
 
@@ -140,8 +151,13 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
   const { name, type, uuid, buildLabel, runLabel, memoryKib, maxMemoryKib, vcpus, maxVcpus, claimsMemory } = fields;
   const actions = readActions(fields['actions']);
   const scheduler = readScheduler(fields['scheduler']);
-  if (scheduler === undefined) return undefined;
-  if (!isText(name) || (type !== 'pv' && type !== 'pvh') || typeof claimsMemory !== 'boolean') return undefined;
+  // What an older version of Dewar saved has no devices.
+  const hardware = fields['hardware'] === undefined ? NO_HARDWARE : readHardware(fields['hardware']);
+  const deviceModelLabel = fields['deviceModelLabel'];
+  if (scheduler === undefined || hardware === undefined || !isOptionalText(deviceModelLabel)) return undefined;
+  if (type === 'hvm' && hardware.deviceModel === undefined) return undefined;
+  if (!isText(name) || (type !== 'pv' && type !== 'pvh' && type !== 'hvm') || typeof claimsMemory !== 'boolean')
+    return undefined;
   if (!isOptionalText(uuid) || !isOptionalText(buildLabel) || !isOptionalText(runLabel)) return undefined;
   if (!isCount(memoryKib, KIB_LIMIT) || !isCount(maxMemoryKib, KIB_LIMIT)) return undefined;
   if (!isCount(vcpus, VCPU_LIMIT) || !isCount(maxVcpus, VCPU_LIMIT) || actions === undefined) return undefined;
@@ -151,7 +167,7 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
     name,
     type,
     uuid,
-    labels: { build: label(buildLabel), run: label(runLabel) },
+    labels: { build: label(buildLabel), run: label(runLabel), deviceModel: label(deviceModelLabel) },
     memoryKib,
     maxMemoryKib,
     vcpus,
@@ -159,5 +175,6 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
     claimsMemory,
     scheduler,
     actions,
+    hardware,
   };
 }

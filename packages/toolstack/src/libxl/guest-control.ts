@@ -12,7 +12,7 @@ import type { Actor, Domid, ShutdownReason } from '../hypercalls.ts';
 import type { ShutdownAction } from '../xl-cfg/index.ts';
 import { constructGuest } from './construct.ts';
 import { startBuilt } from './create.ts';
-import { settleDeaths } from './daemons.ts';
+import { settleDeaths, xenstoredOf } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
@@ -43,7 +43,7 @@ export function tellGuest(
   const port = state.xenstored.get(domid)?.port;
   if (port === undefined || storePort === undefined) return 'silent';
   const told = recorder.step(`xenstored tells domain ${domid}`, 'xenstored', () =>
-    recorder.ask('xenstored', 'event_channel_op.send', { port }).kind === 'ok' ? 'done' : 'ignored-failure',
+    recorder.askAs(xenstoredOf(state), 'event_channel_op.send', { port }).kind === 'ok' ? 'done' : 'ignored-failure',
   );
   if (told !== 'done' || !isListening(operation, domid)) return 'silent';
   let hasAnswered = false;
@@ -85,7 +85,15 @@ export function stopGuest(
     `libxl asks domain ${domid} to ${reason === 'reboot' ? 'reboot' : 'power off'}`,
     'libxl',
     () => {
-      if (lookAt(operation, domid, false) !== undefined && state.guests.has(domid)) return 'done';
+      if (lookAt(operation, domid, false) !== undefined && state.guests.has(domid)) {
+        if (state.guests.get(domid)?.config?.type !== 'hvm') return 'done';
+        // XEN: libxl__domain_pvcontrol_available(): an HVM guest without PV drivers has set no callback.
+        const callback = recorder.ask('libxl', 'hvm_op.get_param', { domid, param: 'CALLBACK_IRQ' });
+        if (callback.kind === 'ok' && callback.value.value !== 0) return 'done';
+        const words = `Domain ${domid}:unable to get pv control: -1`;
+        logLibxl(operation, 'libxl_domain.c:823:libxl__domain_pvcontrol', words);
+        return 'failed';
+      }
       logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
       return 'failed';
     },

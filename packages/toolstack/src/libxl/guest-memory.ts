@@ -60,7 +60,7 @@ export function setMemory(operation: Operation, text: string, kib: number, shown
       logLibxl(operation, place(299), `Domain ${domid}:${words}: ${errnoText(recorder.refusal?.errno ?? 'EINVAL')}`);
       return 'failed';
     }
-    if (record.config.type === 'pvh') {
+    if (record.config.type !== 'pv') {
       const target = recorder.ask('libxl', 'memory_op.set_pod_target', { domid, pages: pages + SLACK_PAGES });
       if (target.kind === 'error') {
         const words = `xc_domain_set_pod_target memkb=${pages + SLACK_PAGES} failed rc=-1`;

@@ -4,11 +4,13 @@
  * @module
  */
 import type {
+  AssignableDevice,
   CoreDump,
   CreateOptions,
+  DeviceHost,
   DomainState,
   ForeignMapProbe,
-  Host,
+  GuestPciSlot,
   HostInfo,
   MigrateOptions,
   Migration,
@@ -19,6 +21,7 @@ import type {
   SaveOptions,
   SchedulerState,
   VcpuState,
+  XenstoreDomainOptions,
 } from '../host.ts';
 import type {
   BooleanState,
@@ -39,6 +42,15 @@ import { setMaxMemory, setMemory } from './guest-memory.ts';
 import { domidOf, domnameOf, hostInfo, sendSysrq, sendTrigger } from './inspect.ts';
 import { migrateGuest } from './migrate.ts';
 import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
+import {
+  addAssignable,
+  attachPci,
+  detachPci,
+  labelPci,
+  listAssignable,
+  listPci,
+  removeAssignable,
+} from './pci-operations.ts';
 import { Recorder } from './recorder.ts';
 import { restoreGuest } from './restore.ts';
 import { dumpCore, pauseGuest, renameGuest, reportRefusal, unpauseGuest } from './run-state.ts';
@@ -51,9 +63,10 @@ import {
   type ToolstackState,
 } from './toolstack-state.ts';
 import { listVcpus, pinVcpu, setVcpus } from './vcpus.ts';
+import { initXenstoreDomain } from './xenstore-domain.ts';
 
 /** The toolstack of one host. Its state lasts as long as the host does: keep `snapshot()` next to that of Xen. */
-export class LibxlHost implements Host {
+export class LibxlHost implements DeviceHost {
   readonly #hypercalls: Hypercalls;
   readonly #state: ToolstackState;
 
@@ -206,6 +219,38 @@ export class LibxlHost implements Host {
     return hostInfo(this.#begin('info'));
   }
 
+  async pciAttach(domain: string, spec: string): Promise<OperationReport> {
+    return attachPci(this.#begin('pci-attach'), domain, spec);
+  }
+
+  async pciDetach(domain: string, spec: string, options: { readonly force?: boolean } = {}): Promise<OperationReport> {
+    return detachPci(this.#begin('pci-detach'), domain, spec, options.force === true);
+  }
+
+  async pciList(domain: string): Promise<OperationReport<readonly GuestPciSlot[]>> {
+    return listPci(this.#begin('pci-list'), domain);
+  }
+
+  async pciAssignableAdd(device: string, name?: string): Promise<OperationReport> {
+    return addAssignable(this.#begin('pci-assignable-add'), device, name);
+  }
+
+  async pciAssignableRemove(device: string): Promise<OperationReport> {
+    return removeAssignable(this.#begin('pci-assignable-remove'), device);
+  }
+
+  async pciAssignableList(): Promise<OperationReport<readonly AssignableDevice[]>> {
+    return listAssignable(this.#begin('pci-assignable-list'));
+  }
+
+  async labelPci(device: string, label: string): Promise<OperationReport> {
+    return labelPci(this.#begin('label-pci'), device, label);
+  }
+
+  async initXenstoreDomain(options: XenstoreDomainOptions): Promise<OperationReport> {
+    return initXenstoreDomain(this.#begin('init-xenstore-domain'), options);
+  }
+
   async dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
     const operation = this.#begin('dmesg');
     const answer = this.#single(operation, 'read the console ring', 'sysctl.readconsole', {
@@ -316,7 +361,7 @@ export class LibxlHost implements Host {
       messages: [],
       diagnostics: [],
       labelChanges: [],
-      host: { cpus: 0 },
+      host: { cpus: 0, hasIommu: false },
     };
   }
 

@@ -11,12 +11,13 @@
  */
 import type { MigrateOptions, Migration, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
-import { constructGuest, type Progress } from './construct.ts';
+import { constructGuest } from './construct.ts';
 import { startBuilt } from './create.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, guestConfigOf, storeConfig } from './guest-config.ts';
+import type { Progress } from './make-domain.ts';
 import { finalState, findDomain, type Operation, report, startXl } from './operation.ts';
 import { builderFrom } from './restore.ts';
 import { renameDomain } from './run-state.ts';
@@ -39,6 +40,11 @@ export function migrateGuest(sides: Sides, text: string, options: MigrateOptions
   const { source, target } = sides;
   const domid = findDomain(source, text);
   if (domid === undefined) return { source: report(source, { isDone: false, xlExitCode: 1 }), target: undefined };
+  if (source.state.guests.get(domid)?.config?.type === 'hvm') {
+    source.diagnostics.push(guest['not-rehearsed'](undefined, { operation: 'migrate', type: 'hvm' }));
+    const domain = finalState(source, domid);
+    return { source: report(source, { isDone: false, xlExitCode: 1, domain }), target: undefined };
+  }
   const writer = new GuestWriter(source, domid);
   const stored = writer.readConfig('migration stream');
   if (stored === undefined) {

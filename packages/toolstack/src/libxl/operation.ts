@@ -22,7 +22,7 @@ export interface Operation {
   readonly diagnostics: Diagnostic[];
   readonly labelChanges: LabelChange[];
   /** What xl learned of the host when it started. */
-  readonly host: { cpus: number };
+  readonly host: { cpus: number; hasIommu: boolean };
 }
 
 /** What libxl logs. */

@@ -159,7 +159,7 @@ export function builderFrom(source: GuestSource): GuestBuilder {
     if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
     const ports = allocatePorts(operation, domid);
     if (ports === undefined) return stoppedAt('the making of its event channels');
-    const platform = isHvm ? setPvhPlatform(operation, plan) : setPvPlatform(operation, domid);
+    const platform = isHvm ? setPvhPlatform(operation, plan) : setPvPlatform(operation, plan);
     if (platform === 'failed') return stoppedAt('the setting of its TSC mode');
     if (setUp(operation, domid, isHvm) === 'failed') return stoppedAt('the first look of the save helper');
     const { pages } = source;
@@ -195,13 +195,13 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     return report(operation, { isDone: false, xlExitCode: 1 });
   }
   const own = options.config === undefined ? image.config : guestConfigOf(options.config);
-  const reason =
-    own === undefined || own.type !== image.config.type ? `it holds a ${image.config.type} guest` : faultOf(own);
-  if (own === undefined || reason !== undefined) {
-    const name = own?.name ?? image.config.name;
-    operation.diagnostics.push(
-      guest['bad-request'](undefined, { guest: name, reason: reason ?? 'it is an HVM guest' }),
-    );
+  const reason = own.type === image.config.type ? faultOf(own) : `it holds a ${image.config.type} guest`;
+  if (reason === undefined && own.type === 'hvm') {
+    operation.diagnostics.push(guest['not-rehearsed'](undefined, { operation: 'restore', type: 'hvm' }));
+    return report(operation, { isDone: false, xlExitCode: 1 });
+  }
+  if (reason !== undefined) {
+    operation.diagnostics.push(guest['bad-request'](undefined, { guest: own.name, reason }));
     return report(operation, { isDone: false, xlExitCode: 1 });
   }
   const length = JSON.stringify(storeConfig(image.config)).length;

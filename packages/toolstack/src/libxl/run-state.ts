@@ -7,10 +7,11 @@
  */
 import type { CoreDump, OperationReport } from '../host.ts';
 import type { Domid, FrameRange, HypercallResult } from '../hypercalls.ts';
-import { pvhFrames } from './build-pvh.ts';
 import { DOM0 } from './daemons.ts';
 import { errnoText } from './destroy.ts';
+import { type ModelPlan, talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
+import { containerFrames } from './guest-frames.ts';
 import { finalState, findDomain, listDomains, logLibxl, lookAt, type Operation, report } from './operation.ts';
 import { startGuest } from './start-guest.ts';
 
@@ -29,13 +30,30 @@ export function reportRefusal(operation: Operation, verb: string, domid: Domid):
 }
 
 /** XEN: `libxl_domain_unpause`, which looks at the type of the domain first. */
-export function unpauseDomain(operation: Operation, domid: Domid, title: string): boolean {
-  const { recorder } = operation;
+export function unpauseDomain(
+  operation: Operation,
+  domid: Domid,
+  title: string,
+  options: { readonly modelOf?: ModelPlan } = {},
+): boolean {
+  const { recorder, state } = operation;
   const outcome = recorder.step(title, 'libxl', () => {
+    // XEN: libxl__dm_resume(): QEMU is told first, that of a stub domain through a channel between the two domains.
+    const isEmulated = state.deviceModels.get(domid)?.server !== undefined;
     if (lookAt(operation, domid, false) === undefined) {
       logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
       return 'failed';
     }
+    const channel = isEmulated ? talkToModel(operation, domid) : undefined;
+    if (isEmulated && channel === undefined) {
+      logLibxl(
+        operation,
+        'libxl_dom_suspend.c:604:dm_resume_done',
+        `Domain ${domid}:Failed to resume device model: rc=-3`,
+      );
+      return 'failed';
+    }
+    channel?.close();
     const result = recorder.ask('libxl', 'domctl.unpausedomain', { domid });
     if (result.kind === 'ok') return 'done';
     const why = errnoText(result.errno);
@@ -43,7 +61,7 @@ export function unpauseDomain(operation: Operation, domid: Domid, title: string)
     return 'failed';
   });
   if (outcome === 'failed') reportRefusal(operation, 'unpause', domid);
-  else startGuest(operation, domid);
+  else startGuest(operation, domid, options.modelOf);
   return outcome === 'done';
 }
 
@@ -161,7 +179,7 @@ export function coreOf(operation: Operation, domid: Domid): Dump {
     let top: HypercallResult<'memory_op.maximum_gpfn'> = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
     if (top.kind === 'ok' && !isHvm) top = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
     if (top.kind === 'error') return 'failed';
-    const ranges = isHvm ? pvhFrames(totalPages) : [{ first: 0, count: top.value.frame + 1 }];
+    const ranges = containerFrames(operation, domid, totalPages) ?? [{ first: 0, count: top.value.frame + 1 }];
     const pages = ranges.reduce((sum, { count }) => sum + count, 0);
     for (const frames of ranges.flatMap((range) => piecesOf(range, DUMP_PAGES))) {
       if (readFrames(operation, domid, frames)) continue;

@@ -367,6 +367,10 @@ export function saveGuest(operation: Operation, text: string, options: SaveOptio
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   const { checkpoint = false, leavePaused = false, file = 'the save file' } = options;
+  if (operation.state.guests.get(domid)?.config?.type === 'hvm') {
+    operation.diagnostics.push(guest['not-rehearsed'](undefined, { operation: 'save', type: 'hvm' }));
+    return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
+  }
   const answer = write(operation, domid, file);
   if ('step' in answer) {
     operation.messages.push('Failed to save domain, resuming domain');

@@ -7,10 +7,13 @@
  * @module
  */
 import type { Actor, Domid, HvmParam } from '../hypercalls.ts';
+import { connectDevices } from './backends.ts';
+import { emulateDevices, type ModelPlan, offerChannel, routeInterrupts, startDeviceModel } from './device-model.ts';
 import { denialNotes, guest } from './diagnostics.ts';
 import type { Operation } from './operation.ts';
+import { connectPciBus, devicesOf } from './pci.ts';
 import type { AnyResult } from './recorder.ts';
-import type { GuestRecord } from './toolstack-state.ts';
+import type { DeviceModel, GuestRecord } from './toolstack-state.ts';
 
 /** One thing that the kernel does. */
 interface Act {
@@ -87,8 +90,91 @@ function pvhActs(operation: Operation, actor: Actor, record: GuestRecord): reado
   ];
 }
 
+/** XEN: hvmloader and SeaBIOS: what they ask of Xen, before and after the device model has set the devices up. */
+function firmwareActs({ recorder }: Operation, actor: Actor): readonly Act[] {
+  const { domid } = actor;
+  return [
+    { ask: () => recorder.askAs(actor, 'xen_version.extraversion', {}), isOptional: true },
+    { ask: () => recorder.askAs(actor, 'hvm_op.get_param', { domid, param: 'STORE_PFN' }) },
+    { ask: () => recorder.askAs(actor, 'hvm_op.get_param', { domid, param: 'STORE_EVTCHN' }) },
+  ];
+}
+
+function lateFirmwareActs({ recorder }: Operation, actor: Actor): readonly Act[] {
+  const { domid } = actor;
+  return [
+    { ask: () => recorder.askAs(actor, 'xen_version.guest_handle', {}), isOptional: true },
+    { ask: () => recorder.askAs(actor, 'xen_version.extraversion', {}), isOptional: true },
+    // No virtual NUMA is an answer too.
+    { ask: () => recorder.askAs(actor, 'memory_op.get_vnumainfo', { domid }), isOptional: true },
+    {
+      ask: () => recorder.askAs(actor, 'hvm_op.set_param', { domid, param: 'CALLBACK_IRQ', value: 0 }),
+      isOptional: true,
+    },
+    { ask: () => recorder.askAs(actor, 'xen_version.extraversion', {}), isOptional: true },
+  ];
+}
+
+/** Runs through what a kernel or a firmware does, up to the first thing that it cannot do without. */
+function run(acts: readonly Act[]): 'done' | 'ignored-failure' | 'failed' {
+  let outcome: 'done' | 'ignored-failure' = 'done';
+  for (const { ask, isOptional } of acts) {
+    if (ask().kind === 'ok') continue;
+    if (isOptional !== true) return 'failed';
+    outcome = 'ignored-failure';
+  }
+  return outcome;
+}
+
+/** The firmware of an HVM guest, and its device model while that runs; false where the guest comes no further. */
+function boot(operation: Operation, actor: Actor, record: GuestRecord): boolean {
+  const { recorder } = operation;
+  const { domid } = actor;
+  const name = record.name ?? String(domid);
+  const fail = (code: 'start-denied' | 'device-model-denied'): boolean => {
+    const check = recorder.refusal?.check;
+    const notes = check === undefined ? [] : denialNotes(check);
+    record.isStuck = true;
+    operation.diagnostics.push(guest[code](undefined, { guest: name }, { notes }));
+    return false;
+  };
+  const first = recorder.step(`the firmware of domain ${domid} starts`, 'guest kernel', () =>
+    run(firmwareActs(operation, actor)),
+  );
+  if (first === 'failed') return fail('start-denied');
+  const model = (title: string, work: () => readonly AnyResult[]): boolean =>
+    recorder.step(title, 'device model', () => (work().every(({ kind }) => kind === 'ok') ? 'done' : 'failed')) ===
+    'done';
+  if (!model(`the device model of domain ${domid} routes interrupts`, () => routeInterrupts(operation, domid))) {
+    return fail('device-model-denied');
+  }
+  const last = recorder.step(`the firmware of domain ${domid} looks for an operating system`, 'guest kernel', () =>
+    run(lateFirmwareActs(operation, actor)),
+  );
+  if (last === 'failed') return fail('start-denied');
+  if (!model(`the device model of domain ${domid} works for it`, () => emulateDevices(operation, domid))) {
+    return fail('device-model-denied');
+  }
+  if (record.config?.hardware.canBoot === true) return true;
+  // XEN: SeaBIOS waits, and tries again.
+  record.isStuck = true;
+  operation.diagnostics.push(guest['nothing-to-boot'](undefined, { guest: name }));
+  return false;
+}
+
+/** A stub domain's kernel is up: its channel to dom0, then the device model that it is there for. */
+function startModelOf(operation: Operation, actor: Actor, plan: ModelPlan): void {
+  const { recorder } = operation;
+  let channel: DeviceModel['channel'];
+  recorder.step(`stub domain ${actor.domid} opens a channel for libxl`, 'guest kernel', () => {
+    channel = offerChannel(operation, actor.domid);
+    return channel === undefined ? 'ignored-failure' : 'done';
+  });
+  startDeviceModel(operation, plan, actor.domid, channel);
+}
+
 /** Lets a guest that has just been started for the first time do what each PV kernel does first. */
-export function startGuest(operation: Operation, domid: Domid): void {
+export function startGuest(operation: Operation, domid: Domid, modelOf?: ModelPlan): void {
   const { recorder, state } = operation;
   const record = state.guests.get(domid);
   const running = recorder.hypercalls.inspectDomain(domid);
@@ -96,23 +182,24 @@ export function startGuest(operation: Operation, domid: Domid): void {
   record.hasStarted = true;
   const actor: Actor = { domid, process: 'guest kernel' };
   const isHvm = running.info.isHvm;
+  const isEmulated = state.deviceModels.get(domid)?.server !== undefined;
+  if (isEmulated && !record.isRestored && !boot(operation, actor, record)) return;
   const all = isHvm ? pvhActs(operation, actor, record) : pvActs(operation, actor, record);
   const acts = record.isRestored ? all.filter(({ isOnce }) => isOnce !== true) : all;
-  recorder.step(`the kernel of domain ${domid} ${record.isRestored ? 'goes on' : 'starts'}`, 'guest kernel', () => {
-    let outcome: 'done' | 'failed' | 'ignored-failure' = 'done';
-    for (const { ask, isOptional } of acts) {
-      if (ask().kind === 'ok') continue;
-      if (isOptional === true) {
-        outcome = 'ignored-failure';
-        continue;
-      }
-      const name = record.name ?? String(domid);
-      const check = recorder.refusal?.check;
-      const notes = check === undefined ? [] : denialNotes(check);
-      record.isStuck = true;
-      operation.diagnostics.push(guest['start-denied'](undefined, { guest: name }, { notes }));
-      return 'failed';
-    }
-    return outcome;
-  });
+  const outcome = recorder.step(
+    `the kernel of domain ${domid} ${record.isRestored ? 'goes on' : 'starts'}`,
+    'guest kernel',
+    () => run(acts),
+  );
+  if (outcome === 'failed') {
+    const name = record.name ?? String(domid);
+    const check = recorder.refusal?.check;
+    const notes = check === undefined ? [] : denialNotes(check);
+    record.isStuck = true;
+    operation.diagnostics.push(guest['start-denied'](undefined, { guest: name }, { notes }));
+    return;
+  }
+  connectDevices(operation, record);
+  if (!isHvm && devicesOf(operation, domid).length > 0) connectPciBus(operation, domid);
+  if (modelOf !== undefined) startModelOf(operation, actor, modelOf);
 }

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { Sbdf } from '../device-hypercalls.ts';
 import type { Domid, MappingHandle, Port } from '../hypercalls.ts';
 import { type GuestConfig, readStoredConfig, storeConfig } from './guest-config.ts';
+import { type GuestDevice, readDevice, readList } from './guest-devices.ts';
 
 /** What xenstore and libxl's own files say of a guest. */
 export interface GuestRecord {
@@ -28,6 +30,10 @@ export interface GuestRecord {
   isStuck: boolean;
   /** It comes from a save file: its kernel goes on instead of starting. */
   isRestored: boolean;
+  /** The PV devices that xenstore has for it. */
+  devices: GuestDevice[];
+  /** The guest that this stub domain holds the device model of. */
+  readonly target: Domid | undefined;
   /** A destroy was refused: the domain is there, and nothing speaks for it any more. */
   isGivenUp: boolean;
 }
@@ -41,8 +47,50 @@ export interface Attachment {
   hasToldOfEnd: boolean;
 }
 
+/** QEMU, as long as it serves a domain: what it has mapped, and its ends of event channels. */
+export interface DeviceModel {
+  /** The domain that it serves, and the one that it runs in. */
+  readonly domid: Domid;
+  readonly model: Domid;
+  /** Its ioreq server; a PV domain has none. */
+  readonly server: number | undefined;
+  /** How libxl reaches one in a stub domain: a page that the stub domain grants, and its port. */
+  channel: { readonly port: Port; readonly ref: number } | undefined;
+  readonly mappings: MappingHandle[];
+  readonly ports: Port[];
+}
+
+/** A device that a domain serves for another: the rings that it has mapped, and its ends of event channels. */
+export interface Backend {
+  readonly domid: Domid;
+  readonly backend: Domid;
+  readonly kind: 'vbd' | 'vif' | 'pci' | 'console';
+  readonly name: string;
+  readonly process: 'driver' | 'device model';
+  mappings: MappingHandle[];
+  readonly ports: Port[];
+}
+
+/** A PCI device as libxl has it in xenstore. */
+export interface PciRecord {
+  readonly sbdf: Sbdf;
+  /** dom0's pciback has it, so that it can be given to a guest. */
+  isAssignable: boolean;
+  /** The name that `pci-assignable-add` gave it. */
+  name: string | undefined;
+  /** The guest that it was given to. */
+  domid: Domid | undefined;
+  /** The slot in which that guest sees it. */
+  slot: number;
+}
+
 /** All of it, for one host. */
 export interface ToolstackState {
+  /** The domain that xenstore runs in, where that is not dom0. */
+  xenstoreDomid: Domid | undefined;
+  readonly deviceModels: Map<Domid, DeviceModel>;
+  readonly backends: Backend[];
+  readonly pci: Map<Sbdf, PciRecord>;
   readonly guests: Map<Domid, GuestRecord>;
   readonly xenstored: Map<Domid, Attachment>;
   readonly xenconsoled: Map<Domid, Attachment>;
@@ -54,11 +102,23 @@ export interface ToolstackSnapshot {
   readonly guests: readonly Readonly<Record<string, unknown>>[];
   readonly xenstored: readonly Readonly<Record<string, unknown>>[];
   readonly xenconsoled: readonly Readonly<Record<string, unknown>>[];
+  readonly xenstoreDomid: number | undefined;
+  readonly deviceModels: readonly Readonly<Record<string, unknown>>[];
+  readonly backends: readonly Readonly<Record<string, unknown>>[];
+  readonly pci: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** The state of a host on which no guest was ever made. */
 export function emptyToolstackState(): ToolstackState {
-  return { guests: new Map(), xenstored: new Map(), xenconsoled: new Map() };
+  return {
+    guests: new Map(),
+    xenstored: new Map(),
+    xenconsoled: new Map(),
+    xenstoreDomid: undefined,
+    deviceModels: new Map(),
+    backends: [],
+    pci: new Map(),
+  };
 }
 
 export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
@@ -66,12 +126,21 @@ export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
     [...map.values()].map((one) => ({ ...one, mappings: [...one.mappings] }));
   return {
     version: 1,
-    guests: [...state.guests.values()].map(({ config, ...rest }) => ({
+    guests: [...state.guests.values()].map(({ config, devices, ...rest }) => ({
       ...rest,
+      devices: [...devices],
       config: config === undefined ? undefined : storeConfig(config),
     })),
     xenstored: attachments(state.xenstored),
     xenconsoled: attachments(state.xenconsoled),
+    xenstoreDomid: state.xenstoreDomid,
+    deviceModels: [...state.deviceModels.values()].map((one) => ({
+      ...one,
+      mappings: [...one.mappings],
+      ports: [...one.ports],
+    })),
+    backends: state.backends.map((one) => ({ ...one, mappings: [...one.mappings], ports: [...one.ports] })),
+    pci: [...state.pci.values()].map((one) => ({ ...one })),
   };
 }
 
@@ -101,7 +170,9 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
     return undefined;
   }
   if (typeof hasStarted !== 'boolean' || typeof isWatched !== 'boolean') return undefined;
-  const { isStuck, isRestored } = record;
+  const { isStuck, isRestored, target } = record;
+  const devices = readList(record['devices'], readDevice);
+  if ((target !== undefined && !isWhole(target)) || devices === undefined) return undefined;
   if (typeof isStuck !== 'boolean' || typeof isRestored !== 'boolean') return undefined;
   if (!isWhole(targetKib) || !isWhole(staticMaxKib) || !isWhole(availableVcpus)) return undefined;
   const config = readStoredConfig(record['config']);
@@ -124,6 +195,8 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
     hasStarted,
     isStuck,
     isRestored,
+    devices,
+    target: target as Domid | undefined,
     isGivenUp,
   };
 }
@@ -136,6 +209,56 @@ function readAttachment(record: Readonly<Record<string, unknown>>): Attachment |
   if (!handles.every(isWhole) || (port !== undefined && !isWhole(port))) return undefined;
   // As above.
   return { domid: domid as Domid, mappings: handles as MappingHandle[], port: port as Port | undefined, hasToldOfEnd };
+}
+
+/** Handles or ports, as many as a device can have. */
+function readNumbers<T extends number>(value: unknown): T[] | undefined {
+  if (!Array.isArray(value) || value.length > NUMBERS_LIMIT) return undefined;
+  const items: readonly unknown[] = value;
+  // As above.
+  return items.every(isWhole) ? (items as T[]) : undefined;
+}
+
+const NUMBERS_LIMIT = 8192;
+
+function readChannel(value: unknown): DeviceModel['channel'] | 'bad' {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null) return 'bad';
+  // As above.
+  const { port, ref } = value as Readonly<Record<string, unknown>>;
+  return isWhole(port) && isWhole(ref) ? { port: port as Port, ref } : 'bad';
+}
+
+function readDeviceModel(record: Readonly<Record<string, unknown>>): DeviceModel | undefined {
+  const { domid, model, server } = record;
+  const mappings = readNumbers<MappingHandle>(record['mappings']);
+  const ports = readNumbers<Port>(record['ports']);
+  if (!isWhole(domid) || !isWhole(model) || mappings === undefined || ports === undefined) return undefined;
+  const channel = readChannel(record['channel']);
+  if ((server !== undefined && !isWhole(server)) || channel === 'bad') return undefined;
+  // As above.
+  return { domid: domid as Domid, model: model as Domid, server, channel, mappings, ports };
+}
+
+function readBackend(record: Readonly<Record<string, unknown>>): Backend | undefined {
+  const { domid, backend, kind, name, process } = record;
+  const mappings = readNumbers<MappingHandle>(record['mappings']);
+  const ports = readNumbers<Port>(record['ports']);
+  if (!isWhole(domid) || !isWhole(backend) || mappings === undefined || ports === undefined) return undefined;
+  if (kind !== 'vbd' && kind !== 'vif' && kind !== 'pci' && kind !== 'console') return undefined;
+  if (process !== 'driver' && process !== 'device model') return undefined;
+  if (typeof name !== 'string' || name.length > 4096) return undefined;
+  // As above.
+  return { domid: domid as Domid, backend: backend as Domid, kind, name, process, mappings, ports };
+}
+
+function readPci(record: Readonly<Record<string, unknown>>): PciRecord | undefined {
+  const { sbdf, isAssignable, name, domid, slot } = record;
+  if (!isWhole(sbdf) || typeof isAssignable !== 'boolean' || !isWhole(slot)) return undefined;
+  if (name !== undefined && (typeof name !== 'string' || name.length > 64)) return undefined;
+  if (domid !== undefined && !isWhole(domid)) return undefined;
+  // As above.
+  return { sbdf, isAssignable, name, domid: domid as Domid | undefined, slot };
 }
 
 function readAll<T extends { readonly domid: Domid }>(
@@ -157,13 +280,29 @@ function readAll<T extends { readonly domid: Domid }>(
 export function restoreToolstack(snapshot: unknown): ToolstackState | undefined {
   if (typeof snapshot !== 'object' || snapshot === null) return undefined;
   // As above.
-  const { version, guests, xenstored, xenconsoled } = snapshot as Readonly<Record<string, unknown>>;
+  const { version, guests, xenstored, xenconsoled, xenstoreDomid, ...rest } = snapshot as Readonly<
+    Record<string, unknown>
+  >;
   const state = {
     guests: readAll(guests, readGuest),
     xenstored: readAll(xenstored, readAttachment),
     xenconsoled: readAll(xenconsoled, readAttachment),
+    deviceModels: readAll(rest['deviceModels'], readDeviceModel),
+    backends: readList(rest['backends'], readBackend),
+    pci: readList(rest['pci'], readPci),
   };
   if (version !== 1 || state.guests === undefined) return undefined;
   if (state.xenstored === undefined || state.xenconsoled === undefined) return undefined;
-  return { guests: state.guests, xenstored: state.xenstored, xenconsoled: state.xenconsoled };
+  if (state.deviceModels === undefined || state.backends === undefined || state.pci === undefined) return undefined;
+  if (xenstoreDomid !== undefined && !isWhole(xenstoreDomid)) return undefined;
+  return {
+    guests: state.guests,
+    xenstored: state.xenstored,
+    xenconsoled: state.xenconsoled,
+    // As above.
+    xenstoreDomid: xenstoreDomid as Domid | undefined,
+    deviceModels: state.deviceModels,
+    backends: state.backends,
+    pci: new Map(state.pci.map((one) => [one.sbdf, one])),
+  };
 }

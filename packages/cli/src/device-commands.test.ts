@@ -1,0 +1,86 @@
+/** The commands about devices and their domains, on the host of the example policy. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { dewar } from './captured-run.ts';
+
+const examples = fileURLToPath(new URL('../../../examples/kinds', import.meta.url));
+const example = (name: string): string => join(examples, `${name}.cfg`);
+const NIC = 'system_u:object_r:nic_dev_t';
+
+let folder = '';
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dewar-devices-'));
+  process.env['DEWAR_STATE_DIR'] = join(folder, 'state');
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+  delete process.env['DEWAR_STATE_DIR'];
+});
+
+/** Commands that have to end well; what the last one printed. */
+async function all(...commands: readonly (readonly string[])[]): Promise<string> {
+  let last = '';
+  for (const words of commands) {
+    const { code, out, err } = await dewar(...words);
+    expect([code, err], words.join(' ')).toEqual([0, '']);
+    last = out;
+  }
+  return last;
+}
+
+test('an HVM guest runs with its device model in dom0', async () => {
+  const { code, out } = await dewar('create', example('hvm'));
+  expect(code).toBe(0);
+  expect(out).toMatch(/hvm \{ dm \} +dom0_t → domU_t +granted/);
+  expect(out).toContain('done: hvm (domain 1, 256 MiB, 1 vCPU) is running under customer_1:vm_r:domU_t');
+});
+
+test('one of type nomigrate_t runs with its device model in a stub domain, and is destroyed with it', async () => {
+  const list = await all(['create', '-q', example('stub')], ['list', '-Z']);
+  expect(list).toContain('customer_1:vm_r:nomigrate_t\n');
+  expect(list).toMatch(/stub-dm .* customer_1:vm_r:nomigrate_dm_t\n/);
+  expect((await all(['destroy', 'stub'], ['list'])).split('\n')).toHaveLength(3);
+});
+
+test('a device is set aside, driven by a driver domain, and taken back', async () => {
+  expect(
+    await all(
+      ['label-pci', '03:00.0', NIC],
+      ['pci-assignable-add', '03:00.0', '-n', 'nic'],
+      ['pci-assignable-list', '-n'],
+    ),
+  ).toBe('0000:03:00.0 nic\n');
+  await all(['create', '-q', example('driver')], ['create', '-q', example('served')]);
+  expect(await all(['pci-list', 'net'])).toBe('Vdev Device\n00.0 0000:03:00.0\n');
+  await all(['destroy', 'served'], ['destroy', 'net'], ['pci-assignable-remove', 'nic']);
+  expect(await all(['pci-assignable-list'])).toBe('');
+});
+
+test('a guest is given a device while it runs', async () => {
+  await all(['label-pci', '03:00.0', NIC], ['pci-assignable-add', '03:00.0'], ['create', '-q', example('pci')]);
+  await all(['pci-detach', 'pci', '03:00.0']);
+  expect(await all(['pci-list', 'pci'])).toBe('Vdev Device\n');
+  await all(['pci-attach', 'pci', '03:00.0'], ['pci-detach', '-f', 'pci', '03:00.0']);
+});
+
+test('without an IOMMU no guest is created with a device, and the host of another needs its policy to be named', async () => {
+  const { code, err } = await dewar('create', '-q', '--iommu', 'none', example('pci'));
+  expect(code).toBe(6);
+  expect(err).toContain('which has no IOMMU');
+  const other = await dewar('pci-assignable-list', '--iommu', 'with-remapping');
+  expect(other.code).toBe(2);
+  expect(other.err).toContain('was booted with the IOMMU `none`');
+});
+
+test('xenstore moves to a domain of its own before any guest, and serves them', async () => {
+  const told = await all(['init-xenstore-domain', '--flask', 'system_u:system_r:xenstore_t']);
+  expect(told).toBe('xenstore is in domain 1 now\n');
+  const { out } = await dewar('create', example('hvm'));
+  expect(out).toMatch(/grant \{ map_read map_write \} +xenstore_t → domU_t +granted/);
+  expect((await dewar('init-xenstore-domain')).err).toContain('domain 1 is one');
+});

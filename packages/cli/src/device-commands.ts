@@ -1,0 +1,119 @@
+/**
+ * The commands of xl about PCI devices, and those of Xen's tools that label devices and make a xenstore domain.
+ *
+ * @module
+ */
+import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import type { Finish } from './guest-commands.ts';
+import {
+  flaskOption,
+  hostOption,
+  iommuOption,
+  jsonOption,
+  policyOption,
+  requestFlags,
+  verboseOption,
+  xenOption,
+} from './request-options.ts';
+import type { Terminal } from './terminal.ts';
+
+const DOMAIN = 'name or number';
+const DEVICE = 'its address, as `03:00.0` or `0000:03:00.0`';
+
+/** Memory of a xenstore domain in MiB. XEN: `XENSTORE_DOMAIN_SIZE` of xencommons. */
+const XENSTORE_MIB = 8;
+
+function parseMib(text: string): number {
+  if (!/^[0-9]{1,7}$/.test(text)) throw new InvalidArgumentError('it must be a number of MiB.');
+  return Number(text);
+}
+
+/** Adds the commands. */
+export function addDeviceCommands(program: Command, finish: Finish, terminal: Terminal): void {
+  const add = (name: string, text: string) =>
+    program
+      .command(name)
+      .description(text)
+      .addOption(hostOption())
+      .addOption(flaskOption())
+      .addOption(xenOption())
+      .addOption(iommuOption())
+      .addOption(policyOption())
+      .addOption(jsonOption())
+      .addOption(verboseOption());
+
+  add('pci-attach', 'give a PCI device to a guest')
+    .argument('<domain>', DOMAIN)
+    .argument('<device>', 'as an entry of `pci` in an xl.cfg')
+    .action(async (domain, spec, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.pciAttach(domain, spec), requestFlags(args), terminal));
+    });
+
+  add('pci-detach', 'take a PCI device from a guest')
+    .argument('<domain>', DOMAIN)
+    .argument('<device>', 'as an entry of `pci` in an xl.cfg')
+    .option('-f', 'whether or not the guest lets go of it')
+    .action(async (domain, spec, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      const options = { force: args.f === true };
+      await finish(runOnDevices((host) => host.pciDetach(domain, spec, options), requestFlags(args), terminal));
+    });
+
+  add('pci-list', 'list the PCI devices of a guest')
+    .argument('<domain>', DOMAIN)
+    .action(async (domain, args) => {
+      const { runPciList } = await import('./commands/devices.ts');
+      await finish(runPciList(domain, requestFlags(args), terminal));
+    });
+
+  add('pci-assignable-list', 'list the PCI devices that guests can be given')
+    .option('-n, --show-names', 'with the names that they were given')
+    .action(async (args) => {
+      const { runAssignableList } = await import('./commands/devices.ts');
+      await finish(runAssignableList(args.showNames === true, requestFlags(args), terminal));
+    });
+
+  add('pci-assignable-add', 'set a PCI device aside, so that guests can be given it')
+    .argument('<device>', DEVICE)
+    .option('-n, --name <name>', 'a name for it')
+    .action(async (device, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.pciAssignableAdd(device, args.name), requestFlags(args), terminal));
+    });
+
+  add('pci-assignable-remove', 'give a PCI device back to dom0')
+    .argument('<device>', 'its address, or the name that it was given')
+    .option('-r', 'accepted as by xl; a simulated dom0 has no other drivers')
+    .action(async (device, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.pciAssignableRemove(device), requestFlags(args), terminal));
+    });
+
+  add('label-pci', 'label a PCI device with its ports, frames and interrupt line, as `flask-label-pci`')
+    .argument('<device>', DEVICE)
+    .argument('<label>')
+    .action(async (device, label, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.labelPci(device, label), requestFlags(args), terminal));
+    });
+
+  program
+    .command('init-xenstore-domain')
+    .description('make a domain that takes the place of xenstored in dom0; before any guest')
+    .option('--flask <label>', 'its label (default: that of the initial SID domU)')
+    .option('--memory <mib>', 'its memory', parseMib, XENSTORE_MIB)
+    .option('--pvh', 'its kernel starts in an HVM container; Xen sees that from the kernel')
+    .option('--kernel <file>', 'accepted as by Xen; a simulated domain has no kernel')
+    .option('--ramdisk <file>', 'accepted as by Xen')
+    .addOption(hostOption())
+    .addOption(xenOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async ({ flask: label, memory, pvh, ...args }) => {
+      const { runXenstoreDomain } = await import('./commands/devices.ts');
+      const options = { label, memoryMib: memory, isPvh: pvh === true };
+      await finish(runXenstoreDomain(options, requestFlags(args), terminal));
+    });
+}

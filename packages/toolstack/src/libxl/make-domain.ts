@@ -1,0 +1,142 @@
+/**
+ * Making a domain: the empty domain and its name, for a guest and for a stub domain alike.
+ *
+ * Follows Xen `tools/libs/light/libxl_create.c`, `libxl__domain_make`.
+ *
+ * @module
+ */
+import type { Domid, SidNumber } from '../hypercalls.ts';
+import type { BuildPlan, BuiltGuest } from './build-guest.ts';
+import { errnoText } from './destroy.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
+import type { GuestConfig } from './guest-config.ts';
+import { listDomains, logLibxl, lookAt, type Operation } from './operation.ts';
+
+const KIB_PER_PAGE = 4;
+
+/** How far a creation came. */
+export type Progress = { readonly kind: 'created'; readonly domid: Domid } | Failure;
+
+/** A creation that did not come to its end. */
+export interface Failure {
+  readonly kind: 'failed';
+  /** Undefined as long as there is no domain. */
+  readonly domid: Domid | undefined;
+  readonly rc: number;
+}
+
+/** Says which step of the creation failed, and why. */
+export function reportFailed(
+  { recorder, diagnostics }: Operation,
+  { labels, name }: GuestConfig,
+  step: string,
+  domid?: Domid,
+): Failure {
+  const notes = refusalNotes(recorder.refusal);
+  diagnostics.push(guest['step-failed'](labels.build?.origin, { guest: name, step }, { notes }));
+  return { kind: 'failed', domid, rc: -3 };
+}
+
+/** The configuration as the builders read it. */
+export function planOf(config: GuestConfig, domid: Domid, isStub = false): BuildPlan {
+  const { hardware } = config;
+  return {
+    domid,
+    type: config.type,
+    vcpus: config.maxVcpus,
+    onlineVcpus: config.vcpus,
+    pages: Math.floor(config.memoryKib / KIB_PER_PAGE),
+    maxPages: Math.floor(config.maxMemoryKib / KIB_PER_PAGE),
+    videoPages: Math.floor((hardware.deviceModel?.videoKib ?? 0) / KIB_PER_PAGE),
+    claimsMemory: config.claimsMemory,
+    scheduler: config.scheduler,
+    usesHostMap: config.type === 'pv' && hardware.pci.length > 0,
+    isStub,
+  };
+}
+
+/** xenstore has the ports of the guest's rings. */
+export function notePorts(
+  { state }: Operation,
+  domid: Domid,
+  { storePort, consolePort }: Pick<BuiltGuest, 'storePort' | 'consolePort'>,
+): void {
+  const record = state.guests.get(domid);
+  if (record === undefined) return;
+  record.storePort = storePort;
+  record.consolePort = consolePort;
+}
+
+/** What else the making of a domain needs to know. */
+export interface MakeOptions {
+  readonly uuid: string;
+  readonly isWatched: boolean;
+  /** The guest that the new domain is to be the device model of. */
+  readonly target?: Domid;
+}
+
+/** Creates the domain and gives it its name. */
+export function makeDomain(
+  operation: Operation,
+  config: GuestConfig,
+  ssidref: SidNumber,
+  { uuid, isWatched, target }: MakeOptions,
+): Progress {
+  const { recorder, state } = operation;
+  const what = target === undefined ? 'the domain' : `a stub domain for domain ${target}`;
+  let domid: Domid | undefined;
+  recorder.step(`libxl creates ${what}`, 'libxl', () => {
+    recorder.ask('libxl', 'sysctl.physinfo', {});
+    const isHvm = config.type !== 'pv';
+    const hasIommu = config.hardware.hasPassthrough;
+    const args = { ssidref, maxVcpus: config.maxVcpus, handle: uuid, isHvm, hasIommu };
+    const made = recorder.ask('libxl', 'domctl.createdomain', args);
+    if (made.kind === 'ok') {
+      domid = made.value.domid;
+      lookAt(operation, domid, false);
+      return 'done';
+    }
+    logLibxl(operation, 'libxl_create.c:711:libxl__domain_make', `domain creation fail: ${errnoText(made.errno)}`);
+    if (target === undefined)
+      logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', 'cannot make domain: -3');
+    return 'failed';
+  });
+  if (domid === undefined) {
+    const made = target === undefined ? 'domain' : 'stub domain';
+    return reportFailed(operation, config, `the creation of its ${made}`);
+  }
+  const made = domid;
+  const named = recorder.step('libxl sees to it that the name is free', 'libxl', () => {
+    if (listDomains(operation).some((domain) => domain.name === config.name && domain.domid !== made)) return 'failed';
+    lookAt(operation, made, true);
+    return 'done';
+  });
+  const isFree = named === 'done';
+  state.guests.set(made, {
+    domid: made,
+    name: isFree ? config.name : undefined,
+    uuid,
+    config: undefined,
+    isWatched,
+    targetKib: config.memoryKib,
+    staticMaxKib: config.maxMemoryKib,
+    availableVcpus: config.vcpus,
+    storePort: undefined,
+    consolePort: undefined,
+    hasStarted: false,
+    isStuck: false,
+    isRestored: false,
+    devices: [],
+    target,
+    isGivenUp: false,
+  });
+  if (isFree) return { kind: 'created', domid: made };
+  logLibxl(
+    operation,
+    'libxl_domain.c:81:libxl__domain_rename',
+    `Domain ${made}:Domain with name "${config.name}" already exists.`,
+  );
+  logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', `Domain ${made}:cannot make domain: -6`);
+  operation.diagnostics.push(guest['name-taken'](undefined, { name: config.name }));
+  return { kind: 'failed', domid: made, rc: -6 };
+}

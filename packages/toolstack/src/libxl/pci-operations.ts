@@ -1,0 +1,198 @@
+/**
+ * `xl pci-attach`, `pci-detach`, `pci-list`, `pci-assignable-*` and `flask-label-pci`.
+ *
+ * Follows Xen `tools/xl/xl_pci.c`, `tools/libs/util/libxlu_pci.c` and `tools/flask/utils/label-pci.c`.
+ *
+ * @module
+ */
+import type { PciDevice, Sbdf } from '../device-hypercalls.ts';
+import type { AssignableDevice, GuestPciSlot, OperationReport } from '../host.ts';
+import type { Domid, ResourceRange } from '../hypercalls.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
+import type { GuestPciDevice } from './guest-devices.ts';
+import { finalState, findDomain, lookAt, type Operation, report, startXl } from './operation.ts';
+import { doneOn } from './outcomes.ts';
+import {
+  addPciDevice,
+  devicesOf,
+  makeAssignable,
+  makeUnassignable,
+  type PciOutcome,
+  removePciDevice,
+  resolvePci,
+} from './pci.ts';
+
+const ADDRESS = /^(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])$/i;
+
+/** `[DDDD:]BB:DD.F` as a number; undefined for anything else. */
+function parseSbdf(text: string): Sbdf | undefined {
+  const [, segment = '0', bus = '', device = '', func = ''] = ADDRESS.exec(text) ?? [];
+  const slot = Number.parseInt(device, 16);
+  if (Number.isNaN(slot) || slot > 0x1f) return undefined;
+  return ((Number.parseInt(segment, 16) << 16) | (Number.parseInt(bus, 16) << 8) | (slot << 3) | Number(func)) >>> 0;
+}
+
+/** The device of an entry, without its slot and its options; undefined where it is none. */
+function parseSpec(spec: string): GuestPciDevice | undefined {
+  const [head = '', ...options] = spec.split(',');
+  const [address = ''] = head.split('@');
+  const sbdf = parseSbdf(address);
+  const named = [head, ...options].find((part) => part.startsWith('name='))?.slice('name='.length);
+  const isSeized = options.includes('seize=1');
+  if (sbdf !== undefined) return { sbdf, name: undefined, isSeized };
+  return named === undefined || named === '' ? undefined : { sbdf: 0, name: named, isSeized };
+}
+
+function malformed(operation: Operation, command: string, what: string, text: string): OperationReport {
+  operation.messages.push(`${command}: malformed ${what} "${text}"`);
+  const notes = [{ message: 'one is written as `00:19.0` or `0000:00:19.0`' }];
+  operation.diagnostics.push(guest['no-device'](undefined, { device: text }, { notes }));
+  return report(operation, { isDone: false, xlExitCode: 2 });
+}
+
+function ended(operation: Operation, outcome: PciOutcome, verb: string): OperationReport {
+  if (outcome.kind === 'done') return report(operation, { isDone: true, xlExitCode: 0 });
+  const notes = refusalNotes(operation.recorder.refusal);
+  operation.diagnostics.push(guest['request-failed'](undefined, { operation: `${verb} ${outcome.what}` }, { notes }));
+  return report(operation, { isDone: false, xlExitCode: 1 });
+}
+
+function failedOnGuest(operation: Operation, domid: Domid, verb: string): OperationReport {
+  const notes = refusalNotes(operation.recorder.refusal);
+  operation.diagnostics.push(guest['operation-failed'](undefined, { operation: verb, domid }, { notes }));
+  return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
+}
+
+/** `xl pci-attach`. */
+export function attachPci(operation: Operation, text: string, spec: string): OperationReport {
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const wanted = parseSpec(spec);
+  if (wanted === undefined) return malformed(operation, 'pci-attach', 'PCI_SPEC_STRING', spec);
+  const record = operation.state.guests.get(domid);
+  if (record?.config?.type === 'pvh') {
+    operation.recorder.explain('domctl.assign_device', 'EOPNOTSUPP', 'PCI devices of a PVH guest are not rehearsed');
+    return failedOnGuest(operation, domid, 'attach a PCI device to');
+  }
+  const added = addPciDevice(operation, domid, wanted, { isStarting: false });
+  if (added.kind === 'done') return doneOn(operation, domid);
+  operation.messages.push('libxl: error: libxl_device.c:1486:device_addrm_aocomplete: unable to add device');
+  return failedOnGuest(operation, domid, `attach ${added.what} to`);
+}
+
+/** `xl pci-detach`. */
+export function detachPci(operation: Operation, text: string, spec: string, isForced: boolean): OperationReport {
+  const { recorder } = operation;
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const wanted = parseSpec(spec);
+  if (wanted === undefined) return malformed(operation, 'pci-detach', 'PCI_SPEC_STRING', spec);
+  const sbdf = resolvePci(operation, wanted);
+  const record = devicesOf(operation, domid).find((one) => one.sbdf === sbdf);
+  if (record === undefined) {
+    recorder.step('libxl looks for the device', 'libxl', () => {
+      lookAt(operation, domid, false);
+      recorder.explain('domctl.deassign_device', 'ENODEV', 'the guest has no such device');
+      return 'failed';
+    });
+    const words = 'PCI device not attached to this domain';
+    operation.messages.push(`libxl: error: libxl_pci.c:1968:do_pci_remove: Domain ${domid}:${words}`);
+    operation.messages.push('libxl: error: libxl_device.c:1492:device_addrm_aocomplete: unable to remove device');
+    return failedOnGuest(operation, domid, 'detach a PCI device from');
+  }
+  if (removePciDevice(operation, domid, record, { isForced })) return doneOn(operation, domid);
+  const notes = refusalNotes(recorder.refusal);
+  const verb = 'detach a PCI device from';
+  operation.diagnostics.push(guest['operation-failed'](undefined, { operation: verb, domid }, { notes }));
+  // XEN: xl is content when it was Xen that kept the device there.
+  const xlExitCode = record.domid === undefined ? 0 : 1;
+  return report(operation, { isDone: false, xlExitCode, domain: finalState(operation, domid) });
+}
+
+/** `xl pci-list`. */
+export function listPci(operation: Operation, text: string): OperationReport<readonly GuestPciSlot[]> {
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const value = devicesOf(operation, domid).map(({ sbdf, slot }) => ({ sbdf, slot }));
+  return report(operation, { isDone: true, xlExitCode: 0, value });
+}
+
+function start({ recorder, ...rest }: Operation, title: string): void {
+  recorder.step(title, 'xl', () => {
+    startXl({ recorder, ...rest });
+    return 'done';
+  });
+}
+
+/** `xl pci-assignable-add`. */
+export function addAssignable(operation: Operation, text: string, name: string | undefined): OperationReport {
+  start(operation, 'xl starts');
+  const sbdf = parseSbdf(text);
+  if (sbdf === undefined) return malformed(operation, 'pci-assignable-add', 'BDF', text);
+  return ended(operation, makeAssignable(operation, sbdf, name), 'set aside');
+}
+
+/** `xl pci-assignable-remove`. */
+export function removeAssignable(operation: Operation, text: string): OperationReport {
+  start(operation, 'xl starts');
+  const sbdf = resolvePci(operation, { sbdf: 0, name: text, isSeized: false }) ?? parseSbdf(text);
+  if (sbdf === undefined) return malformed(operation, 'pci-assignable-remove', 'BDF', text);
+  return ended(operation, makeUnassignable(operation, sbdf), 'give back');
+}
+
+/** `xl pci-assignable-list`. */
+export function listAssignable(operation: Operation): OperationReport<readonly AssignableDevice[]> {
+  start(operation, 'xl looks into dom0 and xenstore');
+  const value = [...operation.state.pci.values()]
+    .filter(({ isAssignable, domid }) => isAssignable && domid === undefined)
+    .map(({ sbdf, name }) => ({ sbdf, name }))
+    .sort((a, b) => a.sbdf - b.sbdf);
+  return report(operation, { isDone: true, xlExitCode: 0, value });
+}
+
+/** What belongs to a device, in the order of flask-label-pci. */
+function partsOf({ sbdf, ports, frames, irq }: PciDevice): ResourceRange[] {
+  const range = ({ first, count }: { readonly first: number; readonly count: number }) =>
+    ({ low: BigInt(first), high: BigInt(first + count - 1) }) as const;
+  const one = (number: number) => ({ low: BigInt(number), high: BigInt(number) }) as const;
+  return [
+    { kind: 'pcidevice', ...one(sbdf) },
+    ...ports.map((part) => ({ kind: 'ioport', ...range(part) }) as const),
+    ...frames.map((part) => ({ kind: 'iomem', ...range(part) }) as const),
+    ...(irq === undefined ? [] : [{ kind: 'pirq', ...one(irq) } as const]),
+  ];
+}
+
+/** How libxc calls each kind of resource. */
+const WORDS = { pcidevice: 'device', ioport: 'ioport', iomem: 'iomem', pirq: 'pirq' } as const;
+
+/** `flask-label-pci`. */
+export function labelPci(operation: Operation, text: string, label: string): OperationReport {
+  const { recorder } = operation;
+  const sbdf = parseSbdf(text);
+  const device = recorder.hypercalls.pciDevices().find((one) => one.sbdf === sbdf);
+  if (device === undefined) {
+    operation.messages.push(`Unable to find device ${text}: No such file or directory`);
+    operation.diagnostics.push(guest['no-device'](undefined, { device: text }));
+    return report(operation, { isDone: false, xlExitCode: 1 });
+  }
+  const outcome = recorder.step(`flask-label-pci labels ${text}`, 'flask tools', () => {
+    let failures = 0;
+    for (const part of partsOf(device)) {
+      const answer = recorder.ask('flask tools', 'xsm_op.context_to_sid', { context: label });
+      const isAdded =
+        answer.kind === 'ok' &&
+        recorder.ask('flask tools', 'xsm_op.add_ocontext', { ...part, sid: answer.value.sid }).kind === 'ok';
+      if (isAdded) continue;
+      failures++;
+      operation.messages.push(`xc_flask_add_${WORDS[part.kind]}: Unable to set context of ${text} to ${label}`);
+      // XEN: without the label of the device itself it stops; what of its parts fails is said, and passed over.
+      if (part.kind === 'pcidevice') break;
+    }
+    return failures === 0 ? 'done' : 'failed';
+  });
+  if (outcome === 'done') return report(operation, { isDone: true, xlExitCode: 0 });
+  const notes = refusalNotes(recorder.refusal);
+  operation.diagnostics.push(guest['request-failed'](undefined, { operation: `label ${text}` }, { notes }));
+  return report(operation, { isDone: false, xlExitCode: 2 });
+}

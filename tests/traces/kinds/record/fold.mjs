@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Makes golden files of what Xen's console showed while on-host.sh ran.
+//   node fold.mjs CONSOLE ../golden [SUFFIX]
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const [, , input, folder, suffix = ''] = process.argv;
+const line =
+  /avc: {2}granted {2}\{ ([^}]*) \} for (.*?)scontext=[^:]*:[^:]*:(\S+) tcontext=[^:]*:[^:]*:(\S+) tclass=(\w+)/;
+
+const header = (command) => `# Checks that Xen 4.17.5 (FLASK enforcing, PV dom0) made for: ${command}
+# In order; equal neighbours are written once. Per line: class, permissions, source type, target type.
+# Not audited: domain { destroy }, event { send }, dom0's own memory, and of PV guests mmu { map_read map_write mmuext_op
+# updatemp }. Left out: event { status }, which xenconsoled makes at its own pace, and dom0's accesses to the
+# configuration space of devices.
+`;
+
+/** What is left out, as the header says. */
+function isLeftOut({ tclass, permissions, source, data }) {
+  if (tclass === 'event' && permissions === 'status') return true;
+  return tclass === 'resource' && source === 'dom0_t' && data.includes('device=') && /^(use_|setup)/.test(permissions);
+}
+
+let name;
+let command = '';
+let lines = [];
+for (const text of readFileSync(input, 'latin1').split(/\r?\n/)) {
+  const [, heading] = /=== ([a-z0-9-]+)$/.exec(text) ?? [];
+  if (heading === 'end') {
+    const file = `${folder}/${name}${suffix}.txt`;
+    writeFileSync(file, `${header(command)}${lines.join('\n')}\n`);
+    name = undefined;
+  } else if (heading !== undefined) {
+    name = heading;
+    command = heading.replaceAll('-', ' ');
+    lines = [];
+  }
+  const found = line.exec(text);
+  if (name === undefined || found === null) continue;
+  const [, granted, data, source, target, tclass] = found;
+  const permissions = granted.trim();
+  if (isLeftOut({ tclass, permissions, source, data })) continue;
+  const check = `${tclass} { ${permissions} } ${source} ${target}`;
+  if (lines.at(-1) !== check) lines.push(check);
+}

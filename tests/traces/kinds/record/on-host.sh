@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs in dom0 of a host that booted the policy of this folder: makes guests of
+# each kind and has Xen log every check. Each operation is announced on the
+# console, among the lines of Xen. Busybox sh. See README.md.
+#   sh on-host.sh FOLDER PART...        parts: hvm stub driver pci xenstore
+
+here=$1
+shift
+mkdir -p /var/run/xen /var/lib/xen /var/log/xen /tmp
+cfg() { sed "s|HERE|$here|" "$here/guests/$1.cfg" >"/tmp/$1.cfg"; }
+for file in "$here"/guests/*.cfg; do cfg "$(basename "$file" .cfg)"; done
+
+# operation NAME SECONDS COMMAND...: announces, runs, and waits for what comes of it.
+operation() {
+	name=$1
+	seconds=$2
+	shift 2
+	echo "=== $name"
+	"$@"
+	echo "--- exit $?"
+	sleep "$seconds"
+	echo "=== end"
+}
+
+part_hvm() {
+	operation hvm-create 3 xl create -p /tmp/hvm.cfg
+	operation hvm-unpause 60 xl unpause hvm
+	operation hvm-destroy 3 xl destroy hvm
+}
+
+part_stub() {
+	operation stub-create 3 xl create -p /tmp/stub.cfg
+	operation stub-unpause 60 xl unpause stub
+	operation stub-destroy 3 xl destroy stub
+}
+
+part_driver() {
+	modprobe_all loop xen-blkback xen-netback
+	dd if=/dev/zero of=/disk bs=1M count=4 2>/dev/null
+	losetup /dev/loop0 /disk
+	operation pv-devices-create 3 xl create -p /tmp/local.cfg
+	operation pv-devices-unpause 20 xl unpause local
+	operation pv-devices-destroy 3 xl destroy local
+	operation driver-create 25 xl create /tmp/driver.cfg
+	operation driver-guest-create 3 xl create -p /tmp/remote.cfg
+	operation driver-guest-unpause 20 xl unpause remote
+	operation driver-guest-destroy 5 xl destroy remote
+	operation driver-destroy 3 xl destroy driver
+}
+
+part_pci() {
+	modprobe_all xen-pciback
+	flask-label-pci 0000:00:05.0 system_u:object_r:nic_dev_t
+	operation pci-assignable-list 1 xl pci-assignable-list
+	operation pci-assignable-add 2 xl pci-assignable-add 00:05.0
+	operation pci-create 2 xl create -p /tmp/pci.cfg
+	operation pci-unpause 25 xl unpause pci
+	operation pci-list 1 xl pci-list pci
+	operation pci-detach 4 xl pci-detach pci 00:05.0
+	operation pci-attach 6 xl pci-attach pci 00:05.0
+	operation pci-destroy 3 xl destroy pci
+	operation pci-none-create 8 xl create /tmp/none.cfg
+	operation pci-none-attach 3 xl pci-attach none 00:05.0
+	operation pci-none-destroy 2 xl destroy none
+	operation pci-hvm-create 3 xl create -p /tmp/hvmpci.cfg
+	operation pci-hvm-destroy 3 xl destroy hvmpci
+	operation pci-assignable-remove 1 xl pci-assignable-remove 00:05.0
+}
+
+# The kernel of dom0 lets nobody take xenstore's place once it has spoken to
+# xenstored, so a library answers for it; the rest is as it is.
+part_xenstore() {
+	set -- --memory 256 --flask system_u:system_r:xenstore_t --ramdisk "$here/front.gz"
+	LD_PRELOAD=$here/xenbus-setup.so operation xenstore-pvh 1 init-xenstore-domain --kernel /boot/vmlinuz "$@"
+	xl destroy Xenstore
+	LD_PRELOAD=$here/xenbus-setup.so operation xenstore-pv 1 init-xenstore-domain --kernel "$here/vmlinux-pv" "$@"
+	xl destroy Xenstore
+}
+
+modprobe_all() { for module in "$@"; do insmod "/mods/$module.ko" 2>/dev/null || insmod "$here/mods/$module.ko"; done; }
+
+for part in "$@"; do "part_$part"; done
