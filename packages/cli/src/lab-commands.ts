@@ -33,6 +33,7 @@ function parseHostMemory(text: string): number {
 export function addLabCommands(program: Command, finish: Finish, terminal: Terminal, version: string): void {
   program
     .command('migrate')
+    .helpGroup('Guests:')
     .description('have a guest go to another simulated host; labels travel as text and are resolved there')
     .argument('<domain>', 'name or number')
     .argument('<target>', 'a simulated host by its name')
@@ -85,6 +86,7 @@ export function addLabCommands(program: Command, finish: Finish, terminal: Termi
 
   program
     .command('check')
+    .helpGroup('Guests:')
     .description('say what is wrong with an xl.cfg, or will silently not apply; the status is 1 if anything is')
     .argument('<config>', 'xl.cfg file of the guest')
     .argument('[settings...]', '`key=value`, as if at the end of the file')

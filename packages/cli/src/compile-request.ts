@@ -1,0 +1,91 @@
+/**
+ * The options of commands that compile a policy before they answer.
+ *
+ * @module
+ */
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import type { CompileOptions } from '@dewar/policy/compiler';
+import { XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import type { DiagnosticFormat } from './diagnostic-formats.ts';
+import { byteText } from './terminal.ts';
+
+type Definition = { readonly name: string; readonly value: string };
+
+function collectDefinition(text: string, before: readonly Definition[]): Definition[] {
+  const at = text.indexOf('=');
+  const name = at === -1 ? text : text.slice(0, at);
+  if (name === '') throw new InvalidArgumentError('it must be `name` or `name=value`.');
+  return [...before, { name: byteText(name), value: at === -1 ? '' : byteText(text.slice(at + 1)) }];
+}
+
+/** One more value of an option that may be repeated. */
+export function collect(text: string, before: readonly string[]): string[] {
+  return [...before, text];
+}
+
+/** Macros for m4. */
+export const definitionOption = (): Option<'-D, --define <name[=value]>', undefined, Definition[], Definition[]> =>
+  new Option('-D, --define <name[=value]>', 'define a macro before the policy is read')
+    .argParser(collectDefinition)
+    .default([] as Definition[], 'none');
+/** Whether MLS is compiled in. */
+export const mlsOption = (): Option<'--mls'> => new Option('--mls', 'compile with multi-level security');
+/** The version of the binary. */
+export const versionOption = (): Option<
+  '-c, --policy-version <version>',
+  undefined,
+  undefined,
+  undefined,
+  false,
+  '24' | '30'
+> =>
+  new Option(
+    '-c, --policy-version <version>',
+    'version of the binary policy (default: the newest that the release of Xen reads)',
+  ).choices(['24', '30'] as const);
+/** What becomes of what the policy does not know. */
+export const unknownOption = (): Option<
+  '-U, --handle-unknown <how>',
+  undefined,
+  'deny',
+  undefined,
+  false,
+  'allow' | 'deny' | 'reject'
+> =>
+  new Option('-U, --handle-unknown <how>', 'what the policy says of classes and permissions that it lacks')
+    .choices(['deny', 'allow', 'reject'] as const)
+    .default('deny' as const);
+/** Which release's classes are meant. */
+export const releaseOption = (): Option<'--xen <release>', undefined, undefined, undefined, false, XenReleaseName> =>
+  new Option('--xen <release>', 'release of Xen whose classes a policy directory outside of a Xen tree means').choices(
+    XEN_RELEASES,
+  );
+/** How diagnostics are printed. */
+export const formatOption = (): Option<'--format <format>', undefined, 'text', undefined, false, DiagnosticFormat> =>
+  new Option('--format <format>', 'how diagnostics are printed')
+    .choices(['text', 'json', 'sarif', 'github'] as const satisfies readonly DiagnosticFormat[])
+    .default('text' as const);
+/** Beside `--format`, `--json` is another way to write `--format json`. */
+export const jsonFormatOption = (): Option<'--json'> =>
+  new Option('--json', 'the same as `--format json`').conflicts('format');
+
+interface CompileArgs {
+  readonly policyVersion?: '24' | '30' | undefined;
+  readonly mls?: true | undefined;
+  readonly optimize?: true | undefined;
+  readonly define?: readonly Definition[];
+  readonly handleUnknown?: 'deny' | 'allow' | 'reject';
+  readonly xen?: CompileOptions['release'] | undefined;
+}
+
+/** How the options say that a policy is compiled. */
+export function compileOptions(args: CompileArgs): CompileOptions {
+  return {
+    ...(args.policyVersion === undefined ? {} : { version: args.policyVersion === '24' ? 24 : 30 }),
+    isMls: args.mls === true,
+    isOptimized: args.optimize === true,
+    definitions: args.define ?? [],
+    handleUnknown: args.handleUnknown ?? 'deny',
+    ...(args.xen === undefined ? {} : { release: args.xen }),
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * The commands that make, show, pause and end domains.
+ *
+ * @module
+ */
+import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { compileOptions, definitionOption, formatOption, jsonFormatOption, mlsOption } from './compile-request.ts';
+import type { Finish } from './guest-commands.ts';
+import {
+  flaskOption,
+  hostOption,
+  iommuOption,
+  jsonOption,
+  policyOption,
+  requestFlags,
+  verboseOption,
+  xenOption,
+} from './request-options.ts';
+import type { Terminal } from './terminal.ts';
+
+function parseSeconds(text: string): number {
+  if (!/^[0-9]{1,6}$/.test(text)) throw new InvalidArgumentError('it must be a number of seconds.');
+  return Number(text);
+}
+
+/** Adds the commands. */
+export function addDomainCommands(program: Command, finish: Finish, terminal: Terminal, version: string): void {
+  program
+    .command('create')
+    .description('build and start a guest on a host, and show what Xen checks')
+    .argument('<config>', 'xl.cfg file of the guest')
+    .argument('[settings...]', '`key=value`, as if at the end of the file')
+    .addOption(policyOption())
+    .addOption(hostOption())
+    .addOption(flaskOption())
+    .addOption(xenOption())
+    .addOption(iommuOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(formatOption())
+    .addOption(jsonFormatOption())
+    .option('-q, --quiet', 'print only how it ended and what was refused')
+    .option('-p, --paused', 'leave the guest paused')
+    .option('-n, --dryrun', 'print the configuration as `xl create -n` does, and create nothing')
+    .option('-d, --debug', 'print the configuration first')
+    .option('-e, --no-wait', 'nobody waits for the end of the guest, to clean up or to build it anew')
+    .option('-F, --foreground', 'accepted as by xl; nothing stays in the background here')
+    .option('--force', 'on a real host, build even what the rehearsal before it was refused')
+    .option(
+      '--hold [seconds]',
+      'on a real host, hold the build before the relabel; without a number, until Enter',
+      parseSeconds,
+    )
+    .action(async (config, settings, args) => {
+      const { runCreate } = await import('./commands/create.ts');
+      const flags = {
+        ...requestFlags(args),
+        isJson: args.json === true || args.format === 'json',
+        format: args.format,
+        version,
+        compile: compileOptions(args),
+        isQuiet: args.quiet === true,
+        isPaused: args.paused === true,
+        isDryRun: args.dryrun === true,
+        isDebug: args.debug === true,
+        isUnwatched: !args.wait,
+        isForced: args.force === true,
+        hold: args.hold === true ? ('enter' as const) : args.hold,
+      };
+      await finish(runCreate(config, settings, flags, terminal));
+    });
+
+  program
+    .command('list')
+    .description('list the domains of a host, as `xl list` does')
+    .argument('[domain]', 'name or number')
+    .option('-Z, --context', 'with their labels')
+    .addOption(hostOption())
+    .addOption(flaskOption())
+    .addOption(xenOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, args) => {
+      const { runList } = await import('./commands/lifecycle.ts');
+      await finish(runList(domain, args.context === true, requestFlags(args), terminal));
+    });
+
+  for (const [verb, text] of [
+    ['pause', 'pause a domain'],
+    ['unpause', 'let a paused domain run'],
+    ['destroy', 'end a domain at once'],
+  ] as const) {
+    program
+      .command(verb)
+      .description(text)
+      .argument('<domain>', 'name or number')
+      .addOption(hostOption())
+      .addOption(flaskOption())
+      .addOption(xenOption())
+      .addOption(policyOption())
+      .addOption(jsonOption())
+      .addOption(verboseOption())
+      .action(async (domain, args) => {
+        const { runOnDomain } = await import('./commands/lifecycle.ts');
+        await finish(runOnDomain(verb, domain, requestFlags(args), terminal));
+      });
+  }
+
+  program
+    .command('rename')
+    .description('give a domain another name')
+    .argument('<domain>', 'name or number')
+    .argument('<name>', 'the new name')
+    .addOption(hostOption())
+    .addOption(flaskOption())
+    .addOption(xenOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, name, args) => {
+      const { runRename } = await import('./commands/lifecycle.ts');
+      await finish(runRename(domain, name, requestFlags(args), terminal));
+    });
+
+  program
+    .command('dump-core')
+    .description('have dom0 read the whole memory of a domain')
+    .argument('<domain>', 'name or number')
+    .argument('[file]', 'what messages call the core', 'core')
+    .addOption(hostOption())
+    .addOption(flaskOption())
+    .addOption(xenOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, file, args) => {
+      const { runDumpCore } = await import('./commands/lifecycle.ts');
+      await finish(runDumpCore(domain, file, requestFlags(args), terminal));
+    });
+
+  program
+    .command('probe')
+    .description('have dom0 try to map one page of a domain')
+    .argument('<domain>', 'name or number')
+    .option('-w, --write', 'to write it, not only to read it')
+    .addOption(hostOption())
+    .addOption(flaskOption())
+    .addOption(xenOption())
+    .addOption(policyOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (domain, args) => {
+      const { runProbe } = await import('./commands/lifecycle.ts');
+      await finish(runProbe(domain, args.write === true, requestFlags(args), terminal));
+    });
+}

@@ -1,0 +1,118 @@
+/**
+ * The commands that make, read and lay out policies.
+ *
+ * @module
+ */
+import { type Command, Option } from '@commander-js/extra-typings';
+import {
+  collect,
+  compileOptions,
+  definitionOption,
+  formatOption,
+  jsonFormatOption,
+  mlsOption,
+  releaseOption,
+  unknownOption,
+  versionOption,
+} from './compile-request.ts';
+import type { Finish } from './guest-commands.ts';
+import { jsonOption } from './request-options.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Adds the commands. */
+export function addPolicyCommands(program: Command, finish: Finish, terminal: Terminal, version: string): void {
+  program
+    .command('compile')
+    .description('compile a policy to the binary that Xen loads')
+    .argument('[policy]', 'a policy directory or a policy.conf (default: the example policy)')
+    .option(
+      '-o, --output <file>',
+      'where the binary goes, `-` for the standard output; without it the policy is only checked',
+    )
+    .addOption(versionOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(unknownOption())
+    .addOption(releaseOption())
+    .addOption(formatOption())
+    .addOption(jsonFormatOption())
+    .option('-q, --quiet', 'print diagnostics only')
+    .option('-O, --optimize', 'leave out rules that others imply, as `checkpolicy -O` does')
+    .option('-w, --watch', 'compile again whenever a file of the policy changes, until interrupted')
+    .action(async (policy, args) => {
+      const { runCompile, runWatchedCompile } = await import('./commands/compile.ts');
+      const flags = {
+        output: args.output,
+        format: args.json === true ? 'json' : args.format,
+        version,
+        isQuiet: args.quiet === true,
+        compile: compileOptions(args),
+      };
+      await finish((args.watch === true ? runWatchedCompile : runCompile)(policy, flags, terminal));
+    });
+
+  program
+    .command('fmt')
+    .description('lay out policy sources, in place; nothing that they compile to changes')
+    .argument('<paths...>', '.te, .if, .cons and .spt files, or directories with such files')
+    .option('--check', 'only name the files that are not in order; the exit status is then 1')
+    .action(async (paths, args) => {
+      const { runFmt } = await import('./commands/fmt.ts');
+      await finish(runFmt(paths, { isCheck: args.check === true }, terminal));
+    });
+
+  program
+    .command('m4')
+    .description('expand macros, with the text of GNU m4')
+    .argument('<files...>', 'files in order, `-` for the standard input')
+    .addOption(definitionOption())
+    .addOption(formatOption())
+    .option('-s, --synclines', 'mark the lines that the text came from')
+    .addOption(
+      new Option('-I, --include <folder>', 'where `include` looks too')
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
+    .action(async (files, args) => {
+      const { runM4Command } = await import('./commands/compile.ts');
+      const flags = {
+        definitions: args.define,
+        syncLines: args.synclines === true,
+        include: args.include,
+        format: args.format,
+        version,
+      };
+      await finish(runM4Command(files, flags, terminal));
+    });
+
+  program
+    .command('info')
+    .description('say what is in a policy, as `seinfo` does')
+    .argument('[policy]', 'a binary, a policy directory or a policy.conf (default: the example policy)')
+    .option('-x, --expand', 'with names and statements, not only counts')
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (policy, args) => {
+      const { runInfo } = await import('./commands/info.ts');
+      const flags = { isWhole: args.expand === true, isJson: args.json === true, release: args.xen };
+      await finish(runInfo(policy, { ...flags, compile: compileOptions(args) }, terminal));
+    });
+
+  program
+    .command('decompile')
+    .description('write a binary policy as text that compiles to the same bytes')
+    .argument('<policy>', 'a binary; a policy directory or a policy.conf is compiled first')
+    .option('-o, --output <file>', 'where the text goes (default: the standard output)')
+    .addOption(versionOption())
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (policy, args) => {
+      const { runDecompile } = await import('./commands/decompile.ts');
+      const flags = { output: args.output, isJson: args.json === true, release: args.xen };
+      await finish(runDecompile(policy, { ...flags, compile: compileOptions(args) }, terminal));
+    });
+}
