@@ -189,7 +189,8 @@ async function runCommand(
       case 'create': {
         const { config, diagnostics } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', guest)));
         if (config === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
-        return host.create(config, { uuid });
+        const onResidual = command.endsWith(' --on-residual refuse') ? 'refuse' : 'warn';
+        return host.create(config, { uuid, onResidual });
       }
       case 'pause':
       case 'unpause':

@@ -84,3 +84,23 @@ test('xenstore moves to a domain of its own before any guest, and serves them', 
   expect(out).toMatch(/grant \{ map_read map_write \} +xenstore_t → domU_t +granted/);
   expect((await dewar('init-xenstore-domain')).err).toContain('domain 1 is one');
 });
+
+test('a guest is not relabelled while its device model has its memory mapped, if that is refused', async () => {
+  const labels = [`init_seclabel='customer_1:vm_r:nomigrate_t_building'`, `seclabel='customer_1:vm_r:nomigrate_t'`];
+  // The example policy lets no device model in dom0 reach such a guest: it takes a permissive Xen to come so far.
+  const create = (how: string) =>
+    dewar('create', '-q', '--flask', 'permissive', '--on-residual', how, example('hvm'), ...labels);
+  const refused = await create('refuse');
+  expect(refused.code).toBe(3);
+  expect(refused.err).toMatch(/was not relabelled: others have \d+ of its pages mapped \[guest\/residual-mappings\]/);
+  expect(refused.err).toMatch(/device model in domain 0 mapped it through a foreign mapping, writable/);
+  expect((await all(['list'])).split('\n')).toHaveLength(3);
+  const warned = await create('warn');
+  expect(warned.code).toBe(0);
+  expect(warned.out).toContain('is running under customer_1:vm_r:nomigrate_t');
+});
+
+test('the rings of console and xenstore alone are no reason to refuse', async () => {
+  const guest = fileURLToPath(new URL('../../../examples/nomigrate/guest.cfg', import.meta.url));
+  expect(await all(['create', '-q', '--on-residual', 'refuse', guest])).toContain('is running under');
+});

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { compileOptions, definitionOption, formatOption, jsonFormatOption, mlsOption } from './compile-request.ts';
 import type { Finish } from './guest-commands.ts';
 import {
@@ -45,6 +45,14 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
     .option('-d, --debug', 'print the configuration first')
     .option('-e, --no-wait', 'nobody waits for the end of the guest, to clean up or to build it anew')
     .option('-F, --foreground', 'accepted as by xl; nothing stays in the background here')
+    .addOption(
+      new Option(
+        '--on-residual <how>',
+        'what to do when others have pages of the guest mapped at the relabel, beside its console and xenstore rings',
+      )
+        .choices(['warn', 'refuse'] as const)
+        .default('warn' as const),
+    )
     .option('--force', 'on a real host, build even what the rehearsal before it was refused')
     .option(
       '--hold [seconds]',
@@ -64,6 +72,7 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
         isDryRun: args.dryrun === true,
         isDebug: args.debug === true,
         isUnwatched: !args.wait,
+        onResidual: args.onResidual,
         isForced: args.force === true,
         hold: args.hold === true ? ('enter' as const) : args.hold,
       };

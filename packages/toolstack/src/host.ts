@@ -163,6 +163,12 @@ export interface CreateOptions {
   readonly unwatched?: boolean;
   /** The UUID to use when the configuration names none; randomness comes from outside. */
   readonly uuid: string;
+  /**
+   * What to do when others have pages of the guest mapped at the moment of the relabel, which revokes nothing: `warn` (the
+   * default) reports them; `refuse` ends the build before the relabel. The rings of the console and of xenstore, which
+   * every guest shares by grants of its own, are reported and do not count.
+   */
+  readonly onResidual?: 'warn' | 'refuse';
 }
 
 /** What dump-core wrote down of a guest. */

@@ -34,6 +34,8 @@ export interface CreateFlags extends HostChoice {
   readonly isUnwatched: boolean;
   /** Holds the build before the relabel: for so many seconds, or until Enter is pressed. */
   readonly hold: number | 'enter' | undefined;
+  /** What to do when others have pages of the guest mapped at the relabel. */
+  readonly onResidual: 'warn' | 'refuse';
   /** Build on a real host although the rehearsal was refused. */
   readonly isForced: boolean;
 }
@@ -74,8 +76,8 @@ export async function runCreate(
     return EXIT.done;
   }
   if (flags.isDebug && !flags.isJson && !isForProgram) print(terminal.out, printDomainConfigJson(config));
-  const { isPaused: paused, isUnwatched: unwatched, hold } = flags;
-  const options = { uuid: randomUUID(), paused, unwatched };
+  const { isPaused: paused, isUnwatched: unwatched, hold, onResidual } = flags;
+  const options = { uuid: randomUUID(), paused, unwatched, onResidual };
   const tell = (creation: Creation, heading: Heading, policy: unknown): number => {
     const { report } = creation;
     if (isForProgram) diagnosticReport([...shown, ...report.diagnostics], target, terminal);
@@ -104,6 +106,10 @@ export async function runCreate(
   };
   if (await meansRealHost(flags)) {
     if (flags.flask !== undefined) throw new UsageError('`--flask` boots a simulated host; a real one has been booted');
+    if (onResidual === 'refuse')
+      throw new UsageError(
+        '`--on-residual refuse` needs a simulated host: a real Xen tells nobody who has a page mapped',
+      );
     return useRealHost(terminal, async (host) => {
       const { rehearseBuild } = await import('./rehearse-build.ts');
       const rehearsal = await rehearseBuild(host, config, { uuid: options.uuid, policy: flags.policy }, terminal);

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { Domid, FrameRange } from '../hypercalls.ts';
+import type { CreateOptions } from '../host.ts';
+import type { Domid, FrameRange, OpenMapping } from '../hypercalls.ts';
 import { addDevice, giveResources } from './add-devices.ts';
 import { resolveBackend } from './backends.ts';
 import type { BuiltGuest, GuestBuilder } from './build-guest.ts';
@@ -74,11 +75,49 @@ function pagesText({ first, count }: FrameRange): string {
   return count === 1 ? String(first) : `${first} and ${count - 1} more`;
 }
 
+/** Who has which pages mapped, and since which label. */
+function mappingText({ mapper, kind, ref, isWritable, labelWhenMapped }: OpenMapping): string {
+  const through = kind === 'grant' ? `grant ${ref}` : 'a foreign mapping';
+  const access = isWritable ? 'writable' : 'read-only';
+  return `${mapper.process} in domain ${mapper.domid} mapped it through ${through}, ${access}, under \`${labelWhenMapped}\``;
+}
+
+/** XEN: `GNTTAB_RESERVED_CONSOLE` and `GNTTAB_RESERVED_XENSTORE`: grants that the toolstack makes for every guest. */
+const RESERVED_GRANTS: readonly (number | undefined)[] = [0, 1];
+
+/** Mappings that a guest need not have. */
+function isResidual({ kind, ref }: OpenMapping): boolean {
+  return kind !== 'grant' || !RESERVED_GRANTS.includes(ref);
+}
+
+/** Ends the build before a relabel that would not take the guest's memory out of others' reach. */
+function refuseResidual(
+  operation: Operation,
+  config: GuestConfig,
+  domid: Domid,
+  residual: readonly OpenMapping[],
+): Failure {
+  operation.recorder.step('the relabel is refused: pages of the guest are mapped', 'libxl', () => 'failed');
+  const pages = residual.reduce((sum, { frames }) => sum + frames.count, 0);
+  const notes = residual.map((mapping) => ({ message: `page ${pagesText(mapping.frames)}: ${mappingText(mapping)}` }));
+  operation.diagnostics.push(
+    guest['residual-mappings'](config.labels.run?.origin, { guest: config.name, pages }, { notes }),
+  );
+  return { kind: 'failed', domid, rc: -3 };
+}
+
 /** The last act of the build. XEN: `domcreate_complete`, the guest being still paused. */
-function relabel(operation: Operation, config: GuestConfig, domid: Domid, sid: number): Failure | undefined {
+function relabel(
+  operation: Operation,
+  config: GuestConfig,
+  domid: Domid,
+  { sid, onResidual }: { readonly sid: number; readonly onResidual: CreateOptions['onResidual'] },
+): Failure | undefined {
   const { recorder } = operation;
   const label = config.labels.run?.text ?? '';
   const open = distinctPages(recorder.hypercalls.openMappings(domid));
+  const residual = open.filter(isResidual);
+  if (onResidual === 'refuse' && residual.length > 0) return refuseResidual(operation, config, domid, residual);
   const before = recorder.hypercalls.inspectDomain(domid)?.label ?? '';
   const step = recorder.timeline.length;
   const outcome = recorder.step('libxl relabels the guest', 'libxl', () =>
@@ -98,17 +137,10 @@ function relabel(operation: Operation, config: GuestConfig, domid: Domid, sid: n
   }
   const to = recorder.hypercalls.inspectDomain(domid)?.label ?? label;
   operation.labelChanges.push({ domid, from: before, to, step, openMappings: open });
-  for (const { mapper, frames, kind, ref, isWritable, labelWhenMapped } of open) {
-    const through = kind === 'grant' ? `grant ${ref}` : 'a foreign mapping';
-    const notes = [
-      {
-        message: `${mapper.process} in domain ${mapper.domid} mapped it through ${through}, ${isWritable ? 'writable' : 'read-only'}, under \`${labelWhenMapped}\``,
-      },
-      { message: 'a relabel revokes nothing that is already mapped' },
-    ];
-    operation.diagnostics.push(
-      guest['pages-stay-mapped'](config.labels.run?.origin, { page: pagesText(frames), domid, label: to }, { notes }),
-    );
+  for (const mapping of open) {
+    const notes = [{ message: mappingText(mapping) }, { message: 'a relabel revokes nothing that is already mapped' }];
+    const what = { page: pagesText(mapping.frames), domid, label: to };
+    operation.diagnostics.push(guest['pages-stay-mapped'](config.labels.run?.origin, what, { notes }));
   }
   return undefined;
 }
@@ -174,7 +206,7 @@ function finishGuest(
   config: GuestConfig,
   domid: Domid,
   sids: GuestSids,
-  build: GuestBuilder,
+  { build, onResidual }: { readonly build: GuestBuilder; readonly onResidual: CreateOptions['onResidual'] },
 ): Failure | undefined {
   const { recorder, state } = operation;
   const built = build(operation, planOf(config, domid));
@@ -188,7 +220,7 @@ function finishGuest(
   if (bare !== undefined) return bare;
   const served = serveConsole();
   if (!served.isServed) return reportUnserved(operation, config, domid, served.refusal);
-  const refused = sids.run === undefined ? undefined : relabel(operation, config, domid, sids.run);
+  const refused = sids.run === undefined ? undefined : relabel(operation, config, domid, { sid: sids.run, onResidual });
   if (refused !== undefined) return refused;
   recheckConsole(recorder, state, domid, built.guest.consolePort);
   recorder.step('libxl stores the configuration', 'libxl', () => {
@@ -268,6 +300,8 @@ export interface ConstructOptions {
   readonly isWatched: boolean;
   /** How the domain is filled; without it the guest is new. */
   readonly build?: GuestBuilder;
+  /** As for `Host.create`. */
+  readonly onResidual?: CreateOptions['onResidual'];
 }
 
 /**
@@ -293,7 +327,10 @@ export function constructGuest(operation: Operation, config: GuestConfig, option
     return made;
   }
   findBackends(operation, made.domid, config);
-  const failure = finishGuest(operation, config, made.domid, sids, options.build ?? builderFor(config));
+  const failure = finishGuest(operation, config, made.domid, sids, {
+    build: options.build ?? builderFor(config),
+    onResidual: options.onResidual,
+  });
   if (failure === undefined) return made;
   if (failure.domid !== undefined) cleanUp(operation, failure.domid);
   return failure;

@@ -83,8 +83,8 @@ export function createGuest(operation: Operation, xlConfig: DomainConfig, option
     for (let i = 0; i < 3; i++) recorder.ask('xl', 'sysctl.physinfo', {});
     return 'done';
   });
-  const { uuid, paused = false, unwatched = false } = options;
-  const made = constructGuest(operation, config, { uuid, isWatched: !unwatched });
+  const { uuid, paused = false, unwatched = false, onResidual = 'warn' } = options;
+  const made = constructGuest(operation, config, { uuid, isWatched: !unwatched, onResidual });
   if (made.kind === 'failed') {
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
     const isUnmade = made.domid === undefined;

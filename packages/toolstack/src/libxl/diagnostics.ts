@@ -49,6 +49,10 @@ const entries = {
     severity: 'note',
     message: 'page {page} of domain {domid} stays mapped after the relabel to `{label}`',
   },
+  'residual-mappings': {
+    severity: 'error',
+    message: 'guest `{guest}` was not relabelled: others have {pages} of its pages mapped',
+  },
   'name-taken': { severity: 'error', message: 'a guest with the name `{name}` exists already' },
   'not-rehearsed': { severity: 'error', message: 'cannot rehearse `{operation}` of a guest of type `{type}`' },
   'bad-request': { severity: 'error', message: 'cannot create guest `{guest}`: {reason}' },

@@ -219,7 +219,12 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     bringMemory: () => true,
     bringVcpus: () => image.onlineVcpus,
   });
-  const made = constructGuest(operation, own, { uuid, isWatched: !unwatched, build });
+  const made = constructGuest(operation, own, {
+    uuid,
+    isWatched: !unwatched,
+    build,
+    onResidual: options.onResidual ?? 'warn',
+  });
   if (made.kind === 'failed') {
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
     return report(operation, { isDone: false, xlExitCode: 1, domain });
