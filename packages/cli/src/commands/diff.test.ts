@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dewar } from '../captured-run.ts';
+import { displayPath } from '../policy-input.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dewar-diff-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -35,13 +36,13 @@ describe('dewar diff', () => {
   test('says what is gained, under which condition, and where it was written', async () => {
     const { code, out } = await dewar('diff', old, more);
     expect(code).toBe(0);
-    expect(out).toBe(`old  ${old}
-new  ${more}
+    expect(out).toBe(`old  ${displayPath(old)}
+new  ${displayPath(more)}
 
 access gained
   a_t → many
     + obj write  while on
-        ${more}:11:11
+        ${displayPath(more)}:11:11
 
 new access: yes
   rules give more access, in class obj
@@ -113,7 +114,7 @@ access is what rules give to types; constraints, changes of role, MLS and bounds
     const { code, out } = await dewar('diff', example, other, '--guest', guest);
     expect(code).toBe(0);
     const lines = out.slice(out.indexOf('what becomes of')).split('\n');
-    expect(lines[0]).toBe(`what becomes of ${guest}, rehearsed on a simulated Xen 4.17`);
+    expect(lines[0]).toBe(`what becomes of ${displayPath(guest)}, rehearsed on a simulated Xen 4.17`);
     // What create_domain gives, mapping memory among it, is still there.
     expect(lines.slice(1).map((line) => line.split(':')[0])).toEqual([
       '  - save                   no longer works',

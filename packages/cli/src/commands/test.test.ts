@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dewar } from '../captured-run.ts';
+import { displayPath } from '../policy-input.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dewar-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -43,9 +44,9 @@ describe('dewar test', () => {
   test('ends with 1 where something came otherwise, and shows what', async () => {
     const { code, out } = await dewar('test', bad);
     expect(code).toBe(1);
-    expect(out.replace(/in \d+ ms/, 'in 1 ms')).toBe(`${bad}
+    expect(out.replace(/in \d+ ms/, 'in 1 ms')).toBe(`${displayPath(bad)}
   ✗ a guest stays away
-      step 1: create web  ${bad}:8:5
+      step 1: create web  ${displayPath(bad)}:8:5
         - state: gone
         + state: running
 1 scenario: 1 failed in 1 ms
@@ -92,7 +93,9 @@ describe('dewar test', () => {
     );
     const { code, out, err } = await dewar('test', file);
     expect(code).toBe(1);
-    expect(err).toContain(`${file}:7:13: error: the scenario has no guest \`wbe\` [scenario/unknown-name]`);
+    expect(err).toContain(
+      `${displayPath(file)}:7:13: error: the scenario has no guest \`wbe\` [scenario/unknown-name]`,
+    );
     expect(out).toContain('1 scenario: 1 passed');
   });
 
