@@ -196,12 +196,13 @@ function unlabeledText(
 }
 
 /** What a fix would end. */
-function protectionTitle({ openings, neverallows }: Proposal, namer: Namer): string {
+function protectionTitle({ openings, neverallows }: Proposal, namer: Namer, isStated: boolean): string {
   const [memory] = openings.filter(({ gives, isForBuilding }) => gives.kind === 'memory' && !isForBuilding);
   if (memory !== undefined)
     return `a protection: ${quoted(namer.type(memory.source.type))} is kept out of the memory of ${quoted(namer.type(memory.target.type))}`;
   if (openings.length > 0) return 'a protection of the host';
-  return neverallows.length > 0 ? 'a protection: a `neverallow` rule' : 'a protection';
+  if (neverallows.length > 0) return 'a protection: a `neverallow` rule';
+  return isStated ? 'a protection: a stated property of the policy' : 'a protection';
 }
 
 const UNSEEN_SETTERS = 'no type may set booleans; a policy that sets it otherwise must be loaded';
@@ -220,9 +221,12 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
       };
     case 'protective': {
       const { openings, neverallows } = cause.fix.chosen;
-      const broken = neverallows.map(({ origin }) => `it breaks the \`neverallow\`${at(origin)}`);
+      const broken = [
+        ...neverallows.map(({ origin }) => `it breaks the \`neverallow\`${at(origin)}`),
+        ...cause.refuted.map(({ text, place }) => `it refutes the property \`${text}\` (${place})`),
+      ];
       return {
-        title: protectionTitle(cause.fix.chosen, namer),
+        title: protectionTitle(cause.fix.chosen, namer, cause.refuted.length > 0),
         because: [
           `nothing in ${policyName} gives it, and what would give it ends a protection`,
           ...openings.filter(({ isForBuilding }) => !isForBuilding).map((one) => openingText(one, namer)),

@@ -223,7 +223,12 @@ test('the answer as JSON has the cause, the lines, who asks, the fix, and what i
         fix: { kind: 'macro', lines: ['delegate_devices(dom0_t, isolated_domU_t)'] },
       },
     ],
-    restsOn: [expect.any(String), expect.any(String), expect.any(String)],
+    restsOn: [
+      expect.any(String),
+      expect.any(String),
+      expect.any(String),
+      'the properties in policies/example/policy.prove, proved again for each fix',
+    ],
   });
 });
 
@@ -278,4 +283,44 @@ test('a log of thousands of different denials is explained in seconds, and what 
   const { out } = await dewar('explain', logFile(...lines));
   expect(performance.now() - started).toBeLessThan(20_000);
   expect(out).toContain('kinds of lines beyond the limit');
+});
+
+describe('properties that a policy states of itself', () => {
+  const line =
+    '(XEN) avc:  denied  { create } for source=d3 scontext=customer_1:vm_r:driver_t tcontext=customer_1:vm_r:domU_t tclass=domain';
+  const sentence = 'creators may destroy what they create';
+
+  test('a fix that would end one is not written, and the property is named with its place', async () => {
+    const policy = policyCopy();
+    const log = logFile(line);
+    const before = readFileSync(join(policy, 'modules/driver.te'), 'latin1');
+    const { code, out } = await dewar('explain', '--policy', policy, '--fix', log);
+    expect(code).toBe(1);
+    expect(out).toContain('1. a protection: a stated property of the policy');
+    expect(out).toMatch(new RegExp(`it refutes the property \`${sentence}\` \\(.*policy\\.prove:\\d+:1\\)`));
+    expect(out).toContain('nothing written');
+    expect(readFileSync(join(policy, 'modules/driver.te'), 'latin1')).toBe(before);
+  });
+
+  test('without them the same denial is one of a missing rule', async () => {
+    const policy = policyCopy();
+    rmSync(join(policy, 'policy.prove'));
+    const { out } = await dewar('explain', '--policy', policy, logFile(line));
+    expect(out).toContain('1. no rule');
+  });
+
+  test('they can be named, and what is wrong with them is said', async () => {
+    const properties = join(scratch, 'own.prove');
+    writeFileSync(properties, `${sentence};\n`);
+    const named = await dewar('explain', '--properties', properties, '--json', logFile(line));
+    expect(JSON.parse(named.out).findings[0]).toMatchObject({
+      cause: 'protective',
+      fix: { refutes: [{ text: sentence }] },
+    });
+    writeFileSync(properties, 'creators may destroy everything;\n');
+    const wrong = await dewar('explain', '--properties', properties, logFile(line));
+    expect(wrong.code).toBe(1);
+    expect(wrong.err).toContain('[prove/');
+    expect(wrong.err).toContain('cannot be read');
+  });
 });

@@ -108,6 +108,10 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
       '--fix',
       'write what is proposed, if the policy then compiles and the denials are gone; else change nothing',
     )
+    .option(
+      '--properties <file>',
+      'what the policy states of itself, as `dewar prove` takes it: a fix that ends one is none (default: the `.prove` file in the policy directory)',
+    )
     .option('--least', 'propose rules alone where the macro call gives more than was denied')
     .addOption(mlsOption())
     .addOption(definitionOption())
@@ -121,7 +125,12 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
       const { runExplain } = await import('./commands/explain.ts');
       const { policy, host } = args;
       const flags = { isJson: args.json === true, isFix: args.fix === true, isLeast: args.least === true };
-      await finish(runExplain({ log, policy, host, ...flags, compile: compileOptions(args) }, terminal));
+      await finish(
+        runExplain(
+          { log, policy, host, properties: args.properties, ...flags, compile: compileOptions(args) },
+          terminal,
+        ),
+      );
     });
 
   program

@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import type { Cause, Finding, FixTrial, Insertion, LogExplanation, LogReading } from '@dewar/policy/explain';
 import { hasErrors, placeText, userSpan } from '@dewar/policy/text';
 import { askedBy, outlooks } from '../explain-operations.ts';
+import type { HeldExplanation } from '../explain-properties.ts';
 import { type ExplainChoice, type ExplainInput, readExplainInput } from '../explain-subject.ts';
 import { type Described, describeFinding, domainText, type Namer, pairsText } from '../explain-words.ts';
 import { EXIT, UsageError } from '../failures.ts';
@@ -23,6 +24,8 @@ export interface ExplainFlags extends ExplainChoice {
   readonly isFix: boolean;
   /** Propose the rules alone where a macro call gives more than is needed. */
   readonly isLeast: boolean;
+  /** A file of properties, as `dewar prove` takes it; without it, the one in the policy directory. */
+  readonly properties: string | undefined;
 }
 
 /** Lines of a finding that are shown; the count says how many there are. */
@@ -77,8 +80,9 @@ function lineTexts({ lines }: Finding): string[] {
 function basis(
   input: ExplainInput,
   log: LogReading,
-  explained: LogExplanation,
+  held: HeldExplanation,
 ): { restsOn: string[]; notCovered: string[] } {
+  const { explained } = held;
   const { subject, policyName, host } = input;
   const booleans = subject.view.policy.booleans.entries.length;
   const modes = new Set(log.lines.flatMap((line) => (line.kind === 'mode' ? [line.mode] : [])));
@@ -90,8 +94,10 @@ function basis(
         ? []
         : [subject.hasHostBooleans ? 'booleans as they are on that host' : 'booleans as they are after a boot']),
       `operations from Xen 4.17.5 (hooks.c), commands of xl as recorded on a simulated host, for PV and PVH guests together; names from Xen ${subject.release.name}`,
+      ...held.restsOn,
     ],
     notCovered: [
+      ...held.notCovered,
       ...(input.isPolicyOfHost ? [] : ['whether the host of the log runs this policy']),
       'ways to a guest over a third domain; commands that were not recorded (passthrough, migration, HVM guests with a device model)',
       ...(subject.source === undefined ? ['lines and `neverallow` rules: a binary has none'] : []),
@@ -205,14 +211,15 @@ function isSelf(source: string | number, target: string | number): boolean {
 async function printExplanation(
   input: ExplainInput,
   log: LogReading,
-  explained: LogExplanation,
+  held: HeldExplanation,
   flags: ExplainFlags,
   terminal: Terminal,
 ): Promise<void> {
   const { out } = terminal;
+  const { explained } = held;
   printLine(out, summary(input, log, explained));
   for (const [i, finding] of explained.findings.entries()) await printFinding(i + 1, finding, input, flags, terminal);
-  const { restsOn, notCovered } = basis(input, log, explained);
+  const { restsOn, notCovered } = basis(input, log, held);
   printLine(out);
   printLine(out, `rests on: ${safeLine(restsOn.join('; '))}`);
   printLine(out, `does not cover: ${safeLine(notCovered.join('; '))}`);
@@ -259,6 +266,7 @@ function findingJson(finding: Finding, described: Described, diff: readonly stri
               target: namer.type(target.type),
             })),
             breaks: cause.fix.chosen.neverallows.map(({ origin }) => place(origin)),
+            refutes: cause.kind === 'protective' ? cause.refuted : [],
             file: placement?.source.name,
             line: placement?.line,
             diff: diff.length === 0 ? undefined : `${diff.join('\n')}\n`,
@@ -270,12 +278,12 @@ function findingJson(finding: Finding, described: Described, diff: readonly stri
 async function explanationJson(
   input: ExplainInput,
   log: LogReading,
-  explained: LogExplanation,
+  held: HeldExplanation,
   flags: ExplainFlags,
   fix: object | undefined,
 ): Promise<string> {
   const findings: object[] = [];
-  for (const finding of explained.findings) {
+  for (const finding of held.explained.findings) {
     const described = describeFinding(finding, namerOf(input), input.policyName);
     findings.push(findingJson(finding, described, await diffOf(finding, flags.isLeast), input));
   }
@@ -289,7 +297,7 @@ async function explanationJson(
     linuxLines: log.linuxLines,
     findings,
     fix,
-    ...basis(input, log, explained),
+    ...basis(input, log, held),
   });
 }
 
@@ -352,12 +360,14 @@ export async function runExplain(flags: ExplainFlags, terminal: Terminal): Promi
   if (input === undefined) return EXIT.problem;
   const { explainLog, readLog } = await import('@dewar/policy/explain');
   const log = readLog(input.logText);
-  const explained = explainLog(log, input.subject);
-  if (!flags.isJson) await printExplanation(input, log, explained, flags, terminal);
+  const { holdToProperties } = await import('../explain-properties.ts');
+  const held = await holdToProperties(flags.properties, input, explainLog(log, input.subject), terminal);
+  const { explained } = held;
+  if (!flags.isJson) await printExplanation(input, log, held, flags, terminal);
   const fixed = flags.isFix ? await applyFixes(input, explained, flags.isLeast) : undefined;
   if (flags.isJson) {
     const { trial: _, ...fix } = fixed ?? { trial: undefined };
-    print(terminal.out, await explanationJson(input, log, explained, flags, fixed === undefined ? undefined : fix));
+    print(terminal.out, await explanationJson(input, log, held, flags, fixed === undefined ? undefined : fix));
   } else if (fixed !== undefined) printFix(fixed, terminal);
   if (fixed?.outcome === 'refused') return EXIT.problem;
   const isDone = (finding: Finding): boolean =>

@@ -399,11 +399,8 @@ class Explainer {
       subject.source === undefined || need === undefined
         ? undefined
         : placeFor(subject.source, modules, typeName(subject, need.source.type), typeName(subject, need.target.type));
-    const cause: Cause = {
-      kind: isProtective ? 'protective' : 'no-rule',
-      fix,
-      constraints: [...constraints.values()],
-    };
+    const what = { fix, constraints: [...constraints.values()] };
+    const cause: Cause = isProtective ? { kind: 'protective', ...what, refuted: [] } : { kind: 'no-rule', ...what };
     return { cause, lines, placement };
   }
 }

@@ -40,7 +40,8 @@ export interface ConditionPlace {
  * Why lines were written.
  *
  * `no-rule`: nothing in the policy gives it. `protective`: nothing gives it, and what would give it opens a guest's memory
- * or power over the policy, or breaks a rule about rules. `constraint`, `role`, `bounds`: a rule gives it, and something
+ * or power over the policy, breaks a rule about rules, or ends a
+ * stated property. `constraint`, `role`, `bounds`: a rule gives it, and something
  * takes it away. `boolean`: the rule stands in a conditional block. `unlabeled`: a domain, or something else, has no label.
  * `label`: the policy does not know a label, or nobody gave it. `unknown-name`: the policy does not have the class, the
  * permission or the bit. `unknown-operation`: Xen has no check for the operation. `stale`: the policy allows it, so the log
@@ -48,7 +49,13 @@ export interface ConditionPlace {
  */
 export type Cause =
   | { readonly kind: 'no-rule'; readonly fix: ChosenFix; readonly constraints: readonly FailedConstraint[] }
-  | { readonly kind: 'protective'; readonly fix: ChosenFix; readonly constraints: readonly FailedConstraint[] }
+  | {
+      readonly kind: 'protective';
+      readonly fix: ChosenFix;
+      readonly constraints: readonly FailedConstraint[];
+      /** Stated properties of the policy that would no longer hold; filled in by who has such statements. */
+      readonly refuted: readonly { readonly text: string; readonly place: string }[];
+    }
   | {
       readonly kind: 'constraint';
       readonly constraints: readonly FailedConstraint[];
