@@ -4,15 +4,24 @@
  * @module
  */
 import { statSync } from 'node:fs';
-import { dirname, sep } from 'node:path';
+import { dirname, resolve, sep } from 'node:path';
 import { watch } from 'chokidar';
+import { EXIT, FileError, RequestError } from './failures.ts';
+import { displayPath } from './policy-input.ts';
+import { byteText, coloursFor, printLine, type Terminal } from './terminal.ts';
 
 /** Changes that come this close together, in milliseconds, are one: an editor writes a file in several steps. */
 const SETTLING = 100;
 
-export interface WatchedWork {
+/** What work came to, and the files that it was done with. */
+interface Work {
+  readonly files: readonly string[];
+  readonly code: number;
+}
+
+interface WatchedWork {
   /** Does the work, and answers what to watch for the next time: folders, with all that is in them, and files. */
-  readonly run: () => Promise<{ readonly files: readonly string[]; readonly code: number }>;
+  readonly run: () => Promise<Work>;
   /** Told when no change will be missed any more. */
   readonly onReady: () => void;
   /** Told before each repetition which files have changed. */
@@ -41,7 +50,7 @@ function foldersOf(files: readonly string[]): Set<string> {
 }
 
 /** Does work, and again after each change of its files, until the process is interrupted. Answers the last exit code. */
-export async function watchWork({ run, onReady, onChange, output }: WatchedWork): Promise<number> {
+async function watchWork({ run, onReady, onChange, output }: WatchedWork): Promise<number> {
   const interrupted = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
@@ -92,4 +101,31 @@ export async function watchWork({ run, onReady, onChange, output }: WatchedWork)
     await watcher.close();
   }
   return code;
+}
+
+/** Runs a command, and again after each change of what it reads; says which files have changed. */
+export function watchCommand(
+  once: () => Promise<Work>,
+  output: string | undefined,
+  { err }: Terminal,
+): Promise<number> {
+  const say = (text: string): void => printLine(err, coloursFor(err).faint(text));
+  let files: readonly string[] = [];
+  return watchWork({
+    output: output === undefined ? undefined : resolve(output),
+    onReady: () => say('watching; interrupt to end'),
+    onChange: (changed) => say(`changed: ${changed.map((path) => byteText(displayPath(path))).join(', ')}`),
+    async run() {
+      try {
+        const done = await once();
+        files = done.files;
+        return done;
+      } catch (error) {
+        // A file that is being moved is missing for a moment. The first time, there is nothing to watch.
+        if (files.length === 0 || !(error instanceof FileError || error instanceof RequestError)) throw error;
+        printLine(err, `dewar: ${byteText(error.message)}`);
+        return { files, code: EXIT.world };
+      }
+    },
+  });
 }

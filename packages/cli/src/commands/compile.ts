@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
-import { EXIT, FileError, RequestError, UsageError } from '../failures.ts';
+import { EXIT, FileError, UsageError } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
-import { displayPath, readPolicy, sha256 } from '../policy-input.ts';
+import { readPolicy, sha256 } from '../policy-input.ts';
 import { makeProgress } from '../progress.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
-import { byteText, coloursFor, print, printLine, type Terminal } from '../terminal.ts';
+import { byteText, print, printLine, type Terminal } from '../terminal.ts';
 
 export interface CompileFlags {
   /** Where the binary goes; without it the policy is only checked. */
@@ -36,26 +36,8 @@ export async function runWatchedCompile(
   terminal: Terminal,
 ): Promise<number> {
   if (policy === '-') throw new UsageError('the standard input cannot be watched');
-  const { watchWork } = await import('../watching.ts');
-  const say = (text: string): void => printLine(terminal.err, coloursFor(terminal.err).faint(text));
-  let files: readonly string[] = [];
-  return await watchWork({
-    output: flags.output === undefined ? undefined : resolve(flags.output),
-    onReady: () => say('watching; interrupt to end'),
-    onChange: (changed) => say(`changed: ${changed.map((path) => byteText(displayPath(path))).join(', ')}`),
-    async run() {
-      try {
-        const done = await compileOnce(policy, flags, terminal);
-        files = done.files;
-        return done;
-      } catch (error) {
-        // A file that is being moved is missing for a moment. The first time, there is nothing to watch.
-        if (files.length === 0 || !(error instanceof FileError || error instanceof RequestError)) throw error;
-        printLine(terminal.err, `dewar: ${byteText(error.message)}`);
-        return { files, code: EXIT.world };
-      }
-    },
-  });
+  const { watchCommand } = await import('../watching.ts');
+  return watchCommand(() => compileOnce(policy, flags, terminal), flags.output, terminal);
 }
 
 async function compileOnce(

@@ -198,26 +198,8 @@ export async function runTest(path: string, flags: TestFlags, terminal: Terminal
 /** `dewar test --watch`: runs again after each change, until it is interrupted. */
 export async function runWatchedTest(path: string, flags: TestFlags, terminal: Terminal): Promise<number> {
   checkHost(flags.host);
-  const { watchWork } = await import('../watching.ts');
-  const say = (text: string): void => printLine(terminal.err, coloursFor(terminal.err).faint(text));
-  let files: readonly string[] = [];
-  return await watchWork({
-    output: flags.junit === undefined ? undefined : resolve(flags.junit),
-    onReady: () => say('watching; interrupt to end'),
-    onChange: (changed) => say(`changed: ${changed.map((one) => byteText(displayPath(one))).join(', ')}`),
-    async run() {
-      try {
-        const done = await testOnce(path, flags, terminal);
-        files = done.files;
-        return done;
-      } catch (error) {
-        // A file that is being moved is missing for a moment. The first time, there is nothing to watch.
-        if (files.length === 0 || !(error instanceof FileError || error instanceof RequestError)) throw error;
-        printLine(terminal.err, `dewar: ${byteText(error.message)}`);
-        return { files, code: EXIT.world };
-      }
-    },
-  });
+  const { watchCommand } = await import('../watching.ts');
+  return watchCommand(() => testOnce(path, flags, terminal), flags.junit, terminal);
 }
 
 async function testOnce(
