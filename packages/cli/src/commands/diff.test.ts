@@ -46,8 +46,34 @@ access gained
 
 new access: yes
   rules give more access, in class obj
-access is what rules give to types; constraints, changes of role, MLS and bounds, which take from it, are compared as statements
+access is what rules give to types; constraints that changed are weighed for labels of both sides, changes of role and bounds are compared as statements
 `);
+  });
+
+  test('says what a constraint that is gone gives, to whom, and under which condition', async () => {
+    const users = POLICY.replace('user u roles r;', 'user u roles r; user v roles r;').replace(
+      'obj read;',
+      'obj read;\nif (on) { allow a_t many:obj write; }',
+    );
+    const held = file('held.conf', users.replace('sid xen u:', 'constrain obj write (u1 == u2);\nsid xen u:'));
+    const free = file('free.conf', users);
+    const { code, out } = await dewar('diff', held, free, '--no-new-access');
+    expect(code).toBe(1);
+    expect(out).toContain(`access gained by constraints
+  + obj write  where u1 != u2  while on
+      a_t → many
+        such as u:r:a_t → v:r:a_t
+
+constraints
+  - obj { write } (u1 == u2)
+`);
+    expect(out).toContain('new access: yes\n  constraints let pass more access, in class obj\n');
+    const back = await dewar('diff', free, held, '--no-new-access', '--json');
+    expect(back.code).toBe(0);
+    expect(JSON.parse(back.out)).toMatchObject({
+      constraints: { gained: [], lost: [{ class: 'obj', where: 'u1 != u2', isForAll: false }], bounds: [] },
+      newAccess: [],
+    });
   });
 
   test('ends with 1 where new access is refused, and only then', async () => {

@@ -6,6 +6,7 @@
 import type {
   AccessChange,
   ChangedPermissions,
+  ConstraintEffect,
   FactChange,
   FactDetail,
   PolicyDifference,
@@ -151,6 +152,7 @@ function differenceJson(
     newAccess: difference.newAccess,
     scope: SCOPE,
     access: { ...counts, gained: access(gained, places.new), lost: access(lost, places.old) },
+    constraints: difference.constraints,
     typeRules: difference.typeRules.map((rule) => ({
       ...rule,
       places: (rule.after === undefined ? places.old : places.new).rules(rule, rule).map(originJson),
@@ -198,7 +200,7 @@ const HEADINGS: Readonly<Record<FactChange['kind'], string>> = {
 
 /** What the answer rests on, and what it leaves out. */
 const SCOPE =
-  'access is what rules give to types; constraints, changes of role, MLS and bounds, which take from it, are compared as statements';
+  'access is what rules give to types; constraints that changed are weighed for labels of both sides, changes of role and bounds are compared as statements';
 
 /** Names of a set that are shown, unless all are asked for. */
 const MAX_NAMES = 8;
@@ -220,7 +222,7 @@ class Lines {
   }
 
   *of(difference: PolicyDifference, names: { readonly old: string; readonly new: string }): Generator<string> {
-    const { access, typeRules, facts, rules, newAccess, isSame } = difference;
+    const { access, constraints, typeRules, facts, rules, newAccess, isSame } = difference;
     yield `old  ${names.old}`;
     yield `new  ${names.new}`;
     if (isSame) {
@@ -230,6 +232,9 @@ class Lines {
     }
     yield* this.#access('access gained', access.gained, '+', this.#places.new);
     yield* this.#access('access lost', access.lost, '-', this.#places.old);
+    yield* this.#effects('access gained by constraints', constraints.gained, '+');
+    yield* this.#effects('access lost by constraints', constraints.lost, '-');
+    for (const bound of constraints.bounds) yield `${this.#colours.warning('bound:')} ${bound}`;
     if (typeRules.length > 0) {
       yield '';
       yield this.#colours.strong('types of what is new');
@@ -271,6 +276,29 @@ class Lines {
         yield `    ${this.#sign(sign)} ${kind}${one.class} ${braced(one.permissions)}${condition}`;
         yield* this.#places4(places.rules(change, one));
       }
+    }
+  }
+
+  *#effects(title: string, effects: readonly ConstraintEffect[], sign: '+' | '-'): Generator<string> {
+    if (effects.length === 0) return;
+    yield '';
+    yield this.#colours.strong(title);
+    const bySentence = new Map<string, ConstraintEffect[]>();
+    for (const effect of effects) {
+      const { condition, where } = effect;
+      const held = condition === undefined ? '' : `  ${this.#colours.note(`while ${condition}`)}`;
+      const whom = effect.isForAll ? 'for all labels' : where === undefined ? 'for some labels' : `where ${where}`;
+      const sentence = `${effect.class} ${braced(effect.permissions)}  ${whom}${held}`;
+      bySentence.set(sentence, [...(bySentence.get(sentence) ?? []), effect]);
+    }
+    for (const [sentence, same] of bySentence) {
+      yield `  ${this.#sign(sign)} ${sentence}`;
+      for (const one of this.#isFull ? same : same.slice(0, MAX_NAMES))
+        yield `      ${this.#group(one.sources)} ${this.#colours.faint('→')} ${this.#target(one)}`;
+      if (!this.#isFull && same.length > MAX_NAMES) yield `      … and ${same.length - MAX_NAMES} more`;
+      const [first] = same;
+      if (first !== undefined)
+        yield `        ${this.#colours.faint(`such as ${first.example.source} → ${first.example.target}`)}`;
     }
   }
 

@@ -18,6 +18,7 @@ export {
 export { declarationStart } from './declarations.ts';
 export type { AccessChange, AccessChanges, ChangedPermissions } from './diff/access-changes.ts';
 export { comparePolicies, type PolicyDifference, type PolicySide } from './diff/compare-policies.ts';
+export type { ConstraintEffect, ConstraintEffects } from './diff/constraint-effects.ts';
 export type { EntryKind } from './diff/entry-table.ts';
 export type { FactChange, FactDetail } from './diff/fact-changes.ts';
 export type { TypeBlock, TypeGroup } from './diff/join-pairs.ts';

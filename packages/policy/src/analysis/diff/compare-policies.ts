@@ -2,8 +2,8 @@
  * What changed in meaning from one policy to another.
  *
  * Both are compared as Xen loads them, by names: an alias, an attribute or a macro that came or went changes nothing by
- * itself. Access between types is what the rules give; constraints, changes of role and bounds, which take from it, are
- * compared as what they say.
+ * itself. Access between types is what the rules give. Constraints that changed are compared as what they say, and as what
+ * they give and take of that for labels of both sides; changes of role and bounds are compared as what they say.
  * Start reading at `comparePolicies`.
  *
  * @module
@@ -11,6 +11,7 @@
 import type { PolicyDb, PolicyVersion } from '../../policydb/index.ts';
 import { type AccessChanges, AccessCollector } from './access-changes.ts';
 import { forEachAccess } from './access-rows.ts';
+import { type ConstraintEffects, constraintEffects } from './constraint-effects.ts';
 import { entryTable } from './entry-table.ts';
 import { compareFacts, type FactChange } from './fact-changes.ts';
 import { type NewAccessReason, newAccessReasons } from './new-access.ts';
@@ -31,6 +32,8 @@ export interface PolicySide {
 /** What changed from the old policy to the new one. */
 export interface PolicyDifference {
   readonly access: AccessChanges;
+  /** What changed constraints give and take of what rules give. */
+  readonly constraints: ConstraintEffects;
   readonly typeRules: readonly TypeRuleChange[];
   readonly facts: readonly FactChange[];
   /** Rule by rule; undefined where it was not asked for. */
@@ -79,12 +82,14 @@ export function comparePolicies(
   const typeRules = compareTypeRules(shared, before, after, rules);
   const hasNeverallows = old.neverallows !== undefined && next.neverallows !== undefined;
   const facts = compareFacts(factsOf(old, hasNeverallows), factsOf(next, hasNeverallows));
+  const constraints = constraintEffects(shared, before, after, facts);
   return {
     access,
+    constraints,
     typeRules,
     facts,
     rules: rules?.result(),
-    newAccess: newAccessReasons(access, typeRules, facts, next.policy.handleUnknown === 'allow'),
+    newAccess: newAccessReasons({ access, constraints, typeRules, facts }, next.policy.handleUnknown === 'allow'),
     isSame: access.gained.length === 0 && access.lost.length === 0 && typeRules.length === 0 && facts.length === 0,
   };
 }

@@ -1,13 +1,14 @@
 /**
  * Whether a policy may allow what the one before did not: what decides `dewar diff --no-new-access`.
  *
- * Rules between types are compared exactly, for every setting of the booleans. Of all else only its direction is known: what
- * can give access counts as giving it. So no reason means that nothing is allowed which was not, and a reason means that
+ * Rules between types are compared exactly, for every setting of the booleans, and so are constraints, for every label of both
+ * sides. Of all else only its direction is known: what can give access counts as giving it. So no reason means that nothing is allowed which was not, and a reason means that
  * something may be.
  *
  * @module
  */
 import type { AccessChanges } from './access-changes.ts';
+import type { ConstraintEffects } from './constraint-effects.ts';
 import type { FactChange, FactDetail } from './fact-changes.ts';
 import type { TypeRuleChange } from './type-rule-changes.ts';
 
@@ -83,24 +84,37 @@ function reasonOf({ kind, name, change, details }: FactChange, isUnknownAllowed:
   }
 }
 
+/** All that differs. */
+interface Differences {
+  readonly access: AccessChanges;
+  readonly constraints: ConstraintEffects;
+  readonly typeRules: readonly TypeRuleChange[];
+  readonly facts: readonly FactChange[];
+}
+
+function inClasses(names: readonly string[]): string {
+  const classes = [...new Set(names)].sort();
+  return `in ${classes.length === 1 ? 'class' : 'classes'} ${classes.join(', ')}`;
+}
+
 /** Why the new policy may allow more than the old one; empty where it cannot. */
 export function newAccessReasons(
-  access: AccessChanges,
-  typeRules: readonly TypeRuleChange[],
-  facts: readonly FactChange[],
+  { access, constraints, typeRules, facts }: Differences,
   isUnknownAllowed: boolean,
 ): NewAccessReason[] {
   const reasons: NewAccessReason[] = [];
   const gained = access.gained.flatMap((change) => change.access).filter(({ kind }) => kind === 'allow');
-  if (gained.length > 0) {
-    const classes = [...new Set(gained.map((one) => one.class))].sort();
-    reasons.push({
-      kind: 'certain',
-      text: `rules give more access, in ${classes.length === 1 ? 'class' : 'classes'} ${classes.join(', ')}`,
-    });
+  if (gained.length > 0)
+    reasons.push({ kind: 'certain', text: `rules give more access, ${inClasses(gained.map((one) => one.class))}` });
+  if (constraints.gained.length > 0) {
+    const where = inClasses(constraints.gained.map((one) => one.class));
+    reasons.push({ kind: 'certain', text: `constraints let pass more access, ${where}` });
   }
   if (typeRules.length > 0) reasons.push({ kind: 'possible', text: 'something new gets another type' });
+  const isWeighed = constraints.bounds.length === 0;
   for (const change of facts) {
+    // What they do to the labels of both sides is known; new labels have reasons of their own.
+    if (isWeighed && (change.kind === 'constrain' || change.kind === 'mlsconstrain')) continue;
     const text = reasonOf(change, isUnknownAllowed);
     if (text !== undefined) reasons.push({ kind: 'possible', text });
   }

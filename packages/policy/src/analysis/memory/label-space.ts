@@ -77,14 +77,21 @@ export class LabelSpace {
   /**
    * @param pinned contexts that the question names; their users and ranges are kept
    * @param userSets users that the question tells from others; it may compare users too
+   * @param comparesLevels whether the question compares levels, beside what constraints do
    */
-  constructor(view: PolicyView, pinned: readonly Context[], userSets: readonly ReadonlySet<number>[] = []) {
+  constructor(
+    view: PolicyView,
+    pinned: readonly Context[],
+    userSets: readonly ReadonlySet<number>[] = [],
+    comparesLevels = false,
+  ) {
     this.view = view;
     const { policy } = view;
     const own = looksOf(policy);
     const looks: Looks = {
       ...own,
       comparesUsers: own.comparesUsers || userSets.length > 0,
+      comparesLevels: own.comparesLevels || comparesLevels,
       userSets: [...own.userSets, ...userSets.map((set) => Ebitmap.of([...set].map((value) => value - 1)))],
     };
     const bounds: string[] = [];
