@@ -1,22 +1,17 @@
 /**
  * Files for guests to try on xl and on our reader: any keys, with values that fit and values that do not.
- * Lists that our reader does not look into stay empty here.
  *
  * @module
  */
 import { KEY_TABLE } from '@dewar/toolstack/xl-cfg';
 import { DEVICE_LISTS, generateDevices, generateEntry } from './generate-devices.ts';
+import { generateNested, NESTED_KEYS } from './generate-nested.ts';
 import type { Dice } from './generate-texts.ts';
-
-/** Lists whose items xl looks into and our reader does not. */
-const UNREAD_LISTS = new Set(['vdispl', 'vsnd', 'cpuid', 'vnuma']);
-
-/** Texts that xl looks into and our reader does not. */
-const UNREAD_TEXTS = new Set(['rdm', 'cpuid']);
 
 const SIZES = new Set(['memory', 'maxmem', 'vcpus', 'maxvcpus']);
 
-const WORDS = new Map<string, readonly string[]>([
+/** Words for keys that want one of some words, right and wrong. */
+export const WORDS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
   ['type', ['pv', 'pvh', 'hvm', 'h', 'hv', 'p', '', 'PV', 'xen']],
   ['builder', ['hvm', 'generic', 'g', 'linux']],
   [
@@ -113,23 +108,22 @@ function scalar(dice: Dice, key: string): string {
 }
 
 function list(dice: Dice, key: string): string {
-  if (UNREAD_LISTS.has(key)) return '[]';
   if (DEVICE_LISTS.includes(key)) return generateDevices(dice, key);
   return dice.pick(ITEM_LISTS.get(key) ?? LISTS);
 }
 
 function value(dice: Dice, key: string): string {
+  if (NESTED_KEYS.includes(key) && !dice.isLucky(8)) return generateNested(dice, key);
   const shape = KEY_TABLE.get(key)?.shape ?? 'string';
   const wantsList = shape.startsWith('list') ? !dice.isLucky(4) : dice.isLucky(16);
   if (wantsList) return list(dice, key);
-  if (UNREAD_TEXTS.has(key)) return '[]';
   return scalar(dice, key);
 }
 
 const KEYS = [...KEY_TABLE.keys()];
 
 /** A file for a guest that is all right but for its devices. */
-export function generateDeviceGuest(dice: Dice): string {
+function generateDeviceGuest(dice: Dice): string {
   const key = dice.pick(DEVICE_LISTS);
   const type = dice.pick(['pv', 'pvh', 'hvm']);
   return [
@@ -143,8 +137,30 @@ export function generateDeviceGuest(dice: Dice): string {
   ].join('\n');
 }
 
+/** A file for a guest that is all right but for one of the keys that hold a language of their own. */
+function generateNestedGuest(dice: Dice): string {
+  const key = dice.pick(NESTED_KEYS);
+  return [
+    'name = "guest"',
+    'kernel = "/boot/vmlinuz"',
+    `type = "${dice.pick(['pv', 'pvh', 'hvm', 'hvm'])}"`,
+    'uuid = "302eb3ee-01c8-4ed9-85ec-b2960e0ca998"',
+    ...(dice.isLucky(2) ? [`vcpus = ${1 + dice.roll(3)}`] : []),
+    ...(dice.isLucky(2) ? [`maxvcpus = ${1 + dice.roll(4)}`] : []),
+    ...(dice.isLucky(4) ? [`maxmem = ${dice.pick(['64', '128', '96'])}`] : []),
+    ...(key === 'rdm' ? ['pci = ["00:05.0","06:00.1,rdm_policy=relaxed"]'] : []),
+    `${key} = ${generateNested(dice, key)}`,
+    '',
+  ].join('\n');
+}
+
+/** A file of one of the kinds above. */
+export function generateAnyGuest(dice: Dice): string {
+  return [generateGuest, generateDeviceGuest, generateNestedGuest][dice.roll(3)]?.(dice) ?? '';
+}
+
 /** A file for a guest; most have what xl wants of every guest. */
-export function generateGuest(dice: Dice): string {
+function generateGuest(dice: Dice): string {
   const lines: string[] = [];
   if (!dice.isLucky(12)) lines.push('name = "guest"');
   if (!dice.isLucky(6)) lines.push('kernel = "/boot/vmlinuz"');

@@ -30,6 +30,11 @@ export class Dice {
   pick(choices: readonly string[]): string {
     return choices[this.roll(choices.length)] ?? '';
   }
+
+  /** No more than `most` things, and perhaps none. */
+  some<T>(most: number, make: () => T): T[] {
+    return Array.from({ length: this.roll(most + 1) }, make);
+  }
 }
 
 const KEYS = ['a', 'b', 'a.b_1', 'name', 'memory', 'seclabel', 'disk', 'x0'];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <libxl.h>
+#include <libxl_utils.h>
 #include <xenctrl.h>
 #include <xenstore.h>
 
@@ -50,6 +51,22 @@ int libxl_get_max_cpus(libxl_ctx *ctx)
 {
     (void)ctx;
     return CPUS;
+}
+
+int libxl_get_online_cpus(libxl_ctx *ctx)
+{
+    (void)ctx;
+    return CPUS;
+}
+
+/* All CPUs are in the first node. */
+int libxl_node_to_cpumap(libxl_ctx *ctx, int node, libxl_bitmap *cpumap)
+{
+    (void)ctx;
+    libxl_bitmap_set_none(cpumap);
+    for (int cpu = 0; node == 0 && cpu < CPUS; cpu++)
+        libxl_bitmap_set(cpumap, cpu);
+    return 0;
 }
 
 int libxl_get_max_nodes(libxl_ctx *ctx)

@@ -64,8 +64,10 @@ const entries = {
   'unread-items': { severity: 'warning', message: 'the list of `{key}` is read only up to this item' },
   'bad-entry': { severity: 'error', message: 'an entry of `{key}` is wrong: {why}' },
   'ignored-part': { severity: 'warning', message: '`{part}` is left out of the entry of `{key}`: {why}' },
-  'unread-key': { severity: 'warning', message: '`{key}` is left out: Dewar does not look into it yet' },
-  'host-nodes': { severity: 'warning', message: '`{key}` is left out: only the host knows the CPUs of its nodes' },
+  'host-nodes': {
+    severity: 'note',
+    message: '`{key}` names NUMA nodes: it is read for a host whose {cpus} CPUs are all in node 0',
+  },
   'bad-uuid': { severity: 'error', message: 'the UUID is malformed' },
   shortened: { severity: 'warning', message: '`{key}` is {how}' },
   deprecated: { severity: 'warning', message: '`{key}` is {how}' },

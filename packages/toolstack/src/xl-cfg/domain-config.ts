@@ -69,8 +69,12 @@ export interface Devices {
   readonly tpms: readonly Device[];
   /** `p9` */
   readonly sharedFolders: readonly Device[];
+  /** `vdispl` */
+  readonly displays: readonly Device[];
   /** `pvcalls` */
   readonly sockets: readonly Device[];
+  /** `vsnd`; what was written of one is a list of lists. */
+  readonly soundCards: readonly Device[];
   /** `channel` */
   readonly channels: readonly Device[];
   /** `usbctrl` */

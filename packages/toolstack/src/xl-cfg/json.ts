@@ -4,12 +4,13 @@
  * @module
  */
 
-/** A value whose members keep their order. Texts hold one character per byte. */
+/** A value whose members keep their order. Texts hold one character per byte; `null` is what libxl prints for an unnamed number. */
 export type JsonValue =
   | string
   | number
   | bigint
   | boolean
+  | null
   | readonly JsonValue[]
   | { readonly members: readonly (readonly [string, JsonValue])[] };
 
@@ -36,7 +37,7 @@ function quote(text: string): string {
 function write(value: JsonValue, indent: string, parts: string[]): void {
   if (typeof value === 'string') {
     parts.push(quote(value));
-  } else if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
+  } else if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value === null) {
     parts.push(String(value));
   } else if ('members' in value) {
     writeBlock('{', '}', value.members, indent, parts, ([name, member], inner) => {

@@ -29,7 +29,8 @@ const B_INFO = [
     'target_memkb',
     'video_memkb',
   ],
-  ...['shadow_memkb', 'rtc_timeoffset', 'exec_ssid_label', 'localtime', 'disable_migrate', 'blkdev_start'],
+  ...['shadow_memkb', 'rtc_timeoffset', 'exec_ssid_label', 'localtime', 'disable_migrate', 'cpuid', 'blkdev_start'],
+  'vnuma_nodes',
   ...['max_grant_frames', 'max_maptrack_frames', 'max_grant_version', 'device_model_version'],
   ...['device_model_stubdomain', 'stubdomain_memkb', 'stubdomain_kernel', 'stubdomain_cmdline', 'stubdomain_ramdisk'],
   ...[
@@ -124,6 +125,8 @@ export function printDomainConfigJson(config: DomainConfig): string {
     ['vtpms', config.tpms],
     ['p9s', config.sharedFolders],
     ['pvcallsifs', config.sockets],
+    ['vdispls', config.displays],
+    ['vsnds', config.soundCards],
     ['channels', config.channels],
     ['usbctrls', config.usbControllers],
     ['usbdevs', config.usbDevices],

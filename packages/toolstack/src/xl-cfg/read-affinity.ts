@@ -10,16 +10,15 @@ import type { DeviceSpec } from './domain-config.ts';
 import type { JsonValue } from './json.ts';
 import { showBytes } from './show-text.ts';
 import { parseUnsigned } from './strtol.ts';
+import type { XlDefaults } from './xl-defaults.ts';
 import type { XlReader } from './xl-reader.ts';
 
 /**
- * `cpus`: the CPUs, in order.
- * `nodes`: the text names NUMA nodes, and only the host knows their CPUs.
+ * `cpus`: the CPUs, in order; `hasNodes` where the text names NUMA nodes, whose CPUs differ from host to host.
  * `refused`: xl writes this line and exits.
  */
 type CpuRange =
-  | { readonly kind: 'cpus'; readonly cpus: readonly number[] }
-  | { readonly kind: 'nodes' }
+  | { readonly kind: 'cpus'; readonly cpus: readonly number[]; readonly hasNodes: boolean }
   | { readonly kind: 'refused'; readonly line: string };
 
 const ULONG_MAX = 2n ** 64n - 1n;
@@ -33,8 +32,17 @@ function parseRange(text: string): { readonly first: bigint; readonly last: bigi
   return last.end === text.length ? { first: first.value, last: last.value } : undefined;
 }
 
-/** The CPUs that a text names, of a host whose CPU bitmaps have this many bits. */
-function parseCpuRange(text: string, width: number): CpuRange {
+/** What of the host decides which CPUs a text names. */
+export type AffinityHost = Pick<XlDefaults, 'hostCpus' | 'hostNodes'>;
+
+/** A bitmap is made of whole bytes, and all its bits can be set. */
+const widthOf = (bits: number): number => Math.ceil(bits / 8) * 8;
+
+/** The CPUs that a text names. */
+function parseCpuRange(text: string, { hostCpus, hostNodes }: AffinityHost): CpuRange {
+  const width = widthOf(hostCpus);
+  // XEN: the CPUs of a node come in a bitmap that is made for nodes.
+  const ofFirstNode = Array.from({ length: Math.min(hostCpus, widthOf(hostNodes)) }, (_, cpu) => cpu);
   const cpus = new Set<number>();
   let hasNodes = false;
   for (const part of text.split(',')) {
@@ -50,15 +58,18 @@ function parseCpuRange(text: string, width: number): CpuRange {
     }
     const ends = parseRange(rest);
     if (ends === undefined) return { kind: 'refused', line: `Invalid pcpu range: ${rest}.` };
-    if (isNodes) hasNodes = true;
-    else {
+    if (isNodes) {
+      hasNodes = true;
+      const named = ends.first === 0n ? ofFirstNode : [];
+      for (const cpu of named) isNot ? cpus.delete(cpu) : cpus.add(cpu);
+    } else {
       for (let cpu = ends.first; cpu <= ends.last && cpu < width; cpu++) {
         if (isNot) cpus.delete(Number(cpu));
         else cpus.add(Number(cpu));
       }
     }
   }
-  return hasNodes ? { kind: 'nodes' } : { kind: 'cpus', cpus: [...cpus].sort((a, b) => a - b) };
+  return { kind: 'cpus', cpus: [...cpus].sort((a, b) => a - b), hasNodes };
 }
 
 /** More virtual CPUs than this are an error by themselves, and not worth as many copies. */
@@ -67,24 +78,24 @@ const MOST_VCPUS = 8192;
 class Affinity {
   readonly #reader: XlReader;
   readonly #key: string;
-  readonly #width: number;
+  readonly #host: AffinityHost;
 
-  constructor(reader: XlReader, key: string, hostCpus: number) {
+  constructor(reader: XlReader, key: string, host: AffinityHost) {
     this.#reader = reader;
     this.#key = key;
-    // XEN: a bitmap is made of whole bytes, and all its bits can be set.
-    this.#width = Math.ceil(hostCpus / 8) * 8;
+    this.#host = host;
   }
 
-  /** The CPUs of one text; undefined when xl exits, or when only the host can say. */
+  /** The CPUs of one text; undefined when xl exits. */
   read({ text, origin }: DeviceSpec): readonly number[] | undefined {
-    const range = parseCpuRange(text, this.#width);
+    const range = parseCpuRange(text, this.#host);
     switch (range.kind) {
       case 'cpus':
+        if (range.hasNodes) {
+          const args = { key: this.#key, cpus: this.#host.hostCpus };
+          this.#reader.diagnostics.push(report['host-nodes'](origin, args));
+        }
         return range.cpus;
-      case 'nodes':
-        this.#reader.diagnostics.push(report['host-nodes'](origin, { key: this.#key }));
-        return undefined;
       case 'refused': {
         this.#reader.exit(1, range.line);
         const notes = [{ message: 'it is written as `2-3,^3`, `all`, or `node:0`' }];
@@ -97,13 +108,13 @@ class Affinity {
 }
 
 /** Reads both; a list is tried first, and has one entry for each virtual CPU. */
-export function readAffinity(reader: XlReader, maxVcpus: number, hostCpus: number): void {
+export function readAffinity(reader: XlReader, maxVcpus: number, host: AffinityHost): void {
   const most = Math.max(0, Math.min(maxVcpus, MOST_VCPUS));
   for (const [key, field] of [
     ['cpus', 'vcpu_hard_affinity'],
     ['cpus_soft', 'vcpu_soft_affinity'],
   ] as const) {
-    const affinity = new Affinity(reader, key, hostCpus);
+    const affinity = new Affinity(reader, key, host);
     const list = reader.list(key, 'tries');
     const text = list === undefined ? reader.text(key) : undefined;
     const origin = reader.origin(key);

@@ -1,5 +1,5 @@
 /**
- * Reads devices, the device model and the display. Entries of `vdispl` and `vsnd` are not looked into.
+ * Reads devices, the device model and the display.
  *
  * Follows Xen `tools/xl/xl_parse.c`, `parse_config_data`, in its order.
  *
@@ -8,10 +8,12 @@
 
 import { readChannels } from './devices/channel.ts';
 import { readDisks } from './devices/disk.ts';
+import { readDisplays } from './devices/display.ts';
 import { readFrameBuffers } from './devices/frame-buffer.ts';
 import { readNamedParts } from './devices/named-parts.ts';
 import { readPciDevices } from './devices/pci.ts';
 import { readResources } from './devices/ranges.ts';
+import { readSoundCards } from './devices/sound.ts';
 import { readVifs } from './devices/vif.ts';
 import { cfg as report } from './diagnostics.ts';
 import type { Devices } from './domain-config.ts';
@@ -36,9 +38,9 @@ export function readDevices(reader: XlReader): Omit<Devices, 'pciDevices' | 'tre
   const disks = readDisks(reader);
   const sharedFolders = readNamedParts(reader, 'p9s');
   const tpms = readNamedParts(reader, 'vtpms');
-  reader.specs('vdispl');
+  const displays = readDisplays(reader);
   const sockets = readNamedParts(reader, 'pvcallsifs');
-  reader.list('vsnd');
+  const soundCards = readSoundCards(reader);
   const channels = readChannels(reader);
   const vifs = readVifs(reader);
   if (reader.list('vif2') !== undefined) {
@@ -49,13 +51,10 @@ export function readDevices(reader: XlReader): Omit<Devices, 'pciDevices' | 'tre
   const frameBuffers = readFrameBuffers(reader);
   const usbControllers = readNamedParts(reader, 'usbctrls');
   const usbDevices = readNamedParts(reader, 'usbdevs');
-  return { disks, vifs, frameBuffers, sharedFolders, tpms, sockets, channels, usbControllers, usbDevices };
-}
-
-/** Reads `cpuid`: a list or a text, not looked into. */
-export function readCpuid(reader: XlReader): void {
-  if (reader.form('cpuid') === 'list') reader.list('cpuid');
-  else reader.text('cpuid');
+  return {
+    ...{ disks, vifs, frameBuffers, sharedFolders, tpms, displays, sockets, soundCards, channels },
+    ...{ usbControllers, usbDevices },
+  };
 }
 
 /** Reads `device_model` and what chooses the device model. Returns whether it gets a stub domain. */

@@ -16,14 +16,8 @@ import { adviseKeys } from './key-advice.ts';
 import { adviseLabels, readDeviceModelLabel, readGuestLabels } from './labels.ts';
 import { flagJson, flagMember, memoryMember, textMember, uint32Member } from './members.ts';
 import { checkAffinity, readAffinity } from './read-affinity.ts';
-import {
-  readCpuid,
-  readDeviceModel,
-  readDeviceModelDetails,
-  readDevices,
-  readDisplay,
-  readPci,
-} from './read-devices.ts';
+import { readCpuid } from './read-cpuid.ts';
+import { readDeviceModel, readDeviceModelDetails, readDevices, readDisplay, readPci } from './read-devices.ts';
 import { readHvmDevices, readHvmPlatform } from './read-hvm.ts';
 import { readGuestType, readNameAndUuid, readPvShim } from './read-identity.ts';
 import {
@@ -78,7 +72,6 @@ export function readDomainConfig(cfg: XlCfg, defaults: XlDefaults = XL_DEFAULTS)
     ...reader.diagnostics,
     ...adviseLabels(reader, config.labels, config.guest === 'hvm' && config.hasStubdomain === true),
     ...adviseKeys(cfg, config.guest),
-    ...adviseUnread(reader),
   ]);
   const { end, stderr } = reader;
   const xl: XlOutcome = end === undefined ? { kind: 'made', config, stderr } : { ...end, stderr };
@@ -88,17 +81,6 @@ export function readDomainConfig(cfg: XlCfg, defaults: XlDefaults = XL_DEFAULTS)
     diagnostics,
     xl,
   };
-}
-
-/** Keys that xl looks into and we do not: what they say does not get into `DomainConfig`. */
-const UNREAD = ['cpuid', 'rdm', 'vdispl', 'vnuma', 'vsnd'];
-
-function adviseUnread({ values }: XlReader): Diagnostic[] {
-  return UNREAD.flatMap((key) => {
-    const value = values.get(key);
-    const isEmpty = value === undefined || (value.kind === 'list' && value.items.length === 0);
-    return isEmpty ? [] : [report['unread-key'](value.origin, { key })];
-  });
 }
 
 const NO_LABELS: Labels = { build: undefined, run: undefined, deviceModel: undefined };
@@ -126,8 +108,8 @@ function read(reader: XlReader, defaults: XlDefaults): DomainConfig {
   if (guest === 'pvh') readPvShim(reader);
   reader.assign('b_info.blkdev_start', defaults.firstBlockDevice);
   readScheduling(reader);
-  const size = readSize(reader);
-  readAffinity(reader, size.maxVcpus, defaults.hostCpus);
+  const size = readSize(reader, defaults);
+  readAffinity(reader, size.maxVcpus, defaults);
   readGrantLimits(reader, defaults);
   reader.assign('b_info.claim_mode', flagJson(defaults.claimMode));
   const actions = readActions(reader);
@@ -196,6 +178,7 @@ const CARRIED: ReadonlySet<string> = new Set([
   ...['name', 'type', 'builder', 'uuid', 'seclabel', 'init_seclabel', 'device_model_stubdomain_seclabel'],
   ...['memory', 'maxmem', 'vcpus', 'maxvcpus', 'kernel', 'ramdisk', 'cmdline', 'root', 'extra', 'disk', 'vif', 'pci'],
   ...['dtdev', 'vfb', 'ioports', 'irqs', 'iomem', 'vkb', 'vtpm', 'p9', 'pvcalls', 'channel', 'usbctrl', 'usbdev'],
+  ...['vdispl', 'vsnd', 'vnuma', 'cpuid'],
   ...['on_poweroff', 'on_reboot', 'on_watchdog', 'on_crash', 'on_soft_reset', 'pool', 'nomigrate', 'driver_domain'],
   'device_model_stubdomain_override',
 ]);

@@ -17,6 +17,7 @@ import {
   invalidValue,
   kibibytes,
 } from './members.ts';
+import { readVnuma } from './read-vnuma.ts';
 import type { XlDefaults } from './xl-defaults.ts';
 import { valueOrigin, type XlReader } from './xl-reader.ts';
 
@@ -55,10 +56,9 @@ const NO_VCPU_MAP = [
 ].join('\n');
 
 /** Reads `memory`, `maxmem`, `vcpus`, `maxvcpus`, `vuart` and `vnuma`. */
-export function readSize(reader: XlReader): MachineSize {
+export function readSize(reader: XlReader, defaults: XlDefaults): MachineSize {
   const memoryKib = readMemory(reader, 'memory');
   const maxmem = readMemory(reader, 'maxmem');
-  if (maxmem === undefined) reader.assign('b_info.max_memkb', reader.members.get('b_info.target_memkb'));
   const vcpus = reader.long('vcpus');
   if (vcpus !== undefined) {
     if (BigInt.asIntN(32, vcpus) < 0n) reader.exit(1, NO_VCPU_MAP);
@@ -70,8 +70,15 @@ export function readSize(reader: XlReader): MachineSize {
     reader.outOfRange('maxvcpus', [`a guest has from 1 to ${MOST_VCPUS} virtual CPUs`, 'xl says nothing here']);
   }
   choiceMember(reader, 'vuart', 'b_info.arch_arm.vuart', VUARTS, invalidValue('vuart'));
-  reader.list('vnuma', 'silent');
-  const given = BigInt.asIntN(32, most ?? 0n);
+  const vnuma = readVnuma(reader, {
+    maxVcpus: BigInt.asIntN(32, most ?? 0n),
+    maxMemoryKib: maxmem === undefined ? undefined : kibibytes(reader.long('maxmem') ?? 0n),
+    hostCpus: defaults.hostCpus,
+    hostNodes: defaults.hostNodes,
+  });
+  if (vnuma !== undefined) reader.assign('b_info.max_memkb', vnuma.maxMemoryKib);
+  else if (maxmem === undefined) reader.assign('b_info.max_memkb', reader.members.get('b_info.target_memkb'));
+  const given = vnuma?.maxVcpus ?? BigInt.asIntN(32, most ?? 0n);
   const maxVcpus = given === 0n ? BigInt.asIntN(32, vcpus ?? 0n) : given;
   // XEN: max_vcpus is an int, and vcpus a long.
   if (maxVcpus < (vcpus ?? 0n)) {
@@ -81,7 +88,7 @@ export function readSize(reader: XlReader): MachineSize {
   }
   return {
     memoryKib,
-    maxMemoryKib: maxmem ?? memoryKib,
+    maxMemoryKib: vnuma === undefined ? (maxmem ?? memoryKib) : Number(vnuma.maxMemoryKib),
     vcpus: vcpus === undefined ? undefined : Number(vcpus),
     maxVcpus: Number(maxVcpus),
   };

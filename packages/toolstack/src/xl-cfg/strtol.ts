@@ -50,6 +50,7 @@ export interface Unsigned {
 }
 
 const DIGITS_OF = {
+  0: /[ \t\n\v\f\r]*([+-]?)(0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)/y,
   10: /[ \t\n\v\f\r]*([+-]?)([0-9]+)/y,
   16: /[ \t\n\v\f\r]*([+-]?)(?:0[xX](?=[0-9A-Fa-f]))?([0-9A-Fa-f]+)/y,
 };
@@ -58,13 +59,14 @@ const DIGITS_OF = {
  * C's `strtoul` on a 64-bit machine: a sign is taken and the number wraps around, and what does not fit is the largest
  * number. Undefined where there is no digit.
  */
-export function parseUnsigned(text: string, at: number, base: 10 | 16): Unsigned | undefined {
+export function parseUnsigned(text: string, at: number, base: 0 | 10 | 16): Unsigned | undefined {
   const pattern = new RegExp(DIGITS_OF[base]);
   pattern.lastIndex = at;
   const match = pattern.exec(text);
   if (match === null) return undefined;
-  const digits = (match[2] ?? '').replace(/^0+(?=.)/, '');
   const end = at + match[0].length;
+  if (base === 0) return { value: strtoul(match[0]), end };
+  const digits = (match[2] ?? '').replace(/^0+(?=.)/, '');
   const size = digits.length > DIGITS ? ULONG_MAX + 1n : BigInt(base === 16 ? `0x${digits}` : digits);
   if (size > ULONG_MAX) return { value: ULONG_MAX, end };
   return { value: BigInt.asUintN(64, match[1] === '-' ? -size : size), end };

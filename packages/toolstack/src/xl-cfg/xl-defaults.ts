@@ -23,6 +23,8 @@ export interface XlDefaults {
   readonly firstBlockDevice: string | undefined;
   /** How many CPUs the host has, as `cpus` can name no more. */
   readonly hostCpus: number;
+  /** How many NUMA nodes the host has; all of its CPUs are in the first. */
+  readonly hostNodes: number;
   /** The kind of guest without `type`: `pv` on x86, `pvh` on Arm. */
   readonly guest: Guest;
   /** Where xl was built to look for `firmware`. */
@@ -38,6 +40,7 @@ export const XL_DEFAULTS: XlDefaults = {
   maxGrantVersion: undefined,
   firstBlockDevice: undefined,
   hostCpus: 4,
+  hostNodes: 1,
   guest: 'pv',
   firmwareFolder: '/usr/lib/xen-4.17/boot',
 };

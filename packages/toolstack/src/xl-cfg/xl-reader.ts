@@ -63,9 +63,9 @@ export class XlReader {
     return this.#stderr;
   }
 
-  /** xl writes these lines. */
-  say(text: string): void {
-    if (this.end === undefined) this.#stderr += `${text}\n`;
+  /** xl writes these lines. Some of its lines have no line end. */
+  say(text: string, lineEnd: '' | '\n' = '\n'): void {
+    if (this.end === undefined) this.#stderr += text + lineEnd;
   }
 
   /** xl writes a line, if any, and ends. Some lines of xl have no line end. */

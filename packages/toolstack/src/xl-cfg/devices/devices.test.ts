@@ -301,17 +301,47 @@ describe('the CPUs of `cpus`', () => {
     );
   });
 
-  test('of a node are known to the host only', () => {
+  test('of a node are those of the host that the file is read for', () => {
     expect(told("vcpus = 1\ncpus = 'node:0'")).toEqual([
-      "warning at 'node:0': `cpus` is left out: only the host knows the CPUs of its nodes",
+      "note at 'node:0': `cpus` names NUMA nodes: it is read for a host whose 4 CPUs are all in node 0",
     ]);
   });
 });
 
-test.each(['cpuid', 'rdm', 'vdispl', 'vnuma', 'vsnd'])('a value of `%s` is not carried over in silence', (key) => {
-  const value = key === 'rdm' ? "'strategy=host,policy=strict'" : key === 'vnuma' ? "[ [ 'pnode=0' ] ]" : "[ 'x' ]";
+test.each([
+  [
+    'cpuid',
+    "'host,tm=0,sse5=1'",
+    'warning at sse5=1: `sse5=1` is left out of the entry of `cpuid`: unknown CPUID flag name',
+  ],
+  [
+    'cpuid',
+    "[ '1:eax=01' ]",
+    'warning at 1:eax=01: `1:eax=01` is left out of the entry of `cpuid`: policy string must be exactly 32 characters long',
+  ],
+  [
+    'rdm',
+    "'strategy=guest'",
+    'warning at strategy=guest: `strategy=guest` is left out of the entry of `rdm`: `guest` is no strategy',
+  ],
+  [
+    'rdm',
+    "'strategy=host,policy=strict'",
+    'warning at strategy=host,policy=strict: `strategy=host,policy=strict` is left out of the entry of `rdm`: xl 4.17 takes a policy for an error, and leaves out all of `rdm`',
+  ],
+  [
+    'vdispl',
+    "[ 'connectors=a:800' ]",
+    'error at connectors=a:800: an entry of `vdispl` is wrong: `800` is no resolution: one is written as `1920x1080`',
+  ],
+  ['vsnd', "[ ['pcm, rate=1'] ]", 'error at rate=1: an entry of `vsnd` is wrong: xl does not know `rate=1`'],
+  ['vnuma', "[ ['pnode=7'] ]", "error at 'pnode=7': an entry of `vnuma` is wrong: the host has no node 7"],
+  [
+    'vnuma',
+    "[ ['size=64','vcpus=0-7'] ]",
+    "error at [ ['size=64','vcpus=0-7'] ]: an entry of `vnuma` is wrong: the host has 4 CPUs, and `maxvcpus` is not set",
+  ],
+])('what is wrong with `%s` is told where it stands: %s', (key, value, message) => {
   const { diagnostics } = read(`type = 'hvm'\n${key} = ${value}`);
-  expect(diagnostics.map(line)).toEqual([
-    `warning at ${value}: \`${key}\` is left out: Dewar does not look into it yet`,
-  ]);
+  expect(diagnostics.map(line)).toEqual([message]);
 });

@@ -11,6 +11,7 @@ import { showBytes } from '../show-text.ts';
 import { atoi, scanHex } from '../strtol.ts';
 import type { XlReader } from '../xl-reader.ts';
 import { DeviceAdvisor, inOrder } from './device.ts';
+import { RDM_POLICIES, readReservedMemory } from './reserved-memory.ts';
 
 // XEN: libxl_types.idl, device_pci
 const FIELDS = [
@@ -20,8 +21,6 @@ const FIELDS = [
 
 /** Options that are yes or no, and the keys of the file that set them for all entries. */
 const FLAGS = ['msitranslate', 'power_mgmt', 'permissive', 'seize'] as const;
-
-const RDM_POLICIES = ['invalid', 'strict', 'relaxed'];
 
 const ALL_FUNCTIONS = 0xffffffff;
 
@@ -165,7 +164,8 @@ export function readPciDevices(reader: XlReader, rdmPolicy: string | undefined):
     // XEN: the number goes through an int on its way to a bool.
     if (value !== undefined && BigInt.asIntN(32, value) !== 0n) defaults.set(flag, true);
   }
-  reader.text('rdm');
+  // XEN: nobody gave that policy a value.
+  if (readReservedMemory(reader)) defaults.set('rdm_policy', null);
   return reader.specs('pci').map((spec) => readDevice(reader, advisor, spec, new Map(defaults)));
 }
 
