@@ -1,9 +1,9 @@
 /**
  * Compares Dewar with checkpolicy on generated policies, or on mutated real ones:
  *
- *     npx tsx tests/checkpolicy/compare-generated.ts FIRST COUNT [mutate]
+ *     npx tsx tests/checkpolicy/compare-generated.ts FIRST COUNT [mutate | optional]
  *
- * Takes the policies of COUNT seeds from FIRST on, at version 24 or 30, some optimized. Prints each difference and ends with 1
+ * Takes the policies of COUNT seeds from FIRST on, at version 24 or 30, some optimized; with `optional` each has optional blocks. Prints each difference and ends with 1
  * where there was one. `DEWAR_KEEP_DIFFERENT` names a folder in which the policies that differ are kept.
  */
 import { writeFileSync } from 'node:fs';
@@ -17,11 +17,15 @@ const FIRST = Number(first);
 const COUNT = Number(count);
 if (!Number.isInteger(FIRST) || !Number.isInteger(COUNT) || checkpolicy === undefined) {
   console.error(
-    checkpolicy === undefined ? 'checkpolicy is not installed' : 'usage: compare-generated.ts FIRST COUNT [mutate]',
+    checkpolicy === undefined
+      ? 'checkpolicy is not installed'
+      : 'usage: compare-generated.ts FIRST COUNT [mutate | optional]',
   );
   process.exit(2);
 }
-const make = words.includes('mutate') ? makeMutator() : generatePolicy;
+const make = words.includes('mutate')
+  ? makeMutator()
+  : (seed: number) => generatePolicy(seed, words.includes('optional'));
 const keepIn = process.env['DEWAR_KEEP_DIFFERENT'];
 
 const counts: Record<Comparison['kind'], number> = { equal: 0, refused: 0, broken: 0, different: 0 };

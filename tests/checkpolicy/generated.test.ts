@@ -37,9 +37,13 @@ function compareSlice(
 // Without checkpolicy there is nothing to compare with; `DEWAR_REQUIRE_TOOLS=1` makes that a failure.
 describe.skipIf(checkpolicy === undefined)('checkpolicy and Dewar agree', () => {
   test.each(slices(8))('on generated policies from seed %i on', { timeout: TIMEOUT }, (first) => {
-    const { differences, equal } = compareSlice(first, generatePolicy);
+    const { differences, equal } = compareSlice(first, (seed) => generatePolicy(seed));
     expect(differences).toEqual([]);
     expect(equal).toBeGreaterThan(SLICE / 3);
+  });
+
+  test.each(slices(4))('on policies with optional blocks from seed %i on', { timeout: TIMEOUT }, (first) => {
+    expect(compareSlice(first, (seed) => generatePolicy(seed, true)).differences).toEqual([]);
   });
 
   test.each(slices(4))('on mutated policies from seed %i on', { timeout: TIMEOUT }, (first) => {

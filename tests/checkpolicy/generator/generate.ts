@@ -35,13 +35,15 @@ class PolicyWriter {
   readonly #levels: LevelWriter;
   readonly #optionals: OptionalWriter;
   readonly #isBig: boolean;
+  readonly #hasBlocks: boolean;
   /** Types that a role has by name, so that a context may join them. */
   readonly #granted = new Map<string, string[]>();
   /** A child and its parent, where a `typebounds` rule binds them. */
   readonly #bounds: (readonly [child: string, parent: string])[] = [];
 
-  constructor(choices: Choices, isMls: boolean) {
+  constructor(choices: Choices, isMls: boolean, hasBlocks: boolean) {
     this.#choices = choices;
+    this.#hasBlocks = hasBlocks;
     this.#isBig = choices.chance(8);
     this.#names = makeVocabulary(choices, { isBig: this.#isBig, isMls });
     const { types } = this.#names;
@@ -256,7 +258,7 @@ class PolicyWriter {
     const choices = this.#choices;
     const declarations = this.#declarations();
     const rules = [...this.#rulesOfChance(), ...this.#roleTypes(), ...this.#boundsRules()];
-    if (choices.chance(25)) rules.push(...this.#optionals.blocks());
+    if (choices.chance(this.#hasBlocks ? 100 : 25)) rules.push(...this.#optionals.blocks());
     const mixed = choices.chance(50) ? choices.shuffled(rules) : rules;
     if (!choices.chance(20)) return [...declarations, ...mixed];
     const out: string[] = [];
@@ -349,9 +351,9 @@ class PolicyWriter {
   }
 }
 
-/** The policy of a seed; one in three is for MLS. */
-export function generatePolicy(seed: number): GeneratedPolicy {
+/** The policy of a seed; one in three is for MLS, and one in four, or with `hasBlocks` each, has optional blocks. */
+export function generatePolicy(seed: number, hasBlocks = false): GeneratedPolicy {
   const choices = new Choices(seed);
   const isMls = choices.once(3);
-  return { text: new PolicyWriter(choices, isMls).write(), isMls };
+  return { text: new PolicyWriter(choices, isMls, hasBlocks).write(), isMls };
 }

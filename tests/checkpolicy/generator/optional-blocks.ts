@@ -4,12 +4,14 @@
  * @module
  */
 import type { LevelWriter } from './levels.ts';
+import { BlockRoleWriter, noBlockNames } from './optional-roles.ts';
 import type { RuleWriter } from './rules.ts';
 
 /** Writes the optional blocks of one policy. */
 export class OptionalWriter {
   readonly #rules: RuleWriter;
   readonly #levels: LevelWriter;
+  readonly #roles: BlockRoleWriter;
   #missing = 0;
   /** What blocks declare, as kind and name. */
   readonly #declared: string[] = [];
@@ -17,16 +19,19 @@ export class OptionalWriter {
   constructor(rules: RuleWriter, levels: LevelWriter) {
     this.#rules = rules;
     this.#levels = levels;
+    this.#roles = new BlockRoleWriter(rules.sets, levels);
   }
 
   /** Something to require; now and then a name that nobody declares. */
-  #wants(): { readonly text: string; readonly missingType: string | undefined } {
+  #wants(known: ReturnType<typeof noBlockNames>): { readonly text: string; readonly missingType: string | undefined } {
     const { choices, names } = this.#rules.sets;
     if (choices.chance(20)) {
       const name = `missing${++this.#missing}`;
       const kind = choices.pick(['type', 'type', 'attribute', 'role', 'bool', 'user', 'attribute_role', 'tunable']);
       return { text: `${kind} ${name};`, missingType: kind === 'type' || kind === 'attribute' ? name : undefined };
     }
+    const shared = choices.chance(25) ? this.#roles.want(known) : undefined;
+    if (shared !== undefined) return { text: shared, missingType: undefined };
     if (this.#declared.length > 0 && choices.chance(30))
       return { text: `${choices.pick(this.#declared)};`, missingType: undefined };
     const tclass = choices.pick(names.classes);
@@ -112,36 +117,44 @@ export class OptionalWriter {
     ])();
   }
 
-  #block(depth: number): string {
+  #block(depth: number, around: ReturnType<typeof noBlockNames>): string {
     const { sets } = this.#rules;
     const { choices, names } = sets;
     const lines: string[] = [];
-    const wants = Array.from({ length: choices.between(0, 3) }, () => this.#wants());
-    if (wants.length > 0) lines.push(`require { ${wants.map(({ text }) => text).join(' ')} }`);
+    const known = { roles: [...around.roles], roleAttributes: [...around.roleAttributes] };
+    const wants = Array.from({ length: choices.between(0, 3) }, () => this.#wants(known));
+    const required = wants.length > 0 ? `require { ${wants.map(({ text }) => text).join(' ')} }` : '';
     for (const { missingType } of wants) {
       if (missingType === undefined) continue;
       lines.push(`allow ${missingType} ${sets.types(true)}:${sets.names.classes[0]?.name ?? ''} *;`);
     }
-    const rules = (): string[] =>
+    const rules = (roles: typeof known): string[] =>
       Array.from({ length: choices.between(1, 4) }, () => {
         if (choices.chance(15)) return this.#rules.conditionalBlock();
         if (choices.chance(15)) return this.#rules.typeRule(0);
         if (choices.chance(15) && names.attributes.length > 0)
           return `typeattribute ${sets.type()} ${choices.pick(names.attributes)};`;
         if (choices.chance(20)) return this.#otherRule(wants.flatMap(({ missingType }) => missingType ?? []));
+        if (choices.chance(35)) return this.#roles.statement(roles);
         return this.#rules.avRule();
       });
-    lines.push(...rules());
     const own = choices.chance(35) ? this.#declarations() : [];
-    if (depth < 2 && choices.chance(25)) lines.push(this.#block(depth + 1));
-    const otherwise = choices.chance(30) ? ` else {\n${rules().join('\n')}\n}` : '';
+    if (choices.chance(45)) own.push(...this.#roles.declarations(known));
+    lines.push(...rules(known));
+    if (depth < 2 && choices.chance(25)) lines.push(this.#block(depth + 1, known));
+    const elseRules = choices.chance(30) ? rules(around) : [];
+    if (elseRules.length > 0 && choices.chance(15)) elseRules.push(this.#block(2, around));
+    const otherwise = elseRules.length === 0 ? '' : ` else {\n${elseRules.join('\n')}\n}`;
     // What is declared must mostly stand above its use.
-    const body = choices.chance(90) ? [...own, ...choices.shuffled(lines)] : choices.shuffled([...own, ...lines]);
-    return `optional {\n${body.join('\n')}\n}${otherwise}`;
+    const body = choices.chance(90)
+      ? [required, ...own, ...choices.shuffled(lines)]
+      : choices.shuffled([required, ...own, ...lines]);
+    body.push(...this.#roles.users(known));
+    return `optional {\n${body.filter((line) => line !== '').join('\n')}\n}${otherwise}`;
   }
 
   blocks(): string[] {
     const { choices } = this.#rules.sets;
-    return Array.from({ length: choices.between(1, 5) }, () => this.#block(0));
+    return Array.from({ length: choices.between(1, 5) }, () => this.#block(0, noBlockNames()));
   }
 }

@@ -7,7 +7,7 @@
  */
 import { readList } from '../language/index.ts';
 import { AVTAB_ALLOWED, type AvEntries, ENTRY_WORDS, type ExpandedRules, type PolicyDb } from '../policydb/index.ts';
-import { primaryOf, type TypeDeclaration } from './declarations.ts';
+import { type Part, primaryOf, type TypeDeclaration } from './declarations.ts';
 import { policy as messages } from './diagnostics.ts';
 import type { Scope } from './scope.ts';
 
@@ -36,6 +36,21 @@ export function setTypeBounds(scope: Scope, type: TypeDeclaration, parent: TypeD
   } else child.bounds = primaryOf(parent);
 }
 
+/** Reports a role or user of a block whose name has a dot, where that block does not declare the name before the dot. */
+export function reportOrphanInBlock(
+  scope: Scope,
+  what: string,
+  token: number,
+  part: Part,
+  table: ReadonlyMap<string, { readonly inBlocks: ReadonlyMap<Part, unknown> }>,
+): void {
+  const name = scope.word(token);
+  const parent = parentName(name);
+  if (parent === undefined || table.get(parent)?.inBlocks.has(part) === true) return;
+  const notes = [{ message: `the same \`optional\` block must declare \`${parent}\` above` }];
+  scope.report(messages['orphan-bounds'](scope.origin(token), { what, name, parent }, { notes }));
+}
+
 /** The value of the symbol whose name stands before the last dot of `name`, or 0; reports a parent that is missing. */
 export function impliedBounds(
   scope: Scope,
@@ -47,7 +62,8 @@ export function impliedBounds(
   const parent = parentName(name);
   if (parent === undefined) return 0;
   const found = table.get(parent);
-  if (found !== undefined) return found.value;
+  // A symbol of an optional block that does not count has no number.
+  if (found !== undefined && found.value !== 0) return found.value;
   scope.report(messages['orphan-bounds'](scope.origin(symbol.token), { what, name, parent }));
   return 0;
 }

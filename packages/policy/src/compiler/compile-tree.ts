@@ -16,44 +16,46 @@ import {
   insertedOrder,
   type PolicyDb,
   type RoleSymbol,
-  type RuleClash,
   RuleTable,
   SYMTAB_SIZES,
   symbolTable,
   TypeSets,
   type TypeSymbol,
 } from '../policydb/index.ts';
-import type { Origin, Report } from '../text/index.ts';
+import type { Report } from '../text/index.ts';
 import { checkBounds, impliedBounds, parentName, setTypeBounds } from './bounds.ts';
 import { ConditionalCompiler } from './conditionals.ts';
 import { addConstraint, addValidateTransition, finishConstraint } from './constraints.ts';
 import { ContextCompiler } from './contexts.ts';
-import { isLost, primaryOf, type TypeDeclaration } from './declarations.ts';
+import { isLost, isUnmet, type Part, primaryOf, type RoleDeclaration, type TypeDeclaration } from './declarations.ts';
 import { declareSymbols } from './declare-symbols.ts';
 import { policy as messages } from './diagnostics.ts';
 import { checkLevels, mlsLevel } from './mls.ts';
-import { findViolations } from './neverallow.ts';
 import { numberBooleans, numberRoles, numberTypes, numberUsers } from './number-symbols.ts';
 import {
   addBlockMemberships,
   type Block,
   branchesOf,
   collectBlocks,
-  countRequiredUsers,
+  decideBlocks,
   isCounted,
+  requiresOf,
+  visitInOrder,
 } from './optional-blocks.ts';
+import { RoleRules } from './role-rules.ts';
 import {
   addDominance,
   addRoleTypes,
   declareDominanceRoles,
-  declareUser,
-  RoleRules,
-  roleTypes,
-  userSymbol,
-} from './roles-users.ts';
+  dominatedRoles,
+  RoleTypes,
+  settleRoleAttributes,
+} from './roles.ts';
+import { reportClashes, reportViolations } from './rule-reports.ts';
 import { RuleCompiler } from './rules.ts';
 import { type NameAdvice, Scope } from './scope.ts';
 import { FilenameTransitions, RangeTransitions } from './transitions.ts';
+import { checkUsersOfBlocks, declareUser, requireUser, userSymbols } from './users.ts';
 
 /** What the compiler must know besides the text. */
 export interface TreeOptions {
@@ -105,7 +107,7 @@ function setExpansions(scope: Scope, blocks: readonly Block[]): void {
   for (const node of scope.tree.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
   for (const branch of blocks.flatMap(branchesOf)) {
     scope.branch = branch;
-    for (const node of branch.statements) if (node.kind === 'expandattribute') setExpansion(scope, node);
+    for (const node of branch.part) if (node.kind === 'expandattribute') setExpansion(scope, node);
   }
   scope.branch = undefined;
 }
@@ -167,12 +169,19 @@ function setDottedBounds(scope: Scope, token: number): void {
   else scope.report(messages['orphan-bounds'](scope.origin(token), { what: 'type', name, parent: before }));
 }
 
+/** What is known of roles when rules are compiled. */
+interface RoleFacts {
+  /** The branches of optional blocks that count. */
+  readonly counted: readonly Part[];
+  /** The types of each role. */
+  readonly types: ReadonlyMap<RoleDeclaration, Ebitmap>;
+}
+
 /** What the second pass collects. */
 class Second {
   readonly scope: Scope;
   readonly sets: TypeSets;
-  /** The sets as they are without optional blocks. */
-  readonly outerSets: TypeSets;
+  readonly roles: RoleFacts;
   readonly rules = new RuleTable();
   readonly permissive: number[] = [];
   readonly ruleCompiler: RuleCompiler;
@@ -182,10 +191,11 @@ class Second {
   readonly ranges: RangeTransitions;
   readonly contexts: ContextCompiler;
 
-  constructor(scope: Scope, sets: TypeSets, outerSets: TypeSets) {
+  /** `outerSets` are the sets as they are without optional blocks. */
+  constructor(scope: Scope, sets: TypeSets, outerSets: TypeSets, roles: RoleFacts) {
     this.scope = scope;
     this.sets = sets;
-    this.outerSets = outerSets;
+    this.roles = roles;
     this.ruleCompiler = new RuleCompiler(scope, sets);
     this.conditionals = new ConditionalCompiler(scope, this.ruleCompiler);
     this.roleRules = new RoleRules(scope);
@@ -203,18 +213,7 @@ class Second {
         this.ruleCompiler.add(node, this.rules);
         break;
       case 'if':
-        countRequiredUsers(scope, node);
         this.conditionals.add(node);
-        break;
-      case 'optional':
-        countRequiredUsers(scope, node);
-        break;
-      case 'role-types':
-        addRoleTypes(scope, node);
-        break;
-      case 'role-dominance':
-        scope.report(messages['role-dominance'](scope.origin(node.at), {}));
-        addDominance(scope, node.roles);
         break;
       case 'default':
         setDefault(scope, node);
@@ -224,9 +223,6 @@ class Second {
         break;
       case 'validatetrans':
         if (node.isMls) addValidateTransition(scope, this.sets, node);
-        break;
-      case 'user':
-        declareUser(scope, node);
         break;
       default:
         this.takeAnywhere(node, true);
@@ -278,7 +274,7 @@ class Second {
       const counts = isCounted(block, branch);
       const rules = counts ? this.rules : new RuleTable();
       const conditionals = counts ? this.conditionals : new ConditionalCompiler(this.scope, this.ruleCompiler);
-      for (const node of branch.statements) {
+      for (const node of branch.part) {
         if (node.kind === 'av-rule' || node.kind === 'type-rule') this.ruleCompiler.add(node, rules);
         else if (node.kind === 'if') conditionals.add(node);
         else this.takeAnywhere(node, counts);
@@ -351,11 +347,10 @@ function typeSymbols(scope: Scope, byValue: readonly TypeDeclaration[]): TypeSym
   return insertedOrder(symbols, SYMTAB_SIZES.types);
 }
 
-function roleSymbols({ scope, outerSets }: Second): RoleSymbol[] {
+function roleSymbols({ scope, roles: { counted, types } }: Second): { symbols: RoleSymbol[]; count: number } {
   const { roles, objectRole } = scope.declared;
-  const types = roleTypes(scope, outerSets);
-  const all = insertedOrder([...roles.values()], SYMTAB_SIZES.roles);
-  return all.flatMap((role): RoleSymbol[] => {
+  const existing = [...roles.values()].filter((role) => !isUnmet(scope.declared, role));
+  const symbols = insertedOrder(existing, SYMTAB_SIZES.roles).flatMap((role): RoleSymbol[] => {
     const bounds = impliedBounds(scope, 'role', role, role.name, roles);
     if (role.isAttribute) return [];
     return [
@@ -363,11 +358,12 @@ function roleSymbols({ scope, outerSets }: Second): RoleSymbol[] {
         name: role.name,
         value: role.value,
         bounds,
-        dominates: Ebitmap.of([...role.dominates].map(({ value }) => value - 1)),
+        dominates: dominatedRoles(role, counted),
         types: role === objectRole ? Ebitmap.empty : (types.get(role) ?? Ebitmap.empty),
       },
     ];
   });
+  return { symbols, count: existing.length };
 }
 
 /** For each type the type itself and its attributes; for an attribute itself. An expanded attribute has no place. */
@@ -387,8 +383,8 @@ function assemble(second: Second, byValue: readonly TypeDeclaration[], options: 
   const { allows, transitions } = second.roleRules.finish();
   const roles = roleSymbols(second);
   const users = insertedOrder(
-    [...declared.users.values()].map((user) =>
-      userSymbol(user, impliedBounds(scope, 'user', user, user.name, declared.users)),
+    userSymbols(declared, second.roles.counted, (user) =>
+      impliedBounds(scope, 'user', user, user.name, declared.users),
     ),
     SYMTAB_SIZES.users,
   );
@@ -415,7 +411,7 @@ function assemble(second: Second, byValue: readonly TypeDeclaration[], options: 
     permissive: Ebitmap.of(second.permissive),
     commons: table(commons, SYMTAB_SIZES.commons),
     classes: symbolTable(classSymbols(scope), declared.classes.size),
-    roles: symbolTable(roles, declared.roles.size),
+    roles: symbolTable(roles.symbols, roles.count),
     types: symbolTable(typeSymbols(scope, byValue), byValue.length),
     users: symbolTable(users, users.length),
     booleans: table(
@@ -444,91 +440,25 @@ function assemble(second: Second, byValue: readonly TypeDeclaration[], options: 
   };
 }
 
-const RULE_NAMES: Readonly<Record<number, string>> = { 16: 'type_transition', 32: 'type_member', 64: 'type_change' };
-
-/** The statements that a clash is about, found by expanding rules until the pair appears. */
-function clashPlaces(policy: PolicyDb, clash: RuleClash): number[] {
-  const tables = [
-    policy.rules,
-    ...policy.conditionals.toReversed().flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]),
-  ];
-  const places: number[] = [];
-  for (const table of tables) {
-    for (let row = 0; row < table.length; row++) {
-      if (table.kind[row] !== clash.ruleKind || table.tclass[row] !== clash.tclass) continue;
-      const data = table.data[row] ?? 0;
-      if (data !== clash.oldResult && data !== clash.newResult) continue;
-      const sources = policy.typeSets.members(table.source[row] ?? 0);
-      const targets = policy.typeSets.members(table.target[row] ?? 0);
-      const isSelf = table.self[row] === 1 && clash.source === clash.target;
-      if (sources.includes(clash.source) && (isSelf || targets.includes(clash.target)))
-        places.push(table.statement[row] ?? 0);
-    }
-  }
-  return places;
-}
-
-/** The origin of the keyword with which a rule begins. */
-function keywordOrigin(scope: Scope, start: number): Origin {
-  const { text, origins } = scope.tokens.source;
-  let end = start + 1;
-  while (/[a-z_]/.test(text.charAt(end))) end++;
-  return origins.originAt(start, end);
-}
-
-function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly RuleClash[]): void {
-  const name = (value: number): string =>
-    policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
-  const at = (offset: number) => keywordOrigin(scope, offset);
-  const seen = new Set<string>();
-  for (const clash of clashes) {
-    const places = clashPlaces(policy, clash);
-    const last = places.at(-1);
-    const first = places.find((place) => place !== last);
-    const key = `${first}:${last}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    const origin = last === undefined ? undefined : at(last);
-    const notes = first === undefined ? [] : [{ message: 'the earlier rule is here', origin: at(first) }];
-    const parts = {
-      rule: RULE_NAMES[clash.ruleKind] ?? '',
-      source: name(clash.source),
-      target: name(clash.target),
-      class: policy.classes.entries.find(({ value }) => value === clash.tclass)?.name ?? '',
-    };
-    if (clash.kind === 'conflict') {
-      const results = { new: name(clash.newResult), old: name(clash.oldResult) };
-      scope.report(messages['conflicting-type-rule'](origin, { ...parts, ...results }, { notes }));
-    } else scope.report(messages['duplicate-type-rule'](origin, parts, { notes }));
-  }
-}
-
-function permissionNames(policy: PolicyDb, tclass: number, bits: number): string {
-  const symbol = policy.classes.entries.find(({ value }) => value === tclass);
-  const common = symbol?.common === undefined ? undefined : policy.commons.byName.get(symbol.common);
-  const names = [...(common?.permissions ?? []), ...(symbol?.permissions ?? [])]
-    .filter(({ value }) => ((bits >>> (value - 1)) & 1) === 1)
-    .sort((a, b) => a.value - b.value);
-  return names.map(({ name }) => name).join(' ');
-}
-
-function reportViolations(scope: Scope, policy: PolicyDb): void {
-  const typeName = (value: number): string =>
-    policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
-  const at = (offset: number) => keywordOrigin(scope, offset);
-  for (const found of findViolations(policy.rules, policy.conditionals, policy.typeSets)) {
-    scope.report(
-      messages['neverallow-violated'](
-        at(found.allow),
-        {
-          source: typeName(found.source),
-          target: typeName(found.target),
-          class: policy.classes.entries.find(({ value }) => value === found.tclass)?.name ?? '',
-          permissions: permissionNames(policy, found.tclass, found.permissions),
-        },
-        { notes: [{ message: 'this `neverallow` rule forbids it', origin: at(found.neverallow) }] },
-      ),
-    );
+/** The second pass over what is said of roles and users, which looks at nothing that comes further down. */
+function takeRolesAndUsers(scope: Scope, node: Statement): void {
+  switch (node.kind) {
+    case 'role-types':
+      addRoleTypes(scope, node);
+      break;
+    case 'role-dominance':
+      scope.report(messages['role-dominance'](scope.origin(node.at), {}));
+      addDominance(scope, node.roles);
+      break;
+    case 'require':
+    case 'if':
+      for (const { kind, names } of requiresOf([node]))
+        if (kind === 'user') for (const token of names) requireUser(scope, token);
+      break;
+    case 'user':
+      declareUser(scope, node);
+      break;
+    default:
   }
 }
 
@@ -542,23 +472,34 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   options.onStage?.('compiling rules');
   const scope = new Scope(tree, options.isMls, counting, options.advice);
   declareSymbols(scope);
-  for (const node of tree.statements) if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
   if (options.isMls) checkLevels(scope);
   const blocks = collectBlocks(scope);
+  visitInOrder(scope, blocks, (node) => {
+    if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
+  });
+  visitInOrder(scope, blocks, (node) => takeRolesAndUsers(scope, node));
+  const counted = decideBlocks(scope, blocks);
   const byValue = numberTypes(scope.declared);
   if (byValue.length > MAX_TYPES) scope.report(messages['too-many-types'](undefined, { count: byValue.length }));
   numberRoles(scope.declared);
   numberBooleans(scope.declared);
+  numberUsers(scope.declared);
+  settleRoleAttributes(scope.declared, counted);
+  checkUsersOfBlocks(scope, counted);
   setExpansions(scope, blocks);
-  // Contexts, and the types of a role, know nothing of attributes that optional blocks fill.
+  const roleTypes = new RoleTypes(scope.declared);
+  roleTypes.addPart(undefined);
+  // Contexts know nothing of attributes that optional blocks fill.
   const outer = blocks.length === 0 ? undefined : makeTypeSets(byValue);
-  addBlockMemberships(scope, blocks);
+  for (const block of blocks) {
+    addBlockMemberships(scope, block);
+    for (const { part } of branchesOf(block)) if (counted.includes(part)) roleTypes.addPart(part);
+  }
   const sets = makeTypeSets(byValue);
-  const second = new Second(scope, sets, outer ?? sets);
+  const second = new Second(scope, sets, outer ?? sets, { counted, types: roleTypes.finish() });
   for (const node of tree.statements) second.takeRule(node);
   second.endPart();
   for (const block of blocks) second.takeBlock(block);
-  numberUsers(scope.declared);
   for (const node of tree.statements) second.takeContext(node);
   const policy = assemble(second, byValue, options);
   // What follows looks at the rules as a whole, and would only repeat what is wrong with their parts.

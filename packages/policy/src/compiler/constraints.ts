@@ -17,7 +17,7 @@ import {
 } from '../policydb/index.ts';
 import type { ClassDeclaration, ConstraintDraft, ConstraintStepDraft } from './declarations.ts';
 import { policy } from './diagnostics.ts';
-import { rolesMeant } from './roles-users.ts';
+import { rolesMeant } from './roles.ts';
 import type { Scope } from './scope.ts';
 
 const NOTHING: ReadonlySet<number> = new Set();

@@ -18,7 +18,7 @@ import type {
 import type { LevelDraft, LevelValue, RoleDeclaration } from './declarations.ts';
 import { label, mls, policy } from './diagnostics.ts';
 import { dominates, mlsRange, readRange } from './mls.ts';
-import { ownTypes } from './roles-users.ts';
+import { outerTypes } from './roles.ts';
 import type { Scope } from './scope.ts';
 
 type DeviceStatement = Extract<Statement, { kind: 'pirqcon' | 'pcidevicecon' | 'iomemcon' | 'ioportcon' }>;
@@ -62,7 +62,7 @@ export class ContextCompiler {
       scope.report(mls['no-range'](scope.origin(node.type), { what: 'range' }));
     if (user === undefined || role === undefined || type === undefined) return undefined;
     const isObject = role === scope.declared.objectRole;
-    if (!isObject && !user.roles.has(role)) {
+    if (!isObject && !user.outer.roles.has(role)) {
       scope.report(
         label['role-of-user'](
           scope.origin(node.role),
@@ -86,8 +86,8 @@ export class ContextCompiler {
     const { low, high } = range;
     const at = scope.origin(node.range.low.sensitivity);
     if (!dominates(high, low)) scope.report(mls['range-order'](at, {}));
-    else if (!isObject && user.low !== undefined && user.high !== undefined) {
-      if (!dominates(low, user.low) || !dominates(user.high, high))
+    else if (!isObject && user.outer.low !== undefined && user.outer.high !== undefined) {
+      if (!dominates(low, user.outer.low) || !dominates(user.outer.high, high))
         scope.report(label['range-of-user'](at, { user: user.name }));
     }
     for (const level of new Set([low, high])) this.#checkCategories(level, node.range.low.sensitivity);
@@ -113,7 +113,7 @@ export class ContextCompiler {
   #types(role: RoleDeclaration): ReadonlySet<number> {
     let types = this.#typesOfRole.get(role);
     if (types === undefined) {
-      types = new Set(ownTypes(role, this.#sets));
+      types = new Set(outerTypes(role, this.#sets));
       this.#typesOfRole.set(role, types);
     }
     return types;

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Token } from '../language/index.ts';
+import type { Statement, Token } from '../language/index.ts';
 import { SYMTAB_SIZES, TableSize } from '../policydb/index.ts';
 
 export interface CommonDeclaration {
@@ -17,8 +17,8 @@ export interface CommonDeclaration {
   readonly permissions: Map<string, number>;
 }
 
-/** Where a name is declared: undefined outside of optional blocks, and otherwise the first token of its block. */
-export type Home = Token | undefined;
+/** A part of the policy: what stands outside of optional blocks (undefined), or the statements of one branch of a block. */
+export type Part = readonly Statement[] | undefined;
 
 /** A constraint under construction: permissions are added name by name. */
 export interface ConstraintDraft {
@@ -60,23 +60,45 @@ export interface TypeDeclaration {
   value: number;
   /** Types of an attribute. */
   readonly members: Set<TypeDeclaration>;
+  /** Those of them that only optional blocks put there, if any. */
+  fromBlocks: Set<TypeDeclaration> | undefined;
   expansion: boolean | undefined;
   bounds: TypeDeclaration | undefined;
-  readonly home: Home;
+  /** The part that declares it. */
+  readonly home: Part;
 }
 
-export interface RoleDeclaration {
-  readonly name: string;
-  readonly token: Token;
-  readonly isAttribute: boolean;
-  value: number;
-  /** Roles and role attributes of a role attribute. */
+/** What one part of the policy says of a role. */
+export interface RolePart {
+  /** Roles and role attributes that it puts into the role attribute. */
   readonly members: Set<RoleDeclaration>;
-  /** Roles that it dominates, itself first. */
+  /** Roles that the role dominates, itself included. */
   readonly dominates: Set<RoleDeclaration>;
   /** Types and attributes that its statements name, and those that they take out. */
   readonly named: Set<TypeDeclaration>;
   readonly excluded: Set<TypeDeclaration>;
+}
+
+/** A name that several parts of the policy may declare: a role, a role attribute or a user. */
+interface SharedDeclaration {
+  readonly name: string;
+  /** Where it is declared; until then, where it is required. */
+  token: Token;
+  value: number;
+  /** Whether some part declares it; the others only require it. */
+  isDeclared: boolean;
+  /** The parts that declare or require it. XEN: it exists where one of them counts, be it one that only requires it. */
+  readonly knownIn: Set<Part>;
+}
+
+export interface RoleDeclaration extends SharedDeclaration {
+  readonly isAttribute: boolean;
+  /** What is said of it outside of optional blocks. */
+  readonly outer: RolePart;
+  /** What blocks say of it. */
+  readonly inBlocks: Map<Part, RolePart>;
+  /** Of a role attribute: what it holds by all parts that count. Empty until that is known. */
+  members: ReadonlySet<RoleDeclaration>;
   /** For a role that a dominance declares: where. Nothing above that place may name it. */
   readonly knownFrom: Token;
 }
@@ -87,7 +109,8 @@ export interface BooleanDeclaration {
   readonly isTunable: boolean;
   readonly state: boolean;
   value: number;
-  readonly home: Home;
+  /** The part that declares it. */
+  readonly home: Part;
 }
 
 /** A level that is still written to; aliases share it. */
@@ -117,20 +140,35 @@ export interface LevelValue {
   readonly categories: ReadonlySet<number>;
 }
 
-export interface UserDeclaration {
-  readonly name: string;
-  readonly token: Token;
-  value: number;
+/** What one part of the policy says of a user. */
+export interface UserPart {
   readonly roles: Set<RoleDeclaration>;
   level: LevelValue | undefined;
   low: LevelValue | undefined;
   high: LevelValue | undefined;
 }
 
+export interface UserDeclaration extends SharedDeclaration {
+  /** What is said of it outside of optional blocks. */
+  readonly outer: UserPart;
+  /** What blocks say of it. */
+  readonly inBlocks: Map<Part, UserPart>;
+}
+
 export interface SidDeclaration {
   readonly name: string;
   readonly token: Token;
   readonly value: number;
+}
+
+/**
+ * The part on which a type or boolean depends that is declared in a part, given the parts that required it before.
+ *
+ * XEN: a part that requires a name and then declares it keeps its place among those that know the name, and the last of
+ * them passes for the one that declares it.
+ */
+export function homeOfDeclaration(part: Part, requiredIn: readonly Part[] | undefined): Part {
+  return requiredIn?.includes(part) === true ? requiredIn.at(-1) : part;
 }
 
 /** Everything that a policy declares, each kind under its names. */
@@ -152,10 +190,13 @@ export class Declarations {
     booleans: new TableSize(SYMTAB_SIZES.booleans),
     users: new TableSize(SYMTAB_SIZES.users),
   };
-  /** Optional blocks that do not count: what they declare does not exist. */
-  lostHomes: ReadonlySet<Home> = new Set();
-  /** What `require` blocks named so far, as kind and name: such a name has a place in the tables already. */
-  readonly required: Set<string> = new Set();
+  /** The main branches of optional blocks that do not count: what they alone declare does not exist. */
+  lostParts: ReadonlySet<Part> = new Set();
+  /**
+   * What `require` blocks named so far, as kind and name, and the parts that did: such a name has a place in the tables
+   * already.
+   */
+  readonly required: Map<string, Part[]> = new Map();
   /** Categories have values of their own; aliases do not count. */
   categoryCount = 0;
 
@@ -164,26 +205,34 @@ export class Declarations {
 
   constructor() {
     this.objectRole = makeRole('object_r', -1, false);
-    this.objectRole.dominates.clear();
+    this.objectRole.isDeclared = true;
+    this.objectRole.knownIn.add(undefined);
     this.roles.set('object_r', this.objectRole);
     this.sizes.roles.insert(true);
   }
 }
 
+export function makeRolePart(): RolePart {
+  return { members: new Set(), dominates: new Set(), named: new Set(), excluded: new Set() };
+}
+
 export function makeRole(name: string, token: Token, isAttribute: boolean, knownFrom: Token = 0): RoleDeclaration {
-  const role: RoleDeclaration = {
+  return {
     name,
     token,
     isAttribute,
     value: 0,
+    isDeclared: false,
+    knownIn: new Set(),
+    outer: makeRolePart(),
+    inBlocks: new Map(),
     members: new Set(),
-    dominates: new Set(),
-    named: new Set(),
-    excluded: new Set(),
     knownFrom,
   };
-  role.dominates.add(role);
-  return role;
+}
+
+export function makeUserPart(): UserPart {
+  return { roles: new Set(), level: undefined, low: undefined, high: undefined };
 }
 
 export function makeType(
@@ -191,9 +240,20 @@ export function makeType(
   token: Token,
   kind: TypeDeclaration['kind'],
   primary: TypeDeclaration | undefined,
-  home?: Home,
+  home?: Part,
 ): TypeDeclaration {
-  return { name, token, kind, primary, value: 0, members: new Set(), expansion: undefined, bounds: undefined, home };
+  return {
+    name,
+    token,
+    kind,
+    primary,
+    value: 0,
+    members: new Set(),
+    fromBlocks: undefined,
+    expansion: undefined,
+    bounds: undefined,
+    home,
+  };
 }
 
 /** The type itself for a type or attribute; what it names for an alias. */
@@ -202,6 +262,13 @@ export function primaryOf(type: TypeDeclaration): TypeDeclaration {
 }
 
 /** Whether a name is declared in an optional block that does not count. Such a name has a place in the tables, and no number. */
-export function isLost({ lostHomes }: Declarations, { home }: { readonly home: Home }): boolean {
-  return home !== undefined && lostHomes.has(home);
+export function isLost({ lostParts }: Declarations, { home }: { readonly home: Part }): boolean {
+  return home !== undefined && lostParts.has(home);
+}
+
+/** Whether a role or user does not exist: nothing declares it, or all that knows it is in blocks that do not count. */
+export function isUnmet({ lostParts }: Declarations, { isDeclared, knownIn }: SharedDeclaration): boolean {
+  if (!isDeclared) return true;
+  for (const part of knownIn) if (part === undefined || !lostParts.has(part)) return false;
+  return true;
 }

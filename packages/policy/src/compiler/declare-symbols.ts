@@ -9,32 +9,22 @@
  */
 import { type NameSet, readList, type Statement, type Token } from '../language/index.ts';
 import { POLICY_CAPABILITIES } from '../policydb/index.ts';
-import {
-  type Home,
-  makeRole,
-  makeType,
-  primaryOf,
-  type RoleDeclaration,
-  type TypeDeclaration,
-} from './declarations.ts';
+import { homeOfDeclaration, makeType, type Part, primaryOf, type TypeDeclaration } from './declarations.ts';
 import { policy } from './diagnostics.ts';
 import { declareMls } from './mls.ts';
 import { countRequired, requiresOf } from './optional-blocks.ts';
+import { declareRoles } from './roles.ts';
 import type { Scope } from './scope.ts';
 
 const MAX_PERMISSIONS = 32;
-
-function reportDuplicate(scope: Scope, what: string, token: Token, first: Token): void {
-  const notes = first >= 0 ? [{ message: 'first declared here', origin: scope.origin(first) }] : [];
-  scope.report(policy.duplicate(scope.origin(token), { what, name: scope.word(token) }, { notes }));
-}
+const NONE: ReadonlySet<string> = new Set();
 
 function declareClass(scope: Scope, token: Token): void {
   const { classes } = scope.declared;
   const name = scope.word(token);
   const old = classes.get(name);
   if (old !== undefined) {
-    reportDuplicate(scope, 'class', token, old.token);
+    scope.reportDuplicate('class', token, old.token);
     return;
   }
   classes.set(name, {
@@ -58,7 +48,7 @@ function declarePermissions(scope: Scope, set: NameSet | undefined, first: numbe
   for (const token of scope.plainNames(set, 'permissions', 'class')) {
     const name = scope.word(token);
     const earlier = places.get(name);
-    if (earlier !== undefined) reportDuplicate(scope, `permission of ${owner}`, token, earlier);
+    if (earlier !== undefined) scope.reportDuplicate(`permission of ${owner}`, token, earlier);
     else {
       places.set(name, token);
       permissions.set(name, first + permissions.size);
@@ -79,7 +69,7 @@ function declareAccessVector(scope: Scope, statement: Extract<Statement, { kind:
     const first = scope.tree.statements.find(
       (one) => one.kind === 'access-vector' && scope.word(one.name) === tclass.name,
     );
-    reportDuplicate(scope, 'access vector of class', statement.name, first?.kind === 'access-vector' ? first.name : -1);
+    scope.reportDuplicate('access vector of class', statement.name, first?.kind === 'access-vector' ? first.name : -1);
     return;
   }
   if (statement.common !== undefined) {
@@ -113,7 +103,7 @@ function declareType(
   scope: Scope,
   token: Token,
   kind: TypeDeclaration['kind'],
-  home: Home,
+  home: Part,
   primary?: TypeDeclaration,
 ): TypeDeclaration | undefined {
   const { types, sizes } = scope.declared;
@@ -127,15 +117,21 @@ function declareType(
   const old = types.get(name);
   sizes.types.insert(old === undefined && !scope.declared.required.has(`type ${name}`));
   if (old !== undefined) {
-    reportDuplicate(scope, kind === 'alias' ? 'alias' : kind, token, old.token);
+    scope.reportDuplicate(kind === 'alias' ? 'alias' : kind, token, old.token);
     return kind === old.kind ? old : undefined;
   }
-  const type = makeType(name, token, kind, primary, home);
+  const type = makeType(
+    name,
+    token,
+    kind,
+    primary,
+    homeOfDeclaration(home, scope.declared.required.get(`type ${name}`)),
+  );
   types.set(name, type);
   return type;
 }
 
-function declareAliases(scope: Scope, aliases: NameSet | undefined, type: TypeDeclaration, home: Home): void {
+function declareAliases(scope: Scope, aliases: NameSet | undefined, type: TypeDeclaration, home: Part): void {
   if (aliases === undefined) return;
   for (const token of scope.plainNames(aliases, 'aliases', 'alias')) declareType(scope, token, 'alias', home, type);
 }
@@ -145,22 +141,7 @@ function addToAttributes(scope: Scope, attributes: Token, type: TypeDeclaration)
   for (const token of readList(scope.tokens, attributes)) scope.attribute(token)?.members.add(type);
 }
 
-function declareRole(scope: Scope, token: Token, isAttribute: boolean): RoleDeclaration | undefined {
-  const { roles, sizes } = scope.declared;
-  const name = scope.word(token);
-  const old = roles.get(name);
-  sizes.roles.insert(old === undefined && !scope.declared.required.has(`role ${name}`));
-  if (old === undefined) {
-    const role = makeRole(name, token, isAttribute);
-    roles.set(name, role);
-    return role;
-  }
-  if (!isAttribute && !old.isAttribute) return old;
-  reportDuplicate(scope, 'role', token, old.token);
-  return undefined;
-}
-
-function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'bool' | 'tunable' }>, home: Home): void {
+function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'bool' | 'tunable' }>, home: Part): void {
   const { booleans, sizes } = scope.declared;
   const name = scope.word(statement.name);
   if (name.includes('.'))
@@ -168,7 +149,7 @@ function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'boo
   const old = booleans.get(name);
   sizes.booleans.insert(old === undefined && !scope.declared.required.has(`bool ${name}`));
   if (old !== undefined) {
-    reportDuplicate(scope, 'boolean', statement.name, old.token);
+    scope.reportDuplicate('boolean', statement.name, old.token);
     return;
   }
   // XEN: a boolean that a block above requires keeps what the requirement made of it: false, and its kind.
@@ -179,7 +160,7 @@ function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'boo
     isTunable: isRequired ? scope.declared.required.has(`tunable ${name}`) : statement.kind === 'tunable',
     state: isRequired ? false : statement.value,
     value: 0,
-    home,
+    home: homeOfDeclaration(home, scope.declared.required.get(`bool ${name}`)),
   });
 }
 
@@ -188,7 +169,7 @@ function declareSid(scope: Scope, token: Token): void {
   const name = scope.word(token);
   const old = sids.get(name);
   if (old !== undefined) {
-    reportDuplicate(scope, 'initial SID', token, old.token);
+    scope.reportDuplicate('initial SID', token, old.token);
     return;
   }
   sids.set(name, { name, token, value: sids.size + 1 });
@@ -199,7 +180,7 @@ function declareCommon(scope: Scope, statement: Extract<Statement, { kind: 'comm
   const name = scope.word(statement.name);
   const old = commons.get(name);
   if (old !== undefined) {
-    reportDuplicate(scope, 'common', statement.name, old.token);
+    scope.reportDuplicate('common', statement.name, old.token);
     return;
   }
   commons.set(name, {
@@ -222,8 +203,17 @@ function declareCapability(scope: Scope, token: Token): void {
 }
 
 /** What an optional block declares and requires, in the order of the text. Who is in which attribute comes later. */
-function declareInBlock(scope: Scope, block: Extract<Statement, { kind: 'optional' }>): void {
-  const home = block.at;
+function declareInBlock(
+  scope: Scope,
+  block: Extract<Statement, { kind: 'optional' }>,
+  around: ReadonlySet<Part>,
+): void {
+  const home = block.body;
+  const homes = new Set([...around, home]);
+  const enter = (part: readonly Statement[], isElse: boolean): void => {
+    scope.branch = { part, isElse, required: NONE, homes: isElse ? around : homes };
+  };
+  enter(home, false);
   for (const statement of block.body) {
     switch (statement.kind) {
       case 'attribute':
@@ -248,17 +238,30 @@ function declareInBlock(scope: Scope, block: Extract<Statement, { kind: 'optiona
       case 'tunable':
         declareBoolean(scope, statement, home);
         break;
+      case 'attribute_role':
+      case 'role':
+      case 'roleattribute':
+        declareRoles(scope, statement);
+        break;
       case 'require':
       case 'if':
-        countRequired(scope, requiresOf([statement]));
+        countRequired(scope, requiresOf([statement]), home);
         break;
       case 'optional':
-        declareInBlock(scope, statement);
+        declareInBlock(scope, statement, homes);
+        enter(home, false);
         break;
       default:
     }
   }
-  for (const statement of block.otherwise) if (statement.kind === 'optional') declareInBlock(scope, statement);
+  enter(block.otherwise, true);
+  for (const statement of block.otherwise) {
+    if (statement.kind === 'optional') {
+      declareInBlock(scope, statement, around);
+      enter(block.otherwise, true);
+    } else if (statement.kind === 'roleattribute') declareRoles(scope, statement);
+  }
+  scope.branch = undefined;
 }
 
 /** Fills `scope.declared` from all statements but those of users. */
@@ -302,25 +305,15 @@ export function declareSymbols(scope: Scope): void {
         declareBoolean(scope, statement, undefined);
         break;
       case 'attribute_role':
-        declareRole(scope, statement.name, true);
+      case 'role':
+      case 'roleattribute':
+        declareRoles(scope, statement);
         break;
-      case 'role': {
-        const role = declareRole(scope, statement.name, false);
-        if (role === undefined || statement.attributes === undefined) break;
-        for (const token of readList(scope.tokens, statement.attributes)) scope.roleAttribute(token)?.members.add(role);
-        break;
-      }
-      case 'roleattribute': {
-        const role = scope.role(statement.name);
-        if (role === undefined) break;
-        for (const token of readList(scope.tokens, statement.others)) scope.roleAttribute(token)?.members.add(role);
-        break;
-      }
       case 'optional':
-        declareInBlock(scope, statement);
+        declareInBlock(scope, statement, new Set());
         break;
       case 'if':
-        countRequired(scope, requiresOf([statement]));
+        countRequired(scope, requiresOf([statement]), undefined);
         break;
       case 'policycap':
         declareCapability(scope, statement.name);

@@ -86,7 +86,7 @@ const te = {
     severity: 'warning',
     message: 'the `optional` block does not count: {kind} `{name}` {why}',
   },
-  'requirement-not-met': { severity: 'error', message: 'the required {kind} `{name}` is declared nowhere' },
+  'requirement-not-met': { severity: 'error', message: 'the required {kind} `{name}` {why}' },
   'require-in-else': { severity: 'error', message: '`{name}` cannot be required in an `else` branch' },
   'require-outside': { severity: 'error', message: '`require` belongs into an `optional` or a conditional block' },
   'too-many-types': {
@@ -113,6 +113,10 @@ const mlsEntries = {
     message: 'category `{category}` is not in the level of sensitivity `{sensitivity}`',
   },
   'range-order': { severity: 'error', message: 'the high level of the range does not dominate its low level' },
+  'range-of-block-user': {
+    severity: 'error',
+    message: 'user `{user}` has not the same level and range in an `optional` block and outside of it',
+  },
   'default-outside-range': { severity: 'error', message: 'the default level of user `{user}` is outside the range' },
 } as const;
 

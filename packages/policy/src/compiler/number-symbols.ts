@@ -7,7 +7,7 @@
  * @module
  */
 import { tableOrder } from '../policydb/index.ts';
-import { type Declarations, isLost, type TypeDeclaration } from './declarations.ts';
+import { type Declarations, isLost, isUnmet, type TypeDeclaration } from './declarations.ts';
 
 /** Types, attributes and aliases. Returns types and attributes by value - 1. */
 export function numberTypes(declared: Declarations): TypeDeclaration[] {
@@ -23,10 +23,12 @@ export function numberTypes(declared: Declarations): TypeDeclaration[] {
 }
 
 /** `object_r` is 1; role attributes take numbers too, and are not written. */
-export function numberRoles({ roles, sizes, objectRole }: Declarations): void {
+export function numberRoles(declared: Declarations): void {
+  const { roles, sizes, objectRole } = declared;
   objectRole.value = 1;
   let value = 1;
-  for (const role of tableOrder(roles.values(), sizes.roles.size)) if (role !== objectRole) role.value = ++value;
+  for (const role of tableOrder(roles.values(), sizes.roles.size))
+    if (role !== objectRole && !isUnmet(declared, role)) role.value = ++value;
 }
 
 /** Tunables keep 0: they are gone when the policy is written. */
@@ -37,7 +39,8 @@ export function numberBooleans(declared: Declarations): void {
     if (!boolean.isTunable && !isLost(declared, boolean)) boolean.value = ++value;
 }
 
-export function numberUsers({ users, sizes }: Declarations): void {
+export function numberUsers(declared: Declarations): void {
+  const { users, sizes } = declared;
   let value = 0;
-  for (const user of tableOrder(users.values(), sizes.users.size)) user.value = ++value;
+  for (const user of tableOrder(users.values(), sizes.users.size)) if (!isUnmet(declared, user)) user.value = ++value;
 }

@@ -177,3 +177,91 @@ optional { require { type missing_t; } type site_t; allow dom0_t site_t:domain p
     ]);
   });
 });
+
+/** The roles that the policy has, each with its types and its roles as a user of the same name. */
+function rolesOf(rules: string): Record<string, string> {
+  const { bytes } = compileText(new SourceText('site.conf', policyWith(rules)));
+  if (bytes === undefined) return {};
+  const { roles, types } = readBack(bytes);
+  const name = (value: number): string => types.entries.find((type) => type.value === value)?.name ?? '';
+  return Object.fromEntries(
+    roles.entries.map((role) => [
+      role.name,
+      [...role.types.bits]
+        .map((bit) => name(bit + 1))
+        .sort()
+        .join(' '),
+    ]),
+  );
+}
+
+describe('roles and users of optional blocks', () => {
+  const given = { object_r: '', system_r: 'dom0_t xen_t' };
+
+  test('exist where their block counts', () => {
+    const block = 'role site_r; role site_r types domU_t; role system_r types domU_t; user site_u roles site_r;';
+    expect(rolesOf(`optional { require { type domU_t; } ${block} }`)).toEqual({
+      object_r: '',
+      site_r: 'domU_t',
+      system_r: 'dom0_t domU_t xen_t',
+    });
+    expect(rolesOf(`optional { require { type missing_t; } ${block} }`)).toEqual(given);
+  });
+
+  test('exist, too, where a block that counts requires what a block declares that does not', () => {
+    const lost = 'optional { require { type missing_t; } role site_r; role site_r types domU_t; }';
+    expect(rolesOf(`${lost} optional { require { role site_r; } role site_r types xen_t; }`)).toEqual({
+      ...given,
+      site_r: 'xen_t',
+    });
+  });
+
+  test('have what role attributes get in the blocks that count', () => {
+    const rules = `attribute_role staff;
+optional { require { type domU_t; } roleattribute system_r staff; role staff types domU_t; }
+optional { require { type missing_t; } role staff types xen_t; } else { role staff types dom0_t; }`;
+    expect(rolesOf(rules)).toEqual({ object_r: '', system_r: 'dom0_t domU_t xen_t' });
+  });
+
+  test('are unknown outside of their block', () => {
+    expect(compiled('optional { role site_r; ; } allow site_r system_r;').codes).toEqual(['te/unknown-role']);
+    expect(compiled('optional { attribute_role staff; } role lower_r, staff;').codes).toEqual([
+      'te/undeclared-role-attribute',
+    ]);
+    expect(compiled('optional { ; user site_u roles system_r; } user site_u.low roles system_r;').codes).toEqual([
+      'source/no-rules',
+    ]);
+  });
+
+  test('are declared at the end of a block, and not in its other branch', () => {
+    expect(compiled('optional { user site_u roles system_r; }').codes).toEqual(['te/optional-unsupported']);
+    expect(compiled('optional { ; user site_u roles system_r; ; }').codes).toEqual(['te/optional-unsupported']);
+    expect(
+      compiled('optional { require { type a_t; } ; } else { role site_r; user site_u roles system_r; }').codes,
+    ).toEqual(['te/optional-left-out', 'te/optional-unsupported', 'te/optional-unsupported']);
+  });
+
+  test('with a dot in their name need their parent in the same block', () => {
+    expect(compiled('role site_r; optional { role site_r.low; }').codes).toEqual(['te/orphan-bounds']);
+    expect(compiled('optional { role site_r; role site_r.low; }').codes).toEqual(['source/no-rules']);
+  });
+
+  test('are of one kind wherever they are required', () => {
+    expect(compiled('optional { require { role a_r; } ; } attribute_role a_r;').codes).toEqual(['te/not-a-role']);
+    expect(
+      compiled('optional { require { type a_t; } ; } optional { require { attribute a_t; } ; }').codes.filter(
+        (code) => code !== 'te/optional-left-out',
+      ),
+    ).toEqual(['te/not-an-attribute']);
+  });
+
+  test('are given to a role transition once, whatever attributes bring them to it', () => {
+    const rules = (newRole: string): string =>
+      `role low_r; attribute_role staff; roleattribute system_r staff;
+role_transition staff xen_t:domain low_r; role_transition system_r xen_t:domain ${newRole};`;
+    expect(compiled(`${rules('low_r')} allow dom0_t xen_t:domain create;`).codes).toEqual([]);
+    expect(compiled(`${rules('system_r')} allow dom0_t xen_t:domain create;`).codes).toEqual([
+      'te/duplicate-role-transition',
+    ]);
+  });
+});

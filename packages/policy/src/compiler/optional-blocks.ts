@@ -10,8 +10,9 @@
  * @module
  */
 import { type RequireNode, readList, type Statement, type Token } from '../language/index.ts';
-import type { Declarations, Home } from './declarations.ts';
+import { type Declarations, isUnmet, type Part } from './declarations.ts';
 import { mls, policy } from './diagnostics.ts';
+import { requireRole } from './roles.ts';
 import type { BranchScope, Scope } from './scope.ts';
 
 type Optional = Extract<Statement, { kind: 'optional' }>;
@@ -19,8 +20,7 @@ type RequireKind = RequireNode['kind'];
 
 /** One branch of an optional block. */
 interface Branch extends BranchScope {
-  readonly statements: readonly Statement[];
-  readonly isElse: boolean;
+  readonly part: readonly Statement[];
 }
 
 /** A name that a block requires. */
@@ -54,10 +54,22 @@ const TAKEN: ReadonlySet<Statement['kind']> = new Set([
   'permissive',
   'typebounds',
   'expandattribute',
+  'role-types',
+  'roleattribute',
+  'role-dominance',
 ]);
 
 /** What a main branch may declare. */
-const DECLARED: ReadonlySet<Statement['kind']> = new Set(['type', 'attribute', 'typealias', 'bool', 'tunable']);
+const DECLARED: ReadonlySet<Statement['kind']> = new Set([
+  'type',
+  'attribute',
+  'typealias',
+  'bool',
+  'tunable',
+  'role',
+  'attribute_role',
+  'user',
+]);
 
 /** The `require` blocks among statements, those in conditional blocks too, but not those of blocks inside. */
 export function requiresOf(statements: readonly Statement[]): RequireNode[] {
@@ -70,7 +82,7 @@ export function requiresOf(statements: readonly Statement[]): RequireNode[] {
 
 /** The key of something required. */
 function requireKey(kind: RequireKind, name: string): string {
-  return `${kind === 'attribute' ? 'type' : kind === 'attribute_role' ? 'role' : kind === 'tunable' ? 'bool' : kind} ${name}`;
+  return `${kind === 'attribute' ? 'type' : kind === 'tunable' ? 'bool' : kind} ${name}`;
 }
 
 /** The keys of something required in a block: an attribute is known as a type, and as an attribute. */
@@ -78,8 +90,12 @@ function requireKeys(kind: RequireKind, name: string): string[] {
   return kind === 'attribute' ? [requireKey(kind, name), `attribute ${name}`] : [requireKey(kind, name)];
 }
 
-/** Whether a name is declared, of whatever flavour; users are looked for in the text, for they are declared late. */
-function isDeclared(declared: Declarations, users: ReadonlySet<string>, kind: RequireKind, name: string): boolean {
+function keysOf(scope: Scope, wants: readonly RequireNode[]): Set<string> {
+  return new Set(wants.flatMap(({ kind, names }) => names.flatMap((token) => requireKeys(kind, scope.word(token)))));
+}
+
+/** Whether a name is declared, of whatever flavour. */
+function isDeclared(declared: Declarations, kind: RequireKind, name: string): boolean {
   switch (kind) {
     case 'class':
       return declared.classes.has(name);
@@ -88,12 +104,12 @@ function isDeclared(declared: Declarations, users: ReadonlySet<string>, kind: Re
       return declared.types.has(name);
     case 'role':
     case 'attribute_role':
-      return declared.roles.has(name);
+      return declared.roles.get(name)?.isDeclared === true;
     case 'bool':
     case 'tunable':
       return declared.booleans.has(name);
     case 'user':
-      return users.has(name);
+      return declared.users.get(name)?.isDeclared === true;
     case 'sensitivity':
       return declared.sensitivities.has(name);
     case 'category':
@@ -101,50 +117,57 @@ function isDeclared(declared: Declarations, users: ReadonlySet<string>, kind: Re
   }
 }
 
+/** Whether what is required exists, by the blocks that are known not to count. */
+function isMet(declared: Declarations, kind: RequireKind, name: string): boolean {
+  if (!isDeclared(declared, kind, name)) return false;
+  const { roles, users, lostParts } = declared;
+  const shared =
+    kind === 'user' ? users.get(name) : kind === 'role' || kind === 'attribute_role' ? roles.get(name) : undefined;
+  if (shared !== undefined) return !isUnmet(declared, shared);
+  const home = homeOf(declared, kind, name);
+  return home === undefined || !lostParts.has(home);
+}
+
+/** The parts on which it depends whether a required name exists; none for a name that is declared outside of blocks. */
+function dependsOn(declared: Declarations, kind: RequireKind, name: string): Part[] {
+  const { roles, users } = declared;
+  const shared =
+    kind === 'user' ? users.get(name) : kind === 'role' || kind === 'attribute_role' ? roles.get(name) : undefined;
+  if (shared !== undefined) return [...shared.knownIn];
+  return [homeOf(declared, kind, name)];
+}
+
 /** Counts what a `require` puts into checkpolicy's tables: their sizes decide about the order of symbols. */
-export function countRequired(scope: Scope, wants: readonly RequireNode[]): void {
+export function countRequired(scope: Scope, wants: readonly RequireNode[], part: Part): void {
   const { declared } = scope;
   for (const { kind, names } of wants) {
     for (const token of names) {
-      const name = scope.word(token);
-      const table = {
-        type: 'types',
-        attribute: 'types',
-        role: 'roles',
-        attribute_role: 'roles',
-        bool: 'booleans',
-        tunable: 'booleans',
-      } as const;
+      if (kind === 'role' || kind === 'attribute_role') {
+        requireRole(scope, token, kind === 'attribute_role', part);
+        continue;
+      }
+      const table = { type: 'types', attribute: 'types', bool: 'booleans', tunable: 'booleans' } as const;
       if (kind === 'class' || kind === 'user' || kind === 'sensitivity' || kind === 'category') continue;
-      const isNew = !declared[table[kind]].has(name) && !declared.required.has(requireKey(kind, name));
+      const name = scope.word(token);
+      const before = declared.required.get(requireKey(kind, name));
+      const isNew = !declared[table[kind]].has(name) && before === undefined;
       declared.sizes[table[kind]].insert(isNew);
-      declared.required.add(requireKey(kind, name));
-      if (isNew && kind === 'tunable') declared.required.add(`tunable ${name}`);
+      // Of a name that is declared, `checkRequired` says whether the kind is right.
+      if (before !== undefined && (kind === 'type' || kind === 'attribute') && !declared.types.has(name)) {
+        const isAttribute = kind === 'attribute';
+        if (declared.required.has(`attribute ${name}`) !== isAttribute)
+          scope.report(policy[isAttribute ? 'not-an-attribute' : 'not-a-type'](scope.origin(token), { name }));
+      }
+      for (const key of requireKeys(kind, name)) addRequired(declared, key, part);
+      if (isNew && kind === 'tunable') addRequired(declared, `tunable ${name}`, part);
     }
   }
 }
 
-/** Counts the users that a `require` puts into checkpolicy's table, in the order of pass 2, which declares users too. */
-export function countRequiredUsers(scope: Scope, node: Extract<Statement, { kind: 'optional' | 'if' }>): void {
-  const { users, required, sizes } = scope.declared;
-  const count = (statements: readonly Statement[]): void => {
-    for (const inner of statements) {
-      if (inner.kind === 'optional') count([...inner.body, ...inner.otherwise]);
-      else if (inner.kind === 'if') count([...inner.whenTrue, ...inner.whenFalse]);
-      else if (inner.kind !== 'require') continue;
-      else {
-        for (const { kind, names } of inner.wants) {
-          if (kind !== 'user') continue;
-          for (const token of names) {
-            const key = requireKey(kind, scope.word(token));
-            sizes.users.insert(!users.has(scope.word(token)) && !required.has(key));
-            required.add(key);
-          }
-        }
-      }
-    }
-  };
-  count([node]);
+function addRequired({ required }: Declarations, key: string, part: Part): void {
+  const parts = required.get(key);
+  if (parts === undefined) required.set(key, [part]);
+  else if (!parts.includes(part)) parts.push(part);
 }
 
 /** Reports what no `require` may ask for: a class or permission that does not exist, a name that means something else. */
@@ -161,50 +184,58 @@ function checkRequired(scope: Scope, { kind, names, permissions }: RequireNode):
       scope.report(policy['not-a-type'](scope.origin(token), { name }));
     if (kind === 'attribute' && type !== undefined && type.kind !== 'attribute')
       scope.report(policy['not-an-attribute'](scope.origin(token), { name }));
-    const role = scope.declared.roles.get(name);
-    if (kind === 'role' && role?.isAttribute === true)
-      scope.report(policy['not-a-role'](scope.origin(token), { name }));
-    if (kind === 'attribute_role' && role?.isAttribute === false)
-      scope.report(policy['not-a-role-attribute'](scope.origin(token), { name }));
     // A sensitivity must have a level, wherever it comes from.
     if (kind === 'sensitivity' && scope.isMls && !scope.declared.sensitivities.has(name))
       scope.report(mls['unknown-sensitivity'](scope.origin(token), { name }));
   }
 }
 
-/** A required name that must exist, outside of optional blocks. */
-function demand(scope: Scope, users: ReadonlySet<string>, { kind, names }: RequireNode): void {
+/** Reports what does not exist and must, for it is required outside of optional blocks. */
+function demand(scope: Scope, { kind, names }: RequireNode): void {
   for (const token of names) {
     const name = scope.word(token);
-    if (kind !== 'class' && !isDeclared(scope.declared, users, kind, name))
-      scope.report(policy['requirement-not-met'](scope.origin(token), { kind: wordOfKind(kind), name }));
+    if (kind === 'class' || isMet(scope.declared, kind, name)) continue;
+    const why = whyMissing(scope.declared, kind, name);
+    scope.report(policy['requirement-not-met'](scope.origin(token), { kind: wordOfKind(kind), name, why }));
   }
+}
+
+function whyMissing(declared: Declarations, kind: RequireKind, name: string): string {
+  return isDeclared(declared, kind, name) ? 'is declared in a block that does not count' : 'is declared nowhere';
 }
 
 function wordOfKind(kind: RequireKind): string {
   return kind === 'attribute_role' ? 'role attribute' : kind === 'bool' ? 'boolean' : kind;
 }
 
+const LAST = [{ message: '`user` statements stand at the end of a block, behind something else' }];
+
 function reportForeign(scope: Scope, branch: readonly Statement[], isElse: boolean): void {
-  for (const node of branch) {
-    if (TAKEN.has(node.kind) || node.kind === 'optional' || node.kind === 'require') continue;
-    if (DECLARED.has(node.kind) && !isElse) continue;
-    scope.report(policy['optional-unsupported'](scope.origin(node.at), { statement: scope.statementWord(node) }));
-  }
+  const report = (node: Statement, notes: typeof LAST | []): void =>
+    scope.report(
+      policy['optional-unsupported'](scope.origin(node.at), { statement: scope.statementWord(node) }, { notes }),
+    );
+  branch.forEach((node, i) => {
+    const isLate = node.kind === 'user' ? i === 0 : branch[i - 1]?.kind === 'user';
+    if (isLate) report(node, LAST);
+    else if (TAKEN.has(node.kind) || node.kind === 'optional' || node.kind === 'require') return;
+    else if (!DECLARED.has(node.kind) || isElse) report(node, []);
+  });
 }
 
-/** The block that declares a required name; undefined for a name that is declared outside of blocks, or nowhere. */
-function homeOf({ types, booleans }: Declarations, kind: RequireKind, name: string): Home {
+/** The block that declares a required type or boolean; undefined for a name that is declared outside of blocks, or nowhere. */
+function homeOf({ types, booleans }: Declarations, kind: RequireKind, name: string): Part {
   if (kind === 'type' || kind === 'attribute') return types.get(name)?.home;
   return kind === 'bool' || kind === 'tunable' ? booleans.get(name)?.home : undefined;
 }
 
-/** Finds the blocks of a policy, once names are declared, and which of them count. Reports what they may not hold. */
+/** Finds the blocks of a policy, once all but users is declared. Reports what they may not hold. */
 export function collectBlocks(scope: Scope): Block[] {
-  const { statements } = scope.tree;
-  const users = new Set(statements.flatMap((node) => (node.kind === 'user' ? [scope.word(node.name)] : [])));
   const blocks: Block[] = [];
-  const visit = (node: Optional, around: readonly RequireNode[], homesAround: ReadonlySet<Home>): void => {
+  const outside = scope.tree.statements.flatMap((node) => (node.kind === 'if' ? requiresOf([node]) : []));
+  for (const want of outside) checkRequired(scope, want);
+  scope.requiredOutside = keysOf(scope, outside);
+  const visit = (node: Optional, around: readonly RequireNode[], homesAround: ReadonlySet<Part>): void => {
     const own = requiresOf(node.body);
     for (const want of own) checkRequired(scope, want);
     reportForeign(scope, node.body, false);
@@ -214,71 +245,89 @@ export function collectBlocks(scope: Scope): Block[] {
         scope.report(policy['require-in-else'](scope.origin(token), { name: scope.word(token) }));
     }
     const all = [...around, ...own];
-    const homes = new Set([...homesAround, node.at]);
-    const keys = (list: readonly RequireNode[]): Set<string> =>
-      new Set(list.flatMap(({ kind, names }) => names.flatMap((token) => requireKeys(kind, scope.word(token)))));
+    const homes = new Set([...homesAround, node.body]);
     // XEN: a user that a block around requires counts only where that stands above: users are required in pass 2.
     const wants = all
       .flatMap(({ kind, names }) => names.map((token) => ({ kind, token })))
       .filter(
         ({ kind, token }) => kind !== 'user' || token < node.at || own.some(({ names }) => names.includes(token)),
       );
-    const fromAround = { isElse: true, required: keys(around), homes: homesAround };
+    const fromAround = { isElse: true, required: keysOf(scope, around), homes: homesAround };
     blocks.push({
       node,
-      main: { statements: node.body, isElse: false, required: keys(all), homes },
-      otherwise: node.otherwise.length === 0 ? undefined : { statements: node.otherwise, ...fromAround },
+      main: { part: node.body, isElse: false, required: keysOf(scope, all), homes },
+      otherwise: node.otherwise.length === 0 ? undefined : { part: node.otherwise, ...fromAround },
       wants,
-      missing: wants.find(({ kind, token }) => !isDeclared(scope.declared, users, kind, scope.word(token))),
+      missing: undefined,
     });
     for (const inner of node.body) if (inner.kind === 'optional') visit(inner, all, homes);
     for (const inner of node.otherwise) if (inner.kind === 'optional') visit(inner, around, homesAround);
   };
-  for (const node of statements) {
+  for (const node of scope.tree.statements) {
     if (node.kind === 'optional') visit(node, [], new Set());
     else if (node.kind === 'require') scope.report(policy['require-outside'](scope.origin(node.at), {}));
-    else if (node.kind === 'if') {
-      for (const want of requiresOf([node])) {
-        checkRequired(scope, want);
-        demand(scope, users, want);
-      }
-    }
   }
-  loseBlocks(scope, blocks);
   return blocks;
 }
 
-/** Finds the blocks that do not count: those that miss a name, and those that require what such a block declares. */
-function loseBlocks(scope: Scope, blocks: readonly Block[]): void {
+/** Calls `visit` for every statement in the order of the text, those of blocks within their branches. */
+export function visitInOrder(scope: Scope, blocks: readonly Block[], visit: (node: Statement) => void): void {
+  const byNode = new Map(blocks.map((block) => [block.node, block]));
+  const walk = (statements: readonly Statement[], branch: BranchScope | undefined): void => {
+    for (const node of statements) {
+      scope.branch = branch;
+      const block = node.kind === 'optional' ? byNode.get(node) : undefined;
+      if (block === undefined) visit(node);
+      else for (const inner of branchesOf(block)) walk(inner.part, inner);
+    }
+  };
+  walk(scope.tree.statements, undefined);
+  scope.branch = undefined;
+}
+
+/**
+ * Finds the blocks that do not count: those that miss a name, and those that require what such a block declares.
+ * Returns the branches that count, in the order of the text.
+ */
+export function decideBlocks(scope: Scope, blocks: readonly Block[]): Part[] {
   const { declared } = scope;
-  const dependents = new Map<Home, { readonly block: Block; readonly want: Want }[]>();
+  const dependents = new Map<Part, { readonly block: Block; readonly want: Want }[]>();
+  const lost = new Set<Part>();
+  declared.lostParts = lost;
+  const pending: Block[] = [];
+  const check = (block: Block, want: Want): void => {
+    if (block.missing !== undefined || isMet(declared, want.kind, scope.word(want.token))) return;
+    block.missing = want;
+    pending.push(block);
+  };
   for (const block of blocks) {
     for (const want of block.wants) {
-      const home = homeOf(declared, want.kind, scope.word(want.token));
-      if (home === undefined) continue;
-      const list = dependents.get(home);
-      if (list === undefined) dependents.set(home, [{ block, want }]);
-      else list.push({ block, want });
+      check(block, want);
+      for (const part of dependsOn(declared, want.kind, scope.word(want.token))) {
+        if (part === undefined) continue;
+        const list = dependents.get(part);
+        if (list === undefined) dependents.set(part, [{ block, want }]);
+        else list.push({ block, want });
+      }
     }
   }
-  const lost = new Set<Home>();
-  const pending = blocks.filter(({ missing }) => missing !== undefined);
   for (let block = pending.pop(); block !== undefined; block = pending.pop()) {
-    lost.add(block.node.at);
-    for (const { block: other, want } of dependents.get(block.node.at) ?? []) {
-      if (other.missing !== undefined) continue;
-      other.missing = want;
-      pending.push(other);
-    }
+    const { part } = block.main;
+    lost.add(part);
+    for (const dependent of dependents.get(part) ?? []) check(dependent.block, dependent.want);
   }
-  declared.lostHomes = lost;
   for (const { node, missing } of blocks) {
     if (missing === undefined) continue;
-    const name = scope.word(missing.token);
-    const isHomeless = homeOf(declared, missing.kind, name) === undefined;
-    const why = isHomeless ? 'is declared nowhere' : 'is declared in a block that does not count';
-    scope.report(policy['optional-left-out'](scope.origin(node.at), { kind: wordOfKind(missing.kind), name, why }));
+    const { kind, token } = missing;
+    const name = scope.word(token);
+    const why = whyMissing(declared, kind, name);
+    scope.report(policy['optional-left-out'](scope.origin(node.at), { kind: wordOfKind(kind), name, why }));
   }
+  for (const node of scope.tree.statements)
+    if (node.kind === 'if') for (const want of requiresOf([node])) demand(scope, want);
+  return blocks
+    .flatMap((block) => branchesOf(block).filter((branch) => isCounted(block, branch)))
+    .map(({ part }) => part);
 }
 
 /** The branches of a block: the main one, then the other where there is one. */
@@ -292,16 +341,14 @@ function isDeclaredBelow(scope: Scope, token: Token, { required }: Branch): bool
   return found !== undefined && found.token > token && !required.has(requireKey('type', found.name));
 }
 
-/** Puts types into attributes, as the blocks that count say. */
-export function addBlockMemberships(scope: Scope, blocks: readonly Block[]): void {
-  for (const block of blocks) {
-    for (const branch of branchesOf(block)) {
-      scope.branch = branch;
-      for (const node of branch.statements) {
-        if (node.kind === 'typeattribute') addMemberships(scope, block, branch, node.name, node.others);
-        else if (node.kind === 'type' && node.attributes !== undefined)
-          addMemberships(scope, block, branch, node.name, node.attributes);
-      }
+/** Puts types into attributes, as a block says; only where it counts. */
+export function addBlockMemberships(scope: Scope, block: Block): void {
+  for (const branch of branchesOf(block)) {
+    scope.branch = branch;
+    for (const node of branch.part) {
+      if (node.kind === 'typeattribute') addMemberships(scope, block, branch, node.name, node.others);
+      else if (node.kind === 'type' && node.attributes !== undefined)
+        addMemberships(scope, block, branch, node.name, node.attributes);
     }
   }
   scope.branch = undefined;
@@ -318,7 +365,11 @@ function addMemberships(scope: Scope, block: Block, branch: Branch, type: Token,
   const member = scope.plainType(type, 'typeattribute');
   for (const token of names.slice(1)) {
     const attribute = scope.attribute(token);
-    if (isCounted(block, branch) && member !== undefined) attribute?.members.add(member);
+    if (attribute === undefined || member === undefined || !isCounted(block, branch)) continue;
+    if (attribute.members.has(member)) continue;
+    attribute.members.add(member);
+    attribute.fromBlocks ??= new Set();
+    attribute.fromBlocks.add(member);
   }
 }
 

@@ -17,9 +17,10 @@ import {
   AVTAB_MEMBER,
   AVTAB_TRANSITION,
   type RuleTable,
+  type TypeSetKind,
   type TypeSets,
 } from '../policydb/index.ts';
-import type { ClassDeclaration } from './declarations.ts';
+import type { ClassDeclaration, TypeDeclaration } from './declarations.ts';
 import { policy } from './diagnostics.ts';
 import type { Scope } from './scope.ts';
 
@@ -38,6 +39,29 @@ const KINDS: Readonly<Record<string, number>> = {
 export interface RuleSet {
   /** Id in `TypeSets`. */
   readonly id: number;
+  readonly hasSelf: boolean;
+}
+
+/** What a set of types names. */
+interface WrittenSet {
+  readonly kind: TypeSetKind;
+  readonly named: ReadonlySet<TypeDeclaration>;
+  readonly excluded: ReadonlySet<TypeDeclaration>;
+  readonly hasSelf: boolean;
+}
+
+/** The types of a set, attributes replaced by their members. */
+export interface ExpandedSet {
+  /** Values, ascending. */
+  readonly values: Uint32Array;
+  /** XEN: names of the types that repetitions are looked for with: types that optional blocks put into attributes are not among them. */
+  readonly written: readonly string[];
+}
+
+/** Source and target of a transition that is not kept in the access vector table. */
+export interface TransitionSets {
+  readonly source: ExpandedSet;
+  readonly target: ExpandedSet;
   readonly hasSelf: boolean;
 }
 
@@ -75,14 +99,29 @@ export class RuleCompiler {
       // A type of an optional block that does not count has no number, and stands for nothing.
       return { id: type.value === 0 ? this.#none() : type.value, hasSelf: false };
     }
-    const { isStar, isComplement, members } = readSet(tokens, set);
+    const written = this.#written(set, statement, rules);
+    if (written === undefined) return undefined;
+    return { id: this.#add(written), hasSelf: written.hasSelf };
+  }
+
+  /** The id of a set. A type of an optional block that does not count has no number, and stands for nothing. */
+  #add({ kind, named, excluded }: WrittenSet): number {
+    const values = (types: ReadonlySet<TypeDeclaration>): number[] =>
+      [...types].flatMap(({ value }) => (value === 0 ? [] : [value])).sort((a, b) => a - b);
+    return this.#sets.add({ kind, named: values(named), excluded: values(excluded) });
+  }
+
+  /** What a set of types, attributes and aliases names; undefined after a report. */
+  #written(set: NameSet, statement: string, rules: SetRules): WrittenSet | undefined {
+    const scope = this.#scope;
+    const { isStar, isComplement, members } = readSet(scope.tokens, set);
     if ((isStar || isComplement) && !rules.allowsStar) {
       const operator = isStar ? '*' : '~';
       scope.report(policy['set-operator'](scope.origin(set), { operator, what: rules.what, statement }));
       return undefined;
     }
-    const named = new Set<number>();
-    const excluded = new Set<number>();
+    const named = new Set<TypeDeclaration>();
+    const excluded = new Set<TypeDeclaration>();
     let hasSelf = false;
     let isWhole = true;
     for (const member of members) {
@@ -93,12 +132,20 @@ export class RuleCompiler {
       }
       const type = scope.type(member.token, statement);
       if (type === undefined) isWhole = false;
-      else if (type.value !== 0) (member.isExcluded ? excluded : named).add(type.value);
+      else (member.isExcluded ? excluded : named).add(type);
     }
-    if (!isWhole) return undefined;
-    const ascending = (values: Set<number>): number[] => [...values].sort((a, b) => a - b);
     const kind = isStar ? 'star' : isComplement ? 'complement' : 'listed';
-    return { id: this.#sets.add({ kind, named: ascending(named), excluded: ascending(excluded) }), hasSelf };
+    return isWhole ? { kind, named, excluded, hasSelf } : undefined;
+  }
+
+  /** A set of types with every attribute replaced by its members. */
+  #expanded(set: NameSet, statement: string, rules: SetRules): (ExpandedSet & { hasSelf: boolean }) | undefined {
+    const written = this.#written(set, statement, rules);
+    if (written === undefined) return undefined;
+    const { hasSelf, named, excluded } = written;
+    const out = new Set([...excluded].flatMap(outerMembers));
+    const kept = [...named].flatMap(outerMembers).filter((name) => !out.has(name));
+    return { hasSelf, values: this.#sets.members(this.#add(written)), written: [...new Set(kept)] };
   }
 
   /** The id of the empty set. */
@@ -106,10 +153,9 @@ export class RuleCompiler {
     return this.#sets.add({ kind: 'listed', named: [], excluded: [] });
   }
 
-  /** The types of a set with every attribute replaced by its members, as values. */
-  expandedTypes(set: NameSet, statement: string, what: string): Uint32Array | undefined {
-    const found = this.typeSet(set, statement, { allowsStar: false, allowsSelf: false, what });
-    return found === undefined ? undefined : this.#sets.members(found.id);
+  /** The types of a set with every attribute replaced by its members. */
+  expandedTypes(set: NameSet, statement: string, what: string): ExpandedSet | undefined {
+    return this.#expanded(set, statement, { allowsStar: false, allowsSelf: false, what });
   }
 
   /** Different classes of a set, ascending. */
@@ -176,11 +222,11 @@ export class RuleCompiler {
   }
 
   /** What a transition by file name gives. checkpolicy takes an attribute, too; a warning says that it labels nothing. */
-  filenameResult(token: Token): number | undefined {
+  filenameResult(token: Token): TypeDeclaration | undefined {
     const type = this.#scope.type(token, 'type_transition');
     if (type?.kind === 'attribute')
       this.#scope.report(policy['attribute-result'](this.#scope.origin(token), { name: type.name }));
-    return type?.value;
+    return type;
   }
 
   /** Expanded source and target of a transition that is not kept in the access vector table. */
@@ -189,10 +235,16 @@ export class RuleCompiler {
     targetSet: NameSet,
     statement: string,
     allowsSelf: boolean,
-  ): { sources: Uint32Array; targets: Uint32Array; hasSelf: boolean } | undefined {
-    const source = this.typeSet(sourceSet, statement, SOURCE);
-    const target = this.typeSet(targetSet, statement, { ...TARGET, allowsSelf });
+  ): TransitionSets | undefined {
+    const source = this.#expanded(sourceSet, statement, SOURCE);
+    const target = this.#expanded(targetSet, statement, { ...TARGET, allowsSelf });
     if (source === undefined || target === undefined) return undefined;
-    return { sources: this.#sets.members(source.id), targets: this.#sets.members(target.id), hasSelf: target.hasSelf };
+    return { source, target, hasSelf: target.hasSelf };
   }
+}
+
+/** The names of the types that a type or attribute stands for when nothing is known of optional blocks. */
+function outerMembers(type: TypeDeclaration): string[] {
+  if (type.kind !== 'attribute') return [type.name];
+  return [...type.members].flatMap((member) => (type.fromBlocks?.has(member) ? [] : [member.name]));
 }

@@ -20,9 +20,8 @@ import {
   type BooleanDeclaration,
   type ClassDeclaration,
   Declarations,
-  type Home,
-  makeRole,
   makeType,
+  type Part,
   primaryOf,
   type RoleDeclaration,
   type TypeDeclaration,
@@ -39,10 +38,14 @@ export interface NameAdvice {
 
 /** What a branch of an optional block knows besides the names of the policy. */
 export interface BranchScope {
+  /** Its statements. */
+  readonly part: Part;
+  /** Whether it is the `else` branch. */
+  readonly isElse: boolean;
   /** What is required there and in the blocks around, as kind and name: known, declared or not. */
   readonly required: ReadonlySet<string>;
-  /** Blocks whose declarations are known there: itself and those around. */
-  readonly homes: ReadonlySet<Home>;
+  /** Branches whose declarations are known there: itself and those around. */
+  readonly homes: ReadonlySet<Part>;
 }
 
 /** What all parts of the compiler share: the tree, the names declared in it, and where reports go. */
@@ -55,6 +58,8 @@ export class Scope {
   readonly #report: Report;
   /** The branch of an optional block whose statements are looked at; undefined outside of blocks. */
   branch: BranchScope | undefined = undefined;
+  /** What is required outside of optional blocks, in conditional blocks, as kind and name. */
+  requiredOutside: ReadonlySet<string> = new Set();
   /** Names in statements that could not be parsed: they may be declared there, so nothing is said about them. */
   readonly #doubtful: ReadonlySet<string>;
 
@@ -89,6 +94,12 @@ export class Scope {
     return { notes: token === undefined || token < 0 ? [] : [{ message, origin: this.origin(token) }] };
   }
 
+  /** Reports a second declaration of a name. */
+  reportDuplicate(what: string, token: Token, first: Token): void {
+    const extra = this.earlier(first, 'first declared here');
+    this.report(policy.duplicate(this.origin(token), { what, name: this.word(token) }, extra));
+  }
+
   /** Extra facts for a report about an unknown name: the nearest name, as a fix of the name as written. */
   suggest(
     token: Token,
@@ -104,13 +115,21 @@ export class Scope {
   }
 
   #isRequired(kind: string, token: Token): boolean {
-    return this.branch?.required.has(`${kind} ${this.word(token)}`) === true;
+    const key = `${kind} ${this.word(token)}`;
+    return this.branch?.required.has(key) === true || this.requiredOutside.has(key);
   }
 
   /** Whether a declared name is known where it is used: what a block declares is known in the block. */
-  #sees(declaration: { readonly home: Home }, kind: 'type' | 'bool', token: Token): boolean {
+  #sees(declaration: { readonly home: Part }, kind: 'type' | 'bool', token: Token): boolean {
     const { home } = declaration;
     return home === undefined || this.branch?.homes.has(home) === true || this.#isRequired(kind, token);
+  }
+
+  /** Whether a role or user is known where it is used: where a part around declares or requires it. */
+  #knows({ knownIn }: RoleDeclaration | UserDeclaration): boolean {
+    if (knownIn.has(undefined)) return true;
+    for (const home of this.branch?.homes ?? []) if (knownIn.has(home)) return true;
+    return false;
   }
 
   /** A note for a name that is declared in a block, and unknown outside of it. */
@@ -242,17 +261,23 @@ export class Scope {
     return [{ message: `it is a permission of class${owners.length === 1 ? '' : 'es'} ${owners.join(', ')}` }];
   }
 
-  role(token: Token): RoleDeclaration | undefined {
-    const found = this.declared.roles.get(this.word(token));
-    if (found !== undefined && token >= found.knownFrom) return found;
-    if (this.#isRequired('role', token)) return makeRole(this.word(token), token, false);
-    return this.#unknown(token, () =>
-      policy['unknown-role'](
+  #unknownRole(token: Token, code: 'unknown-role' | 'undeclared-role-attribute'): undefined {
+    return this.#unknown(token, () => {
+      const found = this.declared.roles.get(this.word(token));
+      const isElsewhere = found?.isDeclared === true && token >= found.knownFrom;
+      const known = [...this.declared.roles.values()].filter(({ isDeclared }) => isDeclared).map(({ name }) => name);
+      return policy[code](
         this.origin(token),
         { name: this.word(token) },
-        this.suggest(token, this.declared.roles.keys()),
-      ),
-    );
+        this.suggest(token, isElsewhere ? [] : known, isElsewhere ? this.#elsewhere(found) : []),
+      );
+    });
+  }
+
+  role(token: Token): RoleDeclaration | undefined {
+    const found = this.declared.roles.get(this.word(token));
+    if (found !== undefined && token >= found.knownFrom && this.#knows(found)) return found;
+    return this.#unknownRole(token, 'unknown-role');
   }
 
   plainRole(token: Token): RoleDeclaration | undefined {
@@ -264,18 +289,10 @@ export class Scope {
 
   roleAttribute(token: Token): RoleDeclaration | undefined {
     const found = this.declared.roles.get(this.word(token));
-    if (found?.isAttribute === true) return found;
-    if (found !== undefined) {
-      this.report(policy['not-a-role-attribute'](this.origin(token), { name: found.name }));
-      return undefined;
-    }
-    return this.#unknown(token, () =>
-      policy['undeclared-role-attribute'](
-        this.origin(token),
-        { name: this.word(token) },
-        this.suggest(token, this.declared.roles.keys()),
-      ),
-    );
+    if (found === undefined || !this.#knows(found)) return this.#unknownRole(token, 'undeclared-role-attribute');
+    if (found.isAttribute) return found;
+    this.report(policy['not-a-role-attribute'](this.origin(token), { name: found.name }));
+    return undefined;
   }
 
   /** Roles and role attributes of a set. */
@@ -290,14 +307,16 @@ export class Scope {
 
   user(token: Token): UserDeclaration | undefined {
     const found = this.declared.users.get(this.word(token));
-    if (found !== undefined) return found;
-    return this.#unknown(token, () =>
-      policy['unknown-user'](
+    if (found !== undefined && this.#knows(found)) return found;
+    return this.#unknown(token, () => {
+      const isElsewhere = found?.isDeclared === true;
+      const known = [...this.declared.users.values()].filter(({ isDeclared }) => isDeclared).map(({ name }) => name);
+      return policy['unknown-user'](
         this.origin(token),
         { name: this.word(token) },
-        this.suggest(token, this.declared.users.keys()),
-      ),
-    );
+        this.suggest(token, isElsewhere ? [] : known, isElsewhere ? this.#elsewhere(found) : []),
+      );
+    });
   }
 
   boolean(token: Token): BooleanDeclaration | undefined {

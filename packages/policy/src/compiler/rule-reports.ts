@@ -1,0 +1,100 @@
+/**
+ * What is wrong with rules that only shows when all of them are expanded: clashes, and neverallow rules that are broken.
+ *
+ * @module
+ */
+import type { PolicyDb, RuleClash } from '../policydb/index.ts';
+import type { Origin } from '../text/index.ts';
+import { policy as messages } from './diagnostics.ts';
+import { findViolations } from './neverallow.ts';
+import type { Scope } from './scope.ts';
+
+const RULE_NAMES: Readonly<Record<number, string>> = { 16: 'type_transition', 32: 'type_member', 64: 'type_change' };
+
+/** The statements that a clash is about, found by expanding rules until the pair appears. */
+function clashPlaces(policy: PolicyDb, clash: RuleClash): number[] {
+  const tables = [
+    policy.rules,
+    ...policy.conditionals.toReversed().flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]),
+  ];
+  const places: number[] = [];
+  for (const table of tables) {
+    for (let row = 0; row < table.length; row++) {
+      if (table.kind[row] !== clash.ruleKind || table.tclass[row] !== clash.tclass) continue;
+      const data = table.data[row] ?? 0;
+      if (data !== clash.oldResult && data !== clash.newResult) continue;
+      const sources = policy.typeSets.members(table.source[row] ?? 0);
+      const targets = policy.typeSets.members(table.target[row] ?? 0);
+      const isSelf = table.self[row] === 1 && clash.source === clash.target;
+      if (sources.includes(clash.source) && (isSelf || targets.includes(clash.target)))
+        places.push(table.statement[row] ?? 0);
+    }
+  }
+  return places;
+}
+
+/** The origin of the keyword with which a rule begins. */
+function keywordOrigin(scope: Scope, start: number): Origin {
+  const { text, origins } = scope.tokens.source;
+  let end = start + 1;
+  while (/[a-z_]/.test(text.charAt(end))) end++;
+  return origins.originAt(start, end);
+}
+
+/** Reports type rules that give two answers to one question, or the same one twice. */
+export function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly RuleClash[]): void {
+  const name = (value: number): string =>
+    policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
+  const at = (offset: number) => keywordOrigin(scope, offset);
+  const seen = new Set<string>();
+  for (const clash of clashes) {
+    const places = clashPlaces(policy, clash);
+    const last = places.at(-1);
+    const first = places.find((place) => place !== last);
+    const key = `${first}:${last}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const origin = last === undefined ? undefined : at(last);
+    const notes = first === undefined ? [] : [{ message: 'the earlier rule is here', origin: at(first) }];
+    const parts = {
+      rule: RULE_NAMES[clash.ruleKind] ?? '',
+      source: name(clash.source),
+      target: name(clash.target),
+      class: policy.classes.entries.find(({ value }) => value === clash.tclass)?.name ?? '',
+    };
+    if (clash.kind === 'conflict') {
+      const results = { new: name(clash.newResult), old: name(clash.oldResult) };
+      scope.report(messages['conflicting-type-rule'](origin, { ...parts, ...results }, { notes }));
+    } else scope.report(messages['duplicate-type-rule'](origin, parts, { notes }));
+  }
+}
+
+function permissionNames(policy: PolicyDb, tclass: number, bits: number): string {
+  const symbol = policy.classes.entries.find(({ value }) => value === tclass);
+  const common = symbol?.common === undefined ? undefined : policy.commons.byName.get(symbol.common);
+  const names = [...(common?.permissions ?? []), ...(symbol?.permissions ?? [])]
+    .filter(({ value }) => ((bits >>> (value - 1)) & 1) === 1)
+    .sort((a, b) => a.value - b.value);
+  return names.map(({ name }) => name).join(' ');
+}
+
+/** Reports rules that allow what a neverallow rule forbids. */
+export function reportViolations(scope: Scope, policy: PolicyDb): void {
+  const typeName = (value: number): string =>
+    policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
+  const at = (offset: number) => keywordOrigin(scope, offset);
+  for (const found of findViolations(policy.rules, policy.conditionals, policy.typeSets)) {
+    scope.report(
+      messages['neverallow-violated'](
+        at(found.allow),
+        {
+          source: typeName(found.source),
+          target: typeName(found.target),
+          class: policy.classes.entries.find(({ value }) => value === found.tclass)?.name ?? '',
+          permissions: permissionNames(policy, found.tclass, found.permissions),
+        },
+        { notes: [{ message: 'this `neverallow` rule forbids it', origin: at(found.neverallow) }] },
+      ),
+    );
+  }
+}
