@@ -68,6 +68,64 @@ test('a guest is given a device while it runs', async () => {
   await all(['pci-attach', 'pci', '03:00.0'], ['pci-detach', '-f', 'pci', '03:00.0']);
 });
 
+test('a disk and a card come and go while a guest runs, in the columns of xl', async () => {
+  await all(
+    ['label-pci', '03:00.0', NIC],
+    ['pci-assignable-add', '03:00.0'],
+    ['create', '-q', example('driver')],
+    ['create', '-q', example('served')],
+  );
+  await all(
+    ['block-attach', 'served', 'phy:/dev/vg/data,xvdb,w'],
+    ['network-attach', 'served', 'mac=00:16:3e:00:00:12'],
+  );
+  expect((await all(['block-list', 'served'])).split('\n')).toEqual([
+    'Vdev  BE  handle state evt-ch ring-ref BE-path                       ',
+    '51728 0   2      4     5      522      /local/domain/0/backend/vbd/2/51728',
+    '',
+  ]);
+  expect((await all(['network-list', 'served'])).split('\n')).toEqual([
+    'Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       ',
+    '0   1  00:16:3e:00:00:11     0     4     -1   520/521         /local/domain/1/backend/vif/2/0',
+    '1   0  00:16:3e:00:00:12     1     4     -1  1036/1037        /local/domain/0/backend/vif/2/1',
+    '',
+  ]);
+  await all(['network-detach', 'served', '00:16:3e:00:00:12'], ['network-detach', 'served', '0']);
+  expect((await all(['network-list', 'served'])).split('\n')).toHaveLength(2);
+  await all(['pause', 'served']);
+  const kept = await dewar('block-detach', 'served', 'xvdb');
+  expect([kept.code, kept.err]).toEqual([1, expect.stringContaining('libxl_device_disk_safe_remove failed.')]);
+  await all(['block-detach', '-f', 'served', 'xvdb'], ['unpause', 'served']);
+});
+
+test('what xl does not take is refused in its words', async () => {
+  await all(['create', '-q', example('hvm')]);
+  const refusals: readonly (readonly [words: string, code: number, line: string])[] = [
+    ['block-attach nobody phy:/dev/sdb,xvdb,w', 1, 'nobody is an invalid domain identifier\n'],
+    ['block-attach hvm phy:/dev/sdb,nodisk,w', 1, 'Invalid or unsupported virtual disk identifier nodisk\n'],
+    ['block-attach hvm phy:/dev/sdb,xvda,w', 1, 'device already exists in xenstore\n'],
+    ['block-attach hvm vdev=xvdb', 1, "no target specified (and device not removable) in `vdev=xvdb'"],
+    ['block-attach hvm backend=nobody,vdev=xvdb,target=/dev/sdb', 1, 'libxl_device_disk_add failed.\n'],
+    ['block-detach hvm xvdz', 1, 'Error: Device xvdz not connected.\n'],
+    ['block-detach hvm nodisk', 1, 'Error: Device nodisk not connected.\n'],
+    ['network-attach hvm mac=zz', 1, "Invalid parameter `mac'.\n"],
+    ['network-attach hvm colour=red', 1, "unrecognized argument `colour=red'"],
+    ['network-attach 77', 1, 'libxl_device_nic_add failed.\n'],
+    ['network-detach hvm 7', 1, 'Unknown device 7.\n'],
+    ['network-detach hvm 00:16:3e:99:99:99', 1, 'Unknown device 00:16:3e:99:99:99.\n'],
+    ['network-list nobody', 1, 'nobody is an invalid domain identifier (rc=-6)\n'],
+  ];
+  for (const [words, code, line] of refusals) {
+    const found = await dewar(...words.split(' '));
+    expect([words, found.code, found.err]).toEqual([words, code, expect.stringContaining(line)]);
+  }
+  const listed = await dewar('block-list', 'nobody', 'hvm');
+  // xl is content, and so is what a script makes of it.
+  expect([listed.code, listed.out.split('\n').length]).toEqual([0, 3]);
+  expect(listed.err).toContain('nobody is an invalid domain identifier\n');
+  expect((await all(['network-list', 'hvm'])).split('\n')).toHaveLength(3);
+});
+
 test('without an IOMMU no guest is created with a device, and the host of another needs its policy to be named', async () => {
   const { code, err } = await dewar('create', '-q', '--iommu', 'none', example('pci'));
   expect(code).toBe(6);

@@ -1,5 +1,5 @@
 /**
- * The commands of xl about PCI devices, and those of Xen's tools that label devices and make a xenstore domain.
+ * The commands of xl about disks, network cards and PCI devices, and those of Xen's tools that label devices and make a xenstore domain.
  *
  * @module
  */
@@ -41,6 +41,54 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
       .addOption(policyOption())
       .addOption(jsonOption())
       .addOption(verboseOption());
+
+  add('block-attach', 'give a disk to a guest that exists')
+    .argument('<domain>', DOMAIN)
+    .argument('<spec...>', 'as an entry of `disk` in an xl.cfg, whole or in parts')
+    .action(async (domain, words, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.blockAttach(domain, words), requestFlags(args), terminal));
+    });
+
+  add('block-list', 'list the disks of guests')
+    .argument('<domains...>', DOMAIN)
+    .action(async (domains, args) => {
+      const { runBlockList } = await import('./commands/devices.ts');
+      await finish(runBlockList(domains, requestFlags(args), terminal));
+    });
+
+  add('block-detach', 'take a disk from a guest')
+    .argument('<domain>', DOMAIN)
+    .argument('<disk>', 'its name in the guest, as `xvdb`, or its number')
+    .option('-f, --force', 'do not wait for the guest to let go of it')
+    .action(async (domain, disk, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      const options = { force: args.force === true };
+      await finish(runOnDevices((host) => host.blockDetach(domain, disk, options), requestFlags(args), terminal));
+    });
+
+  add('network-attach', 'give a network card to a guest that exists')
+    .argument('<domain>', DOMAIN)
+    .argument('[parts...]', 'the parts of an entry of `vif` in an xl.cfg, as `mac=00:16:3e:12:34:56 backend=net`')
+    .action(async (domain, words, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.networkAttach(domain, words), requestFlags(args), terminal));
+    });
+
+  add('network-list', 'list the network cards of guests')
+    .argument('<domains...>', DOMAIN)
+    .action(async (domains, args) => {
+      const { runNetworkList } = await import('./commands/devices.ts');
+      await finish(runNetworkList(domains, requestFlags(args), terminal));
+    });
+
+  add('network-detach', 'take a network card from a guest')
+    .argument('<domain>', DOMAIN)
+    .argument('<card>', 'its number, or its MAC address')
+    .action(async (domain, card, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.networkDetach(domain, card), requestFlags(args), terminal));
+    });
 
   add('pci-attach', 'give a PCI device to a guest')
     .argument('<domain>', DOMAIN)

@@ -292,6 +292,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
 
   'grant_table.seed': [],
   'grant_table.grant': [],
+  'grant_table.end': [],
   'grant_table_op.map_grant_ref': [
     row('grant', 'map_read', { when: 'read-only' }),
     row('grant', 'map_read map_write', { when: 'writable' }),

@@ -16,8 +16,10 @@ const PORT_LIMIT = 4096;
 
 type EventName = Extract<HypercallName, `event_channel_op.${string}`>;
 
-/** Makes a port; undefined when there are too many. */
+/** Makes a port, the lowest that is free; undefined when there are too many. XEN: `get_free_port`. */
 export function addChannel(domain: Domain, channel: Omit<EventChannel, 'port'>): Port | undefined {
+  // `nextPort` is never above a free one.
+  while (domain.eventChannels.has(domain.nextPort as Port)) domain.nextPort++;
   if (domain.nextPort >= PORT_LIMIT) return undefined;
   // Ports are numbered here and nowhere else.
   const port = domain.nextPort++ as Port;
@@ -94,6 +96,7 @@ export const EVENT_CHANNEL_OPS: Handlers<EventName> = {
       far.remotePort = undefined;
     }
     caller.eventChannels.delete(port);
+    caller.nextPort = Math.min(caller.nextPort, port);
     return ok({});
   },
 };

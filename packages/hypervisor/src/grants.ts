@@ -11,8 +11,8 @@ import { failed, type Handlers, ok } from './machine.ts';
 import { addMapping } from './memory.ts';
 import { errnoOf } from './on-domain.ts';
 
-/** Entries of one frame of a grant table, version 1. */
-const GRANT_LIMIT = 512;
+/** Entries of a grant table, version 1, with all the frames that it can have. XEN: `opt_max_grant_frames`. */
+const GRANT_LIMIT = 64 * 512;
 
 type GrantName = Extract<HypercallName, `grant_table_op.${string}` | `grant_table.${string}`>;
 
@@ -34,6 +34,15 @@ export const GRANT_OPS: Handlers<GrantName> = {
   'grant_table.grant': (_machine, caller, { ref, frame, to }) => {
     if (!(ref >= 0 && ref < GRANT_LIMIT) || !hasFrames(caller, { first: frame, count: 1 })) return failed('EINVAL');
     caller.grants.set(ref, { ref, frame, to });
+    return ok({});
+  },
+  'grant_table.end': (machine, caller, { ref }) => {
+    // XEN: GTF_reading and GTF_writing, which Xen sets in an entry that is mapped.
+    const isMapped = [...machine.state.mappings.values()].some(
+      ({ kind, owner, ref: mapped }) => kind === 'grant' && owner === caller.domid && mapped === ref,
+    );
+    if (isMapped) return failed('EBUSY');
+    caller.grants.delete(ref);
     return ok({});
   },
   'grant_table_op.map_grant_ref': (machine, caller, { granter, ref, isWritable }, actor) => {

@@ -96,6 +96,27 @@ export interface GuestPciSlot {
   readonly slot: number;
 }
 
+/** A disk of a guest, for `xl block-list`; -1 stands for what the guest has not written into xenstore. */
+export interface GuestDisk {
+  readonly domid: Domid;
+  /** libxl's number of it. */
+  readonly devid: number;
+  readonly backend: Domid;
+  /** How the guest's side stands. Xen `XenbusState`. */
+  readonly state: number;
+  readonly eventChannel: number;
+  readonly ringRef: number;
+  /** Where xenstore has the side that serves it. */
+  readonly backendPath: string;
+}
+
+/** A network card of a guest, for `xl network-list`. */
+export interface GuestNic extends Omit<GuestDisk, 'ringRef'> {
+  readonly mac: string;
+  readonly txRingRef: number;
+  readonly rxRingRef: number;
+}
+
 /** What was asked of the host. */
 export type OperationName =
   | 'create'
@@ -119,6 +140,12 @@ export type OperationName =
   | 'sched-credit2'
   | 'trigger'
   | 'sysrq'
+  | 'block-attach'
+  | 'block-detach'
+  | 'block-list'
+  | 'network-attach'
+  | 'network-detach'
+  | 'network-list'
   | 'pci-attach'
   | 'pci-detach'
   | 'pci-list'
@@ -342,6 +369,18 @@ export interface Host {
 
 /** What a person may ask beside, about devices of the host and about the domain that holds xenstored. */
 export interface DeviceHost extends Host {
+  /** Gives a disk to a guest that exists; its parts stand in one word, as in `disk` of a configuration, or in more. */
+  blockAttach(domain: string, words: readonly string[]): Promise<OperationReport>;
+  /** Takes a disk back, by its name in the guest; with `force`, whether or not the guest lets go of it. */
+  blockDetach(domain: string, disk: string, options?: { readonly force?: boolean }): Promise<OperationReport>;
+  /** The disks of guests; a domain that there is not is passed over with a message. */
+  blockList(domains: readonly string[]): Promise<OperationReport<readonly GuestDisk[]>>;
+  /** Gives a network card to a guest that exists; each word is a part of an entry of `vif`. */
+  networkAttach(domain: string, words: readonly string[]): Promise<OperationReport>;
+  /** Takes a network card back, by its number or by its address. */
+  networkDetach(domain: string, card: string): Promise<OperationReport>;
+  /** The network cards of guests, up to the first domain that there is not. */
+  networkList(domains: readonly string[]): Promise<OperationReport<readonly GuestNic[]>>;
   /** Gives a PCI device to a guest that exists; `spec` as in `pci` of a configuration. */
   pciAttach(domain: string, spec: string): Promise<OperationReport>;
   /** Takes one back; with `force`, whether or not the guest lets go of it. */

@@ -359,6 +359,8 @@ export interface HypercallTable extends DeviceHypercallTable {
   >;
   /** A guest writes an entry of its own grant table; no hypercall, so no check. */
   'grant_table.grant': Entry<{ readonly ref: number; readonly frame: number; readonly to: Domid }, Nothing>;
+  /** It clears one; `EBUSY` as long as somebody has the page mapped. No hypercall either. */
+  'grant_table.end': Entry<{ readonly ref: number }, Nothing>;
   'grant_table_op.map_grant_ref': Entry<
     { readonly granter: Domid; readonly ref: number; readonly isWritable: boolean },
     { readonly mapping: MappingHandle }

@@ -46,6 +46,54 @@ export function runPciList(domain: string, flags: RequestFlags, terminal: Termin
   );
 }
 
+/** A number in a column. */
+const right = (value: number, width: number): string => String(value).padStart(width);
+const left = (value: string | number, width: number): string => String(value).padEnd(width);
+
+/** The lines of `xl block-list`. XEN: `tools/xl/xl_block.c`, `main_blocklist`. */
+export function runBlockList(domains: readonly string[], flags: RequestFlags, terminal: Terminal): Promise<number> {
+  const line = (columns: readonly (string | number)[]): void => {
+    const widths = [5, 3, 6, 5, 6, 8, 30];
+    printLine(terminal.out, columns.map((column, place) => left(column, widths[place] ?? 0)).join(' '));
+  };
+  return request(
+    flags,
+    terminal,
+    (host) => devicesOf(host).blockList(domains),
+    (disks) => {
+      line(['Vdev', 'BE', 'handle', 'state', 'evt-ch', 'ring-ref', 'BE-path']);
+      for (const { devid, backend, domid, state, eventChannel, ringRef, backendPath } of disks ?? []) {
+        line([devid, backend, domid, state, eventChannel, ringRef, backendPath]);
+      }
+    },
+  );
+}
+
+/** The lines of `xl network-list`. XEN: `tools/xl/xl_nic.c`, `main_networklist`. */
+export function runNetworkList(domains: readonly string[], flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    (host) => devicesOf(host).networkList(domains),
+    (cards) => {
+      const title = [
+        left('Mac Addr.', 17),
+        left('handle', 6),
+        left('state', 5),
+        left('evt-ch', 6),
+        '  tx-/rx-ring-ref',
+      ];
+      printLine(terminal.out, `Idx BE ${title.join(' ')} ${left('BE-path', 30)}`);
+      for (const { devid, backend, mac, state, eventChannel, txRingRef, rxRingRef, backendPath } of cards ?? []) {
+        const start = `${left(devid, 3)} ${left(backend, 2)} ${mac}${right(devid, 6)}`;
+        const rings = `${right(txRingRef, 5)}/${left(rxRingRef, 11)}`;
+        const rest = [right(state, 5), right(eventChannel, 6), rings, left(backendPath, 30)];
+        printLine(terminal.out, [start, ...rest].join(' '));
+      }
+    },
+  );
+}
+
 export function runAssignableList(withNames: boolean, flags: RequestFlags, terminal: Terminal): Promise<number> {
   return request(
     flags,

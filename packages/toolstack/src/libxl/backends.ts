@@ -9,23 +9,36 @@
 import type { Actor, Domid, Port } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
 import { denialNotes, guest } from './diagnostics.ts';
-import type { GuestDevice } from './guest-devices.ts';
 import { listDomains, type Operation } from './operation.ts';
-import type { Backend, GuestRecord } from './toolstack-state.ts';
+import type { Backend, GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 
 /** Grants that a kernel of a guest makes come after those that libxc made. */
 const FIRST_REF = 8;
 
-/** Pages that a device shares: rings first, then one of its data. */
-const SHAPES: Readonly<
-  Record<Backend['kind'], { readonly rings: number; readonly data: number; readonly ports: number }>
-> = {
-  vbd: { rings: 1, data: 1, ports: 1 },
-  // One ring and one channel for each direction.
-  vif: { rings: 2, data: 0, ports: 2 },
-  pci: { rings: 1, data: 0, ports: 1 },
-  console: { rings: 1, data: 0, ports: 1 },
+/** What a device shares. */
+interface Shape {
+  /** Entries of the grant table that the guest sets aside, for pages that come and go. */
+  readonly reserve: number;
+  /** Pages that stay mapped: rings first, then one of its data. */
+  readonly rings: number;
+  readonly data: number;
+  /** Event channels. */
+  readonly ports: number;
+}
+
+const SHAPES: Readonly<Record<Backend['kind'], Shape>> = {
+  vbd: { reserve: 0, rings: 1, data: 1, ports: 1 },
+  // One ring and one channel for each direction. XEN: Linux `NET_TX_RING_SIZE` and `NET_RX_RING_SIZE`.
+  vif: { reserve: 512, rings: 2, data: 0, ports: 2 },
+  pci: { reserve: 0, rings: 1, data: 0, ports: 1 },
+  console: { reserve: 0, rings: 1, data: 0, ports: 1 },
 };
+
+/** Entries of one frame of a grant table. */
+const REFS_PER_FRAME = 512;
+
+/** Pages of a guest that it grants are among its first ones. */
+const GRANTED_FRAMES = 4096;
 
 /** A program of dom0 maps a granted page twice: for the kernel and for itself. */
 function mapsPerPage(process: Backend['process']): number {
@@ -43,6 +56,13 @@ export function resolveBackend(operation: Operation, name: string | undefined): 
   return listDomains(operation).find((domain) => domain.name === name)?.domid;
 }
 
+/** The same, from what xenstore has; nobody is asked. */
+export function knownBackend({ state }: Operation, name: string | undefined): Domid | undefined {
+  if (name === undefined) return DOM0;
+  if (/^[0-9]{1,5}$/.test(name)) return Number(name) as Domid;
+  return [...state.guests.values()].find((record) => record.name === name)?.domid;
+}
+
 /** Whether a domain can serve devices: dom0, or a guest whose kernel runs. */
 export function canServe({ recorder, state }: Operation, domid: Domid): boolean {
   if (domid === DOM0) return true;
@@ -51,32 +71,79 @@ export function canServe({ recorder, state }: Operation, domid: Domid): boolean 
   return isRunning && record?.hasStarted === true && !record.isStuck;
 }
 
-/** The guest's side: pages granted, channels made; undefined where one was refused. */
-function offer(
-  operation: Operation,
-  actor: Actor,
-  { kind, backend }: Connection,
-  firstRef: number,
-): Port[] | undefined {
-  const { recorder } = operation;
-  const { rings, data, ports: channels } = SHAPES[kind];
-  for (let i = 0; i < rings + data; i++) {
-    recorder.hypercalls.call(actor, 'grant_table.grant', { ref: firstRef + i, frame: i + 1, to: backend });
+/** What the guest offers. */
+interface Offer {
+  readonly firstRef: number;
+  readonly ports: readonly Port[];
+  /** Xen let it do all of it. */
+  readonly isWhole: boolean;
+}
+
+/** How many entries of the grant table a device takes. */
+function entriesOf({ reserve, rings, data }: Shape): number {
+  return reserve + rings + data;
+}
+
+/** The entries that stand for pages: the last ones of a device. */
+export function refsOf({ kind, firstRef }: Pick<Backend, 'kind' | 'firstRef'>): number[] {
+  const { reserve, rings, data } = SHAPES[kind];
+  return Array.from({ length: rings + data }, (_, index) => firstRef + reserve + index);
+}
+
+/** The first of some entries in a row that no device of the guest uses. */
+function freeRef({ state }: Operation, domid: Domid, count: number): number {
+  const taken = state.backends
+    .filter((one) => one.domid === domid)
+    .map(({ kind, firstRef }) => ({ first: firstRef, end: firstRef + entriesOf(SHAPES[kind]) }))
+    .sort((one, other) => one.first - other.first);
+  let ref = FIRST_REF;
+  for (const { first, end } of taken) {
+    if (ref + count <= first) break;
+    ref = Math.max(ref, end);
   }
+  return ref;
+}
+
+/** The guest's grant table grows until it has the entry. XEN: Linux `gnttab_expand`. False where Xen does not let it. */
+function growGrants({ recorder, state }: Operation, actor: Actor, lastRef: number): boolean {
+  const record = state.guests.get(actor.domid);
+  if (record === undefined || lastRef < record.grantFrames * REFS_PER_FRAME) return true;
+  const { domid } = actor;
+  const names = ['grant_table_op.query_size', 'grant_table_op.setup_table', 'grant_table_op.query_size'] as const;
+  if (!names.every((name) => recorder.askAs(actor, name, { domid }).kind === 'ok')) return false;
+  record.grantFrames = Math.ceil((lastRef + 1) / REFS_PER_FRAME);
+  return true;
+}
+
+/** The guest's side: pages granted, channels made. */
+function offer(operation: Operation, actor: Actor, { kind, backend }: Connection): Offer {
+  const { recorder } = operation;
+  const shape = SHAPES[kind];
+  const firstRef = freeRef(operation, actor.domid, entriesOf(shape));
   const ports: Port[] = [];
-  for (let i = 0; i < channels; i++) {
+  if (!growGrants(operation, actor, firstRef + entriesOf(shape) - 1)) return { firstRef, ports, isWhole: false };
+  for (const ref of refsOf({ kind, firstRef })) {
+    recorder.hypercalls.call(actor, 'grant_table.grant', { ref, frame: ref % GRANTED_FRAMES, to: backend });
+  }
+  while (ports.length < shape.ports) {
     const made = recorder.askAs(actor, 'event_channel_op.alloc_unbound', { domid: actor.domid, remote: backend });
-    if (made.kind === 'error') return undefined;
+    if (made.kind === 'error') return { firstRef, ports, isWhole: false };
     ports.push(made.value.port);
   }
-  return ports;
+  return { firstRef, ports, isWhole: true };
+}
+
+/** The guest takes back what it offered. XEN: a page that is still mapped stays granted. */
+function withdraw({ recorder }: Operation, actor: Actor, refs: readonly number[], ports: readonly Port[]): void {
+  for (const port of ports) recorder.askAs(actor, 'event_channel_op.close', { port });
+  for (const ref of refs) recorder.hypercalls.call(actor, 'grant_table.end', { ref });
 }
 
 /** The serving side. What it could map it keeps, whether or not the device then works. */
-function serve(operation: Operation, backend: Backend, ports: readonly Port[], firstRef: number): boolean {
+function serve(operation: Operation, backend: Backend): boolean {
   const { recorder } = operation;
   const actor: Actor = { domid: backend.backend, process: backend.process };
-  const { rings, data } = SHAPES[backend.kind];
+  const { rings } = SHAPES[backend.kind];
   const map = (ref: number): boolean => {
     for (let i = 0; i < mapsPerPage(backend.process); i++) {
       const args = { granter: backend.domid, ref, isWritable: true };
@@ -86,18 +153,18 @@ function serve(operation: Operation, backend: Backend, ports: readonly Port[], f
     }
     return true;
   };
-  for (let i = 0; i < rings; i++) if (!map(firstRef + i)) return false;
-  for (const remotePort of ports) {
+  const refs = refsOf(backend);
+  if (!refs.slice(0, rings).every(map)) return false;
+  for (const remotePort of backend.guestPorts) {
     const bound = recorder.askAs(actor, 'event_channel_op.bind_interdomain', { remote: backend.domid, remotePort });
     if (bound.kind === 'error') return false;
     backend.ports.push(bound.value.port);
   }
-  for (let i = 0; i < data; i++) if (!map(firstRef + rings + i)) return false;
-  return true;
+  return refs.slice(rings).every(map);
 }
 
 /** Connects one device of a running guest; says so when it does not come to work. */
-export function connect(operation: Operation, domid: Domid, connection: Connection, firstRef: number): boolean {
+export function connect(operation: Operation, domid: Domid, connection: Connection): boolean {
   const { recorder, state } = operation;
   const actor: Actor = { domid, process: 'guest kernel' };
   const { kind, name, backend } = connection;
@@ -105,12 +172,12 @@ export function connect(operation: Operation, domid: Domid, connection: Connecti
   let isServed = false;
   let isDenied = false;
   recorder.step(`domain ${domid} connects ${kind} ${name} to ${server}`, connection.process, () => {
-    const ports = offer(operation, actor, connection, firstRef);
-    if (ports !== undefined && canServe(operation, backend)) {
-      const record: Backend = { ...connection, domid, mappings: [], ports: [] };
+    const { firstRef, ports, isWhole } = offer(operation, actor, connection);
+    if (isWhole && canServe(operation, backend)) {
+      const record: Backend = { ...connection, domid, mappings: [], ports: [], firstRef, guestPorts: ports };
       state.backends.push(record);
-      isServed = serve(operation, record, ports, firstRef);
-    }
+      isServed = serve(operation, record);
+    } else withdraw(operation, actor, refsOf({ kind, firstRef }), ports);
     isDenied = recorder.refusal !== undefined;
     return isServed ? 'done' : 'ignored-failure';
   });
@@ -125,36 +192,41 @@ export function connect(operation: Operation, domid: Domid, connection: Connecti
   return false;
 }
 
-function connectionOf(operation: Operation, { kind, name, backend, server }: GuestDevice): Connection | undefined {
-  const domid = backend === undefined ? DOM0 : serverOf(operation, backend);
-  if (domid === undefined) return undefined;
-  return { kind, name, backend: domid, process: server === 'qemu' ? 'device model' : 'driver' };
-}
-
-/** xenstore has the number of the serving domain from the creation on, so nobody is asked. */
-function serverOf({ state }: Operation, name: string): Domid | undefined {
-  if (/^[0-9]{1,5}$/.test(name)) return Number(name) as Domid;
-  return [...state.guests.values()].find((record) => record.name === name)?.domid;
-}
-
 /** Consoles of a stub domain beside the first: to save its state, and to read it. XEN: `STUBDOM_SPECIAL_CONSOLES`. */
 const STUB_CONSOLES = ['1', '2'];
 
 /** A guest's kernel has started: its devices connect. */
 export function connectDevices(operation: Operation, record: GuestRecord): void {
-  const { domid, devices, target } = record;
+  const { domid, target } = record;
   const consoles = target === undefined ? [] : STUB_CONSOLES;
-  const connections: (Connection | undefined)[] = [
-    ...consoles.map((name) => ({ kind: 'console', name, backend: DOM0, process: 'device model' }) as const),
-    ...devices.map((device) => connectionOf(operation, device)),
-  ];
-  let ref = FIRST_REF;
-  for (const connection of connections) {
-    if (connection === undefined) continue;
-    connect(operation, domid, connection, ref);
-    const { rings, data } = SHAPES[connection.kind];
-    ref += rings + data;
+  for (const name of consoles) {
+    connect(operation, domid, { kind: 'console', name, backend: DOM0, process: 'device model' });
   }
+  connectWaiting(operation, record);
+}
+
+/** Devices that a guest was given while its kernel could not answer, or just now, connect. */
+export function connectWaiting(operation: Operation, record: GuestRecord): void {
+  if (!canServe(operation, record.domid)) return;
+  for (const device of record.devices.filter(({ frontend }) => frontend === 1)) {
+    const { kind, name, backendDomid: backend, server } = device;
+    const process = server === 'qemu' ? 'device model' : 'driver';
+    device.frontend = connect(operation, record.domid, { kind, name, backend, process }) ? 4 : 6;
+  }
+}
+
+/** The backend of a device that is connected. */
+export function backendOf({ state }: Operation, domid: Domid, device: XenstoreDevice): Backend | undefined {
+  return state.backends.find((one) => one.domid === domid && one.kind === device.kind && one.name === device.name);
+}
+
+/** A guest lets go of a device, and so does who served it. In a step of the caller's. */
+export function release(operation: Operation, backend: Backend): void {
+  const { domid, guestPorts } = backend;
+  const actor: Actor = { domid, process: 'guest kernel' };
+  for (const port of guestPorts) operation.recorder.askAs(actor, 'event_channel_op.close', { port });
+  disconnect(operation, backend);
+  withdraw(operation, actor, refsOf(backend), []);
 }
 
 /** A device goes away: who served it closes its channels and gives the pages back. In a step of the caller's. */

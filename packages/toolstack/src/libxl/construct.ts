@@ -178,7 +178,7 @@ function attachHardware(
 ): Failure | undefined {
   const { hardware } = config;
   for (const device of hardware.devices.filter(({ kind }) => kind === 'vbd')) {
-    if (addDevice(operation, domid, config, device)) continue;
+    if (addDevice(operation, domid, device)) continue;
     return reportFailed(operation, config, `the adding of disk ${device.name}`, domid);
   }
   if (hardware.deviceModel !== undefined) serveConsole();
@@ -187,12 +187,10 @@ function attachHardware(
   const modelless = startModel(operation, config, domid, sids);
   if (modelless !== undefined) return modelless;
   for (const device of hardware.devices.filter(({ kind }) => kind === 'vif')) {
-    if (addDevice(operation, domid, config, device)) continue;
+    if (addDevice(operation, domid, device)) continue;
     return reportFailed(operation, config, `the adding of network card ${device.name}`, domid);
   }
   serveConsole();
-  const record = operation.state.guests.get(domid);
-  if (record !== undefined) record.devices = [...hardware.devices];
   for (const device of hardware.pci) {
     const added = addPciDevice(operation, domid, device, { isStarting: true });
     if (added.kind === 'failed') return reportFailed(operation, config, `the adding of ${added.what}`, domid);

@@ -8,16 +8,23 @@
  */
 import type { Sbdf } from '../device-hypercalls.ts';
 import type { Device, DomainConfig } from '../xl-cfg/index.ts';
+import { diskNumber } from './disk-number.ts';
 
 /** A disk or a network card: what serves it, and where. */
 export interface GuestDevice {
   readonly kind: 'vbd' | 'vif';
-  /** As xl numbers it; for messages. */
+  /** As the configuration calls it: the name of a disk in the guest, the number of a card. */
   readonly name: string;
+  /** libxl's number of it; undefined for a name that is none of a disk, and for a card that is to get the next number. */
+  readonly devid: number | undefined;
   /** The domain that serves it, by name or number; dom0 where the configuration names none. */
   readonly backend: string | undefined;
-  /** A kernel serves it, or QEMU does. */
-  readonly server: 'kernel' | 'qemu';
+  /** A kernel serves it, or QEMU does; or libxl knows nobody that could. */
+  readonly server: 'kernel' | 'qemu' | 'nobody';
+  /** What a disk is made of. */
+  readonly target: string | undefined;
+  /** The address of a card; undefined where libxl is to make one up. */
+  readonly mac: string | undefined;
 }
 
 /** A PCI device that the guest is to have. */
@@ -92,19 +99,39 @@ function countMember(device: Device, name: string): number {
  * XEN: `libxl__device_disk_set_backend`: a raw block device is served by the kernel, all else by QEMU. A simulated host
  * has no files to look at, so what has its place in `/dev` is taken for a block device.
  */
-function diskOf(device: Device): GuestDevice {
+export function diskOf(device: Device): GuestDevice {
   const path = textMember(device, 'pdev_path') ?? '';
   const backend = textMember(device, 'backend_domname');
-  const isRaw = [undefined, 'raw'].includes(textMember(device, 'format'));
-  const isCd = member(device, 'is_cdrom') !== undefined && member(device, 'is_cdrom') !== 0;
+  const format = textMember(device, 'format') ?? 'raw';
+  const hasScript = textMember(device, 'script') !== undefined;
+  const isCd = isCdrom(device);
   const wanted = textMember(device, 'backend');
-  const isBlock = isRaw && !isCd && (backend !== undefined || path.startsWith('/dev/'));
-  const server = wanted === 'phy' || (wanted !== 'qdisk' && isBlock) ? 'kernel' : 'qemu';
-  return { kind: 'vbd', name: textMember(device, 'vdev') ?? path, backend, server };
+  const isBlock = format === 'raw' && !isCd && (backend !== undefined || hasScript || path.startsWith('/dev/'));
+  const isKernels = wanted === 'phy' || (wanted !== 'qdisk' && isBlock);
+  const isNobodys =
+    wanted === 'tap' || (format === 'empty' && (!isCd || path !== '')) || (isKernels ? format !== 'raw' : hasScript);
+  const name = textMember(device, 'vdev') ?? path;
+  const server = isNobodys ? 'nobody' : isKernels ? 'kernel' : 'qemu';
+  return { kind: 'vbd', name, devid: diskNumber(name), backend, server, target: path, mac: undefined };
 }
 
-function vifOf(device: Device, index: number): GuestDevice {
-  return { kind: 'vif', name: String(index), backend: textMember(device, 'backend_domname'), server: 'kernel' };
+/** Whether a disk is one of virtio, which has a frontend of its own. */
+export function isVirtio(device: Device): boolean {
+  return textMember(device, 'specification') === 'virtio' || textMember(device, 'backend') === 'standalone';
+}
+
+function isCdrom(device: Device): boolean {
+  const flag = member(device, 'is_cdrom');
+  return flag !== undefined && flag !== 0;
+}
+
+/** A network card; of a card that the configuration does not number, `devid` is undefined. */
+export function vifOf(device: Device): GuestDevice {
+  const number = member(device, 'devid');
+  const devid = typeof number === 'number' ? number : undefined;
+  const backend = textMember(device, 'backend_domname');
+  const mac = textMember(device, 'mac');
+  return { kind: 'vif', name: String(devid ?? ''), devid, backend, server: 'kernel', target: undefined, mac };
 }
 
 /** The devices of a PCI entry: one, or all functions of a slot, which the host will name. */
@@ -185,7 +212,7 @@ const PASSED_OVER = [
 export function hardwareOf(config: DomainConfig): GuestHardware {
   const irqs: unknown = config.members.get('b_info.irqs');
   return {
-    devices: [...config.disks.map(diskOf), ...config.vifs.map(vifOf)],
+    devices: [...config.disks.filter((disk) => !isVirtio(disk)).map(diskOf), ...config.vifs.map(vifOf)],
     pci: config.pciDevices.map(pciOf),
     hasPassthrough: hasPassthrough(config),
     canBoot: config.kernel !== undefined || config.disks.length > 0,
@@ -199,6 +226,7 @@ export function hardwareOf(config: DomainConfig): GuestHardware {
     passedOver: [
       ...PASSED_OVER.filter(([, list]) => config[list].length > 0).map(([key]) => key),
       ...['vdispl', 'vsnd'].filter((key) => config.rest.has(key)),
+      ...(config.disks.some(isVirtio) ? ['disk (virtio)'] : []),
     ],
   };
 }
@@ -237,10 +265,14 @@ export function readList<T>(value: unknown, read: (item: Json) => T | undefined)
 }
 
 /** Reads what was stored of one device; undefined when it is none. */
-export function readDevice({ kind, name, backend, server }: Json): GuestDevice | undefined {
-  if ((kind !== 'vbd' && kind !== 'vif') || (server !== 'kernel' && server !== 'qemu')) return undefined;
+export function readDevice({ kind, name, devid, backend, server, target, mac }: Json): GuestDevice | undefined {
+  if (kind !== 'vbd' && kind !== 'vif') return undefined;
+  if (server !== 'kernel' && server !== 'qemu' && server !== 'nobody') return undefined;
   if (typeof name !== 'string' || name.length > TEXT_LIMIT || !isOptionalText(backend)) return undefined;
-  return { kind, name, backend, server };
+  if (!isOptionalText(target) || !isOptionalText(mac) || (devid !== undefined && !isCount(devid))) return undefined;
+  // What an older version of Dewar saved has names only.
+  const number = kind === 'vbd' ? diskNumber(name) : /^[0-9]{1,5}$/.test(name) ? Number(name) : undefined;
+  return { kind, name, devid: devid ?? number, backend, server, target, mac };
 }
 
 function readPci({ sbdf, name, isSeized }: Json): GuestPciDevice | undefined {

@@ -10,6 +10,8 @@ import type {
   DeviceHost,
   DomainState,
   ForeignMapProbe,
+  GuestDisk,
+  GuestNic,
   GuestPciSlot,
   HostInfo,
   MigrateOptions,
@@ -36,6 +38,7 @@ import type { DomainConfig } from '../xl-cfg/index.ts';
 import { createGuest } from './create.ts';
 import { DOM0 } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { attachDisk, attachNic, detachDisk, detachNic, listDisks, listNics } from './device-operations.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { stopGuest } from './guest-control.ts';
 import { setMaxMemory, setMemory } from './guest-memory.ts';
@@ -217,6 +220,34 @@ export class LibxlHost implements DeviceHost {
 
   async info(): Promise<OperationReport<HostInfo>> {
     return hostInfo(this.#begin('info'));
+  }
+
+  async blockAttach(domain: string, words: readonly string[]): Promise<OperationReport> {
+    return attachDisk(this.#begin('block-attach'), domain, words);
+  }
+
+  async blockDetach(
+    domain: string,
+    disk: string,
+    options: { readonly force?: boolean } = {},
+  ): Promise<OperationReport> {
+    return detachDisk(this.#begin('block-detach'), domain, disk, options.force === true);
+  }
+
+  async blockList(domains: readonly string[]): Promise<OperationReport<readonly GuestDisk[]>> {
+    return listDisks(this.#begin('block-list'), domains);
+  }
+
+  async networkAttach(domain: string, words: readonly string[]): Promise<OperationReport> {
+    return attachNic(this.#begin('network-attach'), domain, words);
+  }
+
+  async networkDetach(domain: string, card: string): Promise<OperationReport> {
+    return detachNic(this.#begin('network-detach'), domain, card);
+  }
+
+  async networkList(domains: readonly string[]): Promise<OperationReport<readonly GuestNic[]>> {
+    return listNics(this.#begin('network-list'), domains);
   }
 
   async pciAttach(domain: string, spec: string): Promise<OperationReport> {

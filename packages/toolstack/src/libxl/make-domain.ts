@@ -127,6 +127,7 @@ export function makeDomain(
     isStuck: false,
     isRestored: false,
     devices: [],
+    grantFrames: 1,
     target,
     isGivenUp: false,
   });

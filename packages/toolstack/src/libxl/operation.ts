@@ -92,26 +92,31 @@ export function startXl(operation: Operation): void {
 }
 
 /**
- * Finds the domain that a person names.
+ * The domain that a person names, in a step of the caller's; undefined where there is none of that name.
  *
- * XEN: `find_domain` of xl takes digits as a domain id without a look at any domain, and all else as a name.
+ * XEN: `libxl_domain_qualifier_to_domid` takes digits as a domain id without a look at any domain, and all else as a name.
  */
-export function findDomain(operation: Operation, text: string): Domid | undefined {
+export function resolveDomain(operation: Operation, text: string): Domid | undefined {
+  // Whether there is such a domain shows when something is asked of it.
+  if (/^[0-9]{1,5}$/.test(text)) return Number(text) as Domid;
+  return listDomains(operation).find((domain) => domain.name === text)?.domid;
+}
+
+/** Says that there is no such domain. */
+export function reportUnknownDomain(operation: Operation, text: string, rc = ' (rc=-6)'): void {
+  operation.messages.push(`${text} is an invalid domain identifier${rc}`);
+  operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: text }));
+}
+
+/** xl starts, and finds the domain that a person names. XEN: `find_domain` of xl. */
+export function findDomain(operation: Operation, text: string, rc?: string): Domid | undefined {
   let found: Domid | undefined;
   operation.recorder.step(`xl looks for domain \`${text}\``, 'xl', () => {
     startXl(operation);
-    if (/^[0-9]{1,5}$/.test(text)) {
-      // Whether there is such a domain shows when something is asked of it.
-      found = Number(text) as Domid;
-      return 'done';
-    }
-    found = listDomains(operation).find((domain) => domain.name === text)?.domid;
+    found = resolveDomain(operation, text);
     return found === undefined ? 'failed' : 'done';
   });
-  if (found === undefined) {
-    operation.messages.push(`${text} is an invalid domain identifier (rc=-6)`);
-    operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: text }));
-  }
+  if (found === undefined) reportUnknownDomain(operation, text, rc);
   return found;
 }
 

@@ -16,9 +16,6 @@ import { logLibxl, lookAt, type Operation } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
 import type { PciRecord } from './toolstack-state.ts';
 
-/** Grants of a guest for its PCI bus come after those for its other devices. */
-const PCI_REF = 500;
-
 /** The first slot of an emulated machine that is free for devices. */
 const FIRST_SLOT = 4;
 
@@ -310,7 +307,7 @@ export function connectPciBus(operation: Operation, domid: Domid): void {
   if (recorder.hypercalls.inspectDomain(domid)?.info.isRunning !== true) return;
   if (state.backends.some((one) => one.domid === domid && one.kind === 'pci')) return;
   const connection = { kind: 'pci', name: 'bus', backend: DOM0, process: 'driver' } as const;
-  if (!connect(operation, domid, connection, PCI_REF)) return;
+  if (!connect(operation, domid, connection)) return;
   recorder.step(`dom0 reads the devices of domain ${domid} for it`, 'driver', () => {
     for (const { sbdf } of devicesOf(operation, domid)) {
       recorder.ask('driver', 'pci_config.access', { device: sbdf });

@@ -8,6 +8,7 @@
 import type { Domid } from '../hypercalls.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { lookAt, type Operation } from './operation.ts';
+import { storedDevice } from './xenstore-devices.ts';
 
 /** Each of these is asked for on its own: lock, stored text, memory target and limit, vCPUs. */
 const LOOKS = 5;
@@ -28,5 +29,7 @@ export function retrieveConfig(operation: Operation, domid: Domid): GuestConfig 
     maxMemoryKib: record.staticMaxKib,
     vcpus: record.availableVcpus,
     scheduler: scheduler.value,
+    // XEN: libxl keeps of the stored devices those that xenstore still has.
+    hardware: { ...record.config.hardware, devices: record.devices.map(storedDevice) },
   };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Actor, Domid, HvmParam } from '../hypercalls.ts';
-import { connectDevices } from './backends.ts';
+import { connectDevices, connectWaiting } from './backends.ts';
 import { emulateDevices, type ModelPlan, offerChannel, routeInterrupts, startDeviceModel } from './device-model.ts';
 import { denialNotes, guest } from './diagnostics.ts';
 import type { Operation } from './operation.ts';
@@ -173,12 +173,19 @@ function startModelOf(operation: Operation, actor: Actor, plan: ModelPlan): void
   startDeviceModel(operation, plan, actor.domid, channel);
 }
 
-/** Lets a guest that has just been started for the first time do what each PV kernel does first. */
+/**
+ * Lets a guest that has just been started for the first time do what each PV kernel does first; one that goes on turns to
+ * the devices that it was given meanwhile.
+ */
 export function startGuest(operation: Operation, domid: Domid, modelOf?: ModelPlan): void {
   const { recorder, state } = operation;
   const record = state.guests.get(domid);
   const running = recorder.hypercalls.inspectDomain(domid);
-  if (record === undefined || record.hasStarted || running?.info.isRunning !== true) return;
+  if (record === undefined || running?.info.isRunning !== true) return;
+  if (record.hasStarted) {
+    connectWaiting(operation, record);
+    return;
+  }
   record.hasStarted = true;
   const actor: Actor = { domid, process: 'guest kernel' };
   const isHvm = running.info.isHvm;

@@ -9,14 +9,17 @@
  * @module
  */
 import type { Domid, SidNumber } from '../hypercalls.ts';
+import { knownBackend } from './backends.ts';
 import { buildPv } from './build-pv.ts';
 import { introduceDomain, passConsoleOver } from './daemons.ts';
 import { logDeviceModelFailed, modelPlanOf, serveConsole, talkToModel } from './device-model.ts';
 import type { GuestConfig } from './guest-config.ts';
-import { type DeviceModelConfig, NO_HARDWARE } from './guest-devices.ts';
+import { type DeviceModelConfig, type GuestDevice, NO_HARDWARE } from './guest-devices.ts';
 import { type Failure, makeDomain, notePorts, planOf, reportFailed } from './make-domain.ts';
 import { logLibxl, type Operation } from './operation.ts';
 import { unpauseDomain } from './run-state.ts';
+import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
+import { completed } from './xenstore-devices.ts';
 
 /** How long libxl waits for a stub domain. XEN: `LIBXL_STUBDOM_START_TIMEOUT`. */
 const WAIT_SECONDS = 30;
@@ -87,13 +90,25 @@ function buildStub(
   if (introduceDomain(recorder, state, domid, storePort) === 'done') passConsoleOver(recorder, domid);
   if (!tie(operation, config, domid, target)) return { kind: 'failed', domid, rc: -3 };
   const record = state.guests.get(domid);
-  if (record !== undefined) record.devices = [...config.hardware.devices];
+  if (record !== undefined) record.devices = ownDevices(operation, record, config.hardware.devices);
   serveConsole(operation, domid, { frame: consoleFrame, port: consolePort });
   recorder.step('libxl asks QEMU for the consoles of the stub domain', 'libxl', () => {
     talkToModel(operation, domid);
     return 'done';
   });
   return domid;
+}
+
+/** The devices of the guest, which its stub domain has too. */
+function ownDevices(operation: Operation, record: GuestRecord, devices: readonly GuestDevice[]): XenstoreDevice[] {
+  const own: XenstoreDevice[] = [];
+  for (const device of devices) {
+    // xenstore has the number of the serving domain from the guest's own entries.
+    const backend = knownBackend(operation, device.backend);
+    const made = backend === undefined ? undefined : completed({ ...record, devices: own }, device, backend);
+    if (made !== undefined) own.push(made);
+  }
+  return own;
 }
 
 /** Makes and starts the stub domain of a guest, and waits until its device model runs; undefined where it does not. */

@@ -30,12 +30,22 @@ export interface GuestRecord {
   isStuck: boolean;
   /** It comes from a save file: its kernel goes on instead of starting. */
   isRestored: boolean;
-  /** The PV devices that xenstore has for it. */
-  devices: GuestDevice[];
+  /** The PV devices that xenstore has for it, in the order in which it got them. */
+  devices: XenstoreDevice[];
+  /** Frames of its grant table. */
+  grantFrames: number;
   /** The guest that this stub domain holds the device model of. */
   readonly target: Domid | undefined;
   /** A destroy was refused: the domain is there, and nothing speaks for it any more. */
   isGivenUp: boolean;
+}
+
+/** A disk or a network card of a guest, as xenstore has it. */
+export interface XenstoreDevice extends GuestDevice {
+  readonly devid: number;
+  readonly backendDomid: Domid;
+  /** How far the guest's side is: 1 it waits to begin, 4 it works, 5 it is to end, 6 it has ended. Xen `XenbusState`. */
+  frontend: 1 | 4 | 5 | 6;
 }
 
 /** A guest that a daemon serves: the ring that it has mapped, and its end of the event channel. */
@@ -69,6 +79,9 @@ export interface Backend {
   readonly process: 'driver' | 'device model';
   mappings: MappingHandle[];
   readonly ports: Port[];
+  /** The guest's side: the first entry of its grant table that it uses, and its ports. */
+  readonly firstRef: number;
+  readonly guestPorts: readonly Port[];
 }
 
 /** A PCI device as libxl has it in xenstore. */
@@ -128,7 +141,7 @@ export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
     version: 1,
     guests: [...state.guests.values()].map(({ config, devices, ...rest }) => ({
       ...rest,
-      devices: [...devices],
+      devices: devices.map((device) => ({ ...device })),
       config: config === undefined ? undefined : storeConfig(config),
     })),
     xenstored: attachments(state.xenstored),
@@ -139,7 +152,12 @@ export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
       mappings: [...one.mappings],
       ports: [...one.ports],
     })),
-    backends: state.backends.map((one) => ({ ...one, mappings: [...one.mappings], ports: [...one.ports] })),
+    backends: state.backends.map((one) => ({
+      ...one,
+      mappings: [...one.mappings],
+      ports: [...one.ports],
+      guestPorts: [...one.guestPorts],
+    })),
     pci: [...state.pci.values()].map((one) => ({ ...one })),
   };
 }
@@ -163,6 +181,16 @@ function records(value: unknown): readonly Readonly<Record<string, unknown>>[] |
   return found;
 }
 
+function readXenstoreDevice(record: Readonly<Record<string, unknown>>): XenstoreDevice | undefined {
+  const device = readDevice(record);
+  // What an older version of Dewar kept has no number of the serving domain, and no state.
+  const { backendDomid = device?.backend === undefined ? 0 : undefined, frontend = 4 } = record;
+  if (device?.devid === undefined || !isWhole(backendDomid)) return undefined;
+  if (frontend !== 1 && frontend !== 4 && frontend !== 5 && frontend !== 6) return undefined;
+  // As above.
+  return { ...device, devid: device.devid, backendDomid: backendDomid as Domid, frontend };
+}
+
 function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | undefined {
   const { domid, name, uuid, storePort, consolePort, isGivenUp, hasStarted, isWatched } = record;
   const { targetKib, staticMaxKib, availableVcpus } = record;
@@ -170,8 +198,9 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
     return undefined;
   }
   if (typeof hasStarted !== 'boolean' || typeof isWatched !== 'boolean') return undefined;
-  const { isStuck, isRestored, target } = record;
-  const devices = readList(record['devices'], readDevice);
+  const { isStuck, isRestored, target, grantFrames = 1 } = record;
+  if (!isWhole(grantFrames)) return undefined;
+  const devices = readList(record['devices'], readXenstoreDevice);
   if ((target !== undefined && !isWhole(target)) || devices === undefined) return undefined;
   if (typeof isStuck !== 'boolean' || typeof isRestored !== 'boolean') return undefined;
   if (!isWhole(targetKib) || !isWhole(staticMaxKib) || !isWhole(availableVcpus)) return undefined;
@@ -196,6 +225,7 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
     isStuck,
     isRestored,
     devices,
+    grantFrames,
     target: target as Domid | undefined,
     isGivenUp,
   };
@@ -244,12 +274,17 @@ function readBackend(record: Readonly<Record<string, unknown>>): Backend | undef
   const { domid, backend, kind, name, process } = record;
   const mappings = readNumbers<MappingHandle>(record['mappings']);
   const ports = readNumbers<Port>(record['ports']);
+  // As above, and nothing of the guest's side.
+  const { firstRef = 0 } = record;
+  const guestPorts = readNumbers<Port>(record['guestPorts'] ?? []);
   if (!isWhole(domid) || !isWhole(backend) || mappings === undefined || ports === undefined) return undefined;
+  if (!isWhole(firstRef) || guestPorts === undefined) return undefined;
   if (kind !== 'vbd' && kind !== 'vif' && kind !== 'pci' && kind !== 'console') return undefined;
   if (process !== 'driver' && process !== 'device model') return undefined;
   if (typeof name !== 'string' || name.length > 4096) return undefined;
   // As above.
-  return { domid: domid as Domid, backend: backend as Domid, kind, name, process, mappings, ports };
+  const domids = { domid: domid as Domid, backend: backend as Domid };
+  return { ...domids, kind, name, process, mappings, ports, firstRef, guestPorts };
 }
 
 function readPci(record: Readonly<Record<string, unknown>>): PciRecord | undefined {

@@ -195,6 +195,7 @@ function enter({ state }: Operation, domid: Domid, { memoryMib, uuid }: Plan): v
     isStuck: false,
     isRestored: false,
     devices: [],
+    grantFrames: 1,
     target: undefined,
     isGivenUp: false,
   });

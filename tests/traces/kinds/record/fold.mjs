@@ -24,7 +24,7 @@ function isLeftOut({ tclass, permissions, source, data }) {
 let name;
 let command = '';
 let lines = [];
-for (const text of readFileSync(input, 'latin1').split(/\r?\n/)) {
+for (const text of readFileSync(input, 'latin1').split(/\r*\n/)) {
   const [, heading] = /=== ([a-z0-9-]+)$/.exec(text) ?? [];
   if (heading === 'end') {
     const file = `${folder}/${name}${suffix}.txt`;

@@ -3,7 +3,7 @@
 # Runs in dom0 of a host that booted the policy of this folder: makes guests of
 # each kind and has Xen log every check. Each operation is announced on the
 # console, among the lines of Xen. Busybox sh. See README.md.
-#   sh on-host.sh FOLDER PART...        parts: hvm stub driver pci xenstore
+#   sh on-host.sh FOLDER PART...        parts: hvm stub driver attach bare console pci xenstore
 
 here=$1
 shift
@@ -35,10 +35,19 @@ part_stub() {
 	operation stub-destroy 3 xl destroy stub
 }
 
-part_driver() {
+# A disk for dom0 to serve, and what libxl runs when it serves a device.
+serving() {
+	[ -e /disk ] && return
 	modprobe_all loop xen-blkback xen-netback
 	dd if=/dev/zero of=/disk bs=1M count=4 2>/dev/null
 	losetup /dev/loop0 /disk
+	mkdir -p /etc/xen/scripts
+	for script in block vif-bridge; do cp "$here/guests/hotplug" "/etc/xen/scripts/$script"; done
+	chmod 755 /etc/xen/scripts/*
+}
+
+part_driver() {
+	serving
 	operation pv-devices-create 3 xl create -p /tmp/local.cfg
 	operation pv-devices-unpause 20 xl unpause local
 	operation pv-devices-destroy 3 xl destroy local
@@ -66,6 +75,45 @@ part_pci() {
 	operation pci-hvm-create 3 xl create -p /tmp/hvmpci.cfg
 	operation pci-hvm-destroy 3 xl destroy hvmpci
 	operation pci-assignable-remove 1 xl pci-assignable-remove 00:05.0
+}
+
+part_attach() {
+	serving
+	xl create /tmp/none.cfg && sleep 12
+	operation block-attach 5 xl block-attach none phy:/dev/loop0,xvda,w
+	operation block-list 1 xl block-list none
+	operation network-attach 8 xl network-attach none mac=00:16:3e:00:00:02
+	operation network-list 1 xl network-list none
+	operation network-detach 5 xl network-detach none 0
+	operation block-detach 5 xl block-detach none xvda
+	xl create /tmp/driver.cfg && sleep 25
+	operation driver-block-attach 8 xl block-attach none backend=driver,format=raw,vdev=xvda,access=rw,target=/dev/loop0
+	operation driver-network-attach 8 xl network-attach none backend=driver mac=00:16:3e:00:00:02
+	operation driver-network-detach 5 xl network-detach none 00:16:3e:00:00:02
+	operation driver-block-detach 5 xl block-detach none xvda
+	xl destroy none
+	xl destroy driver
+}
+
+# A guest that lets go of nothing: it has no drivers.
+part_bare() {
+	serving
+	xl create /tmp/bare.cfg && sleep 15
+	operation bare-block-attach 3 xl block-attach bare phy:/dev/loop0,xvda,w
+	operation bare-block-detach 3 xl block-detach bare xvda
+	operation bare-block-detach-force 3 xl block-detach -f bare xvda
+	operation bare-network-attach 3 xl network-attach bare mac=00:16:3e:00:00:02
+	operation bare-network-detach 3 xl network-detach bare 0
+	xl destroy bare
+}
+
+part_console() {
+	mkdir -p /var/lock
+	xl create /tmp/bare.cfg && sleep 15
+	(sleep 4; killall xenconsole) &
+	operation console 5 xl console bare
+	for key in h q '*' 0 r t; do operation "debug-keys-$(printf %s "$key" | sed 's/\*/all/')" 2 xl debug-keys "$key"; done
+	xl destroy bare
 }
 
 # The kernel of dom0 lets nobody take xenstore's place once it has spoken to

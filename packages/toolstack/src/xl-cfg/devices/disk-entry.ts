@@ -67,7 +67,7 @@ interface Match {
   act(text: string): boolean;
 }
 
-/** One entry while it is read. */
+/** One entry while it is read. On a command line it is given in more than one text, one after the other. */
 export class DiskEntry {
   readonly problems: Problem[] = [];
   /** Where a part stands that this release takes for something else. */
@@ -75,29 +75,32 @@ export class DiskEntry {
   /** flex found no rule for the line end after an `=`, and ended the process. */
   isJammed = false;
   readonly #values: Map<string, JsonValue | undefined> = new Map();
-  readonly #spec: string;
+  #spec = '';
   #at = 0;
   #taken = 0;
-  readonly #lineEnd: (at: number) => number;
-  readonly #delimiter: (at: number) => number;
+  #lineEnd: (at: number) => number = () => 0;
+  #delimiter: (at: number) => number = () => 0;
   #isCdrom = false;
   #isReadWrite = true;
   #hasPrefix = false;
   #hasAccess = false;
-
-  constructor(spec: string) {
-    this.#spec = spec;
-    this.#lineEnd = nextMatch(spec, /\n/g);
-    this.#delimiter = nextMatch(spec, /[=,]/g);
-  }
 
   /** libxl's structure. */
   get members(): Members {
     return inOrder(FIELDS, this.#values);
   }
 
-  read(): void {
+  /** Reads one text; what it says is added to what is known. */
+  read(spec: string): void {
+    this.#spec = spec;
+    this.#at = 0;
+    this.#lineEnd = nextMatch(spec, /\n/g);
+    this.#delimiter = nextMatch(spec, /[=,]/g);
     while (this.#at < this.#spec.length && this.#step());
+  }
+
+  /** All of it was read: fills in what follows from it, and sees whether anything is missing. */
+  finish(): void {
     if (this.problems.length > 0) return;
     if (this.#values.get('format') === undefined) this.#values.set('format', 'raw');
     if (this.#isCdrom) {

@@ -43,23 +43,36 @@ const FLEX_FAILURE = 2;
 /** Reads the entries of `disk`; xl exits at the first that is wrong. */
 export function readDisks(reader: XlReader): readonly Device[] {
   const advisor = new DeviceAdvisor(reader, 'disk');
-  return reader.specs('disk').map((spec) => readDisk(reader, advisor, spec));
+  return reader.specs('disk').map((spec) => readDisk(reader, advisor, [spec], spec));
 }
 
-function readDisk(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec): Device {
-  const entry = new DiskEntry(spec.text);
-  entry.read();
-  const why = 'xl 4.17 does not know the word and takes it for a part without a name';
-  for (const [start, end] of entry.misread) advisor.ignoreSilently(spec, start, end, why);
+/** Reads one disk out of one text or more; `whole` is where all of them stand. */
+export function readDisk(
+  reader: XlReader,
+  advisor: DeviceAdvisor,
+  specs: readonly DeviceSpec[],
+  whole: DeviceSpec,
+): Device {
+  const entry = new DiskEntry();
+  let read: DeviceSpec = whole;
+  for (const spec of specs) {
+    read = spec;
+    const known = entry.misread.length;
+    entry.read(spec.text);
+    const why = 'xl 4.17 does not know the word and takes it for a part without a name';
+    for (const [start, end] of entry.misread.slice(known)) advisor.ignoreSilently(spec, start, end, why);
+    if (entry.problems.length > 0) break;
+  }
+  entry.finish();
   if (entry.problems.length > 0) {
     for (const problem of entry.problems) {
       if (entry.isJammed && problem === entry.problems.at(-1)) reader.exit(FLEX_FAILURE, 'flex scanner jammed');
       const near = problem.near === undefined ? '' : `: near \`${problem.near}'`;
       const { name } = reader.cfg.source;
-      reader.say(`${name}: config parsing error in disk specification: ${problem.message}${near} in \`${spec.text}'`);
-      advisor.refuse(spec, problem.start, problem.end, explain(problem));
+      reader.say(`${name}: config parsing error in disk specification: ${problem.message}${near} in \`${read.text}'`);
+      advisor.refuse(read, problem.start, problem.end, explain(problem));
     }
     reader.exit(1);
   }
-  return { ...spec, members: entry.members };
+  return { ...whole, members: entry.members };
 }

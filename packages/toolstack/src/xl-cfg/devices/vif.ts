@@ -54,23 +54,28 @@ const TYPES = new Map([
 
 const MAC_BYTES = 6;
 
+/** A network card while it is read. */
 class VifEntry {
   readonly values: Map<string, JsonValue | undefined>;
+  /** XEN: what `parse_nic_config` answers: xl leaves something out. */
+  hasFailed = false;
   readonly #reader: XlReader;
   readonly #advisor: DeviceAdvisor;
-  readonly #spec: DeviceSpec;
+  #spec: DeviceSpec;
   /** The bytes of the MAC address as far as one could be read. */
   readonly #mac: number[] = [0, 0, 0, 0, 0, 0];
 
-  constructor(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec, index: number) {
-    this.values = new Map([['devid', index]]);
+  constructor(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec, index: number | undefined) {
+    this.values = new Map(index === undefined ? [] : [['devid', index]]);
     this.#reader = reader;
     this.#advisor = advisor;
     this.#spec = spec;
   }
 
-  read(): void {
-    for (const part of partsOf(this.#spec.text)) this.#part(part);
+  /** Reads some parts of a text. */
+  read(spec: DeviceSpec, parts: readonly Part[]): void {
+    this.#spec = spec;
+    for (const part of parts) this.#part(part);
     if (this.#mac.some((byte) => byte !== 0)) {
       this.values.set('mac', this.#mac.map((byte) => byte.toString(16).padStart(2, '0')).join(':'));
     }
@@ -96,7 +101,7 @@ class VifEntry {
     switch (name) {
       case 'type': {
         const type = TYPES.get(value);
-        if (type === undefined) this.#ignore(part, "Invalid parameter `type'.", 'values are `vif` and `ioemu`');
+        if (type === undefined) this.#fail(part, "Invalid parameter `type'.", 'values are `vif` and `ioemu`');
         else this.values.set('nictype', type);
         return;
       }
@@ -119,7 +124,12 @@ class VifEntry {
   }
 
   #unknown(part: Part): void {
-    this.#ignore(part, `unrecognized argument \`${part.text}'`, 'xl does not know it');
+    this.#fail(part, `unrecognized argument \`${part.text}'`, 'xl does not know it');
+  }
+
+  #fail(part: Part, line: string, why: string): void {
+    this.hasFailed = true;
+    this.#ignore(part, line, why);
   }
 
   #ignore(part: Part, line: string, why: string): void {
@@ -159,6 +169,7 @@ class VifEntry {
 
   /** xl says that it is wrong, but keeps the bytes that it could read. */
   #badMac(part: Part, bytes: number): void {
+    this.hasFailed = true;
     const why = `\`${showBytes(part.text)}\` is no MAC address: one is written as \`00:16:3e:12:34:56\``;
     if (bytes === 0) this.#ignore(part, "Invalid parameter `mac'.", 'a MAC address is six pairs of hexadecimal digits');
     else {
@@ -255,7 +266,23 @@ export function readVifs(reader: XlReader): readonly Device[] {
   const advisor = new DeviceAdvisor(reader, 'vif');
   return reader.specs('vif').map((spec, index) => {
     const entry = new VifEntry(reader, advisor, spec, index);
-    entry.read();
+    entry.read(spec, partsOf(spec.text));
     return { ...spec, members: inOrder(FIELDS, entry.values) };
   });
+}
+
+/** Reads one network card out of words, each of which is one part; the first that xl does not understand ends it. */
+export function readVifWords(
+  reader: XlReader,
+  advisor: DeviceAdvisor,
+  words: readonly DeviceSpec[],
+  whole: DeviceSpec,
+): Device {
+  const entry = new VifEntry(reader, advisor, whole, undefined);
+  for (const word of words) {
+    entry.read(word, [{ text: word.text, start: 0 }]);
+    if (entry.hasFailed) reader.exit(1);
+    if (reader.end !== undefined) break;
+  }
+  return { ...whole, members: inOrder(FIELDS, entry.values) };
 }
