@@ -31,6 +31,8 @@ const policyFolders = {
   analysis: ['text', 'policydb', 'releases', 'security-server', 'decompiler'],
   // It reads calls of macros as the compiler would, and compiles what it proposes.
   explain: ['text', 'language', 'policydb', 'releases', 'compiler', 'decompiler', 'security-server', 'analysis'],
+  // It proposes rules, and places them, as an explanation does.
+  lint: ['text', 'policydb', 'releases', 'compiler', 'security-server', 'analysis', 'explain'],
 };
 
 /** Packages that must run in a browser as they run in Node. */

@@ -48,6 +48,7 @@ const everyPolicyDoor = [
   '@dewar/policy/security-server',
   '@dewar/policy/analysis',
   '@dewar/policy/explain',
+  '@dewar/policy/lint',
 ];
 
 const forbidden: readonly Plant[] = [
@@ -138,6 +139,11 @@ const forbidden: readonly Plant[] = [
         'analysis',
       ),
     ],
+  },
+  {
+    file: 'packages/policy/src/lint/across.ts',
+    text: importing('../m4/index.ts'),
+    caughtBy: [inPolicy('lint', 'text', 'policydb', 'releases', 'compiler', 'security-server', 'analysis', 'explain')],
   },
   { file: 'packages/policy/src/newcomer/file.ts', text: importing('../text/index.ts'), caughtBy: [NO_PLACE] },
   { file: 'packages/newcomer/src/file.ts', text: importing('@dewar/policy/text'), caughtBy: [NO_PLACE] },

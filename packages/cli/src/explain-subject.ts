@@ -17,12 +17,16 @@ const MIB = 1024 * 1024;
 /** Xen's console ring holds 16 KiB by default; a file in which it was collected for years is still much smaller. */
 const LOG_LIMIT = 256 * MIB;
 
-/** Where the log and the policy come from. */
-export interface ExplainChoice {
-  readonly log: string | undefined;
+/** Where the policy comes from. */
+export interface SubjectChoice {
   readonly policy: string | undefined;
   readonly host: string | undefined;
   readonly compile: CompileOptions;
+}
+
+/** Where the log and the policy come from. */
+export interface ExplainChoice extends SubjectChoice {
+  readonly log: string | undefined;
 }
 
 /** A log and the policy for it. */
@@ -80,7 +84,7 @@ async function readHost(host: string, terminal: Terminal): Promise<HostState> {
 /** The policy as source where the place that the host had it from still has the same one; else its bytes. */
 async function readingOf(
   { name, bytes }: { readonly name: string; readonly bytes: Uint8Array },
-  choice: ExplainChoice,
+  choice: SubjectChoice,
 ): Promise<PolicyReading> {
   const isSame = (reading: PolicyReading): boolean =>
     reading.bytes !== undefined && Buffer.compare(reading.bytes, bytes) === 0;
@@ -107,19 +111,26 @@ function readLogFile(log: string | undefined): { name: string; text: string } {
   return { name: path === '-' ? 'standard input' : path, text: Buffer.from(bytes).toString('latin1') };
 }
 
-/** Reads all that the answer rests on; undefined, after the diagnostics, where the policy does not compile. */
-export async function readExplainInput(choice: ExplainChoice, terminal: Terminal): Promise<ExplainInput | undefined> {
-  const { host } = choice;
-  if (host === REAL_HOST && choice.policy === undefined)
+async function readState({ host, policy }: SubjectChoice, terminal: Terminal): Promise<HostState | undefined> {
+  if (host === REAL_HOST && policy === undefined)
     throw new UsageError('Xen does not say which policy it runs: name it with `--policy`');
-  const state =
-    host === undefined ? undefined : host === REAL_HOST ? await readRealHost(terminal) : await readHost(host, terminal);
-  const log =
-    state !== undefined && choice.log === undefined
-      ? { name: `the console of host ${host ?? ''}`, text: state.console }
-      : readLogFile(choice.log);
+  if (host === undefined) return undefined;
+  return host === REAL_HOST ? readRealHost(terminal) : readHost(host, terminal);
+}
+
+/** A policy, and how it is called. */
+interface SubjectReading {
+  readonly reading: PolicyReading;
+  readonly subject: Subject;
+}
+
+async function readSubjectIn(
+  state: HostState | undefined,
+  choice: SubjectChoice,
+  terminal: Terminal,
+): Promise<SubjectReading | undefined> {
   if (state?.policy?.bytes.length === 0)
-    throw new UsageError(`the simulated host \`${host ?? ''}\` runs without a policy: nothing is denied there`);
+    throw new UsageError(`the simulated host \`${choice.host ?? ''}\` runs without a policy`);
   const inForce = state?.policy;
   const reading =
     inForce === undefined ? await readPolicy(choice.policy, choice.compile) : await readingOf(inForce, choice);
@@ -128,8 +139,26 @@ export async function readExplainInput(choice: ExplainChoice, terminal: Terminal
     reading.diagnostics.filter(({ severity }) => severity === 'error'),
   );
   if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return undefined;
-  const subject = await subjectOf(reading, choice.compile, state?.booleans);
-  const isPolicyOfHost = inForce !== undefined;
+  return { reading, subject: await subjectOf(reading, choice.compile, state?.booleans) };
+}
+
+/** Reads a policy, or that of a host; undefined, after the diagnostics, where it does not compile. */
+export async function readSubject(choice: SubjectChoice, terminal: Terminal): Promise<SubjectReading | undefined> {
+  return readSubjectIn(await readState(choice, terminal), choice, terminal);
+}
+
+/** Reads all that the answer rests on; undefined, after the diagnostics, where the policy does not compile. */
+export async function readExplainInput(choice: ExplainChoice, terminal: Terminal): Promise<ExplainInput | undefined> {
+  const { host } = choice;
+  const state = await readState(choice, terminal);
+  const log =
+    state !== undefined && choice.log === undefined
+      ? { name: `the console of host ${host ?? ''}`, text: state.console }
+      : readLogFile(choice.log);
+  const found = await readSubjectIn(state, choice, terminal);
+  if (found === undefined) return undefined;
+  const { reading, subject } = found;
+  const isPolicyOfHost = state?.policy !== undefined;
   return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host, isPolicyOfHost };
 }
 

@@ -16,7 +16,7 @@ import {
   versionOption,
 } from './compile-request.ts';
 import type { Finish } from './guest-commands.ts';
-import { jsonOption } from './request-options.ts';
+import { hostOption, jsonOption } from './request-options.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Adds the commands. */
@@ -83,6 +83,33 @@ export function addPolicyCommands(program: Command, finish: Finish, terminal: Te
         version,
       };
       await finish(runM4Command(files, flags, terminal));
+    });
+
+  program
+    .command('lint')
+    .description('find what compiles and is wrong; the status is 1 when something is found')
+    .argument('[policy]', 'a policy directory, a policy.conf or a binary (default: the example policy)')
+    .addOption(hostOption())
+    .addOption(
+      new Option('--ignore <code>', 'a code that is not told, such as `lint/argo-connects` (repeatable)')
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(formatOption())
+    .addOption(jsonFormatOption())
+    .action(async (policy, args) => {
+      const { runLint } = await import('./commands/lint.ts');
+      const flags = {
+        host: args.host,
+        format: args.json === true ? ('json' as const) : args.format,
+        ignored: args.ignore,
+        version,
+        compile: compileOptions(args),
+      };
+      await finish(runLint(policy, flags, terminal));
     });
 
   program

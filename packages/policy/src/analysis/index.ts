@@ -9,6 +9,7 @@
 export {
   compareReleases,
   compatDiagnostics,
+  findWord,
   type NumberChange,
   type PermissionChange,
   type PermissionUse,
@@ -28,7 +29,7 @@ export type { RuleChange } from './diff/rule-changes.ts';
 export type { TypeRuleChange } from './diff/type-rule-changes.ts';
 export type { Step } from './memory/acting.ts';
 export { type BooleanSetting, Decisions, type Request } from './memory/decisions.ts';
-export type { Label, LabelSpace } from './memory/label-space.ts';
+export { type Label, LabelSpace } from './memory/label-space.ts';
 export { MEMORY_WAYS, waysThatNeed } from './memory/memory-ways.ts';
 export { matchTypes } from './memory/named-types.ts';
 export {

@@ -44,6 +44,11 @@ function statementEnd(text: string, start: number): number {
   return text.length;
 }
 
+/** The whole statement, or call, that begins where a span does. */
+export function statementSpan({ source, start }: Span): Span {
+  return { source, start, end: statementEnd(source.text, start) };
+}
+
 /** The statement that begins where a span does, on one line. */
 export function quoteStatement({ source, start }: Span): string {
   const end = statementEnd(source.text, start);
