@@ -25,7 +25,7 @@ const MLS_FILE = 'policy/mls';
 const OBJECT_R = 'object_r';
 
 /** The contexts that a policy gives out itself. */
-export function policyContexts({ objectContexts }: PolicyDb): Context[] {
+function policyContexts({ objectContexts }: PolicyDb): Context[] {
   return Object.values(objectContexts).flatMap((list: readonly { readonly context: Context }[]) =>
     list.map(({ context }) => context),
   );
