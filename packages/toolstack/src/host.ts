@@ -363,8 +363,15 @@ export interface Host {
   setBoolean(name: string, value: boolean): Promise<OperationReport>;
   /** Puts another policy into force. */
   loadPolicy(bytes: Uint8Array): Promise<OperationReport>;
-  /** Tries to map one page of the guest from dom0, and gives it back at once. */
-  probeForeignMap(domain: string, access?: 'read' | 'read-write'): Promise<OperationReport<ForeignMapProbe>>;
+  /**
+   * Tries to map one page of the guest, and gives it back at once. It is dom0 that tries, or the domain that `by` names,
+   * which only a simulated host can have do it.
+   */
+  probeForeignMap(
+    domain: string,
+    access?: 'read' | 'read-write',
+    by?: string,
+  ): Promise<OperationReport<ForeignMapProbe>>;
 }
 
 /** What a person may ask beside, about devices of the host and about the domain that holds xenstored. */

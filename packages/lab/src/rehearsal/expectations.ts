@@ -108,12 +108,37 @@ function compareDomain(expect: Expectations, { domain }: OperationReport<unknown
   return mismatches;
 }
 
-/** Compares what a step did with what it must do. `guest` is the name of its guest on the host. */
+/** Lets other domains try to map memory of the guest. */
+async function compareOthers(
+  what: 'readable' | 'writable',
+  wanted: Readonly<Record<string, boolean>>,
+  guest: string,
+  host: Host,
+  domainOf: (name: string) => string,
+): Promise<Compared> {
+  const mismatches: Mismatch[] = [];
+  const probes: OperationReport<unknown>[] = [];
+  for (const [name, expected] of Object.entries(wanted)) {
+    const probe = await host.probeForeignMap(guest, what === 'writable' ? 'read-write' : 'read', domainOf(name));
+    probes.push(probe);
+    const got = probe.value === undefined ? undefined : probe.value.outcome === 'mapped';
+    if (got === expected) continue;
+    const found = got === undefined ? 'one of the two is not there' : word(got);
+    mismatches.push({ what: `${what} by ${name}`, expected: word(expected), got: found });
+  }
+  return { mismatches, probes };
+}
+
+/**
+ * Compares what a step did with what it must do. `guest` is the name of its guest on the host; `domainOf` gives that of any
+ * guest of the scenario.
+ */
 export async function compareReport(
   expect: Expectations,
   report: OperationReport<unknown>,
   guest: string | undefined,
   host: Host,
+  domainOf: (name: string) => string = (name) => name,
 ): Promise<Compared> {
   const mismatches: Mismatch[] = [];
   if (report.outcome !== expect.outcome) {
@@ -144,11 +169,13 @@ export async function compareReport(
   listed('diagnostics', expect.diagnostics, (one) => report.diagnostics.some(({ code }) => code === one));
   const probes: OperationReport<unknown>[] = [];
   for (const what of ['readable', 'writable'] as const) {
-    const wanted = expect[what];
-    if (wanted === undefined) continue;
-    const found = await compareMemory(what, wanted, report, guest ?? '', host);
-    mismatches.push(...found.mismatches);
-    probes.push(...found.probes);
+    const [wanted, others] = [expect[what], expect[`${what}By`]];
+    const found = [
+      ...(wanted === undefined ? [] : [await compareMemory(what, wanted, report, guest ?? '', host)]),
+      ...(others === undefined ? [] : [await compareOthers(what, others, guest ?? '', host, domainOf)]),
+    ];
+    mismatches.push(...found.flatMap((one) => one.mismatches));
+    probes.push(...found.flatMap((one) => one.probes));
   }
   return { mismatches, probes };
 }

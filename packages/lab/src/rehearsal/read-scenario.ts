@@ -32,6 +32,8 @@ const EXPECTATION_KEYS = [
   'label',
   'readable',
   'writable',
+  'readable-by',
+  'writable-by',
   'open-pages',
   'messages',
   'diagnostics',
@@ -168,7 +170,7 @@ function finish(
     subject,
     host: host ?? ONE_HOST,
     options,
-    expect: expect === undefined ? { outcome: 'done' } : readExpectations(reader, expect.value),
+    expect: expect === undefined ? { outcome: 'done' } : readExpectations(reader, expect.value, known),
     origin: reader.origin(subjectEntry?.keyNode ?? node),
   };
 }
@@ -218,7 +220,18 @@ function readPhases(reader: YamlReader, node: YamlNode, where: string): Partial<
   return phases;
 }
 
-function readExpectations(reader: YamlReader, node: YamlNode): Expectations {
+/** Domains that try, each with whether it can. */
+function readActors(reader: YamlReader, node: YamlNode, where: string, known: Known): Record<string, boolean> {
+  const actors: Record<string, boolean> = {};
+  for (const { key, keyNode, value } of reader.freeEntries(node, where)) {
+    if (!known.guests.has(key)) reader.unknown(keyNode, 'guest', key, known.guests);
+    const is = reader.truth(value, `\`${key}\` in ${where}`);
+    if (is !== undefined) actors[key] = is;
+  }
+  return actors;
+}
+
+function readExpectations(reader: YamlReader, node: YamlNode, known: Known): Expectations {
   if (isScalar(node)) return { outcome: reader.choice(node, '`expect`', ['done', 'failed'] as const) ?? 'done' };
   const entries = reader.entries(node, '`expect`', EXPECTATION_KEYS);
   const read = <T>(key: string, how: (value: YamlNode, where: string) => T | undefined): T | undefined => {
@@ -237,6 +250,8 @@ function readExpectations(reader: YamlReader, node: YamlNode): Expectations {
     label: read('label', (value, where) => reader.text(value, where)),
     readable: read('readable', (value, where) => readPhases(reader, value, where)),
     writable: read('writable', (value, where) => readPhases(reader, value, where)),
+    readableBy: read('readable-by', (value, where) => readActors(reader, value, where, known)),
+    writableBy: read('writable-by', (value, where) => readActors(reader, value, where, known)),
     openPages: read('open-pages', (value, where) => reader.count(value, where)),
     messages: read('messages', texts),
     diagnostics: read('diagnostics', texts),

@@ -98,6 +98,25 @@ describe('a scenario', () => {
     ]);
   });
 
+  test('asks any guest whether it reads another', async () => {
+    const text = (web: boolean, dom0: boolean): string =>
+      `${GUESTS}steps:\n  - create: web\n  - create: vault\n    expect: { readable-by: { web: ${web}, Domain-0: ${dom0} } }\n  - probe: web\n    expect: { writable-by: { vault: false } }\n`;
+    const [right] = await run(text(false, false));
+    expect(right).toMatchObject({ outcome: 'passed', steps: 3 });
+    const [wrong] = await run(text(true, false));
+    expect(lines(wrong)).toEqual(['create vault', '- readable by web: true', '+ readable by web: false']);
+    const open = await run(
+      `${GUESTS}steps:\n  - create: web\n  - setenforce: permissive\n  - create: vault\n    expect: { readable-by: { web: true } }\n`,
+    );
+    expect(open[0]).toMatchObject({ outcome: 'passed' });
+    const none = await run(`${GUESTS}steps:\n  - create: vault\n    expect: { readable-by: { web: false } }\n`);
+    expect(lines(none[0])).toEqual([
+      'create vault',
+      '- readable by web: false',
+      '+ readable by web: one of the two is not there',
+    ]);
+  });
+
   test('ends where a step does not end as it must, and tells the denials', async () => {
     const [result] = await run(`${GUESTS}steps:\n  - create: vault\n  - save: vault\n  - list\n  - list\n`);
     expect(result).toMatchObject({ outcome: 'failed', steps: 2, skipped: 2 });

@@ -169,7 +169,7 @@ async function runStep(
   const stop = coverage?.observe(running.policy, running);
   const booleans = coverage === undefined ? undefined : await readBooleans(host);
   const { report, guest, loaded } = await performStep(step, host, context);
-  const found = await compareReport(step.expect, report, guest, host);
+  const found = await compareReport(step.expect, report, guest, host, (name) => context.domains.get(name) ?? name);
   stop?.();
   if (coverage !== undefined && booleans !== undefined) {
     coverage.addReport(running.policy, report, booleans);

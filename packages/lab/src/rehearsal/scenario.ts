@@ -38,6 +38,9 @@ export interface Expectations {
   /** Whether dom0 maps the guest's memory, in each phase that is named. */
   readonly readable?: Partial<Record<MemoryPhase, boolean>> | undefined;
   readonly writable?: Partial<Record<MemoryPhase, boolean>> | undefined;
+  /** Whether other guests of the scenario, by name, map the guest's memory now. */
+  readonly readableBy?: Readonly<Record<string, boolean>> | undefined;
+  readonly writableBy?: Readonly<Record<string, boolean>> | undefined;
   /** Pages that others still have mapped when the label changes. */
   readonly openPages?: number | undefined;
   /** Parts of what xl says. */

@@ -354,24 +354,31 @@ export class LibxlHost implements DeviceHost {
   async probeForeignMap(
     domain: string,
     access: 'read' | 'read-write' = 'read',
+    by?: string,
   ): Promise<OperationReport<ForeignMapProbe>> {
-    const operation = this.#begin('probe-foreign-map');
+    const asked = this.#begin('probe-foreign-map');
+    const domid = findDomain(asked, domain);
+    const actor = by === undefined ? DOM0 : findDomain(asked, by);
+    if (domid === undefined || actor === undefined) return report(asked, { isDone: false, xlExitCode: 1 });
+    const operation = actor === DOM0 ? asked : { ...asked, recorder: new Recorder(this.#hypercalls, actor) };
     const { recorder } = operation;
-    const domid = findDomain(operation, domain);
-    if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
     let outcome: ForeignMapProbe['outcome'] | undefined;
-    recorder.step(`dom0 tries to map a page of domain ${domid}`, 'probe', () => {
-      const frames = { first: 0, count: 1 };
-      const isWritable = access === 'read-write';
-      const mapped = recorder.ask('probe', 'mmu_update.map_foreign', { domid, frames, isWritable });
-      if (mapped.kind === 'ok') {
-        recorder.ask('probe', 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
-        outcome = 'mapped';
-        return 'done';
-      }
-      if (mapped.errno === 'EACCES') outcome = 'denied';
-      return outcome === 'denied' ? 'ignored-failure' : 'failed';
-    });
+    recorder.step(
+      `${actor === DOM0 ? 'dom0' : `domain ${actor}`} tries to map a page of domain ${domid}`,
+      'probe',
+      () => {
+        const frames = { first: 0, count: 1 };
+        const isWritable = access === 'read-write';
+        const mapped = recorder.ask('probe', 'mmu_update.map_foreign', { domid, frames, isWritable });
+        if (mapped.kind === 'ok') {
+          recorder.ask('probe', 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+          outcome = 'mapped';
+          return 'done';
+        }
+        if (mapped.errno === 'EACCES') outcome = 'denied';
+        return outcome === 'denied' ? 'ignored-failure' : 'failed';
+      },
+    );
     if (outcome === undefined) {
       reportRefusal(operation, 'map a page of', domid);
       return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
