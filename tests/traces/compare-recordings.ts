@@ -5,6 +5,7 @@
  * @module
  */
 import { readdirSync } from 'node:fs';
+import { KINDS, recordedMoves, simulateMoves } from './kinds/moves.ts';
 import { golden, simulated } from './recordings.ts';
 
 /** Why a recording and the simulated host differ. */
@@ -30,10 +31,10 @@ const names = readdirSync(new URL('./golden', import.meta.url))
   .map((file) => file.replace(/\.txt$/, ''))
   .sort();
 const score = { operations: 0, checks: 0, equal: 0, same: 0, unexplained: 0 };
-console.log(`${'operation'.padEnd(20)} ${'on Xen'.padStart(7)} ${'equal'.padStart(7)} ${'only here'.padStart(10)}`);
-for (const name of names) {
-  const wanted = golden(name);
-  const found = (await simulated(name)) ?? [];
+const WIDTH = 24;
+console.log(`${'operation'.padEnd(WIDTH)} ${'on Xen'.padStart(7)} ${'equal'.padStart(7)} ${'only here'.padStart(10)}`);
+
+function compare(name: string, wanted: readonly string[], found: readonly string[]): void {
   const equal = common(wanted, found);
   const isSame = equal === wanted.length && equal === found.length;
   const reason = isSame ? '' : (REASONS[name] ?? 'NO REASON KNOWN');
@@ -47,7 +48,13 @@ for (const name of names) {
     String(equal).padStart(7),
     String(found.length - equal).padStart(10),
   ];
-  console.log(`${name.padEnd(20)} ${numbers.join(' ')}  ${reason}`.trimEnd());
+  console.log(`${name.padEnd(WIDTH)} ${numbers.join(' ')}  ${reason}`.trimEnd());
+}
+
+for (const name of names) compare(name, golden(name), (await simulated(name)) ?? []);
+for (const kind of KINDS) {
+  const found = await simulateMoves(kind);
+  for (const [name, lines] of recordedMoves(kind)) compare(name, lines, found.get(name) ?? []);
 }
 const { operations, checks, equal, same } = score;
 console.log(

@@ -192,8 +192,15 @@ export function addFrames(domain: Domain, { first, count }: FrameRange): void {
     domain.frameCount += count;
     return;
   }
-  const at = domain.islands.findIndex((island) => island.first + island.count === first);
-  const before = domain.islands[at];
-  if (before === undefined) domain.islands.push({ first, count });
-  else domain.islands.splice(at, 1, { first: before.first, count: before.count + count });
+  // Those that lie right before and right after become one with it.
+  const isNextTo = (island: FrameRange): boolean =>
+    island.first + island.count === first || first + count === island.first;
+  const joined = domain.islands.filter(isNextTo);
+  const at = domain.islands.findIndex(isNextTo);
+  const whole: FrameRange = {
+    first: joined.reduce((least, island) => Math.min(least, island.first), first),
+    count: joined.reduce((sum, island) => sum + island.count, count),
+  };
+  domain.islands.splice(at < 0 ? domain.islands.length : at, 0, whole);
+  for (const island of joined) domain.islands.splice(domain.islands.indexOf(island), 1);
 }

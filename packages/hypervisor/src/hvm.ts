@@ -75,15 +75,16 @@ export const HVM_OPS: Handlers<HvmName> = {
     onDomain('domctl.gethvmcontext', machine, caller, domid, (domain) =>
       domain === caller || !domain.isHvm ? failed('EINVAL') : ok({ vcpus: domain.vcpuCount }),
     ),
-  'domctl.sethvmcontext': (machine, caller, { domid, vcpu, record }) =>
+  'domctl.sethvmcontext': (machine, caller, { domid, vcpu, record, others = [] }) =>
     onDomain('domctl.sethvmcontext', machine, caller, domid, (domain) => {
       if (domain === caller || !domain.isHvm) return failed('EINVAL');
-      if (!Number.isInteger(vcpu) || vcpu < 0 || vcpu >= domain.vcpuCount) return failed('EINVAL');
+      const vcpus = [vcpu, ...others];
+      if (!vcpus.every((one) => Number.isInteger(one) && one >= 0 && one < domain.vcpuCount)) return failed('EINVAL');
       // XEN: hvm_load() puts all vCPUs down; a record of registers brings its own up again.
       domain.onlineVcpus.clear();
-      if (record === 'CPU') {
-        domain.initialisedVcpus.add(vcpu);
-        domain.onlineVcpus.add(vcpu);
+      for (const one of record === 'CPU' ? vcpus : []) {
+        domain.initialisedVcpus.add(one);
+        domain.onlineVcpus.add(one);
       }
       return ok({});
     }),

@@ -189,6 +189,13 @@ const SHUTDOWN_REASONS: readonly ShutdownReason[] = [
 
 const HVM_PARAMS: readonly HvmParam[] = [
   'CALLBACK_IRQ',
+  'ACPI_S_STATE',
+  'ACPI_IOPORTS_LOCATION',
+  'VM86_TSS_SIZED',
+  'VIRIDIAN',
+  'VM_GENERATION_ID_ADDR',
+  'X87_FIP_WIDTH',
+  'MCA_CAP',
   'VPT_ALIGN',
   'HPET_ENABLED',
   'IOREQ_SERVER_PFN',

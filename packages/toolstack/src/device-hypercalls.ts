@@ -72,8 +72,11 @@ export interface DeviceHypercallTable {
   'dm_op.track_dirty_vram': Entry<OnDomain, Nothing>;
   /** Pages of the guest that the device model wrote. */
   'dm_op.modified_memory': Entry<OnDomain, Nothing>;
-  /** Stops another domain, as its device model does when the guest powers off. */
-  'sched_op.remote_shutdown': Entry<OnDomain & { readonly reason: 'poweroff' | 'reboot' | 'crash' }, Nothing>;
+  /** Stops another domain: as its device model does when the guest powers off, or as libxl does to save it. */
+  'sched_op.remote_shutdown': Entry<
+    OnDomain & { readonly reason: 'poweroff' | 'reboot' | 'suspend' | 'crash' },
+    Nothing
+  >;
 
   /** Gives a device to a guest, or sets it aside with `DOMID_IO`. `EOPNOTSUPP` where the domain has no IOMMU. */
   'domctl.assign_device': Entry<OnDomain & { readonly device: Sbdf }, Nothing>;

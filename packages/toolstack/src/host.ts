@@ -226,6 +226,8 @@ export interface SavedGuest {
   readonly config: Readonly<Record<string, unknown>>;
   readonly pages: number;
   readonly onlineVcpus: readonly number[];
+  /** Of an HVM container, what is not 0, by Xen's names of the parameters. */
+  readonly hvmParams?: Readonly<Record<string, number>>;
 }
 
 /** How a guest is saved. */

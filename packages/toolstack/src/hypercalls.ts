@@ -81,6 +81,13 @@ export type ShutdownReason = 'poweroff' | 'reboot' | 'suspend' | 'crash' | 'watc
 /** The parameters of an HVM container that libxl or a guest works with. Xen `HVM_PARAM_*`. */
 export type HvmParam =
   | 'CALLBACK_IRQ'
+  | 'ACPI_S_STATE'
+  | 'ACPI_IOPORTS_LOCATION'
+  | 'VM86_TSS_SIZED'
+  | 'VIRIDIAN'
+  | 'VM_GENERATION_ID_ADDR'
+  | 'X87_FIP_WIDTH'
+  | 'MCA_CAP'
   | 'VPT_ALIGN'
   | 'HPET_ENABLED'
   | 'IOREQ_SERVER_PFN'
@@ -272,7 +279,11 @@ export interface HypercallTable extends DeviceHypercallTable {
   'domctl.set_paging_mempool_size': Entry<OnDomain & { readonly kib: number }, Nothing>;
   'domctl.gethvmcontext': Entry<OnDomain, { readonly vcpus: number }>;
   /** Makes the vCPU that it describes ready to run. */
-  'domctl.sethvmcontext': Entry<OnVcpu & { readonly record: 'CPU' | 'MTRR' }, Nothing>;
+  /** One context may hold the registers of others, too. */
+  'domctl.sethvmcontext': Entry<
+    OnVcpu & { readonly record: 'CPU' | 'MTRR'; readonly others?: readonly number[] },
+    Nothing
+  >;
   'domctl.set_address_size': Entry<OnDomain & { readonly size: 32 | 64 }, Nothing>;
   'domctl.get_address_size': Entry<OnDomain, { readonly size: 32 | 64 }>;
   'domctl.hypercall_init': Entry<OnDomain & { readonly frame: number }, Nothing>;

@@ -88,7 +88,7 @@ export function guestOf(text: string): DomainConfig {
 }
 
 /** What the recordings leave out; their headers say so. */
-const NOT_RECORDED = new Set(['domain destroy', 'event send', 'event status', 'event reset']);
+const NOT_RECORDED = new Set(['domain destroy', 'event send', 'event status', 'event reset', 'mmu pageinfo']);
 
 function typeOf(context: string): string {
   return context.split(':')[2] ?? context;
@@ -101,8 +101,8 @@ function isRecorded(domid: Domid, klass: string, permissions: string, source: st
   if (isDom0 && (klass === 'version' || klass === 'xen') && permissions.includes('console')) return false;
   if (isDom0 && klass === 'version') return false;
   // A guest's work on its own memory, and PV domains that dom0 fills.
-  if (klass === 'mmu' && domid !== 0) return target.startsWith('guest_t') && source !== 'guest_t';
-  const isGuest = target === 'guest_t' || target === 'guest_t_building';
+  const isGuest = /^(?:guest|moved)_t(?:_building)?$/.test(target);
+  if (klass === 'mmu' && domid !== 0) return /^(?:guest|moved)_t/.test(target) && !/^(?:guest|moved)_t$/.test(source);
   return klass !== 'mmu' || isGuest || !/map_|mmuext_op|updatemp/.test(permissions);
 }
 

@@ -130,7 +130,74 @@ test('what is not rehearsed is said', async () => {
     },
   );
   expect(codes(made)).toEqual(expect.arrayContaining(['guest/other-device-model', 'guest/device-not-rehearsed']));
-  expect(codes(await host.save('g'))).toEqual(['guest/not-rehearsed']);
-  const migration = await host.migrate('g', bootKinds().host, { uuid: other });
-  expect([codes(migration.source), migration.target]).toEqual([['guest/not-rehearsed'], undefined]);
+});
+
+/** One permission on one label fewer. */
+function bootWithoutOne(klass: string, permission: string, target: string): KindsHost {
+  const rule = `allow ALL { ALL -${target} }:${klass} *; allow ALL ${target}:${klass} ~{ ${permission} };`;
+  return bootWithout(klass, rule);
+}
+
+test.each([
+  ['domain', 'shutdown', 'cannot save domain'],
+  ['hvm', 'gethvmc', 'cannot save domain'],
+  ['hvm', 'getparam', 'cannot save domain'],
+  ['mmu', 'map_read', 'cannot save domain'],
+  ['mmu', 'stat', 'cannot save domain'],
+])(
+  'an HVM guest of which dom0 has no %s %s is not saved, and goes on where it is',
+  async (klass, permission, message) => {
+    const { host } = bootWithoutOne(klass, permission, 'guest_t');
+    expect((await host.create(recordedGuest('hvm'), { uuid })).outcome).toBe('done');
+    const report = await host.save('hvm');
+    expect([report.outcome, report.xlExitCode, report.value]).toEqual(['failed', 1, undefined]);
+    expect(report.diagnostics.map((one) => one.message).join()).toContain(message);
+    expect(notes(report)).toContain(`${klass} { ${permission} }`);
+    expect((await host.list()).value?.map(({ name, state }) => [name, state])).toContainEqual(['hvm', 'running']);
+  },
+);
+
+test('a device model that may not stop for a save stops all the same', async () => {
+  const rule = 'allow ALL { ALL -guest_t }:hvm *; allow ALL guest_t:hvm ~dm;';
+  const { host } = bootWithout('hvm', rule);
+  await host.create(recordedGuest('hvm'), { uuid, paused: true });
+  const report = await host.save('hvm');
+  expect(report.outcome).toBe('done');
+  expect(report.timeline.find(({ title }) => title.endsWith('stops'))?.outcome).toBe('ignored-failure');
+});
+
+test('a stub domain that libxl may not reach ends the save before the guest is stopped', async () => {
+  const rule = 'allow ALL { ALL -dm_t }:grant *; allow { ALL -dom0_t } dm_t:grant *; allow dom0_t dm_t:grant unmap;';
+  const kinds = bootKinds();
+  expect((await kinds.host.create(recordedGuest('stub'), { uuid })).outcome).toBe('done');
+  const stricter = kindsPolicy((text) => text.replace('allow ALL ALL:grant *;', rule));
+  expect((await kinds.host.loadPolicy(stricter)).outcome).toBe('done');
+  const report = await kinds.host.save('stub');
+  expect(report.outcome).toBe('failed');
+  expect(notes(report)).toContain('grant { map_read');
+  expect((await kinds.host.list()).value?.find(({ name }) => name === 'stub')?.state).toBe('running');
+});
+
+test('an HVM guest that has a device of the host is not saved', async () => {
+  const kinds = bootKinds();
+  await labelRecorded(kinds);
+  await kinds.host.pciAssignableAdd('00:05.0');
+  expect((await kinds.host.create(recordedGuest('hvmpci'), { uuid })).outcome).toBe('done');
+  const report = await kinds.host.save('hvmpci');
+  expect(report.outcome).toBe('failed');
+  expect(notes(report)).toContain('QEMU does not save the state of a device of the host');
+  expect(report.domain?.state).toBe('running');
+});
+
+test.each(['hvm', 'stub'])('where the target refuses what a %s guest needs, it goes on where it is', async (name) => {
+  const from = bootKinds();
+  const to = bootWithoutOne('hvm', 'sethvmc', 'guest_t_building');
+  await from.host.create(recordedGuest(name), { uuid });
+  const { source, target } = await from.host.migrate(name, to.host, { uuid });
+  expect([source.outcome, target?.outcome]).toEqual(['failed', 'failed']);
+  expect((await from.host.list()).value?.find((one) => one.name === name)?.state).toBe('running');
+  expect((await to.host.list()).value).toHaveLength(1);
+  const again = reloaded(from);
+  expect(again.hypervisor.snapshot()).toEqual(from.hypervisor.snapshot());
+  expect((await again.host.save(name)).outcome).toBe('done');
 });

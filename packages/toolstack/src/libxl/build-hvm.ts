@@ -77,7 +77,7 @@ export function hvmFrames(pages: number): FrameRange[] {
 }
 
 /** XEN: `libxl__arch_domain_create`, `hvm_set_conf_params`. */
-function setHvmPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
+export function setHvmPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
   const { recorder } = operation;
   const { domid } = plan;
   const set = (param: HvmParam, value: number) => () =>

@@ -154,11 +154,12 @@ function startModel(
 ): Failure | undefined {
   const { deviceModel } = config.hardware;
   if (deviceModel === undefined) return undefined;
+  const isIncoming = operation.state.guests.get(domid)?.isRestored === true;
   if (deviceModel.stub !== undefined) {
-    const model = startStubDomain(operation, config, domid, deviceModel, label);
+    const model = startStubDomain(operation, config, domid, { deviceModel, isIncoming }, label);
     return model === undefined ? { kind: 'failed', domid, rc: -3 } : undefined;
   }
-  if (startDeviceModel(operation, modelPlanOf(config, domid), DOM0) === 'done') {
+  if (startDeviceModel(operation, modelPlanOf(config, domid, isIncoming), DOM0) === 'done') {
     operation.recorder.step('libxl asks the device model for its ports', 'libxl', () => {
       talkToModel(operation, domid);
       return 'done';

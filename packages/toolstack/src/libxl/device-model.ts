@@ -34,14 +34,16 @@ export interface ModelPlan {
   /** Memory of the guest, without that of the display. */
   readonly ramPages: number;
   readonly videoPages: number;
+  /** The guest comes from elsewhere, and the display with it. */
+  readonly isIncoming: boolean;
 }
 
 const KIB_PER_PAGE = 4;
 
 /** What its device model needs to know of an HVM guest. */
-export function modelPlanOf({ memoryKib, hardware }: GuestConfig, domid: Domid): ModelPlan {
+export function modelPlanOf({ memoryKib, hardware }: GuestConfig, domid: Domid, isIncoming = false): ModelPlan {
   const videoPages = Math.floor((hardware.deviceModel?.videoKib ?? 0) / KIB_PER_PAGE);
-  return { domid, ramPages: Math.floor(memoryKib / KIB_PER_PAGE) - videoPages, videoPages };
+  return { domid, ramPages: Math.floor(memoryKib / KIB_PER_PAGE) - videoPages, videoPages, isIncoming };
 }
 
 /** Makes the requests of one device model, up to the first that fails. */
@@ -103,18 +105,35 @@ class ModelActs {
     return acts.every((act) => act().kind === 'ok');
   }
 
-  /** Makes the display and its option ROM. */
-  draw({ ramPages, videoPages }: ModelPlan): boolean {
+  /** Makes the display and its option ROM, or takes those that came with the guest. */
+  draw({ ramPages, videoPages, isIncoming }: ModelPlan): boolean {
     const { recorder } = this.#operation;
     const domid = this.#domid;
     const video = { first: firstFreeFrame(ramPages), count: videoPages };
     const rom = { first: video.first + video.count, count: ROM_PAGES };
+    if (videoPages > 0 && isIncoming) return this.#takeOver(video, rom);
     if (videoPages > 0) {
       if (!this.give(video) || !this.map(video)) return false;
       if (recorder.askAs(this.#actor, 'dm_op.track_dirty_vram', { domid }).kind === 'error') return false;
       if (!this.give(rom) || !this.map(rom)) return false;
     }
     return recorder.askAs(this.#actor, 'dm_op.modified_memory', { domid }).kind === 'ok';
+  }
+
+  /** XEN: `xen_ram_alloc` of QEMU, to which all memory is there; and `xen_replace_cache_entry`, once its state is read. */
+  #takeOver(video: FrameRange, rom: FrameRange): boolean {
+    const { recorder } = this.#operation;
+    const actor = this.#actor;
+    const domid = this.#domid;
+    if (!this.map(video)) return false;
+    const early = this.mappings.at(-1);
+    if (recorder.askAs(actor, 'dm_op.track_dirty_vram', { domid }).kind === 'error' || !this.map(rom)) return false;
+    if (recorder.askAs(actor, 'dm_op.set_isa_irq_level', { domid }).kind === 'error' || !this.map(video)) return false;
+    if (early !== undefined) {
+      this.mappings.splice(this.mappings.indexOf(early), 1);
+      recorder.askAs(actor, 'mmu_update.unmap_foreign', { mapping: early });
+    }
+    return recorder.askAs(actor, 'dm_op.modified_memory', { domid }).kind === 'ok';
   }
 }
 

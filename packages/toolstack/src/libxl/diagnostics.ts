@@ -54,7 +54,6 @@ const entries = {
     message: 'guest `{guest}` was not relabelled: others have {pages} of its pages mapped',
   },
   'name-taken': { severity: 'error', message: 'a guest with the name `{name}` exists already' },
-  'not-rehearsed': { severity: 'error', message: 'cannot rehearse `{operation}` of a guest of type `{type}`' },
   'bad-request': { severity: 'error', message: 'cannot create guest `{guest}`: {reason}' },
   'unknown-domain': { severity: 'error', message: '`{domain}` is no domain of this host' },
   'is-dom0': { severity: 'error', message: 'cannot {operation} dom0' },

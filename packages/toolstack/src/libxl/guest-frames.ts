@@ -18,7 +18,11 @@ export function containerFrames(
   if (recorder.hypercalls.inspectDomain(domid)?.info.isHvm !== true) return undefined;
   const config = state.guests.get(domid)?.config;
   if (config?.type !== 'hvm') return pvhFrames(totalPages);
-  const { ramPages } = modelPlanOf(config, domid);
+  return hvmGuestFrames(modelPlanOf(config, domid).ramPages, totalPages);
+}
+
+/** Those of an HVM guest with this memory of its own, and so many pages with what its device model added. */
+export function hvmGuestFrames(ramPages: number, totalPages: number): FrameRange[] {
   const own = hvmFrames(ramPages);
   const counted = own.reduce((sum, { count }) => sum + count, 0);
   // What its device model added comes right after the memory.

@@ -21,7 +21,8 @@ import type { Progress } from './make-domain.ts';
 import { finalState, findDomain, type Operation, report, startXl } from './operation.ts';
 import { builderFrom } from './restore.ts';
 import { renameDomain } from './run-state.ts';
-import { GuestWriter, resumeGuest, type Stop } from './save.ts';
+import { GuestWriter, type Stop, savingMessage } from './save.ts';
+import { resumeGuest } from './suspend-guest.ts';
 
 /** The two sides. */
 interface Sides {
@@ -40,22 +41,18 @@ export function migrateGuest(sides: Sides, text: string, options: MigrateOptions
   const { source, target } = sides;
   const domid = findDomain(source, text);
   if (domid === undefined) return { source: report(source, { isDone: false, xlExitCode: 1 }), target: undefined };
-  if (source.state.guests.get(domid)?.config?.type === 'hvm') {
-    source.diagnostics.push(guest['not-rehearsed'](undefined, { operation: 'migrate', type: 'hvm' }));
-    const domain = finalState(source, domid);
-    return { source: report(source, { isDone: false, xlExitCode: 1, domain }), target: undefined };
-  }
   const writer = new GuestWriter(source, domid);
-  const stored = writer.readConfig('migration stream');
-  if (stored === undefined) {
+  const stored = options.config === undefined ? writer.readConfig('migration stream') : undefined;
+  if (options.config === undefined && stored === undefined) {
     source.messages.push('No config file stored for running domain and none supplied - cannot migrate.');
     return { source: failSource(source, domid, writer.stop), target: undefined };
   }
-  const own = options.config === undefined ? stored : guestConfigOf(options.config);
-  if (own === undefined || own.type !== stored.type) {
-    source.diagnostics.push(
-      guest['bad-request'](undefined, { guest: stored.name, reason: `it is a ${stored.type} guest` }),
-    );
+  // XEN: with a configuration at hand xl does not ask for the one that libxl has.
+  const own = stored ?? readOverride(source, options.config);
+  const type = source.state.guests.get(domid)?.config?.type ?? own?.type;
+  if (own === undefined || own.type !== type) {
+    const name = source.state.guests.get(domid)?.name ?? text;
+    source.diagnostics.push(guest['bad-request'](undefined, { guest: name, reason: `it is a ${type} guest` }));
     return {
       source: report(source, { isDone: false, xlExitCode: 1, domain: finalState(source, domid) }),
       target: undefined,
@@ -95,6 +92,18 @@ export function migrateGuest(sides: Sides, text: string, options: MigrateOptions
   };
 }
 
+/** The configuration that is to go in the place of the stored one; it is read as any other. */
+function readOverride(source: Operation, config: MigrateOptions['config']): GuestConfig | undefined {
+  if (config === undefined) return undefined;
+  source.recorder.step('xl reads the configuration that is to go with the guest', 'xl', () => {
+    source.recorder.ask('xl', 'sysctl.physinfo', {});
+    return 'done';
+  });
+  const own = guestConfigOf(config);
+  source.messages.push(savingMessage('migration stream', own));
+  return own;
+}
+
 /** The target makes its domain, fills it with what the sender reads, and relabels it; it stays paused. */
 function receive(
   target: Operation,
@@ -119,7 +128,7 @@ function receive(
   const build = builderFrom({
     pages: writer.pages,
     bringMemory: () => hasBegun && writer.readLive(),
-    bringVcpus: () => writer.readSuspended(true),
+    bringState: () => writer.readSuspended(true),
   });
   const made = constructGuest(target, config, { uuid, isWatched: true, build });
   writer.end();
@@ -147,7 +156,7 @@ function giveUp(
   writer: GuestWriter,
   { rc, domid: copy }: Extract<Progress, { kind: 'failed' }>,
 ): Migration {
-  const isSilent = writer.stop?.step === 'the suspending of the guest by itself';
+  const isSilent = writer.isGuestSilent;
   source.messages.push(`migration sender: libxl_domain_suspend failed (rc=${isSilent ? -8 : -3})`);
   if (isSilent) source.messages.push('Migration failed, failed to suspend at sender.');
   else {

@@ -7,7 +7,7 @@
  * @module
  */
 import type { OperationReport, RestoreOptions, SavedGuest, TimelineStep } from '../host.ts';
-import type { Domid, FrameRange } from '../hypercalls.ts';
+import type { Domid, FrameRange, HvmParam } from '../hypercalls.ts';
 import {
   allocatePorts,
   type BuildOutcome,
@@ -19,6 +19,7 @@ import {
   setScheduler,
   stoppedAt,
 } from './build-guest.ts';
+import { setHvmPlatform } from './build-hvm.ts';
 import { SPECIAL_FRAMES, setPvPlatform } from './build-pv.ts';
 import { PVH_RINGS, pvhFrames, setPvhPlatform } from './build-pvh.ts';
 import { constructGuest } from './construct.ts';
@@ -26,10 +27,11 @@ import { faultOf, startBuilt } from './create.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
 import { guest } from './diagnostics.ts';
 import { type GuestConfig, guestConfigOf, readStoredConfig, storeConfig } from './guest-config.ts';
+import { hvmGuestFrames } from './guest-frames.ts';
 import { finalState, type Operation, report, startXl } from './operation.ts';
 import { type AnyResult, inOrder } from './recorder.ts';
 import { piecesOf } from './run-state.ts';
-import { BATCH_PAGES, HELPER, SAVED_PARAMS } from './save.ts';
+import { BATCH_PAGES, type GuestState, HELPER, SAVED_PARAMS } from './save.ts';
 
 const PAGE_LIMIT = 2 ** 32;
 const VCPU_LIMIT = 8192;
@@ -39,14 +41,13 @@ export interface GuestSource {
   readonly pages: number;
   /** Brings the memory; false where it cannot. */
   readonly bringMemory: () => boolean;
-  /** Brings the vCPUs, after which the guest no longer runs where it came from; undefined where it cannot. */
-  readonly bringVcpus: () => readonly number[] | undefined;
+  /** Brings what is left, after which the guest no longer runs where it came from; undefined where it cannot. */
+  readonly bringState: () => GuestState | undefined;
 }
 
 /** What a guest is filled with. */
-interface Content {
+interface Content extends GuestState {
   readonly pages: number;
-  readonly onlineVcpus: readonly number[];
 }
 
 /** A save file that was read. */
@@ -62,7 +63,9 @@ function isWhole(value: unknown, limit: number): value is number {
 function readSaved(saved: unknown): Image | string {
   if (typeof saved !== 'object' || saved === null) return 'it is not written by `dewar save`';
   // An object that is not null has string keys; each is looked at below.
-  const { format, version, config, pages, onlineVcpus } = saved as Readonly<Partial<Record<keyof SavedGuest, unknown>>>;
+  const { format, version, config, pages, onlineVcpus, hvmParams } = saved as Readonly<
+    Partial<Record<keyof SavedGuest, unknown>>
+  >;
   if (format !== 'dewar-saved-guest') return 'it is not written by `dewar save`';
   if (version !== 1) return 'it is written by another version of Dewar';
   const read = readStoredConfig(config);
@@ -70,7 +73,22 @@ function readSaved(saved: unknown): Image | string {
   const vcpus: readonly unknown[] = Array.isArray(onlineVcpus) && onlineVcpus.length <= VCPU_LIMIT ? onlineVcpus : [];
   if (!isWhole(pages, PAGE_LIMIT) || vcpus.length === 0) return 'its memory or its vCPUs are not whole';
   if (!vcpus.every((vcpu) => isWhole(vcpu, read.maxVcpus))) return 'its memory or its vCPUs are not whole';
-  return { config: read, pages, onlineVcpus: vcpus.filter((vcpu) => isWhole(vcpu, VCPU_LIMIT)) };
+  const params = read.type === 'pv' ? new Map<HvmParam, number>() : readParams(hvmParams);
+  if (params === undefined) return 'the parameters of its HVM container are not whole';
+  return { config: read, pages, onlineVcpus: vcpus.filter((vcpu) => isWhole(vcpu, VCPU_LIMIT)), hvmParams: params };
+}
+
+/** The parameters of a saved container. A file of an older Dewar has none: there they are those of a new container. */
+function readParams(value: unknown): Map<HvmParam, number> | undefined {
+  const given = value ?? PVH_RINGS;
+  if (typeof given !== 'object') return undefined;
+  const params = new Map<HvmParam, number>();
+  for (const [name, number] of Object.entries(given)) {
+    const param = SAVED_PARAMS.find((one) => one === name);
+    if (param === undefined || !isWhole(number, Number.MAX_SAFE_INTEGER)) return undefined;
+    if (number !== 0) params.set(param, number);
+  }
+  return params;
 }
 
 /** XEN: `x86_pv_static_data_complete`, `x86_hvm_setup`: the kind of guest, and its CPU policy. */
@@ -124,51 +142,83 @@ function completePv(operation: Operation, domid: Domid, { pages, onlineVcpus }: 
   });
 }
 
+/** Pages that begin anew with the domain. XEN: `xc_clear_domain_page` in `handle_hvm_params`. */
+const CLEARED: ReadonlySet<HvmParam> = new Set(['STORE_PFN', 'CONSOLE_PFN', 'IOREQ_PFN', 'BUFIOREQ_PFN'] as const);
+
 /** XEN: `handle_hvm_params`, `x86_hvm_stream_complete`. */
 function completeHvm(
   operation: Operation,
   domid: Domid,
   ports: GuestPorts,
-  { onlineVcpus }: Content,
+  { onlineVcpus, hvmParams }: Content,
 ): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('the save helper gives the guest its time, its parameters and its vCPUs', HELPER, () => {
-    const params = SAVED_PARAMS.map((param) => (): AnyResult => {
-      const value = PVH_RINGS[param] ?? 0;
+    const params = [...hvmParams].map(([param, value]) => (): AnyResult => {
+      // XEN: whether a page could be cleared is not looked at.
+      if (CLEARED.has(param)) clearPage(operation, domid, value);
       return recorder.ask(HELPER, 'hvm_op.set_param', { domid, param, value });
     });
-    const records = onlineVcpus.map(
-      (vcpu) => (): AnyResult => recorder.ask(HELPER, 'domctl.sethvmcontext', { domid, vcpu, record: 'CPU' }),
-    );
+    const [vcpu, ...others] = onlineVcpus;
     return inOrder([
       () => recorder.ask(HELPER, 'domctl.settscinfo', { domid }),
       ...params,
       () => recorder.ask(HELPER, 'hvm_op.set_param', { domid, param: 'STORE_EVTCHN', value: ports.store }),
       () => recorder.ask(HELPER, 'hvm_op.set_param', { domid, param: 'CONSOLE_EVTCHN', value: ports.console }),
-      // One hypercall holds the records of all vCPUs.
-      ...records.slice(0, 1),
+      ...(vcpu === undefined
+        ? []
+        : [() => recorder.ask(HELPER, 'domctl.sethvmcontext', { domid, vcpu, others, record: 'CPU' })]),
     ]);
   });
+}
+
+function clearPage({ recorder }: Operation, domid: Domid, first: number): void {
+  const args = { domid, frames: { first, count: 1 }, isWritable: true };
+  const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', args);
+  if (mapped.kind === 'ok') recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+}
+
+/** Where the memory of a guest goes that was so large where it comes from. */
+function framesFor({ type, pages: ownPages, videoPages }: BuildPlan, pages: number): readonly FrameRange[] {
+  switch (type) {
+    case 'pv':
+      return [{ first: 0, count: pages }];
+    case 'pvh':
+      return pvhFrames(pages);
+    case 'hvm':
+      return hvmGuestFrames(ownPages - videoPages, pages);
+  }
+}
+
+/** How the domain is set up before its memory comes. */
+function setPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
+  switch (plan.type) {
+    case 'pv':
+      return setPvPlatform(operation, plan);
+    case 'pvh':
+      return setPvhPlatform(operation, plan);
+    case 'hvm':
+      return setHvmPlatform(operation, plan);
+  }
 }
 
 /** Fills a domain with a guest that comes from elsewhere, in the place of a build from nothing. */
 export function builderFrom(source: GuestSource): GuestBuilder {
   return (operation: Operation, plan: BuildPlan): BuildOutcome => {
     const { domid } = plan;
-    const isHvm = plan.type === 'pvh';
+    const isHvm = plan.type !== 'pv';
     if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
     const ports = allocatePorts(operation, domid);
     if (ports === undefined) return stoppedAt('the making of its event channels');
-    const platform = isHvm ? setPvhPlatform(operation, plan) : setPvPlatform(operation, plan);
-    if (platform === 'failed') return stoppedAt('the setting of its TSC mode');
+    if (setPlatform(operation, plan) === 'failed') return stoppedAt('the setting of its TSC mode');
     if (setUp(operation, domid, isHvm) === 'failed') return stoppedAt('the first look of the save helper');
     const { pages } = source;
-    const ranges = isHvm ? pvhFrames(pages) : [{ first: 0, count: pages }];
     if (!source.bringMemory()) return stoppedAt('the reading of what comes from the other host');
-    if (fillMemory(operation, domid, ranges) === 'failed') return stoppedAt('the filling of its memory');
-    const onlineVcpus = source.bringVcpus();
-    if (onlineVcpus === undefined) return stoppedAt('the reading of what comes from the other host');
-    const content: Content = { pages, onlineVcpus };
+    if (fillMemory(operation, domid, framesFor(plan, pages)) === 'failed')
+      return stoppedAt('the filling of its memory');
+    const state = source.bringState();
+    if (state === undefined) return stoppedAt('the reading of what comes from the other host');
+    const content: Content = { ...state, pages };
     const complete = isHvm ? completeHvm(operation, domid, ports, content) : completePv(operation, domid, content);
     if (complete === 'failed') return stoppedAt('the setting of its vCPUs');
     const rings = isHvm ? { console: PVH_RINGS.CONSOLE_PFN, xenstore: PVH_RINGS.STORE_PFN } : SPECIAL_FRAMES;
@@ -196,10 +246,6 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
   }
   const own = options.config === undefined ? image.config : guestConfigOf(options.config);
   const reason = own.type === image.config.type ? faultOf(own) : `it holds a ${image.config.type} guest`;
-  if (reason === undefined && own.type === 'hvm') {
-    operation.diagnostics.push(guest['not-rehearsed'](undefined, { operation: 'restore', type: 'hvm' }));
-    return report(operation, { isDone: false, xlExitCode: 1 });
-  }
   if (reason !== undefined) {
     operation.diagnostics.push(guest['bad-request'](undefined, { guest: own.name, reason }));
     return report(operation, { isDone: false, xlExitCode: 1 });
@@ -217,7 +263,7 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
   const build = builderFrom({
     pages: image.pages,
     bringMemory: () => true,
-    bringVcpus: () => image.onlineVcpus,
+    bringState: () => image,
   });
   const made = constructGuest(operation, own, {
     uuid,

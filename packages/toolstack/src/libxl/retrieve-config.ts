@@ -6,6 +6,7 @@
  * @module
  */
 import type { Domid } from '../hypercalls.ts';
+import { talkToModel } from './device-model.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { lookAt, type Operation } from './operation.ts';
 import { storedDevice } from './xenstore-devices.ts';
@@ -13,11 +14,21 @@ import { storedDevice } from './xenstore-devices.ts';
 /** Each of these is asked for on its own: lock, stored text, memory target and limit, vCPUs. */
 const LOOKS = 5;
 
+/** The first of them come before QEMU is asked. */
+const BEFORE_MODEL = 2;
+
 /** Reads it; undefined when libxl has none, or may not see the guest. Makes its requests in a step of the caller's. */
 export function retrieveConfig(operation: Operation, domid: Domid): GuestConfig | undefined {
   const { recorder, state } = operation;
   const record = state.guests.get(domid);
-  for (let i = 0; i < LOOKS; i++) lookAt(operation, domid, true);
+  for (let i = 0; i < BEFORE_MODEL; i++) lookAt(operation, domid, true);
+  if (record?.config?.type === 'hvm') {
+    // XEN: only QEMU knows which vCPUs it has been given.
+    const channel = talkToModel(operation, domid);
+    if (channel === undefined) return undefined;
+    channel.close();
+  }
+  for (let i = BEFORE_MODEL; i < LOOKS; i++) lookAt(operation, domid, true);
   if (lookAt(operation, domid, false) === undefined || record?.config === undefined) return undefined;
   recorder.ask('libxl', 'sysctl.cpupool_op', {});
   const scheduler = recorder.ask('libxl', 'domctl.scheduler_op.getinfo', { domid });

@@ -8,16 +8,16 @@
  */
 import type { OperationReport, SavedGuest, SaveOptions, TimelineStep } from '../host.ts';
 import type { DomainInfo, Domid, FrameRange, HvmParam, Process } from '../hypercalls.ts';
-import { pvhFrames } from './build-pvh.ts';
-import { settleDeaths } from './daemons.ts';
-import { destroyDomain, errnoText, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, storeConfig } from './guest-config.ts';
-import { tellGuest } from './guest-control.ts';
+import { containerFrames } from './guest-frames.ts';
+import { switchLogDirty } from './model-state.ts';
 import { finalState, findDomain, logLibxl, lookAt, type Operation, report } from './operation.ts';
-import { type AnyResult, inOrder, type Refusal } from './recorder.ts';
+import { inOrder, type Refusal } from './recorder.ts';
 import { retrieveConfig } from './retrieve-config.ts';
 import { piecesOf, reportRefusal } from './run-state.ts';
+import { type GuestType, resumeGuest, suspendGuest } from './suspend-guest.ts';
 
 /** The program that reads and writes guests for libxl. */
 export const HELPER: Process = 'libxl-save-helper';
@@ -25,7 +25,7 @@ export const HELPER: Process = 'libxl-save-helper';
 /** Pages that the helper works on at a time. XEN: `MAX_BATCH_SIZE`. */
 export const BATCH_PAGES = 1024;
 
-/** XEN: `write_hvm_params`, as far as the parameters of a PVH guest are concerned. */
+/** XEN: `write_hvm_params`. */
 export const SAVED_PARAMS: readonly HvmParam[] = [
   'STORE_PFN',
   'IOREQ_PFN',
@@ -33,9 +33,24 @@ export const SAVED_PARAMS: readonly HvmParam[] = [
   'PAGING_RING_PFN',
   'MONITOR_RING_PFN',
   'SHARING_RING_PFN',
+  'VM86_TSS_SIZED',
   'CONSOLE_PFN',
+  'ACPI_IOPORTS_LOCATION',
+  'VIRIDIAN',
   'IDENT_PT',
+  'VM_GENERATION_ID_ADDR',
+  'IOREQ_SERVER_PFN',
+  'NR_IOREQ_SERVER_PAGES',
+  'X87_FIP_WIDTH',
+  'MCA_CAP',
 ];
+
+/** What is left to read of a guest once it has suspended itself. */
+export interface GuestState {
+  readonly onlineVcpus: readonly number[];
+  /** Of an HVM container: what is not 0. */
+  readonly hvmParams: ReadonlyMap<HvmParam, number>;
+}
 
 /** Where a save ended. */
 export interface Stop {
@@ -53,9 +68,9 @@ function read(operation: Operation, domid: Domid, frames: FrameRange): boolean {
 }
 
 /** XEN: `x86_pv_setup` or `x86_hvm_setup`, and the records that need no suspended guest. */
-function setUp(operation: Operation, domid: Domid): TimelineStep['outcome'] {
+function setUp(operation: Operation, domid: Domid, type: GuestType): TimelineStep['outcome'] {
   const { recorder } = operation;
-  return recorder.step('the save helper looks at the guest', HELPER, () => {
+  const looked = recorder.step('the save helper looks at the guest', HELPER, () => {
     const info = recorder.ask(HELPER, 'domctl.getdomaininfo', { domid });
     if (info.kind === 'error') return 'failed';
     const { isHvm, sharedInfoFrame } = info.value;
@@ -73,46 +88,18 @@ function setUp(operation: Operation, domid: Domid): TimelineStep['outcome'] {
     ) {
       return 'failed';
     }
-    return inOrder([
+    return 'done';
+  });
+  if (looked === 'failed' || (type === 'hvm' && !switchLogDirty(operation, domid, true))) return 'failed';
+  return recorder.step('the save helper reads the CPU policies of the host and of the guest', HELPER, () =>
+    inOrder([
       () => recorder.ask(HELPER, 'sysctl.get_cpu_policy', {}),
       () => recorder.ask(HELPER, 'domctl.get_cpu_policy', { domid }),
-    ]);
-  });
+    ]),
+  );
 }
 
 const FIRST_PAGE: FrameRange = { first: 0, count: 1 };
-
-/** Asks the guest to suspend itself, and waits until it has. XEN: `libxl__domain_suspend`. */
-function suspend(operation: Operation, domid: Domid): boolean {
-  const { recorder, state } = operation;
-  recorder.step(`libxl asks domain ${domid} to suspend`, 'libxl', () => {
-    lookAt(operation, domid, false);
-    lookAt(operation, domid, false);
-    return 'done';
-  });
-  const answer = tellGuest(operation, domid, `the kernel of domain ${domid} suspends itself`, (actor) => [
-    recorder.askAs(actor, 'sched_op.shutdown', { reason: 'suspend' }),
-  ]);
-  if (answer === 'answered') {
-    settleDeaths(recorder, state, 'xenstored and xenconsoled hear that the guest has suspended');
-    // The guest is to go on elsewhere: its end is still to be told of.
-    const served = state.xenstored.get(domid);
-    if (served !== undefined) served.hasToldOfEnd = true;
-  } else {
-    logLibxl(
-      operation,
-      'libxl_dom_suspend.c:270:domain_suspend_common_pvcontrol_suspending',
-      "guest didn't acknowledge suspend, cancelling request",
-    );
-    return false;
-  }
-  recorder.step(`libxl sees that domain ${domid} has suspended`, 'libxl', () => {
-    lookAt(operation, domid, false);
-    recorder.ask(HELPER, 'domctl.getdomaininfo', { domid });
-    return 'done';
-  });
-  return recorder.hypercalls.inspectDomain(domid)?.info.shutdownReason === 'suspend';
-}
 
 /** XEN: `send_dirty_pages`. */
 function readMemory(operation: Operation, domid: Domid, ranges: readonly FrameRange[]): TimelineStep['outcome'] {
@@ -149,65 +136,47 @@ function readPvVcpus(operation: Operation, domid: Domid, vcpus: number): number[
   return online;
 }
 
-/** XEN: `write_hvm_context`, `write_hvm_params`. */
-function readContainer(operation: Operation, domid: Domid): TimelineStep['outcome'] {
+/** XEN: `write_hvm_context`, `write_hvm_params`; undefined where Xen refused. */
+function readContainer(operation: Operation, domid: Domid): Map<HvmParam, number> | undefined {
   const { recorder } = operation;
-  const params = SAVED_PARAMS.map(
-    (param) => (): AnyResult => recorder.ask(HELPER, 'hvm_op.get_param', { domid, param }),
-  );
-  return inOrder([
+  const params = new Map<HvmParam, number>();
+  const context = inOrder([
     () => recorder.ask(HELPER, 'domctl.gethvmcontext', { domid }),
     () => recorder.ask(HELPER, 'domctl.gethvmcontext', { domid }),
-    ...params,
   ]);
+  if (context === 'failed') return undefined;
+  for (const param of SAVED_PARAMS) {
+    const found = recorder.ask(HELPER, 'hvm_op.get_param', { domid, param });
+    if (found.kind === 'error') return undefined;
+    if (found.value.value !== 0) params.set(param, found.value.value);
+  }
+  return params;
 }
 
-/** Reads the suspended guest; the vCPUs that were up, or undefined where Xen refused. */
-function readState(operation: Operation, domid: Domid, isHvm: boolean, vcpus: number): number[] | undefined {
+/** Reads the suspended guest: the vCPUs that were up, and its parameters; undefined where Xen refused. */
+function readState(operation: Operation, domid: Domid, isHvm: boolean, vcpus: number): GuestState | undefined {
   const { recorder } = operation;
-  let online: number[] | undefined;
+  let found: GuestState | undefined;
   recorder.step('the save helper reads time, vCPUs and devices of the guest', HELPER, () => {
     if (recorder.ask(HELPER, 'domctl.gettscinfo', { domid }).kind === 'error') return 'failed';
-    if (!isHvm) online = readPvVcpus(operation, domid, vcpus);
-    else if (readContainer(operation, domid) === 'done') {
+    if (isHvm) {
+      const hvmParams = readContainer(operation, domid);
       const up = recorder.hypercalls.inspectDomain(domid)?.info.onlineVcpus ?? 1;
-      online = Array.from({ length: up }, (_, vcpu) => vcpu);
+      const onlineVcpus = Array.from({ length: up }, (_, vcpu) => vcpu);
+      if (hvmParams !== undefined) found = { onlineVcpus, hvmParams };
+    } else {
+      const onlineVcpus = readPvVcpus(operation, domid, vcpus);
+      if (onlineVcpus !== undefined) found = { onlineVcpus, hvmParams: new Map() };
     }
-    return online === undefined ? 'failed' : 'done';
+    return found === undefined ? 'failed' : 'done';
   });
-  return online;
+  return found;
 }
 
-/** XEN: `xc_domain_resume_cooperative`: the guest goes on, with word that nothing came of the suspend. */
-export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['outcome'] {
-  const { recorder } = operation;
-  return recorder.step(`libxl lets domain ${domid} go on`, 'libxl', () => {
-    const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
-    const reason = info.kind === 'ok' ? info.value.shutdownReason : undefined;
-    if (info.kind === 'ok' && reason !== 'suspend') {
-      operation.messages.push(`xc: error: Dom ${domid} not suspended: (shutdown 0, reason 255): Internal error`);
-    }
-    const outcome =
-      info.kind === 'error' || reason !== 'suspend'
-        ? 'failed'
-        : inOrder([
-            () =>
-              info.value.isHvm
-                ? recorder.ask('libxc', 'hvm_op.get_param', { domid, param: 'CALLBACK_IRQ' })
-                : recorder.ask('libxc', 'domctl.get_address_size', { domid }),
-            () => recorder.ask('libxc', 'domctl.getvcpucontext', { domid, vcpu: 0 }),
-            () => recorder.ask('libxc', 'domctl.setvcpucontext', { domid, vcpu: 0 }),
-            () => recorder.ask('libxc', 'domctl.resumedomain', { domid }),
-          ]);
-    if (outcome === 'failed') {
-      const errno = reason === 'suspend' ? (recorder.refusal?.errno ?? 'EINVAL') : 'EINVAL';
-      const words = `Domain ${domid}:xc_domain_resume failed: ${errnoText(errno)}`;
-      logLibxl(operation, 'libxl_dom_suspend.c:666:domain_resume_done', words);
-    }
-    const served = operation.state.xenstored.get(domid);
-    if (outcome === 'done' && served !== undefined) served.hasToldOfEnd = false;
-    return outcome;
-  });
+/** XEN: `save_domain_core_writeconfig`. */
+export function savingMessage(file: string, config: GuestConfig): string {
+  const { length } = JSON.stringify(storeConfig(config));
+  return `Saving to ${file} new xl format (info 0x3/0x0/${length})`;
 }
 
 /** A guest that is written down piece by piece: to a file at once, or to another host as that asks for it. */
@@ -216,6 +185,9 @@ export class GuestWriter {
   readonly #domid: Domid;
   #stop: Stop | undefined;
   #hasHelper = false;
+  #isGuestSilent = false;
+  /** The device model keeps account of what it writes. */
+  #isModelWatching = false;
 
   constructor(operation: Operation, domid: Domid) {
     this.#operation = operation;
@@ -227,13 +199,23 @@ export class GuestWriter {
     return this.#stop;
   }
 
+  /** It ended because the guest does not answer. */
+  get isGuestSilent(): boolean {
+    return this.#isGuestSilent;
+  }
+
   get #info(): DomainInfo | undefined {
     return this.#operation.recorder.hypercalls.inspectDomain(this.#domid)?.info;
   }
 
   get #ranges(): readonly FrameRange[] {
-    const { totalPages = 0, isHvm = false } = this.#info ?? {};
-    return isHvm ? pvhFrames(totalPages) : [{ first: 0, count: totalPages }];
+    const { totalPages = 0 } = this.#info ?? {};
+    return containerFrames(this.#operation, this.#domid, totalPages) ?? [{ first: 0, count: totalPages }];
+  }
+
+  get #type(): GuestType {
+    if (this.#info?.isHvm !== true) return 'pv';
+    return this.#operation.state.guests.get(this.#domid)?.config?.type === 'hvm' ? 'hvm' : 'pvh';
   }
 
   /** Pages that the guest has. */
@@ -255,8 +237,7 @@ export class GuestWriter {
       return config === undefined ? 'failed' : 'done';
     });
     if (prepared === 'failed' || config === undefined) return this.#stopped('the reading of its configuration');
-    const { length } = JSON.stringify(storeConfig(config));
-    operation.messages.push(`Saving to ${file} new xl format (info 0x3/0x0/${length})`);
+    operation.messages.push(savingMessage(file, config));
     return config;
   }
 
@@ -278,14 +259,15 @@ export class GuestWriter {
       return false;
     }
     this.#hasHelper = true;
-    if (setUp(operation, domid) === 'failed') {
+    if (setUp(operation, domid, this.#type) === 'failed') {
       this.#stopped('the first look of the save helper');
       return false;
     }
+    this.#isModelWatching = this.#type === 'hvm';
     return true;
   }
 
-  /** Reads the memory while the guest runs. XEN: `send_memory_live`; a simulated guest writes to no page meanwhile. */
+  /** Reads the memory while the guest runs. XEN: `send_memory_live`; a guest that runs writes to its first page meanwhile. */
   readLive(): boolean {
     const { recorder } = this.#operation;
     const domid = this.#domid;
@@ -306,7 +288,11 @@ export class GuestWriter {
       this.#stopped('the reading of its memory');
       return false;
     }
-    return this.#clean();
+    if (!this.#clean()) return false;
+    // XEN: what was written since is sent again before anyone looks at how much it was.
+    if (this.#info?.isPaused === true || readMemory(this.#operation, domid, [FIRST_PAGE]) === 'done') return true;
+    this.#stopped('the reading of its memory');
+    return false;
   }
 
   /** Asks what the guest has written since. XEN: `XEN_DOMCTL_SHADOW_OP_CLEAN`. */
@@ -320,20 +306,26 @@ export class GuestWriter {
     return cleaned === 'done';
   }
 
-  /** Has the guest suspend itself and reads what is left of it; the vCPUs that were up. */
-  readSuspended(isLive: boolean): readonly number[] | undefined {
+  /** Has the guest suspend itself and reads what is left of it. */
+  readSuspended(isLive: boolean): GuestState | undefined {
     const operation = this.#operation;
-    if (!suspend(operation, this.#domid)) return this.#stopped('the suspending of the guest by itself');
+    const suspension = suspendGuest(operation, this.#domid, this.#type);
+    this.#isGuestSilent = suspension === 'silent';
+    if (suspension !== 'suspended') return this.#stopped('the suspending of the guest by itself');
+    operation.recorder.step('the save helper sees that the guest has suspended', HELPER, () => {
+      operation.recorder.ask(HELPER, 'domctl.getdomaininfo', { domid: this.#domid });
+      return 'done';
+    });
     if (isLive && !this.#clean()) return undefined;
     // What a guest writes as it suspends itself is in its first pages.
     const ranges = isLive ? [FIRST_PAGE] : this.#ranges;
     if (readMemory(operation, this.#domid, ranges) === 'failed') return this.#stopped('the reading of its memory');
     const info = this.#info;
-    const online = readState(operation, this.#domid, info?.isHvm === true, info?.vcpus ?? 0);
-    return online ?? this.#stopped('the reading of its vCPUs');
+    const left = readState(operation, this.#domid, info?.isHvm === true, info?.vcpus ?? 0);
+    return left ?? this.#stopped('the reading of its vCPUs');
   }
 
-  /** XEN: `cleanup`, which ends a mode that a save to a file never began; the answer is not looked at. */
+  /** XEN: `cleanup`, which ends a mode that a save to a file never began; the answers are not looked at. */
   end(): void {
     if (!this.#hasHelper) return;
     this.#hasHelper = false;
@@ -344,6 +336,7 @@ export class GuestWriter {
       const ended = recorder.ask(HELPER, 'domctl.shadow_op.off', { domid });
       return ended.kind === 'ok' ? 'done' : 'ignored-failure';
     });
+    if (this.#isModelWatching) switchLogDirty(this.#operation, domid, false);
     recorder.blame(refusal);
   }
 }
@@ -352,11 +345,13 @@ export class GuestWriter {
 function write(operation: Operation, domid: Domid, file: string): SavedGuest | Stop {
   const writer = new GuestWriter(operation, domid);
   const config = writer.readConfig(file);
-  const onlineVcpus = config !== undefined && writer.begin() ? writer.readSuspended(false) : undefined;
+  const left = config !== undefined && writer.begin() ? writer.readSuspended(false) : undefined;
   writer.end();
-  if (config !== undefined && onlineVcpus !== undefined) {
+  if (config !== undefined && left !== undefined) {
     const { pages } = writer;
-    return { format: 'dewar-saved-guest', version: 1, config: storeConfig(config), pages, onlineVcpus };
+    const { onlineVcpus, hvmParams } = left;
+    const saved = { format: 'dewar-saved-guest', version: 1, config: storeConfig(config), pages, onlineVcpus } as const;
+    return config.type === 'pv' ? saved : { ...saved, hvmParams: Object.fromEntries(hvmParams) };
   }
   return writer.stop ?? { step: 'the save', refusal: undefined };
 }
@@ -367,10 +362,6 @@ export function saveGuest(operation: Operation, text: string, options: SaveOptio
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   const { checkpoint = false, leavePaused = false, file = 'the save file' } = options;
-  if (operation.state.guests.get(domid)?.config?.type === 'hvm') {
-    operation.diagnostics.push(guest['not-rehearsed'](undefined, { operation: 'save', type: 'hvm' }));
-    return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
-  }
   const answer = write(operation, domid, file);
   if ('step' in answer) {
     operation.messages.push('Failed to save domain, resuming domain');

@@ -190,6 +190,11 @@ export function startGuest(operation: Operation, domid: Domid, modelOf?: ModelPl
   const actor: Actor = { domid, process: 'guest kernel' };
   const isHvm = running.info.isHvm;
   const isEmulated = state.deviceModels.get(domid)?.server !== undefined;
+  if (isEmulated && record.isRestored && record.config?.hardware.canBoot !== true) {
+    // Its firmware still waits for something to start.
+    record.isStuck = true;
+    return;
+  }
   if (isEmulated && !record.isRestored && !boot(operation, actor, record)) return;
   const all = isHvm ? pvhActs(operation, actor, record) : pvActs(operation, actor, record);
   const acts = record.isRestored ? all.filter(({ isOnce }) => isOnce !== true) : all;

@@ -116,10 +116,11 @@ export function startStubDomain(
   operation: Operation,
   config: GuestConfig,
   target: Domid,
-  { stub, videoKib }: DeviceModelConfig,
+  { deviceModel, isIncoming }: { readonly deviceModel: DeviceModelConfig; readonly isIncoming: boolean },
   ssidref: SidNumber,
 ): Domid | undefined {
   const { recorder, state } = operation;
+  const { stub, videoKib } = deviceModel;
   if (stub === undefined) return undefined;
   const built = buildStub(operation, config, stubConfigOf(config, stub, videoKib), target, ssidref);
   if (typeof built !== 'number') {
@@ -128,7 +129,7 @@ export function startStubDomain(
   }
   // XEN: it runs before its guest is finished.
   const isStarted = unpauseDomain(operation, built, `libxl starts stub domain ${built}`, {
-    modelOf: modelPlanOf(config, target),
+    modelOf: modelPlanOf(config, target, isIncoming),
   });
   if (isStarted && state.deviceModels.get(target) !== undefined) return built;
   if (isStarted) {

@@ -3,13 +3,16 @@
 # Runs in dom0 of a host that booted the policy of this folder: makes guests of
 # each kind and has Xen log every check. Each operation is announced on the
 # console, among the lines of Xen. Busybox sh. See README.md.
-#   sh on-host.sh FOLDER PART...        parts: hvm stub driver attach bare console pci xenstore
+#   sh on-host.sh FOLDER PART...
+# Parts: hvm stub driver attach bare console pci xenstore move-pv move-pvh move-hvm move-stub
 
 here=$1
 shift
 mkdir -p /var/run/xen /var/lib/xen /var/log/xen /tmp
 cfg() { sed "s|HERE|$here|" "$here/guests/$1.cfg" >"/tmp/$1.cfg"; }
 for file in "$here"/guests/*.cfg; do cfg "$(basename "$file" .cfg)"; done
+# The labels of what arrives from another host.
+for kind in none pvh hvm stub; do sed 's/guest_t/moved_t/' "/tmp/$kind.cfg" >"/tmp/$kind-moved.cfg"; done
 
 # operation NAME SECONDS COMMAND...: announces, runs, and waits for what comes of it.
 operation() {
@@ -126,6 +129,37 @@ part_xenstore() {
 	xl destroy Xenstore
 }
 
+# What leaves and what arrives. The host sends to itself; what arrives has a
+# configuration of its own, for the sake of its labels.
+#   move KIND SECONDS       the seconds that the guest takes to come up
+# What a PV guest is saved and restored with is in ../../golden.
+move() {
+	kind=$1
+	xl create "/tmp/$kind.cfg"
+	sleep "$2"
+	[ "$kind" = none ] || save_and_restore
+	migrate
+}
+
+save_and_restore() {
+	operation "$kind-save" 5 xl save "$kind" /tmp/saved
+	operation "$kind-restore" 5 xl restore -p /tmp/saved
+	operation "$kind-restored-unpause" 15 xl unpause "$kind"
+	operation "$kind-save-continue" 10 xl save -c "$kind" /tmp/saved
+	rm -f /tmp/saved
+}
+
+migrate() {
+	operation "$kind-migrate" 15 xl migrate -C "/tmp/$kind-moved.cfg" -s '' "$kind" 'xl migrate-receive'
+	xl list -Z
+	operation "$kind-moved-destroy" 5 xl destroy "$kind"
+}
+
+part_move_pv() { move none 10; }
+part_move_pvh() { move pvh 20; }
+part_move_hvm() { move hvm 40; }
+part_move_stub() { move stub 60; }
+
 modprobe_all() { for module in "$@"; do insmod "/mods/$module.ko" 2>/dev/null || insmod "$here/mods/$module.ko"; done; }
 
-for part in "$@"; do "part_$part"; done
+for part in "$@"; do "part_$(echo "$part" | tr - _)"; done

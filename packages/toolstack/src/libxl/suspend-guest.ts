@@ -1,0 +1,127 @@
+/**
+ * Suspending a guest for its save, and letting it go on after one.
+ *
+ * Follows Xen `tools/libs/light/libxl_dom_suspend.c` and `tools/libs/guest/xg_resume.c`.
+ *
+ * @module
+ */
+import type { TimelineStep } from '../host.ts';
+import type { Domid } from '../hypercalls.ts';
+import { settleDeaths } from './daemons.ts';
+import { errnoText } from './destroy.ts';
+import { tellGuest } from './guest-control.ts';
+import { resumeModel, saveModel } from './model-state.ts';
+import { logLibxl, lookAt, type Operation } from './operation.ts';
+import { inOrder } from './recorder.ts';
+
+/** How a guest is brought to suspend itself. */
+type Way = 'asked' | 'stopped' | 'failed';
+
+/** XEN: the head of `domain_suspend_callback_common`: a guest without PV drivers is stopped, and need not know. */
+function chooseWay(operation: Operation, domid: Domid, type: GuestType): Way {
+  const { recorder } = operation;
+  let way: Way = 'asked';
+  recorder.step(`libxl asks domain ${domid} to suspend`, 'libxl', () => {
+    if (type === 'pv') {
+      lookAt(operation, domid, false);
+      lookAt(operation, domid, false);
+      return 'done';
+    }
+    // XEN: nobody looks at whether these were answered.
+    const callback = recorder.ask('libxl', 'hvm_op.get_param', { domid, param: 'CALLBACK_IRQ' });
+    const sleep = recorder.ask('libxl', 'hvm_op.get_param', { domid, param: 'ACPI_S_STATE' });
+    const hasDrivers = callback.kind === 'ok' && callback.value.value !== 0;
+    const isAsleep = sleep.kind === 'ok' && sleep.value.value !== 0;
+    if (type !== 'hvm' || (hasDrivers && !isAsleep)) {
+      lookAt(operation, domid, false);
+      // XEN: libxl__domain_pvcontrol_available() asks once more.
+      if (type === 'hvm') recorder.ask('libxl', 'hvm_op.get_param', { domid, param: 'CALLBACK_IRQ' });
+      return 'done';
+    }
+    way = 'stopped';
+    if (recorder.ask('libxl', 'sched_op.remote_shutdown', { domid, reason: 'suspend' }).kind === 'ok') return 'done';
+    way = 'failed';
+    const words = `Domain ${domid}:xc_domain_shutdown failed: ${errnoText(recorder.refusal?.errno ?? 'EACCES')}`;
+    logLibxl(operation, 'libxl_dom_suspend.c:193:domain_suspend_callback_common', words);
+    return 'failed';
+  });
+  return way;
+}
+
+/** The kinds of guests that are suspended in different ways. */
+export type GuestType = 'pv' | 'pvh' | 'hvm';
+
+/** `silent`: the guest does not answer. `failed`: Xen or the device model refused. */
+export type Suspension = 'suspended' | 'silent' | 'failed';
+
+/** Has a guest suspend itself, or stops it, and waits until it has. XEN: `libxl__domain_suspend`. */
+export function suspendGuest(operation: Operation, domid: Domid, type: GuestType): Suspension {
+  const { recorder, state } = operation;
+  const way = chooseWay(operation, domid, type);
+  if (way === 'failed') return 'failed';
+  const answer =
+    way === 'stopped'
+      ? 'answered'
+      : tellGuest(operation, domid, `the kernel of domain ${domid} suspends itself`, (actor) => [
+          recorder.askAs(actor, 'sched_op.shutdown', { reason: 'suspend' }),
+        ]);
+  if (answer === 'answered') {
+    settleDeaths(recorder, state, 'xenstored and xenconsoled hear that the guest has suspended');
+    // The guest is to go on elsewhere: its end is still to be told of.
+    const served = state.xenstored.get(domid);
+    if (served !== undefined) served.hasToldOfEnd = true;
+  } else {
+    logLibxl(
+      operation,
+      'libxl_dom_suspend.c:270:domain_suspend_common_pvcontrol_suspending',
+      "guest didn't acknowledge suspend, cancelling request",
+    );
+    return 'silent';
+  }
+  recorder.step(`libxl sees that domain ${domid} has suspended`, 'libxl', () => {
+    lookAt(operation, domid, false);
+    return 'done';
+  });
+  if (recorder.hypercalls.inspectDomain(domid)?.info.shutdownReason !== 'suspend') return 'silent';
+  return type !== 'hvm' || saveModel(operation, domid) ? 'suspended' : 'failed';
+}
+
+/** XEN: `modify_returncode`: the guest is to see that nothing came of the suspend. */
+function modifyReturnCode({ recorder }: Operation, domid: Domid, isHvm: boolean): TimelineStep['outcome'] {
+  if (isHvm) {
+    const callback = recorder.ask('libxc', 'hvm_op.get_param', { domid, param: 'CALLBACK_IRQ' });
+    // XEN: one without PV drivers did not ask for anything, so there is no answer to give.
+    if (callback.kind === 'error' || callback.value.value === 0) return 'done';
+  }
+  return inOrder([
+    ...(isHvm ? [] : [() => recorder.ask('libxc', 'domctl.get_address_size', { domid })]),
+    () => recorder.ask('libxc', 'domctl.getvcpucontext', { domid, vcpu: 0 }),
+    () => recorder.ask('libxc', 'domctl.setvcpucontext', { domid, vcpu: 0 }),
+  ]);
+}
+
+/** XEN: `libxl__domain_resume`, `xc_domain_resume_cooperative`: first the device model goes on, then the guest. */
+export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['outcome'] {
+  const { recorder, state } = operation;
+  const isEmulated = state.guests.get(domid)?.config?.type === 'hvm';
+  if (isEmulated && !resumeModel(operation, domid)) return 'failed';
+  return recorder.step(`libxl lets domain ${domid} go on`, 'libxl', () => {
+    const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
+    const reason = info.kind === 'ok' ? info.value.shutdownReason : undefined;
+    if (info.kind === 'ok' && reason !== 'suspend') {
+      operation.messages.push(`xc: error: Dom ${domid} not suspended: (shutdown 0, reason 255): Internal error`);
+    }
+    const outcome =
+      info.kind === 'error' || reason !== 'suspend' || modifyReturnCode(operation, domid, info.value.isHvm) === 'failed'
+        ? 'failed'
+        : inOrder([() => recorder.ask('libxc', 'domctl.resumedomain', { domid })]);
+    if (outcome === 'failed') {
+      const errno = reason === 'suspend' ? (recorder.refusal?.errno ?? 'EINVAL') : 'EINVAL';
+      const words = `Domain ${domid}:xc_domain_resume failed: ${errnoText(errno)}`;
+      logLibxl(operation, 'libxl_dom_suspend.c:666:domain_resume_done', words);
+    }
+    const served = state.xenstored.get(domid);
+    if (outcome === 'done' && served !== undefined) served.hasToldOfEnd = false;
+    return outcome;
+  });
+}
