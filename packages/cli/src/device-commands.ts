@@ -6,10 +6,10 @@
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import type { Finish } from './guest-commands.ts';
 import {
-  flaskOption,
   hostOption,
   iommuOption,
   jsonOption,
+  operationCommand,
   policyOption,
   requestFlags,
   verboseOption,
@@ -30,17 +30,7 @@ function parseMib(text: string): number {
 
 /** Adds the commands. */
 export function addDeviceCommands(program: Command, finish: Finish, terminal: Terminal): void {
-  const add = (name: string, text: string) =>
-    program
-      .command(name)
-      .description(text)
-      .addOption(hostOption())
-      .addOption(flaskOption())
-      .addOption(xenOption())
-      .addOption(iommuOption())
-      .addOption(policyOption())
-      .addOption(jsonOption())
-      .addOption(verboseOption());
+  const add = (name: string, text: string) => operationCommand(program, name, text).addOption(iommuOption());
 
   add('block-attach', 'give a disk to a guest that exists')
     .argument('<domain>', DOMAIN)

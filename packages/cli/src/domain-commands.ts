@@ -10,10 +10,9 @@ import {
   flaskOption,
   hostOption,
   iommuOption,
-  jsonOption,
+  operationCommand,
   policyOption,
   requestFlags,
-  verboseOption,
   xenOption,
 } from './request-options.ts';
 import type { Terminal } from './terminal.ts';
@@ -79,17 +78,9 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
       await finish(runCreate(config, settings, flags, terminal));
     });
 
-  program
-    .command('list')
-    .description('list the domains of a host, as `xl list` does')
+  operationCommand(program, 'list', 'list the domains of a host, as `xl list` does')
     .argument('[domain]', 'name or number')
     .option('-Z, --context', 'with their labels')
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
-    .addOption(verboseOption())
     .action(async (domain, args) => {
       const { runList } = await import('./commands/lifecycle.ts');
       await finish(runList(domain, args.context === true, requestFlags(args), terminal));
@@ -100,65 +91,33 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
     ['unpause', 'let a paused domain run'],
     ['destroy', 'end a domain at once'],
   ] as const) {
-    program
-      .command(verb)
-      .description(text)
+    operationCommand(program, verb, text)
       .argument('<domain>', 'name or number')
-      .addOption(hostOption())
-      .addOption(flaskOption())
-      .addOption(xenOption())
-      .addOption(policyOption())
-      .addOption(jsonOption())
-      .addOption(verboseOption())
       .action(async (domain, args) => {
         const { runOnDomain } = await import('./commands/lifecycle.ts');
         await finish(runOnDomain(verb, domain, requestFlags(args), terminal));
       });
   }
 
-  program
-    .command('rename')
-    .description('give a domain another name')
+  operationCommand(program, 'rename', 'give a domain another name')
     .argument('<domain>', 'name or number')
     .argument('<name>', 'the new name')
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
-    .addOption(verboseOption())
     .action(async (domain, name, args) => {
       const { runRename } = await import('./commands/lifecycle.ts');
       await finish(runRename(domain, name, requestFlags(args), terminal));
     });
 
-  program
-    .command('dump-core')
-    .description('have dom0 read the whole memory of a domain')
+  operationCommand(program, 'dump-core', 'have dom0 read the whole memory of a domain')
     .argument('<domain>', 'name or number')
     .argument('[file]', 'what messages call the core', 'core')
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
-    .addOption(verboseOption())
     .action(async (domain, file, args) => {
       const { runDumpCore } = await import('./commands/lifecycle.ts');
       await finish(runDumpCore(domain, file, requestFlags(args), terminal));
     });
 
-  program
-    .command('probe')
-    .description('have dom0 try to map one page of a domain')
+  operationCommand(program, 'probe', 'have dom0 try to map one page of a domain')
     .argument('<domain>', 'name or number')
     .option('-w, --write', 'to write it, not only to read it')
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
-    .addOption(verboseOption())
     .action(async (domain, args) => {
       const { runProbe } = await import('./commands/lifecycle.ts');
       await finish(runProbe(domain, args.write === true, requestFlags(args), terminal));

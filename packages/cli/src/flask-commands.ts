@@ -6,7 +6,7 @@
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { compileOptions, definitionOption, mlsOption } from './compile-request.ts';
 import type { Finish } from './guest-commands.ts';
-import { flaskOption, hostOption, jsonOption, policyOption, requestFlags, xenOption } from './request-options.ts';
+import { flaskOption, hostOption, jsonOption, requestCommand, requestFlags, xenOption } from './request-options.ts';
 import type { Terminal } from './terminal.ts';
 
 function parseMode(text: string): boolean {
@@ -24,71 +24,37 @@ function parseTruth(text: string): boolean {
 
 /** Adds the commands. */
 export function addFlaskCommands(program: Command, finish: Finish, terminal: Terminal): void {
-  program
-    .command('dmesg')
-    .description('print the console ring of Xen, with its avc lines')
+  requestCommand(program, 'dmesg', 'print the console ring of Xen, with its avc lines')
     .option('-c, --clear', 'and empty it')
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
     .action(async (args) => {
       const { runDmesg } = await import('./commands/lifecycle.ts');
       await finish(runDmesg(args.clear === true, requestFlags(args), terminal));
     });
 
-  program
-    .command('getenforce')
-    .description('print the mode; the exit status is 1 when enforcing, as with xl')
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
-    .action(async (args) => {
+  requestCommand(program, 'getenforce', 'print the mode; the exit status is 1 when enforcing, as with xl').action(
+    async (args) => {
       const { runGetenforce } = await import('./commands/lifecycle.ts');
       await finish(runGetenforce(requestFlags(args), terminal));
-    });
+    },
+  );
 
-  program
-    .command('setenforce')
-    .description('set the mode')
+  requestCommand(program, 'setenforce', 'set the mode')
     .argument('<mode>', '0, 1, permissive or enforcing', parseMode)
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
     .action(async (mode, args) => {
       const { runSetenforce } = await import('./commands/lifecycle.ts');
       await finish(runSetenforce(mode, requestFlags(args), terminal));
     });
 
-  program
-    .command('get-bool')
-    .description('print the booleans of the policy')
+  requestCommand(program, 'get-bool', 'print the booleans of the policy')
     .argument('[name]')
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
     .action(async (name, args) => {
       const { runGetBooleans } = await import('./commands/lifecycle.ts');
       await finish(runGetBooleans(name, requestFlags(args), terminal));
     });
 
-  program
-    .command('set-bool')
-    .description('set a boolean of the policy')
+  requestCommand(program, 'set-bool', 'set a boolean of the policy')
     .argument('<name>')
     .argument('<value>', '0 or 1', parseTruth)
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
     .action(async (name, value, args) => {
       const { runSetBoolean } = await import('./commands/lifecycle.ts');
       await finish(runSetBoolean(name, value, requestFlags(args), terminal));

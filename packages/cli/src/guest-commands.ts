@@ -4,15 +4,7 @@
  * @module
  */
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
-import {
-  flaskOption,
-  hostOption,
-  jsonOption,
-  policyOption,
-  requestFlags,
-  verboseOption,
-  xenOption,
-} from './request-options.ts';
+import { operationCommand, requestFlags } from './request-options.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Takes the exit code of a command. */
@@ -36,19 +28,10 @@ function parseMemory(text: string): { readonly kib: number; readonly text: strin
   return { kib, text };
 }
 
-function addRequestOptions(command: Command<[]>) {
-  return command
-    .addOption(hostOption())
-    .addOption(flaskOption())
-    .addOption(xenOption())
-    .addOption(policyOption())
-    .addOption(jsonOption())
-    .addOption(verboseOption());
-}
-
 /** Adds the commands. */
 export function addGuestCommands(program: Command, finish: Finish, terminal: Terminal): void {
-  const add = (name: string, text: string) => addRequestOptions(program.command(name).description(text));
+  const add = (name: string, text: string): ReturnType<typeof operationCommand> =>
+    operationCommand(program, name, text);
 
   for (const [verb, text] of [
     ['shutdown', 'ask a guest to power off'],

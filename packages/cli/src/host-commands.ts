@@ -4,8 +4,9 @@
  * @module
  */
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import type { RunDewar } from './commands/trace.ts';
 import type { Finish } from './guest-commands.ts';
-import { jsonOption } from './request-options.ts';
+import { flaskOption, hostOption, jsonOption, policyOption, requestFlags, xenOption } from './request-options.ts';
 import type { Terminal } from './terminal.ts';
 
 function parseCount(text: string): number {
@@ -13,8 +14,35 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-/** Adds the commands. */
-export function addHostCommands(program: Command, finish: Finish, terminal: Terminal): void {
+function gather(word: string, before: readonly string[]): readonly string[] {
+  return [...before, word];
+}
+
+/** Adds the commands. `runDewar` runs another command of Dewar's. */
+export function addHostCommands(program: Command, finish: Finish, terminal: Terminal, runDewar: RunDewar): void {
+  program
+    .command('trace')
+    .description('show what Xen checks while a command runs; the policy in force is loaded with auditing meanwhile')
+    .usage('[options] -- <command...>')
+    .argument('<command...>', "on a real host any command, such as `xl list`; on a simulated one a command of Dewar's")
+    .addOption(hostOption())
+    .addOption(flaskOption())
+    .addOption(xenOption())
+    .addOption(policyOption('on a real host, the policy that it has loaded; on a simulated one, as everywhere'))
+    .addOption(jsonOption())
+    .option('-o, --output <file>', 'write the trace to a file, not behind what the command prints')
+    .option('-t, --type <type>', 'only checks with this type as source or target; may be repeated', gather, [])
+    .option('--everything', 'also what is checked page by page, at each event, and at each step of a long hypercall')
+    .action(async (command, args) => {
+      const { runTrace } = await import('./commands/trace.ts');
+      const { output, type: types } = args;
+      const flags = { ...requestFlags(args), output, types, isWhole: args.everything === true };
+      const takesHost = (name: string): boolean =>
+        name !== 'trace' &&
+        program.commands.some((one) => one.name() === name && one.options.some(({ long }) => long === '--host'));
+      await finish(runTrace(command, flags, takesHost, runDewar, terminal));
+    });
+
   program
     .command('watch')
     .description('follow the console of a real Xen, and print each denial once, with what it means')

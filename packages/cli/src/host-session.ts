@@ -77,22 +77,34 @@ export async function meansRealHost({ host, policy, flask }: HostChoice): Promis
 }
 
 /** The exit status of a shell command that was interrupted. */
-const INTERRUPTED = 130;
+export const INTERRUPTED = 130;
+
+/** Opens the Xen host that this machine is, and puts back what a command that was killed has left behind. */
+export async function openRealHost(terminal: Terminal): Promise<XenHost> {
+  const { hasAuditRecord, openXenHost } = await import('@dewar/xen');
+  const folder = realHostFolder();
+  const host = await openXenHost({ helperFile: HELPER_FILE, stateFolder: folder, ...terminal.realHost });
+  if (!hasAuditRecord(folder)) return host;
+  const { settleLeftOver } = await import('./left-over-auditing.ts');
+  await settleLeftOver(host, folder, terminal);
+  return host;
+}
+
+/** What ends a command before its time, and can be caught. */
+export const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Uses the Xen host that this machine is. When the command is interrupted, what is half done is undone first. */
 export async function useRealHost(terminal: Terminal, use: (host: XenHost) => Promise<number>): Promise<number> {
-  const { openXenHost } = await import('@dewar/xen');
-  const host = await openXenHost({ helperFile: HELPER_FILE, stateFolder: realHostFolder() });
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const host = await openRealHost(terminal);
   const interrupt = (): void => {
     printLine(terminal.err, 'interrupted: what is half done is undone first');
     void host.close().then(() => process.exit(INTERRUPTED));
   };
-  for (const signal of signals) process.once(signal, interrupt);
+  for (const signal of INTERRUPTS) process.once(signal, interrupt);
   try {
     return await use(host);
   } finally {
-    for (const signal of signals) process.off(signal, interrupt);
+    for (const signal of INTERRUPTS) process.off(signal, interrupt);
     await host.close();
   }
 }
@@ -137,9 +149,9 @@ export function isReservedName(name: string): boolean {
 }
 
 /** All simulated hosts of this user. */
-export async function openLab(): Promise<Lab> {
+export async function openLab({ onHost }: Terminal): Promise<Lab> {
   const { Lab } = await import('@dewar/lab');
-  return new Lab(stateFolder());
+  return new Lab(stateFolder(), onHost);
 }
 
 /** What to say of a host that does not exist. */
@@ -158,7 +170,7 @@ export type UseHost = (running: RunningHost, policy: PolicyReading | undefined) 
  */
 export async function useHost(given: HostChoice, terminal: Terminal, use: UseHost): Promise<number> {
   const choice = given.host === ANY_SIMULATED ? { ...given, host: undefined } : given;
-  const lab = await openLab();
+  const lab = await openLab(terminal);
   const known = choice.host ?? (choice.policy === undefined ? lab.current : undefined);
   if (choice.host !== undefined && choice.policy === undefined && !lab.names().includes(choice.host)) {
     throw noSuchHost(lab, choice.host);

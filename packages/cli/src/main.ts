@@ -44,7 +44,7 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
   program.commandsGroup('The FLASK of a host:');
   addFlaskCommands(program, finish, terminal);
   program.commandsGroup('Hosts:');
-  addHostCommands(program, finish, terminal);
+  addHostCommands(program, finish, terminal, (args, other) => run(args, other, version));
   addLabCommands(program, finish, terminal, version);
   program.commandsGroup('Help:');
   program

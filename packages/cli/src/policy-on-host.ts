@@ -7,9 +7,13 @@ import { MEMORY_WAYS } from '@dewar/policy/analysis';
 import { type Context, readPolicydb } from '@dewar/policy/policydb';
 import { xenRelease } from '@dewar/policy/releases';
 import { PolicyView } from '@dewar/policy/security-server';
+import { hasErrors } from '@dewar/policy/text';
 import type { BooleanState, DomainState } from '@dewar/toolstack';
-import type { PolicyStore, XenHost } from '@dewar/xen';
-import { tablesOf } from './host-session.ts';
+import { PolicyStore, type XenHost } from '@dewar/xen';
+import { RequestError } from './failures.ts';
+import { realHostFolder, tablesOf } from './host-session.ts';
+import { readPolicy } from './policy-input.ts';
+import { printDiagnostics, type Terminal } from './terminal.ts';
 
 /** What dom0 cannot do without, lest nobody can load another policy or even see the domains. */
 const LIFELINES = [
@@ -233,4 +237,25 @@ export async function policyInForce(
   const answer = await firstDifference(host, view, domains, classes);
   if (answer === 'not-asked' || answer.difference !== undefined) return undefined;
   return { bytes, name: loaded.name };
+}
+
+/** The policy that the host has loaded: the one that is named, if Xen decides as it, or the one that Dewar loaded. */
+export async function findPolicy(
+  host: XenHost,
+  named: string | undefined,
+  terminal: Terminal,
+): Promise<{ readonly bytes: Uint8Array; readonly name: string } | undefined> {
+  const { value: domains = [] } = await host.list();
+  if (named === undefined) return policyInForce(host, new PolicyStore(realHostFolder()), domains);
+  const release = tablesOf(host.release);
+  const reading = await readPolicy(named, { release });
+  printDiagnostics(terminal, reading.diagnostics);
+  const view = viewOf(reading.bytes);
+  if (reading.bytes === undefined || view === undefined || hasErrors(reading.diagnostics))
+    throw new RequestError(`\`${named}\` is no policy that a host can have loaded`);
+  applyBooleans(view, (await host.booleans()).value ?? []);
+  const answer = await firstDifference(host, view, domains, xenRelease(release).classes);
+  if (answer !== 'not-asked' && answer.difference !== undefined)
+    throw new RequestError(`\`${named}\` is not the policy that this host has loaded: ${answer.difference}`);
+  return { bytes: reading.bytes, name: reading.name };
 }

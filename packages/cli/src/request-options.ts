@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { Option } from '@commander-js/extra-typings';
+import { type Command, Option } from '@commander-js/extra-typings';
 import type { FlaskMode, IommuKind } from '@dewar/lab';
 import { XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 
 /** Which policy the host runs. */
-export const policyOption = (): Option<'--policy <policy>'> =>
-  new Option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)');
+export const policyOption = (
+  text = 'a policy directory, a policy.conf or a binary (default: the example policy)',
+): Option<'--policy <policy>'> => new Option('--policy <policy>', text);
 
 const FLASK_MODES: readonly ['enforcing', 'permissive', 'late', 'disabled'] & readonly FlaskMode[] = [
   'enforcing',
@@ -65,8 +66,8 @@ export const jsonOption = (): Option<'--json'> => new Option('--json', 'print th
 export const verboseOption = (): Option<'-v, --verbose'> =>
   new Option('-v, --verbose', 'show every step and every check');
 
-/** The options of a request as the parser leaves them. */
-export interface RequestArgs {
+/** The options of a request as the parser leaves them. An alias: the parser's own types ask for an index signature. */
+export type RequestArgs = {
   readonly json?: true | undefined;
   readonly verbose?: true | undefined;
   readonly host?: string | undefined;
@@ -74,7 +75,7 @@ export interface RequestArgs {
   readonly flask?: FlaskMode | undefined;
   readonly xen?: XenReleaseName | undefined;
   readonly iommu?: IommuKind | undefined;
-}
+};
 
 /** The options of a request as its command takes them. */
 export function requestFlags(args: RequestArgs): {
@@ -88,4 +89,21 @@ export function requestFlags(args: RequestArgs): {
 } {
   const { host, policy, flask, xen: release, iommu } = args;
   return { isJson: args.json === true, isVerbose: args.verbose === true, host, policy, flask, release, iommu };
+}
+
+/** Adds a command that asks something of a host, with the options by which all of them name it. */
+export function requestCommand(program: Command, name: string, text: string): Command<[], RequestArgs> {
+  return program
+    .command(name)
+    .description(text)
+    .addOption(hostOption())
+    .addOption(flaskOption())
+    .addOption(xenOption())
+    .addOption(policyOption())
+    .addOption(jsonOption());
+}
+
+/** Adds a command that has a host do something, of which every step can be shown. */
+export function operationCommand(program: Command, name: string, text: string): Command<[], RequestArgs> {
+  return requestCommand(program, name, text).addOption(verboseOption());
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { styleText } from 'node:util';
+import type { Hypervisor } from '@dewar/hypervisor';
 import { type Diagnostic, type Paint, renderDiagnostic } from '@dewar/policy/text';
 
 /** One of the two output streams. */
@@ -17,6 +18,10 @@ export interface Stream {
 export interface Terminal {
   readonly out: Stream;
   readonly err: Stream;
+  /** Told of each simulated host that a command opens: somebody looks at what it is asked (`dewar trace`). */
+  readonly onHost?: (hypervisor: Hypervisor) => void;
+  /** Where the real host is, if it is not the one that this machine is. */
+  readonly realHost?: { readonly helperFile: string; readonly root: string };
 }
 
 /** A text as the bytes that it stands for; characters beyond a byte are ours, and go out as UTF-8. */

@@ -23,6 +23,11 @@ export function labelNames(report: AnyReport): LabelNames {
   const labels = new Set<string>();
   for (const { source, target } of checksOf(report)) labels.add(source).add(target);
   for (const { from, to } of report.labelChanges) labels.add(from).add(to);
+  return shortNames(labels);
+}
+
+/** Names for some labels. */
+export function shortNames(labels: ReadonlySet<string>): LabelNames {
   const count = new Map<string, number>();
   for (const label of labels) count.set(typeOf(label), (count.get(typeOf(label)) ?? 0) + 1);
   const short = new Map([...labels].map((label) => [label, count.get(typeOf(label)) === 1 ? typeOf(label) : label]));

@@ -125,9 +125,12 @@ const HANDLERS: Handlers<HypercallName> = {
   ...XSM_OPS,
 };
 
+type CallListener = (actor: Actor, name: HypercallName) => void;
+
 /** One simulated host. */
 export class Hypervisor implements Hypercalls {
   readonly #machine: Machine;
+  readonly #callListeners = new Set<CallListener>();
 
   private constructor(machine: Machine) {
     this.#machine = machine;
@@ -203,6 +206,7 @@ export class Hypervisor implements Hypercalls {
   }
 
   call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N> {
+    for (const listener of this.#callListeners) listener(actor, name);
     const caller = this.#machine.domain(actor.domid);
     if (caller === undefined || caller.life !== 'alive') return failed('ESRCH');
     if (this.#machine.flask.isDisabled) {
@@ -216,6 +220,14 @@ export class Hypervisor implements Hypercalls {
 
   observe(listener: (check: ObservedCheck) => void): () => void {
     return this.#machine.observe(listener);
+  }
+
+  /** Tells of each hypercall before its checks are made; answers how to stop. */
+  observeCalls(listener: CallListener): () => void {
+    this.#callListeners.add(listener);
+    return () => {
+      this.#callListeners.delete(listener);
+    };
   }
 
   /** Tells of each label that something new gets, such as an event channel; answers how to stop. */

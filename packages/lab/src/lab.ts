@@ -111,9 +111,12 @@ function readStored(path: string): RunningHost | undefined {
 /** All simulated hosts under one folder, which need not exist yet. */
 export class Lab {
   readonly folder: string;
+  readonly #onHost: ((hypervisor: Hypervisor) => void) | undefined;
 
-  constructor(folder: string) {
+  /** `onHost` is told of each hypervisor that is taken or booted, before it is used. */
+  constructor(folder: string, onHost?: (hypervisor: Hypervisor) => void) {
     this.folder = folder;
+    this.#onHost = onHost;
   }
 
   /** Names of the hosts, ascending. */
@@ -194,6 +197,8 @@ export class Lab {
       lock.release();
       throw error;
     }
+    const onHost = this.#onHost;
+    if (running !== undefined) onHost?.(running.hypervisor);
     const slot: LabSlot = {
       name,
       get running() {
@@ -205,6 +210,7 @@ export class Lab {
         const { hypervisor, policyRefused } = outcome;
         const booted = { policy: { name: policyName, sha256 }, hypervisor, host: new LibxlHost(hypervisor) };
         running = booted;
+        onHost?.(hypervisor);
         return { ...booted, policyRefused };
       },
     };

@@ -6,6 +6,7 @@
 import {
   AVTAB_ALLOWED,
   AVTAB_AUDITALLOW,
+  AVTAB_TRANSITION,
   expandPolicyRules,
   type PolicyDb,
   RuleTable,
@@ -25,29 +26,56 @@ export const NOT_AUDITED: Readonly<Record<string, readonly string[]>> = {
   xen: ['readconsole', 'clearconsole', 'writeconsole'],
 };
 
+/** What is never audited: to read the log would make it longer. */
+const NEVER_AUDITED: Readonly<Record<string, readonly string[]>> = { xen: ['readconsole', 'clearconsole'] };
+
 /** What to audit. */
 export interface AuditChoice {
-  /** Types of which one must be source or target; without it, all rules are audited. */
+  /**
+   * Types of which one must be source or target; without it, all rules are audited. What is asked of FLASK itself
+   * (class `security`) is audited whoever asks: it is little, and shows that Xen writes its log.
+   */
   readonly types?: readonly string[];
+  /**
+   * Audit also what `NOT_AUDITED` leaves out; but not what a domain does to page tables of its own, which a PV kernel
+   * does all the time: that takes hours to log.
+   */
+  readonly isWhole?: boolean;
 }
 
 /** For each class, the permissions that are audited. */
-function auditedPermissions(policy: PolicyDb): ReadonlyMap<number, number> {
+function auditedPermissions(policy: PolicyDb, leftOut: typeof NOT_AUDITED): ReadonlyMap<number, number> {
   const masks = new Map<number, number>();
   for (const { name, value, permissions, common, permissionCount } of policy.classes.entries) {
     const inherited = common === undefined ? [] : (policy.commons.byName.get(common)?.permissions ?? []);
     let mask = permissionCount >= 32 ? 0xffffffff : 2 ** permissionCount - 1;
     for (const permission of [...inherited, ...permissions]) {
-      if (NOT_AUDITED[name]?.includes(permission.name) === true) mask &= ~(1 << (permission.value - 1));
+      if (leftOut[name]?.includes(permission.name) === true) mask &= ~(1 << (permission.value - 1));
     }
     masks.set(value, mask >>> 0);
   }
   return masks;
 }
 
+/** For each type the type that a domain has in its own eyes. XEN: `hooks.c`, `flask_domain_alloc_security`. */
+function selfTypes({ rules, classes }: PolicyDb): ReadonlyMap<number, number> {
+  const domain = classes.byName.get('domain')?.value;
+  const selves = new Map<number, number>();
+  for (let row = 0; row < rules.length; row++) {
+    const [source = 0, target] = [rules.source[row], rules.target[row]];
+    if (((rules.kind[row] ?? 0) & AVTAB_TRANSITION) === 0 || source !== target || rules.tclass[row] !== domain)
+      continue;
+    selves.set(source, rules.data[row] ?? source);
+  }
+  return selves;
+}
+
 /** The rules of a policy with an `auditallow` beside each `allow` that is to be audited. */
-function withAuditing(policy: PolicyDb, { types }: AuditChoice): RuleTable {
-  const masks = auditedPermissions(policy);
+function withAuditing(policy: PolicyDb, { types, isWhole = false }: AuditChoice): RuleTable {
+  const masks = auditedPermissions(policy, isWhole ? NEVER_AUDITED : NOT_AUDITED);
+  const masksOfItself = isWhole ? auditedPermissions(policy, NOT_AUDITED) : masks;
+  const selves = selfTypes(policy);
+  const security = policy.classes.byName.get('security')?.value;
   const chosen = types === undefined ? undefined : new Set(types.map((name) => policy.types.byName.get(name)?.value));
   const rules = new RuleTable();
   for (let row = 0; row < policy.rules.length; row++) rules.pushRow(policy.rules, row);
@@ -63,8 +91,9 @@ function withAuditing(policy: PolicyDb, { types }: AuditChoice): RuleTable {
     for (let row = 0; row < table.length; row++) {
       if (((table.kind[row] ?? 0) & AVTAB_ALLOWED) === 0) continue;
       const [source = 0, target = 0, tclass = 0] = [table.source[row], table.target[row], table.tclass[row]];
-      if (chosen !== undefined && !chosen.has(source) && !chosen.has(target)) continue;
-      const mask = ((table.data[row] ?? 0) & (masks.get(tclass) ?? 0)) >>> 0;
+      if (chosen !== undefined && tclass !== security && !chosen.has(source) && !chosen.has(target)) continue;
+      const isOnItself = target === source || target === selves.get(source);
+      const mask = ((table.data[row] ?? 0) & ((isOnItself ? masksOfItself : masks).get(tclass) ?? 0)) >>> 0;
       const key = `${source},${target},${tclass}`;
       if (mask !== 0) audited.set(key, ((audited.get(key) ?? 0) | mask) >>> 0);
     }

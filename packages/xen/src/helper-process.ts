@@ -23,6 +23,9 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** How long a helper may take to undo what is unfinished: libxl waits ten seconds for a device, and more than once. */
+const PATIENCE_MS = 120_000;
+
 /** More than this much of a log is not kept. */
 const LOG_LIMIT = 1024 * 1024;
 
@@ -65,8 +68,11 @@ export class HelperProcess {
   readonly #exit: Promise<void>;
   #closed: Promise<void> | undefined;
 
+  readonly #patienceMs: number;
+
   /** Starts a helper: `file` is the script, run by this Node. */
-  constructor(file: string) {
+  constructor(file: string, patienceMs: number = PATIENCE_MS) {
+    this.#patienceMs = patienceMs;
     this.#log = new LogFile();
     // A session of its own: what a terminal sends to the command does not reach libxl in the middle of a build.
     this.#child = spawn(process.execPath, [file], {
@@ -90,9 +96,21 @@ export class HelperProcess {
     answers.on('line', (line) => this.#take(line));
   }
 
+  /** Its number; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   #take(line: string): void {
-    // The helper is a part of this program: its lines are what the type says.
-    const answer = JSON.parse(line) as HelperAnswer;
+    let answer: HelperAnswer;
+    try {
+      // The helper is a part of this program: its lines are what the type says, but for the last of one that was killed.
+      answer = JSON.parse(line) as HelperAnswer;
+    } catch (error) {
+      this.#end('ended in the middle of an answer', error);
+      this.#child.kill('SIGKILL');
+      return;
+    }
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
     waiting?.resolve(answer);
@@ -120,7 +138,10 @@ export class HelperProcess {
     return { kind: 'ok', value: answer.value as HelperCalls[N]['result'], log };
   }
 
-  /** Lets the helper end: it first undoes what is unfinished. Resolves when it is gone. */
+  /**
+   * Lets the helper end: it first undoes what is unfinished. Resolves when it is gone; one that hangs in a library, or
+   * in Xen, is killed after a while.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -128,7 +149,9 @@ export class HelperProcess {
 
   async #close(): Promise<void> {
     this.#child.stdin?.end();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), this.#patienceMs);
     await this.#exit;
+    clearTimeout(timer);
     closeSync(this.#log.fd);
   }
 }

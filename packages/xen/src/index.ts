@@ -8,11 +8,31 @@
  */
 
 export { type AuditChoice, type AuditedPolicy, auditPolicy, NOT_AUDITED } from './audit-policy.ts';
+export { auditWitnesses } from './audit-witnesses.ts';
+export {
+  type AuditEnd,
+  type Auditing,
+  type AuditPlan,
+  beginAuditing,
+  hasAuditRecord,
+  type Settlement,
+  settleAuditing,
+} from './auditing.ts';
 export { hindrance, runningRelease } from './availability.ts';
 export { type AvcEntry, checkOf, parseAvcLines } from './avc-log.ts';
 export type { RealCreateOptions } from './create-guest.ts';
 export { Journal, type JournalEntry } from './journal.ts';
+export type { LogFollower, LogPiece } from './log-follower.ts';
 export { openXenHost } from './open-host.ts';
 export { type LoadedPolicy, PolicyStore } from './policy-store.ts';
+export type {
+  AuditBooleans,
+  HelperAnswer,
+  HelperCallName,
+  HelperCalls,
+  HelperFailure,
+  HelperRequest,
+  LibxlDomain,
+} from './protocol.ts';
 export { XenError, type XenErrorCode } from './xen-error.ts';
 export { XenHost, type XenHostOptions } from './xen-host.ts';

@@ -45,6 +45,8 @@ function isDetails(value: unknown): value is JournalDetails {
 
 /** A change that is under way. */
 export interface OpenEntry {
+  /** By which `Journal.end` knows it, also in another process. */
+  readonly id: string;
   /** Writes down how it went. */
   end(outcome: 'done' | 'failed', result?: JournalDetails): void;
 }
@@ -77,9 +79,12 @@ export class Journal {
     const id = randomUUID();
     const user = process.env['SUDO_USER'] ?? process.env['USER'] ?? String(process.getuid?.() ?? '?');
     this.#append({ id, time: new Date().toISOString(), boot: bootId(), user, operation, details });
-    return {
-      end: (outcome, result = {}) => this.#append({ id, end: new Date().toISOString(), outcome, result }),
-    };
+    return { id, end: (outcome, result) => this.end(id, outcome, result) };
+  }
+
+  /** Writes down how a change went that this process, or another one, has begun. */
+  end(id: string, outcome: 'done' | 'failed', result: JournalDetails = {}): void {
+    this.#append({ id, end: new Date().toISOString(), outcome, result });
   }
 
   /** All changes, oldest first. Lines that are no entries are passed over. */

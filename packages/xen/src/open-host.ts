@@ -41,9 +41,10 @@ function libraryError(release: string, reason: string): XenError {
 
 /** Opens the Xen host that this machine is. Throws a `XenError` that says what is missing. */
 export async function openXenHost(options: XenHostOptions): Promise<XenHost> {
-  const missing = hindrance();
+  const { root } = options;
+  const missing = hindrance(root);
   if (missing !== undefined) throw missing;
-  const release = runningRelease();
+  const release = runningRelease(root);
   if (release === undefined)
     throw new XenError('no-library', 'the kernel does not tell which release of Xen runs (`/sys/hypervisor/version`)');
   const helper = new HelperProcess(options.helperFile);

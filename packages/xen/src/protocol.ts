@@ -59,6 +59,25 @@ export interface MappedPage {
   readonly hasContent: boolean;
 }
 
+/**
+ * A decision by which a policy with auditing is told from the one that it stands for: what the one with auditing has as
+ * its `auditallow` bits, and the other has not.
+ */
+export interface AuditWitness {
+  readonly source: string;
+  readonly target: string;
+  readonly tclass: number;
+  readonly auditAllow: number;
+}
+
+/** What became of booleans when a policy was loaded: all have the value that they had, but for these. */
+export interface AuditBooleans {
+  /** They had changed, and were set again. */
+  readonly setAgain: readonly string[];
+  /** A value was pending for them, and is not any more. */
+  readonly noLongerPending: readonly string[];
+}
+
 /** A domain that a call is about. */
 interface OnDomain {
   readonly domid: number;
@@ -127,7 +146,12 @@ export interface HelperCalls {
   /** What is in Xen's console ring from `index` on, at most a megabyte. */
   'ring.read': Call<
     { readonly index: number; readonly clear: boolean },
-    { readonly text: string; readonly index: number }
+    {
+      readonly text: string;
+      readonly index: number;
+      /** Characters that were gone from the ring before they were read. */
+      readonly lost: number;
+    }
   >;
   'flask.getenforce': Call<Nothing, { readonly isEnforcing: boolean }>;
   'flask.setenforce': Call<{ readonly isEnforcing: boolean }, Nothing>;
@@ -135,6 +159,20 @@ export interface HelperCalls {
   'flask.setBoolean': Call<{ readonly name: string; readonly value: boolean }, Nothing>;
   /** `bytes` in base64. */
   'flask.load': Call<{ readonly bytes: string }, Nothing>;
+  /**
+   * Loads a policy with auditing in the place of another. When the command is gone before `audit.end`, the helper puts
+   * the other one back. What it could not do for the booleans is told: Xen keeps their values, but not those that are
+   * pending.
+   */
+  'audit.begin': Call<
+    { readonly audited: string; readonly original: string; readonly witnesses: readonly AuditWitness[] },
+    { readonly booleans: AuditBooleans }
+  >;
+  /** Puts the policy back, unless the one with auditing is not in force any more. */
+  'audit.end': Call<
+    { readonly original: string; readonly witnesses: readonly AuditWitness[] },
+    { readonly outcome: 'put-back' | 'replaced'; readonly booleans: AuditBooleans }
+  >;
   'flask.contextToSid': Call<{ readonly context: string }, { readonly sid: number }>;
   'flask.sidToContext': Call<{ readonly sid: number }, { readonly context: string }>;
   /** Decisions, one for each question. */

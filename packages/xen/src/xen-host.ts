@@ -24,13 +24,15 @@ import type {
 import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
-import { HelperProcess } from './helper-process.ts';
+import { type CallOutcome, HelperProcess } from './helper-process.ts';
 import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
+import { LogFollower } from './log-follower.ts';
 import { probeMemory } from './probe-memory.ts';
 import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
 import { domainState, RealOperation, type RingPosition } from './real-operation.ts';
+import { stopDomain } from './stop-domain.ts';
 
 /** How a host is opened. */
 export interface XenHostOptions {
@@ -38,6 +40,8 @@ export interface XenHostOptions {
   readonly helperFile: string;
   /** Where the journal is kept. */
   readonly stateFolder: string;
+  /** Where the files of the kernel are that tell of Xen. Default: `/`. */
+  readonly root?: string;
 }
 
 /** libxl's number for "no such domain", given for a name that xenstore has not. XEN: `ERROR_INVAL`. */
@@ -48,9 +52,6 @@ const TRIGGERS: Readonly<Record<string, number>> = { power: 1, sleep: 2, nmi: 3,
 
 /** How often a guest that was asked to stop is looked at. */
 const POLL_MS = 500;
-
-/** XEN: `SHUTDOWN_*`, the number behind each reason. */
-const REASON_NUMBERS = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, 'soft-reset': 5 } as const;
 
 type Plain = readonly [verb: string, xlMessage: (rc: number) => string | undefined, failedExit: 0 | 1];
 
@@ -271,28 +272,7 @@ export class XenHost implements Host {
     return this.#changing(name, { domain: text }, async (operation) => {
       const domid = await this.#find(operation, text);
       if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      operation.messages.push(`${name === 'reboot' ? 'Rebooting' : 'Shutting down'} domain ${domid}`);
-      const outcome = await operation.step(`libxl asks domain ${domid} to ${name}`, async () => {
-        const value = await operation.call(`domain.${name}`, { domid });
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-      });
-      if (outcome.kind === 'failed') {
-        const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
-        operation.messages.push(`${name} failed (rc=${rc})`);
-        return operation.refused(domid, name, outcome.failure, 1);
-      }
-      let state = await operation.stateOf(domid);
-      if (isWaiting) {
-        operation.messages.push('Waiting for 1 domains');
-        while (state !== undefined && state.state !== 'shutdown' && state.state !== 'dying') {
-          await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-          state = await operation.stateOf(domid);
-        }
-        const reason = state?.shutdownReason;
-        const code = reason === undefined ? '' : `, reason code ${REASON_NUMBERS[reason]}`;
-        operation.messages.push(`Domain ${domid} has been shut down${code}`);
-      }
-      return operation.report({ isDone: true, xlExitCode: 0, domain: state });
+      return stopDomain(operation, name, domid, isWaiting);
     });
   }
 
@@ -474,9 +454,19 @@ export class XenHost implements Host {
     );
   }
 
-  /** What Xen has logged since the last operation; undefined when dom0 may not read its console. */
-  async newLog(): Promise<string | undefined> {
-    return new RealOperation('dmesg', this.#helper, this.#ring).readRing();
+  /** Follows the console of Xen, from the oldest that it has. */
+  followLog(): LogFollower {
+    return new LogFollower(this.#helper);
+  }
+
+  /** @internal Use `beginAuditing`. */
+  audit<N extends 'audit.begin' | 'audit.end'>(call: N, params: HelperCalls[N]['params']): Promise<CallOutcome<N>> {
+    return this.#helper.call(call, params);
+  }
+
+  /** The number of the helper process. */
+  get helperPid(): number | undefined {
+    return this.#helper.pid;
   }
 
   async getenforce(): Promise<OperationReport<boolean>> {

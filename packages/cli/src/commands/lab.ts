@@ -51,7 +51,7 @@ function rowOf(name: string, isCurrent: boolean, running: RunningHost): HostRow 
 
 /** Boots a host of the user's own; one of that name must not exist. */
 export async function runLabNew(name: string, flags: LabNewFlags, terminal: Terminal): Promise<number> {
-  const lab = await openLab();
+  const lab = await openLab(terminal);
   const { policy: named, release, flask, memoryMib } = flags;
   if (isReservedName(name)) throw new UsageError(`\`--host ${name}\` means another host: take another name`);
   if (lab.names().includes(name)) {
@@ -87,7 +87,7 @@ export async function runLabNew(name: string, flags: LabNewFlags, terminal: Term
 
 /** Lists the hosts; one that cannot be read is in the list, with the reason. */
 export async function runLabList(isJson: boolean, terminal: Terminal): Promise<number> {
-  const lab = await openLab();
+  const lab = await openLab(terminal);
   const { current } = lab;
   const rows = lab.names().flatMap((name): HostRow[] => {
     const isCurrent = name === current;
@@ -115,7 +115,7 @@ export async function runLabList(isJson: boolean, terminal: Terminal): Promise<n
 
 /** Forgets hosts, up to the first that does not exist. */
 export async function runLabRemove(names: readonly string[], terminal: Terminal): Promise<number> {
-  const lab = await openLab();
+  const lab = await openLab(terminal);
   for (const name of names) {
     if (!(await lab.remove(name))) throw noSuchHost(lab, name);
     printLine(terminal.err, `removed the simulated host \`${name}\``);

@@ -29,7 +29,7 @@ export async function runMigrate(
       'a guest of a real host is migrated by its own `xl migrate`; only simulated hosts are rehearsed',
     );
   }
-  const lab = await openLab();
+  const lab = await openLab(terminal);
   const sourceName = flags.host === undefined || flags.host === 'simulated' ? lab.current : flags.host;
   if (sourceName === undefined) throw new UsageError('there is no simulated host yet to migrate from');
   const known = lab.names();

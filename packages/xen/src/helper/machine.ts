@@ -20,17 +20,21 @@ export function readRing(
   const at = [index];
   const parts: string[] = [];
   let length = 0;
+  let lost = 0;
   while (length < RING_LIMIT) {
     const count = [room.length];
+    const [from = 0] = at;
     xenctrl(access, 'xc_readconsolering', room, count, 0, 1, at);
     const [got = 0] = count;
+    // Xen begins with the oldest that it has when the place that was asked for is gone. Places are counted modulo 2^32.
+    lost += ((at[0] ?? 0) - got - from) >>> 0;
     if (got === 0) break;
     // Overwritten places of the ring read as zeros.
     parts.push(room.toString('latin1', 0, got).replaceAll('\0', ''));
     length += got;
   }
   if (clear) xenctrl(access, 'xc_readconsolering', room, [0], 1, 0, at);
-  return { text: parts.join(''), index: (at[0] ?? 0) >>> 0 };
+  return { text: parts.join(''), index: (at[0] ?? 0) >>> 0, lost };
 }
 
 const PAGE_BYTES = 4096;

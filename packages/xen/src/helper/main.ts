@@ -13,6 +13,7 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure, HelperRequest } from '../protocol.ts';
+import { Auditor } from './auditor.ts';
 import { Builder } from './build.ts';
 import { domainInfo, domainName, dumpCore, findDomain, listDomains, renameDomain } from './domains.ts';
 import { CallFault } from './fault.ts';
@@ -22,9 +23,10 @@ import { openLibraries } from './libraries.ts';
 import { hostInfo, mapPages, readRing, readXenstore } from './machine.ts';
 import { getScheduler, listVcpus, pinVcpu, setScheduler, setVcpus } from './vcpus.ts';
 
-/** An open host, and the guests that were begun on it. */
+/** An open host, and what was begun on it: guests, and auditing. */
 interface Session {
   readonly access: HostAccess;
+  readonly auditor: Auditor;
   readonly builder: Builder;
 }
 
@@ -115,6 +117,8 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
     loadPolicy(access, bytes);
     return nothing;
   },
+  'audit.begin': ({ auditor }, params) => auditor.begin(params),
+  'audit.end': ({ auditor }, params) => auditor.end(params),
   'flask.contextToSid': ({ access }, { context }) => ({ sid: contextToSid(access, context) }),
   'flask.sidToContext': ({ access }, { sid }) => ({ context: sidToContext(access, sid) }),
   'flask.access': ({ access }, params) => decide(access, params),
@@ -150,7 +154,7 @@ function serve(): void {
         const { release } = params as HelperCalls['open']['params'];
         const libraries = await openLibraries(release);
         const access = openHost(libraries);
-        session = { access, builder: new Builder(access) };
+        session = { access, auditor: new Auditor(access), builder: new Builder(access) };
         answer({ id, ok: true, value: { library: libraries.file } });
         return;
       }
@@ -170,6 +174,7 @@ function serve(): void {
     work = work.then(() => perform(request));
   });
   lines.on('close', () => {
+    session?.auditor.abandon();
     const abandoned = session?.builder.abandon() ?? Promise.resolve();
     void Promise.allSettled([abandoned, work]).then(() => process.exit(0));
   });

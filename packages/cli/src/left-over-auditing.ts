@@ -1,0 +1,36 @@
+/**
+ * What a traced command left on the real host when Dewar was killed: a policy with auditing, which is put back by
+ * whichever command comes next.
+ *
+ * @module
+ */
+import { type Settlement, settleAuditing, type XenHost } from '@dewar/xen';
+import { coloursFor, printLine, safeLine, type Terminal } from './terminal.ts';
+
+function wordsOf(settlement: Settlement): string | undefined {
+  switch (settlement.kind) {
+    case 'nothing':
+    case 'under-way':
+      return undefined;
+    case 'over':
+      return `a trace of \`${settlement.command}\` was killed; its policy with auditing is not in force any more`;
+    case 'settled': {
+      const { command, end } = settlement;
+      if (end.kind !== 'failed') return `a trace of \`${command}\` was killed; the policy before it was put back`;
+      return `a trace of \`${command}\` was killed, and its policy with auditing could not be taken away: ${end.reason}`;
+    }
+  }
+}
+
+/** Puts back what is left, and says so. A trace that is under way is let be. */
+export async function settleLeftOver(
+  host: XenHost,
+  folder: string,
+  { err }: Terminal,
+  isOurs = false,
+): Promise<Settlement> {
+  const settlement = await settleAuditing(host, folder, isOurs);
+  const words = wordsOf(settlement);
+  if (words !== undefined) printLine(err, `${coloursFor(err).warning('note:')} ${safeLine(words)}`);
+  return settlement;
+}

@@ -1,0 +1,409 @@
+/**
+ * The commands on a real host, as far as they are Dewar's: a stand-in for the helper process works with a simulated Xen,
+ * and dies, fails or falls silent where it is told to. What libxl and Xen do is asked of them by `npm run test:xen`.
+ */
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Hypervisor } from '@dewar/hypervisor';
+import { compileDirectory } from '@dewar/policy/compiler';
+import { AVTAB_ALLOWED, expandPolicyRules, readPolicydb, writePolicydb } from '@dewar/policy/policydb';
+import { examplePolicy } from '@dewar/testkit';
+import { LibxlHost } from '@dewar/toolstack';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { dewarOn, type Ran } from './captured-run.ts';
+import type { Fault } from './stand-in-helper.ts';
+
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const guestCfg = join(repository, 'examples/nomigrate/guest.cfg');
+const scratch = mkdtempSync(join(tmpdir(), 'dewar-real-'));
+const root = join(scratch, 'root');
+const helperFile = join(scratch, 'helper.mjs');
+const logFile = join(scratch, 'log');
+let cases = 0;
+
+const RUN = 'customer_1:vm_r:nomigrate_t';
+const { bytes: example = new Uint8Array() } = compileDirectory(examplePolicy(), { release: '4.17' });
+const examplePath = join(scratch, 'example.policy');
+
+beforeAll(() => {
+  const esbuild = join(repository, 'node_modules/.bin/esbuild');
+  const source = fileURLToPath(new URL('stand-in-helper.ts', import.meta.url));
+  const args = [
+    source,
+    '--bundle',
+    '--platform=node',
+    '--format=esm',
+    '--log-level=warning',
+    `--outfile=${helperFile}`,
+  ];
+  expect(spawnSync(esbuild, args, { encoding: 'utf8' }).stderr).toBe('');
+  const files = {
+    'sys/hypervisor/type': 'xen\n',
+    'sys/hypervisor/version/major': '4\n',
+    'sys/hypervisor/version/minor': '17\n',
+    'proc/xen/capabilities': 'control_d\n',
+    'dev/xen/privcmd': '',
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  writeFileSync(examplePath, example);
+});
+
+/** Each test has a host of its own, which has booted the example policy. */
+beforeEach(() => {
+  const folder = join(scratch, `case-${++cases}`);
+  mkdirSync(folder);
+  const booted = Hypervisor.boot({ policy: example, flask: 'enforcing' });
+  if (booted.kind === 'refused') throw new Error(booted.reason);
+  const { hypervisor } = booted;
+  process.env['STAND_IN_HOST'] = join(folder, 'host.json');
+  process.env['STAND_IN_FAULTS'] = join(folder, 'faults.json');
+  process.env['STAND_IN_LOG'] = logFile;
+  process.env['STAND_IN_RING'] = '1000000';
+  process.env['DEWAR_STATE_DIR'] = folder;
+  const tools = new LibxlHost(hypervisor).snapshot();
+  writeFileSync(process.env['STAND_IN_HOST'], JSON.stringify({ xen: hypervisor.snapshot(), tools }));
+  rmSync(logFile, { force: true });
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** The example policy, with one permission granted to nobody, as a binary. */
+function examplePolicyWithout(className: string, permission: string): string {
+  const read = readPolicydb(example);
+  if ('diagnostic' in read) throw new Error(read.diagnostic.message);
+  const { policy, version } = read;
+  const tclass = policy.classes.byName.get(className);
+  const bit = tclass?.permissions.find(({ name }) => name === permission)?.value ?? 0;
+  const tables = [policy.rules, ...policy.conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])];
+  for (const rules of tables) {
+    for (let row = 0; row < rules.length; row++) {
+      if (((rules.kind[row] ?? 0) & AVTAB_ALLOWED) !== 0 && rules.tclass[row] === tclass?.value)
+        rules.data[row] = ((rules.data[row] ?? 0) & ~(1 << (bit - 1))) >>> 0;
+    }
+  }
+  const path = join(scratch, `without-${permission}.policy`);
+  writeFileSync(path, writePolicydb(policy, expandPolicyRules(policy).rules, version));
+  return path;
+}
+
+function faults(...list: readonly Fault[]): void {
+  writeFileSync(process.env['STAND_IN_FAULTS'] ?? '', JSON.stringify(list));
+}
+
+/** Commands that are about no other host. */
+const OF_THIS_MACHINE = ['log', 'watch'];
+
+function xen(...args: readonly string[]): Promise<Ran> {
+  const [command = '', ...rest] = args;
+  const named = OF_THIS_MACHINE.includes(command) ? [] : ['--host', 'xen'];
+  return dewarOn({ helperFile, root }, [command, ...named, ...rest]);
+}
+
+/** The host as it is, seen from outside. */
+function host(): Hypervisor {
+  const stored: unknown = JSON.parse(readFileSync(process.env['STAND_IN_HOST'] ?? '', 'utf8'));
+  const found = Hypervisor.restore((stored as { readonly xen: unknown }).xen);
+  if (found === undefined) throw new Error('there is no host');
+  return found;
+}
+
+/** Names and states of the guests. */
+async function guests(): Promise<string[]> {
+  const { out } = await xen('list', '--json');
+  // The command has printed it.
+  const { value } = JSON.parse(out) as {
+    readonly value: readonly { readonly domid: number; readonly name?: string; readonly state: string }[];
+  };
+  return value.filter(({ domid }) => domid !== 0).map(({ name, state }) => `${name ?? '?'} ${state}`);
+}
+
+/** What dom0 is audited for: the bits for itself of the class `domain`. */
+function auditedBits(): number {
+  const xenHost = host();
+  const dom0 = { domid: 0 as never, process: 'xl' } as const;
+  const sid = xenHost.call(dom0, 'xsm_op.context_to_sid', { context: 'system_u:system_r:dom0_t' });
+  if (sid.kind === 'error') throw new Error(sid.errno);
+  const domain = xenHost.policyInForce?.policy.classes.byName.get('domain')?.value ?? 0;
+  const { sid: number } = sid.value;
+  const answer = xenHost.call(dom0, 'xsm_op.access', { source: number, target: number, tclass: domain });
+  return answer.kind === 'ok' ? answer.value.auditAllow : -1;
+}
+
+const EACCES = { kind: 'errno', call: 'a hypercall', errno: 'EACCES' } as const;
+
+describe('create', () => {
+  test('a policy that Dewar did not load is said not to be rehearsed, and the guest is built', async () => {
+    const { code, err, out } = await xen('create', guestCfg);
+    expect(err).toContain('note: not rehearsed: the policy that this host has loaded is not known to Dewar');
+    expect(out).toContain(`is running under ${RUN}\n`);
+    expect(code).toBe(0);
+    expect(await guests()).toEqual(['nomigrate-guest running']);
+  });
+
+  test('with the policy named, what would be denied half-way is refused, unless it is forced', async () => {
+    const other = ['seclabel="customer_2:vm_r:nomigrate_t"'];
+    const refused = await xen('create', '--policy', examplePath, guestCfg, ...other);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('nothing was created: that was a rehearsal under the policy of this host');
+    expect(refused.err).toMatch(/domain \{ transition \} +.*DENIED/);
+    expect(await guests()).toEqual([]);
+    expect((await xen('log')).out).toBe('Dewar has changed nothing on this host\n');
+    const forced = await xen('create', '--force', '--policy', examplePath, guestCfg, ...other);
+    expect(forced.err).toContain('warning: the rehearsal failed; the guest is built nevertheless');
+    expect(forced.code).not.toBe(0);
+    expect(await guests()).toEqual([]);
+    expect((await xen('create', '--policy', examplePath, guestCfg)).code).toBe(0);
+  });
+
+  test('a policy that Xen does not decide as is not the one that it has loaded', async () => {
+    const { code, err } = await xen('create', '--policy', examplePolicyWithout('domain', 'pause'), guestCfg);
+    expect(err).toContain('is not the policy that this host has loaded: Xen allows');
+    expect(code).toBe(1);
+    expect(await guests()).toEqual([]);
+  });
+
+  test.each([
+    ['dies before it begins', { kind: 'dies' }, 'nothing of the guest is left'],
+    ['dies when it has built', { kind: 'dies-late' }, 'domain 1, which was half built, was destroyed'],
+    ['dies within its answer', { kind: 'half' }, 'domain 1, which was half built, was destroyed'],
+  ] as const)('a helper that %s leaves nothing', async (_, how, said) => {
+    faults({ call: 'domain.create', how });
+    const { code, err } = await xen('create', guestCfg);
+    expect([code, err.includes(said)]).toEqual([3, true]);
+    expect(err).not.toMatch(/^ +at /m);
+    expect(await guests()).toEqual([]);
+    expect((await xen('log')).out).toMatch(/create +unfinished name=nomigrate-guest/);
+  });
+
+  test.each([
+    ['before the guest is started', { kind: 'dies' }, 'was destroyed', []],
+    ['after it was started', { kind: 'dies-late' }, 'is left as it is, since it runs', ['nomigrate-guest running']],
+  ] as const)('a helper that dies %s leaves what is whole', async (_, how, said, left) => {
+    faults({ call: 'domain.finish', how });
+    const { code, err } = await xen('create', guestCfg);
+    expect([code, err.includes(said)]).toEqual([3, true]);
+    expect(await guests()).toEqual(left);
+  });
+
+  test('a helper that dies with the one that cleans up after it leaves what cannot be found out', async () => {
+    faults(
+      { call: 'domain.create', how: { kind: 'dies-late' } },
+      { call: 'domain.list', after: 1, how: { kind: 'fails', failure: EACCES } },
+    );
+    const { code, err } = await xen('create', guestCfg);
+    expect([code, /whether the guest with the UUID \S+ is left could not be found out/.test(err)]).toEqual([3, true]);
+    expect(await guests()).toEqual(['nomigrate-guest paused']);
+  });
+
+  test('a build that libxl refuses is told with what it said last', async () => {
+    const failure = { kind: 'libxl', call: 'libxl_domain_create_new', rc: -3 } as const;
+    faults({ call: 'domain.create', how: { kind: 'fails', failure } });
+    const { code, err } = await xen('create', guestCfg);
+    expect(code).toBe(3);
+    expect(err).toContain('`libxl_domain_create_new` gave -3');
+  });
+
+  test.each([
+    'flask.getenforce',
+    'domain.list',
+    'flask.booleans',
+    'flask.contextToSid',
+    'flask.access',
+    'ring.read',
+  ] as const)('a helper that dies at `%s` before anything is built ends the command', async (call) => {
+    faults({ call, how: { kind: 'dies' } });
+    const { code, err } = await xen('create', '--policy', examplePath, guestCfg);
+    expect([code, err.includes('ended by SIGKILL')]).toEqual([3, true]);
+    expect(await guests()).toEqual([]);
+  });
+
+  test('a held build is relabelled by Dewar, and destroyed when that is denied', async () => {
+    const held = await xen('create', '--hold', '0', guestCfg);
+    expect(held.out).toContain(`the label of domain 1 is now ${RUN}`);
+    await xen('destroy', 'nomigrate-guest');
+    faults({ call: 'domain.relabel', how: { kind: 'fails', failure: EACCES } });
+    const { code, err } = await xen('create', '--hold', '0', guestCfg);
+    expect([code, err.includes('guest/relabel-denied')]).toEqual([3, true]);
+    expect(await guests()).toEqual([]);
+  });
+});
+
+describe('loadpolicy', () => {
+  test('is loaded when that is said, verified, known from then on, and put back', async () => {
+    const { code, out, err } = await xen('loadpolicy', '--yes', examplePath);
+    expect([code, out]).toEqual([0, 'Successfully loaded policy.\n']);
+    expect(err).toContain('verified: Xen decides as this policy');
+    expect((await xen('loadpolicy', '--back')).err).toContain('there is no policy to put back');
+    expect((await xen('loadpolicy', '--yes', examplePath)).err).toContain('`dewar loadpolicy --back`');
+    expect((await xen('loadpolicy', '--yes', '--back')).code).toBe(0);
+    expect((await xen('create', guestCfg)).err).not.toContain('not rehearsed');
+  });
+
+  test('where nobody can be asked, nothing is loaded', async () => {
+    const { code, err } = await xen('loadpolicy', examplePath);
+    expect([code, err.includes('nobody can be asked here: say `--yes`')]).toEqual([2, true]);
+    expect((await xen('log')).out).not.toContain('load-policy');
+  });
+
+  test('a policy that locks dom0 out is refused, unless it is forced', async () => {
+    const path = examplePolicyWithout('security', 'load_policy');
+    const { code, err } = await xen('loadpolicy', '--yes', path);
+    expect([code, err.includes('would lock dom0 out: dom0 lacks `security { load_policy }`')]).toEqual([1, true]);
+    expect((await xen('loadpolicy', '--yes', '--force', path)).code).toBe(0);
+    const late = await xen('loadpolicy', '--yes', '--force', examplePath);
+    expect([late.code, late.err.includes('Unable to load new Flask policy')]).toEqual([255, true]);
+  });
+
+  test.each([
+    ['flask.load', { kind: 'fails', failure: EACCES }, 255, 'load-policy    failed'],
+    ['flask.load', { kind: 'dies' }, 3, 'load-policy    unfinished'],
+    ['flask.load', { kind: 'dies-late' }, 3, 'load-policy    unfinished'],
+  ] as const)(
+    'a load that ends otherwise (%s %o) is no load, and is in the journal',
+    async (call, how, status, entry) => {
+      faults({ call, how });
+      const { code, out } = await xen('loadpolicy', '--yes', examplePath);
+      expect([code, out]).toEqual([status, '']);
+      expect((await xen('log')).out).toContain(entry);
+      // What is in force is only known when the load was verified.
+      expect((await xen('create', guestCfg)).err).toContain('not rehearsed');
+    },
+  );
+
+  test('where dom0 may not ask for decisions, that is said', async () => {
+    faults({ call: 'flask.access', how: { kind: 'fails', failure: EACCES } });
+    const { code, err } = await xen('loadpolicy', '--yes', examplePath);
+    expect([code, err.includes('what Xen decides now was not verified')]).toEqual([0, true]);
+  });
+});
+
+describe('trace', () => {
+  const trace = (...args: readonly string[]): Promise<Ran> => xen('trace', '--policy', examplePath, ...args);
+
+  test('the policy has auditing while the command runs, and afterwards not; its exit code is passed on', async () => {
+    const look =
+      "const t = JSON.parse(require('fs').readFileSync(process.env.STAND_IN_HOST, 'utf8')).xen; process.exit(Object.keys(t).length > 0 ? 7 : 1)";
+    const { code, out, err } = await trace('--', process.execPath, '-e', look);
+    expect(err).toBe('');
+    expect(code).toBe(7);
+    expect(out).toContain(', which ended with 7\nhost      Xen 4.17, enforcing\n');
+    expect(auditedBits()).toBe(0);
+    expect((await xen('log')).out).toMatch(/trace +done command=/);
+    expect(existsSync(join(process.env['DEWAR_STATE_DIR'] ?? '', 'xen/auditing.json'))).toBe(false);
+  });
+
+  test('what Xen logs meanwhile is told in order, with repeats folded, and who asks for it', async () => {
+    const line = (target: number): string =>
+      `(XEN) avc:  granted  { pause } for source=d0 target=d${target} scontext=system_u:system_r:dom0_t tcontext=${RUN} tclass=domain\n`;
+    const lines = `${line(1)}${line(1)}${line(2)}(XEN) FLASK: Denying unknown domctl: 81.\n`;
+    const print = `printf '${lines.replaceAll('\n', '\\n')}' >> "$STAND_IN_LOG"`;
+    const { out } = await trace('--json', '--', 'sh', '-c', print);
+    const { entries, total, denied, policyAfter } = JSON.parse(out) as Record<string, unknown>;
+    expect([total, denied, policyAfter]).toEqual([3, 0, 'put-back']);
+    const check = { kind: 'check', class: 'domain', operations: ['domctl.pausedomain'], outcome: 'granted' };
+    expect(entries).toEqual([
+      expect.objectContaining({ ...check, targetDomid: 1, sourceDomid: 0, count: 2 }),
+      expect.objectContaining({ ...check, targetDomid: 2, count: 1 }),
+      { kind: 'remark', text: 'domctl 81 has no check in FLASK, and was denied', count: 1 },
+    ]);
+  });
+
+  test('text that was gone from the ring before it was read is counted', async () => {
+    process.env['STAND_IN_RING'] = '3000';
+    const print = `head -c 9000 /dev/zero | tr '\\0' '\\n' >> "$STAND_IN_LOG"`;
+    const { out, code } = await trace('--', 'sh', '-c', print);
+    expect(code).toBe(0);
+    expect(out).toMatch(/note: [1-9]\d{3} characters of Xen's console were gone before they could be read/);
+  });
+
+  test('a program that is not there changes nothing for long', async () => {
+    const { code, err } = await trace('--', 'no-such-program');
+    expect([code, err]).toEqual([127, 'error: cannot run `no-such-program`: there is no such program\n']);
+    expect(auditedBits()).toBe(0);
+  });
+
+  test('a policy that is loaded meanwhile stays in force', async () => {
+    const path = join(scratch, 'reloads.mjs');
+    // The example policy comes again, as another program would load it.
+    writeFileSync(
+      path,
+      `import { spawn } from 'node:child_process';
+       import { readFileSync } from 'node:fs';
+       const helper = spawn(process.execPath, [${JSON.stringify(helperFile)}], { stdio: ['pipe', 'inherit', 'inherit', 'pipe'] });
+       const bytes = readFileSync(${JSON.stringify(examplePath)}).toString('base64');
+       helper.stdin.end(JSON.stringify({ id: 1, call: 'flask.load', params: { bytes } }) + '\\n');
+       helper.on('exit', (code) => process.exit(code));`,
+    );
+    const { code, err } = await trace('--', process.execPath, path);
+    expect([code, err]).toEqual([0, 'warning: another policy was loaded meanwhile; it stays in force\n']);
+    expect(auditedBits()).toBe(0);
+  });
+
+  test.each([
+    ['audit.begin', { kind: 'fails', failure: EACCES }, 1, 'nothing was traced: `a hypercall` gave EACCES'],
+    ['audit.begin', { kind: 'dies-late' }, 3, 'ended by SIGKILL'],
+    ['audit.end', { kind: 'fails', failure: EACCES }, 3, 'could not be loaded: `a hypercall` gave EACCES'],
+    ['audit.end', { kind: 'dies' }, 0, ''],
+    ['audit.end', { kind: 'dies-late' }, 0, ''],
+  ] as const)(
+    'whatever becomes of `%s` (%o), the policy without auditing is in force in the end',
+    async (call, how, status, said) => {
+      faults({ call, how });
+      const { code, err } = await trace('--', 'true');
+      expect([code, err.includes(said)]).toEqual([status, true]);
+      await xen('list');
+      expect(auditedBits()).toBe(0);
+    },
+  );
+
+  test('what a killed command has left is put back by the next one, and said', async () => {
+    faults({ call: 'audit.end', how: { kind: 'dies' } }, { call: 'open', after: 1, how: { kind: 'dies' } });
+    const { code, err } = await trace('--', 'true');
+    expect([code, err.includes('the policy with auditing is still in force')]).toEqual([3, true]);
+    expect(auditedBits()).not.toBe(0);
+    const record = join(process.env['DEWAR_STATE_DIR'] ?? '', 'xen/auditing.json');
+    // As long as the command runs that began it, it is let be.
+    expect((await xen('list')).err).toBe('');
+    expect(auditedBits()).not.toBe(0);
+    expect((await trace('--', 'true')).err).toContain('the policy in force has auditing already');
+    const written = readFileSync(record, 'utf8');
+    writeFileSync(record, written.replaceAll(/"start":"\d+"/g, '"start":"1"'));
+    expect((await xen('list')).err).toBe('note: a trace of `true` was killed; the policy before it was put back\n');
+    expect(auditedBits()).toBe(0);
+    expect((await xen('list')).err).toBe('');
+  });
+
+  test('a record that is no record is passed over', async () => {
+    const folder = join(process.env['DEWAR_STATE_DIR'] ?? '', 'xen');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'auditing.json'), '{"boot":');
+    expect(await xen('getenforce')).toEqual({ code: 1, out: 'Enforcing\n', err: '' });
+  });
+
+  test('a policy that is not known cannot be put back, so nothing is traced', async () => {
+    const { code, err } = await xen('trace', '--', 'true');
+    expect([code, err.includes('so it could not be put back: name it with `--policy`')]).toEqual([1, true]);
+    const type = await trace('--type', 'no_such_t', '--', 'true');
+    expect([type.code, type.err]).toEqual([1, 'dewar: the policy has no type `no_such_t`\n']);
+  });
+});
+
+describe('watch', () => {
+  test('each denial is told once, also one that comes in two pieces', async () => {
+    const line = `(XEN) avc:  denied  { map_read } for source=d0 target=d1 scontext=system_u:system_r:dom0_t tcontext=${RUN} tclass=mmu\n`;
+    const half = line.length / 2;
+    const watched = xen('watch', '--seconds', '4');
+    setTimeout(() => appendFileSync(logFile, line.slice(0, half)), 600);
+    setTimeout(() => appendFileSync(logFile, line.slice(half) + line), 2200);
+    const { code, out } = await watched;
+    expect(code).toBe(0);
+    expect(out.match(/avc: {2}denied/g)).toHaveLength(1);
+    expect(out).toContain('`map_read` is asked for by');
+  });
+});

@@ -1,0 +1,324 @@
+/**
+ * A helper process for tests: it answers as the one that works with libxl does, but works with a simulated host, which
+ * it keeps in a file from one helper to the next. What it is to do wrong stands in another file.
+ *
+ * `STAND_IN_HOST` names the first file, `STAND_IN_FAULTS` the second: a list of `Fault`, of which each happens once.
+ * What is in `STAND_IN_LOG` stands behind all else in the console ring.
+ *
+ * @module
+ */
+import { existsSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Hypervisor } from '@dewar/hypervisor';
+import { SourceText } from '@dewar/policy/text';
+import {
+  type BooleanState,
+  type DomainState,
+  type Domid,
+  type HypercallArgs,
+  type HypercallName,
+  type HypercallResult,
+  LibxlHost,
+  type OperationReport,
+  restoreToolstack,
+} from '@dewar/toolstack';
+import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import type { AuditBooleans, HelperCallName, HelperCalls, HelperFailure, HelperRequest, LibxlDomain } from '@dewar/xen';
+
+/** Something that goes wrong at a call. */
+export interface Fault {
+  readonly call: HelperCallName;
+  /** How often the call is passed over before. */
+  readonly after?: number;
+  readonly how:
+    | { readonly kind: 'fails'; readonly failure: HelperFailure }
+    /** The helper is killed before it does anything. */
+    | { readonly kind: 'dies' }
+    /** It does what it is asked for, and is killed before it says so. */
+    | { readonly kind: 'dies-late' }
+    /** It does what it is asked for, and is killed while it says so. */
+    | { readonly kind: 'half' }
+    | { readonly kind: 'hangs' };
+}
+
+const HOST = process.env['STAND_IN_HOST'] ?? '';
+const FAULTS = process.env['STAND_IN_FAULTS'] ?? '';
+/** What Xen is said to have written to its console beside what the simulated one writes; it need not exist. */
+const LOG = process.env['STAND_IN_LOG'] ?? '';
+/** So much of the console ring is kept. */
+const RING_BYTES = Number(process.env['STAND_IN_RING'] ?? 1024 * 1024);
+const DOM0 = { domid: 0 as never, process: 'libxl' } as const;
+
+class Failed extends Error {
+  readonly failure: HelperFailure;
+  constructor(failure: HelperFailure) {
+    super('failed');
+    this.failure = failure;
+  }
+}
+
+interface Session {
+  readonly hypervisor: Hypervisor;
+  readonly host: LibxlHost;
+}
+
+/** The host as it was left. */
+function load(): Session {
+  // The test, or a helper before this one, has written it.
+  const stored = JSON.parse(readFileSync(HOST, 'utf8')) as { readonly xen: unknown; readonly tools: unknown };
+  const hypervisor = Hypervisor.restore(stored.xen);
+  const tools = restoreToolstack(stored.tools);
+  if (hypervisor === undefined || tools === undefined) throw new Error('the file holds no host');
+  return { hypervisor, host: new LibxlHost(hypervisor, tools) };
+}
+
+function keep({ hypervisor, host }: Session): void {
+  const draft = `${HOST}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify({ xen: hypervisor.snapshot(), tools: host.snapshot() }));
+  renameSync(draft, HOST);
+}
+
+function value<T>(report: OperationReport<T>, call: string): T {
+  const { value: found } = report;
+  if (report.outcome === 'failed' || found === undefined) throw new Failed({ kind: 'libxl', call, rc: -3 });
+  return found;
+}
+
+function done(report: OperationReport<unknown>, call: string): Record<never, never> {
+  for (const message of report.xlMessages) console.error(message);
+  if (report.outcome === 'failed') throw new Failed({ kind: 'libxl', call, rc: -3 });
+  return {};
+}
+
+function libxlDomain(domain: DomainState): LibxlDomain {
+  const { domid, name, uuid, label, state } = domain;
+  return {
+    domid,
+    name,
+    uuid,
+    label,
+    isRunning: state === 'running',
+    isBlocked: false,
+    isPaused: state === 'paused',
+    isShutdown: state === 'shutdown',
+    isDying: state === 'dying',
+    shutdownReason: domain.shutdownReason,
+    memoryKib: domain.memoryMib * 1024,
+    cpuSeconds: 0,
+    vcpusOnline: domain.vcpus,
+  };
+}
+
+async function domains({ host }: Session): Promise<readonly DomainState[]> {
+  return value(await host.list(), 'libxl_list_domain');
+}
+
+async function find(session: Session, domid: number): Promise<DomainState | undefined> {
+  return (await domains(session)).find((one) => one.domid === domid);
+}
+
+/** As much of a configuration as the tests use. */
+function readConfig(json: string) {
+  // Dewar has written it.
+  const { c_info: c, b_info: b } = JSON.parse(json) as Readonly<Record<'c_info' | 'b_info', Record<string, unknown>>>;
+  const keys = {
+    name: c['name'],
+    type: c['type'],
+    uuid: c['uuid'],
+    kernel: b['kernel'],
+    ramdisk: b['ramdisk'],
+    init_seclabel: b['exec_ssid_label'] === undefined ? undefined : c['ssid_label'],
+    seclabel: b['exec_ssid_label'] ?? c['ssid_label'],
+  };
+  const lines = Object.entries(keys).flatMap(([key, text]) => (text === undefined ? [] : [`${key} = '${text}'\n`]));
+  const memory = `memory = ${Number(b['max_memkb']) / 1024}\n`;
+  const { config } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', `${lines.join('')}${memory}`)));
+  if (config === undefined) throw new Failed({ kind: 'refused', reason: 'the configuration is not understood' });
+  return config;
+}
+
+/** A hypercall that dom0 makes; what is refused is a failure with an errno, as libxenctrl has it. */
+function ask<N extends HypercallName>(
+  { hypervisor }: Session,
+  name: N,
+  args: HypercallArgs<N>,
+): (HypercallResult<N> & { readonly kind: 'ok' })['value'] {
+  const result = hypervisor.call(DOM0, name, args);
+  if (result.kind === 'error') throw new Failed({ kind: 'errno', call: name, errno: result.errno });
+  return result.value;
+}
+
+function booleans(session: Session): BooleanState[] {
+  const found: BooleanState[] = [];
+  for (let id = 0; ; id++) {
+    try {
+      found.push(ask(session, 'xsm_op.getbool', { id }));
+    } catch {
+      return found;
+    }
+  }
+}
+
+function decide(session: Session, { questions }: HelperCalls['flask.access']['params']) {
+  const sid = (context: string) => ask(session, 'xsm_op.context_to_sid', { context }).sid;
+  return questions.map(({ source, target, tclass }) =>
+    ask(session, 'xsm_op.access', { source: sid(source), target: sid(target), tclass }),
+  );
+}
+
+function loadPolicy(session: Session, base64: string): void {
+  ask(session, 'xsm_op.load_policy', { bytes: Buffer.from(base64, 'base64') });
+}
+
+const NO_BOOLEANS: AuditBooleans = { setAgain: [], noLongerPending: [] };
+
+type Auditing = HelperCalls['audit.end']['params'];
+/** What is to be put back when the command is gone. */
+const open: { auditing?: Auditing | undefined; guests: Set<number> } = { guests: new Set() };
+
+function endAuditing(session: Session, { original, witnesses }: Auditing): HelperCalls['audit.end']['result'] {
+  open.auditing = undefined;
+  let answers: ReturnType<typeof decide>;
+  try {
+    answers = decide(session, { questions: witnesses });
+  } catch {
+    return { outcome: 'replaced', booleans: NO_BOOLEANS };
+  }
+  if (!witnesses.every(({ auditAllow }, i) => answers[i]?.auditAllow === auditAllow))
+    return { outcome: 'replaced', booleans: NO_BOOLEANS };
+  loadPolicy(session, original);
+  return { outcome: 'put-back', booleans: NO_BOOLEANS };
+}
+
+type Handlers = {
+  readonly [N in HelperCallName]?: (
+    session: Session,
+    params: HelperCalls[N]['params'],
+  ) => HelperCalls[N]['result'] | Promise<HelperCalls[N]['result']>;
+};
+
+const CALLS: Handlers = {
+  open: () => ({ library: 'a simulated one' }),
+  'domain.list': async (session) => (await domains(session)).map(libxlDomain),
+  'domain.info': async (session, { domid }) => {
+    const domain = await find(session, domid);
+    return domain && libxlDomain(domain);
+  },
+  'domain.find': async (session, { text }) => {
+    const found = (await domains(session)).find(({ name, domid }) => name === text || String(domid) === text);
+    if (found === undefined) throw new Failed({ kind: 'libxl', call: 'libxl_name_to_domid', rc: -6 });
+    return { domid: found.domid };
+  },
+  'domain.create': async (session, { json }) => {
+    const config = readConfig(json);
+    const report = await session.host.create(config, { uuid: config.uuid ?? '', paused: true });
+    done(report, 'libxl_domain_create_new');
+    const domid = report.domain?.domid ?? -1;
+    open.guests.add(domid);
+    return { domid };
+  },
+  'domain.relabel': (session, { domid, label: context }) => {
+    const { sid } = ask(session, 'xsm_op.context_to_sid', { context });
+    ask(session, 'xsm_op.relabel_domain', { domid: domid as Domid, sid });
+    return {};
+  },
+  'domain.finish': async ({ host }, { domid, isPaused }) => {
+    open.guests.delete(domid);
+    return isPaused ? {} : done(await host.unpause(String(domid)), 'libxl_domain_unpause');
+  },
+  'domain.destroy': async ({ host }, { domid }) => done(await host.destroy(String(domid)), 'libxl_domain_destroy'),
+  'domain.pause': async ({ host }, { domid }) => done(await host.pause(String(domid)), 'libxl_domain_pause'),
+  'ring.read': (session, { index }) => {
+    const all = ask(session, 'sysctl.readconsole', { clear: false }).text + (existsSync(LOG) ? readFileSync(LOG) : '');
+    const oldest = Math.max(0, all.length - RING_BYTES);
+    const from = Math.max(index, oldest);
+    return { text: all.slice(from), index: all.length, lost: from - index };
+  },
+  'flask.getenforce': (session) => ask(session, 'xsm_op.getenforce', {}),
+  'flask.booleans': booleans,
+  'flask.setBoolean': (session, { name, value: isSet }) => {
+    ask(session, 'xsm_op.setbool', { name, value: isSet, commit: true });
+    return {};
+  },
+  'flask.load': (session, { bytes }) => {
+    loadPolicy(session, bytes);
+    return {};
+  },
+  'flask.contextToSid': (session, { context }) => ask(session, 'xsm_op.context_to_sid', { context }),
+  'flask.access': decide,
+  'audit.begin': (session, { audited, original, witnesses }) => {
+    loadPolicy(session, audited);
+    open.auditing = { original, witnesses };
+    return { booleans: NO_BOOLEANS };
+  },
+  'audit.end': endAuditing,
+  // The page that a guest shares with xenstored has a number that only a real guest has.
+  'xenstore.read': () => ({ value: undefined }),
+  'memory.map': () => [],
+};
+
+/** The fault that happens now, if there is one. Each happens once, to whichever helper. */
+function faultAt(call: HelperCallName): Fault['how'] | undefined {
+  if (!existsSync(FAULTS)) return undefined;
+  // The test has written it.
+  const faults = JSON.parse(readFileSync(FAULTS, 'utf8')) as Fault[];
+  const at = faults.findIndex((one) => one.call === call);
+  const { [at]: fault } = faults;
+  if (fault === undefined) return undefined;
+  const { after = 0 } = fault;
+  if (after > 0) faults.splice(at, 1, { ...fault, after: after - 1 });
+  else faults.splice(at, 1);
+  writeFileSync(FAULTS, JSON.stringify(faults));
+  return after > 0 ? undefined : fault.how;
+}
+
+function die(): never {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('still alive');
+}
+
+async function perform({ id, call, params }: HelperRequest): Promise<void> {
+  const fault = faultAt(call);
+  if (fault?.kind === 'dies') die();
+  if (fault?.kind === 'hangs') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  let line: string;
+  const session = load();
+  try {
+    if (fault?.kind === 'fails') throw new Failed(fault.failure);
+    const handler = CALLS[call];
+    if (handler === undefined) throw new Error(`the stand-in has no \`${call}\``);
+    // The two fields of a request belong together.
+    const found: unknown = await (handler as (session: Session, params: unknown) => unknown)(session, params);
+    line = JSON.stringify({ id, ok: true, value: found });
+  } catch (error) {
+    const reason = error instanceof Error ? (error.stack ?? '') : String(error);
+    const failure = error instanceof Failed ? error.failure : { kind: 'refused', reason };
+    line = JSON.stringify({ id, ok: false, failure });
+  }
+  // Whoever reads the log changes nothing, and comes often.
+  if (call !== 'ring.read') keep(session);
+  if (fault?.kind === 'dies-late') die();
+  if (fault?.kind === 'half') {
+    writeSync(3, line.slice(0, line.length / 2));
+    die();
+  }
+  writeSync(3, `${line}\n`);
+}
+
+/** The command is gone: undoes what is unfinished. */
+async function abandon(): Promise<void> {
+  const session = load();
+  if (open.auditing !== undefined) endAuditing(session, open.auditing);
+  for (const domid of open.guests) await session.host.destroy(String(domid));
+  keep(session);
+}
+
+let work = Promise.resolve();
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (line) => {
+  // The command has written it.
+  const request = JSON.parse(line) as HelperRequest;
+  work = work.then(() => perform(request));
+});
+lines.on('close', () => void work.then(abandon).then(() => process.exit(0)));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
