@@ -184,6 +184,7 @@ const anyArgs = fc.record({
   value: fc.boolean(),
   name: fc.constantFrom('b', 'c'),
   text: fc.string({ maxLength: 20 }),
+  keys: fc.string({ maxLength: 8 }),
   context: fc.constantFrom('user_1:vm_r:domU_t', 'user_1:vm_r:nomigrate_t', '', ':::'),
   handle: fc.constantFrom(GUEST_UUID, 'x'),
   resource: fc.constantFrom('grant_table', 'ioreq_server'),

@@ -1,5 +1,5 @@
 /**
- * The commands of xl about disks, network cards and PCI devices, and those of Xen's tools that label devices and make a xenstore domain.
+ * The commands of xl about disks, network cards, PCI devices, consoles and debug keys, and those of Xen's tools that label devices and make a xenstore domain.
  *
  * @module
  */
@@ -31,6 +31,23 @@ function parseMib(text: string): number {
 /** Adds the commands. */
 export function addDeviceCommands(program: Command, finish: Finish, terminal: Terminal): void {
   const add = (name: string, text: string) => operationCommand(program, name, text).addOption(iommuOption());
+
+  add('console', 'find the console of a guest; a simulated guest writes nothing to it')
+    .argument('<domain>', DOMAIN)
+    .option('-t <type>', 'pv, serial or vuart (default: its first console)')
+    .option('-n <number>', 'which of that type')
+    .action(async (domain, args) => {
+      const { runConsole } = await import('./commands/devices.ts');
+      await finish(runConsole(domain, { type: args.t, number: args.n }, requestFlags(args), terminal));
+    });
+
+  add('debug-keys', 'send keys to Xen, which answers in its console ring: `dmesg`')
+    .helpGroup('Hosts:')
+    .argument('<keys>', '`h` lists them; a simulated Xen has more to say of `q` (domains) and `e` (event channels)')
+    .action(async (keys, args) => {
+      const { runOnDevices } = await import('./commands/devices.ts');
+      await finish(runOnDevices((host) => host.debugKeys(keys), requestFlags(args), terminal));
+    });
 
   add('block-attach', 'give a disk to a guest that exists')
     .argument('<domain>', DOMAIN)

@@ -138,6 +138,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'sysctl.sched_id': [row('xen', 'getscheduler', onXen)],
   // XEN: each domain is asked for; a denied one is skipped.
   'sysctl.getdomaininfolist': [row('domain', 'getdomaininfo', { denial: 'does less', stage: 'hook' })],
+  'sysctl.debug_keys': [row('xen', 'debug', onXen)],
   'sysctl.readconsole': [
     row('xen', 'readconsole', { ...onXen, when: 'read-only' }),
     row('xen', 'readconsole clearconsole', { ...onXen, when: 'clearing' }),

@@ -6,9 +6,13 @@
  * @module
  */
 import type { HypercallName, HypercallResult } from '@dewar/toolstack';
+import { pressKeys } from './debug-keys.ts';
 import type { Domain } from './domain.ts';
 import { describeDomain } from './domctl.ts';
 import { DOMID_XEN, failed, type Handlers, HOST_CPUS, type Machine, ok } from './machine.ts';
+
+/** Keys that may be pressed in one go. XEN: there is no limit. */
+const DEBUG_KEYS_LIMIT = 64;
 
 /** Characters that a guest may write in one go. */
 const CONSOLE_WRITE_LIMIT = 4096;
@@ -70,6 +74,12 @@ export const SYSCTLS: Handlers<SysctlName> = {
     }
     return ok({ domains });
   },
+  'sysctl.debug_keys': (machine, caller, { keys }) =>
+    onHost('sysctl.debug_keys', machine, caller, () => {
+      if (keys.length > DEBUG_KEYS_LIMIT) return failed('EINVAL');
+      pressKeys(machine, keys);
+      return ok({});
+    }),
   'sysctl.readconsole': (machine, caller, { clear }) => {
     const denial = machine.check('sysctl.readconsole', caller, { when: clear ? 'clearing' : 'read-only' });
     if (denial !== undefined) return failed('EACCES');

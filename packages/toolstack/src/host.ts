@@ -117,6 +117,22 @@ export interface GuestNic extends Omit<GuestDisk, 'ringRef'> {
   readonly rxRingRef: number;
 }
 
+/** The consoles that xl can attach to. */
+export const CONSOLE_TYPES = ['pv', 'serial', 'vuart'] as const;
+
+/** Which console of a guest; without a type, its first one (`xl console -t TYPE -n NUMBER`). */
+export interface ConsoleChoice {
+  readonly type?: (typeof CONSOLE_TYPES)[number];
+  readonly number?: number;
+}
+
+/** A console that was found: of the guest, or of the stub domain that stands for its serial line. */
+export interface GuestConsole {
+  readonly domid: Domid;
+  readonly type: (typeof CONSOLE_TYPES)[number];
+  readonly number: number;
+}
+
 /** What was asked of the host. */
 export type OperationName =
   | 'create'
@@ -140,6 +156,8 @@ export type OperationName =
   | 'sched-credit2'
   | 'trigger'
   | 'sysrq'
+  | 'console'
+  | 'debug-keys'
   | 'block-attach'
   | 'block-detach'
   | 'block-list'
@@ -376,7 +394,7 @@ export interface Host {
   ): Promise<OperationReport<ForeignMapProbe>>;
 }
 
-/** What a person may ask beside, about devices of the host and about the domain that holds xenstored. */
+/** What a person may ask beside: devices, consoles, debug keys, and the domain that holds xenstored. */
 export interface DeviceHost extends Host {
   /** Gives a disk to a guest that exists; its parts stand in one word, as in `disk` of a configuration, or in more. */
   blockAttach(domain: string, words: readonly string[]): Promise<OperationReport>;
@@ -390,6 +408,10 @@ export interface DeviceHost extends Host {
   networkDetach(domain: string, card: string): Promise<OperationReport>;
   /** The network cards of guests, up to the first domain that there is not. */
   networkList(domains: readonly string[]): Promise<OperationReport<readonly GuestNic[]>>;
+  /** Finds the terminal of a console; a simulated guest writes nothing to it. */
+  console(domain: string, choice?: ConsoleChoice): Promise<OperationReport<GuestConsole>>;
+  /** Sends debug keys to Xen, which answers in its console ring. */
+  debugKeys(keys: string): Promise<OperationReport>;
   /** Gives a PCI device to a guest that exists; `spec` as in `pci` of a configuration. */
   pciAttach(domain: string, spec: string): Promise<OperationReport>;
   /** Takes one back; with `force`, whether or not the guest lets go of it. */

@@ -229,6 +229,8 @@ export interface HypercallTable extends DeviceHypercallTable {
     { readonly first: Domid; readonly max: number },
     { readonly domains: readonly DomainInfo[] }
   >;
+  /** Each character is a key; what Xen has to say goes to its console ring. */
+  'sysctl.debug_keys': Entry<{ readonly keys: string }, Nothing>;
   'sysctl.readconsole': Entry<{ readonly clear: boolean }, { readonly text: string }>;
 
   'domctl.createdomain': Entry<

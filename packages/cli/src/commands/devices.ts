@@ -1,17 +1,18 @@
 /**
- * Devices of the host, and the xenstore domain: printed as xl prints them.
+ * Devices, consoles, debug keys and the xenstore domain: printed as xl prints them.
  *
  * @module
  */
 import { randomUUID } from 'node:crypto';
 import {
+  CONSOLE_TYPES,
   type DeviceHost,
   type Host,
   type OperationReport,
   sbdfText,
   type XenstoreDomainOptions,
 } from '@dewar/toolstack';
-import { UsageError } from '../failures.ts';
+import { EXIT, UsageError } from '../failures.ts';
 import { printLine, type Terminal } from '../terminal.ts';
 import { runPlain } from './guest-operations.ts';
 import { type RequestFlags, request } from './lifecycle.ts';
@@ -42,6 +43,37 @@ export function runPciList(domain: string, flags: RequestFlags, terminal: Termin
       for (const { sbdf, slot } of devices) {
         printLine(terminal.out, `${slot.toString(16).padStart(2, '0')}.0 ${sbdfText(sbdf)}`);
       }
+    },
+  );
+}
+
+/** What the command line says of a console. */
+export interface ConsoleWords {
+  readonly type: string | undefined;
+  readonly number: string | undefined;
+}
+
+export function runConsole(
+  domain: string,
+  { type: word, number: digits = '0' }: ConsoleWords,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const type = CONSOLE_TYPES.find((one) => one === word);
+  if (word !== undefined && type === undefined) {
+    printLine(terminal.err, `console type supported are: ${CONSOLE_TYPES.join(', ')}`);
+    return Promise.resolve(EXIT.problem);
+  }
+  // XEN: atoi(): what is no number is 0.
+  const number = Number(/^\s*[0-9]{1,5}/.exec(digits)?.[0] ?? 0);
+  return request(
+    flags,
+    terminal,
+    (host) => devicesOf(host).console(domain, { number, ...(type === undefined ? {} : { type }) }),
+    (found) => {
+      if (found === undefined) return;
+      const where = `console ${found.number} (${found.type}) of domain ${found.domid} is served`;
+      printLine(terminal.err, `${where}. A simulated guest writes nothing to it; what it told Xen is in \`dmesg\`.`);
     },
   );
 }

@@ -21,7 +21,13 @@ export type Addition = { readonly kind: 'added' } | { readonly kind: 'failed'; r
 /** Why libxl does not take the device as it is; undefined where it does. Makes no request. */
 function faultOf(operation: Operation, record: GuestRecord, device: GuestDevice): string | undefined {
   const { domid } = record;
-  const { name, kind, devid, server } = device;
+  const { name, kind, devid, server, isEmulated } = device;
+  const isHvm = record.config?.type === 'hvm' || operation.state.deviceModels.get(domid)?.server !== undefined;
+  if (isEmulated && !isHvm) {
+    const words = 'trying to create PV or PVH guest with an emulated interface';
+    logLibxl(operation, 'libxl_nic.c:107:libxl__device_nic_setdefault', `Domain ${domid}:${words}`);
+    return 'only an HVM guest has emulated cards (`type=ioemu`)';
+  }
   if (server === 'nobody') {
     const words = `no suitable backend for disk ${name}`;
     logLibxl(operation, 'libxl_device.c:475:libxl__device_disk_set_backend', words);
@@ -39,50 +45,66 @@ function faultOf(operation: Operation, record: GuestRecord, device: GuestDevice)
   return `it has ${kind === 'vbd' ? 'a disk' : 'a network card'} of that number already`;
 }
 
-/** The requests that libxl makes for a disk or a card of a guest. Gives the domain that is to serve it. */
-type Requests = (
-  operation: Operation,
-  domid: Domid,
-  device: GuestDevice,
-  isPv: boolean,
-) => Domid | 'unseen' | undefined;
+/** The requests that libxl makes for a disk or a card of a guest. */
+interface Requests {
+  /** Finds the domain that is to serve it; `unseen` where the guest itself is not to be seen. */
+  readonly find: (operation: Operation, domid: Domid, device: GuestDevice) => Domid | 'unseen' | undefined;
+  /** Once there is nothing wrong with the device. */
+  readonly settle: (operation: Operation, domid: Domid) => void;
+}
 
-function askAddressSize({ recorder }: Operation, domid: Domid, isPv: boolean): void {
-  if (isPv) recorder.ask('libxl', 'domctl.get_address_size', { domid });
+/** XEN: a disk of a PV guest has the word size of its kernel written beside it. */
+function askAddressSize({ recorder }: Operation, domid: Domid): void {
+  if (recorder.hypercalls.inspectDomain(domid)?.info.isHvm === true) return;
+  recorder.ask('libxl', 'domctl.get_address_size', { domid });
+}
+
+/** libxl's looks at a guest whose stored configuration it reads or writes; some ask for its label. */
+function lookForConfig(operation: Operation, domid: Domid, labels: readonly boolean[]): void {
+  for (const withLabel of labels) lookAt(operation, domid, withLabel);
 }
 
 /** While a guest is made. */
 const WHILE_MADE: Readonly<Record<GuestDevice['kind'], Requests>> = {
-  vbd(operation, domid, device, isPv) {
-    lookAt(operation, domid, false);
-    const backend = resolveBackend(operation, device.backend);
-    if (backend !== undefined) askAddressSize(operation, domid, isPv);
-    return backend;
+  vbd: {
+    find(operation, domid, device) {
+      lookAt(operation, domid, false);
+      return resolveBackend(operation, device.backend);
+    },
+    settle: askAddressSize,
   },
-  vif(operation, domid, device) {
-    const backend = resolveBackend(operation, device.backend);
-    if (backend !== undefined) lookAt(operation, domid, false);
-    return backend;
+  vif: {
+    find(operation, domid, device) {
+      const backend = resolveBackend(operation, device.backend);
+      if (backend !== undefined) lookAt(operation, domid, false);
+      return backend;
+    },
+    settle: () => undefined,
   },
 };
 
-/** Later: libxl brings the stored configuration up to date, and looks at the guest each time. */
+/** Later: libxl brings the stored configuration up to date. */
 const LATER: Readonly<Record<GuestDevice['kind'], Requests>> = {
-  vbd(operation, domid, device, isPv) {
-    if (lookAt(operation, domid, false) === undefined) return 'unseen';
-    for (const withLabel of [true, false, true]) lookAt(operation, domid, withLabel);
-    const backend = resolveBackend(operation, device.backend);
-    if (backend === undefined) return undefined;
-    askAddressSize(operation, domid, isPv);
-    for (const withLabel of [true, true]) lookAt(operation, domid, withLabel);
-    return backend;
+  vbd: {
+    find(operation, domid, device) {
+      if (lookAt(operation, domid, false) === undefined) return 'unseen';
+      lookForConfig(operation, domid, [true, false, true]);
+      return resolveBackend(operation, device.backend);
+    },
+    settle(operation, domid) {
+      askAddressSize(operation, domid);
+      lookForConfig(operation, domid, [true, true]);
+    },
   },
-  vif(operation, domid, device) {
-    const backend = resolveBackend(operation, device.backend);
-    if (backend === undefined) return undefined;
-    if (lookAt(operation, domid, false) === undefined) return 'unseen';
-    for (const withLabel of [true, false, true, true, true]) lookAt(operation, domid, withLabel);
-    return backend;
+  vif: {
+    find(operation, domid, device) {
+      const backend = resolveBackend(operation, device.backend);
+      if (backend === undefined) return undefined;
+      if (lookAt(operation, domid, false) === undefined) return 'unseen';
+      lookForConfig(operation, domid, [true, false, true]);
+      return backend;
+    },
+    settle: (operation, domid) => lookForConfig(operation, domid, [true, true]),
   },
 };
 
@@ -94,8 +116,7 @@ function addWith(operation: Operation, domid: Domid, device: GuestDevice, reques
   let reason: string | undefined;
   let entered: XenstoreDevice | undefined;
   recorder.step(`libxl adds ${title}`, 'libxl', () => {
-    const isPv = recorder.hypercalls.inspectDomain(domid)?.info.isHvm === false;
-    const backend = requests(operation, domid, device, isPv);
+    const backend = requests.find(operation, domid, device);
     if (backend === 'unseen') {
       logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
       if (recorder.refusal === undefined) reason = 'there is no such domain';
@@ -106,7 +127,10 @@ function addWith(operation: Operation, domid: Domid, device: GuestDevice, reques
     } else {
       reason = faultOf(operation, record, device);
       entered = reason === undefined ? completed(record, device, backend) : undefined;
-      if (entered !== undefined) record.devices.push(entered);
+      if (entered !== undefined) {
+        requests.settle(operation, domid);
+        record.devices.push(entered);
+      }
     }
     return entered === undefined ? 'failed' : 'done';
   });

@@ -9,7 +9,7 @@
 import type { Actor, Domid, Port } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
 import { denialNotes, guest } from './diagnostics.ts';
-import { listDomains, type Operation } from './operation.ts';
+import { listDomains, lookAt, type Operation } from './operation.ts';
 import type { Backend, GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 
 /** Grants that a kernel of a guest makes come after those that libxc made. */
@@ -241,13 +241,20 @@ export function disconnect(operation: Operation, backend: Backend): void {
   if (backend.mappings.length === 0) state.backends.splice(state.backends.indexOf(backend), 1);
 }
 
-/** XEN: `libxl__devices_destroy`: all devices of a domain that ends. */
-export function disconnectDevices(operation: Operation, domid: Domid): void {
+/** XEN: `libxl__devices_destroy`: all devices of a domain that ends; libxl looks at the domain for each. */
+export function disconnectDevices(operation: Operation, record: GuestRecord): void {
   const { recorder, state } = operation;
+  const { domid } = record;
+  // An HVM guest has a keyboard too, which its device model serves.
+  const looks = record.devices.length + (record.config?.type === 'hvm' ? 1 : 0);
   const own = state.backends.filter((backend) => backend.domid === domid && backend.ports.length > 0);
-  if (own.length === 0) return;
+  if (own.length + looks === 0) return;
   recorder.step(`the devices of domain ${domid} are disconnected`, 'driver', () => {
-    for (const backend of own) disconnect(operation, backend);
+    for (let place = 0; place < Math.max(looks, own.length); place++) {
+      if (place < looks) lookAt(operation, domid, true);
+      const backend = own[place];
+      if (backend !== undefined) disconnect(operation, backend);
+    }
     return own.some(({ mappings }) => mappings.length > 0) ? 'ignored-failure' : 'done';
   });
 }

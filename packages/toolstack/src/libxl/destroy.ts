@@ -95,7 +95,7 @@ function destroyDomid(operation: Operation, domid: Domid): Destruction {
 function takeApart(operation: Operation, domid: Domid): Refusal | undefined {
   const { recorder, state } = operation;
   let refusal: Refusal | undefined;
-  recorder.step(`libxl pauses domain ${domid} and removes its entries from xenstore`, 'libxl', () => {
+  recorder.step(`libxl pauses domain ${domid}`, 'libxl', () => {
     const paused = recorder.ask('libxl', 'domctl.pausedomain', { domid });
     if (paused.kind === 'error') {
       refusal = recorder.refusal;
@@ -103,13 +103,16 @@ function takeApart(operation: Operation, domid: Domid): Refusal | undefined {
     }
     lookAt(operation, domid, false);
     stopDeviceModel(operation, domid);
-    lookAt(operation, domid, true);
-    lookAt(operation, domid, true);
-    const record = state.guests.get(domid);
-    if (record !== undefined) record.name = undefined;
     return paused.kind === 'ok' ? 'done' : 'ignored-failure';
   });
-  disconnectDevices(operation, domid);
+  const record = state.guests.get(domid);
+  if (record !== undefined) disconnectDevices(operation, record);
+  recorder.step(`libxl removes the entries of domain ${domid} from xenstore`, 'libxl', () => {
+    lookAt(operation, domid, true);
+    lookAt(operation, domid, true);
+    if (record !== undefined) record.name = undefined;
+    return 'done';
+  });
   return refusal;
 }
 

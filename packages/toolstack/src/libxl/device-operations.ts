@@ -75,8 +75,9 @@ export function attachDisk(operation: Operation, text: string, words: readonly s
   const device = read(operation, reading);
   if (device === undefined) return misread(operation, domid, 'vbd', reading);
   if (isVirtio(device)) {
-    const words = `Domain ${domid}:Hotplug isn't supported for specification virtio`;
-    logLibxl(operation, 'libxl_disk.c:187:libxl__device_disk_setdefault', words);
+    const fault = `Domain ${domid}:Hotplug isn't supported for specification virtio`;
+    logLibxl(operation, 'libxl_disk.c:187:libxl__device_disk_setdefault', fault);
+    logLibxl(operation, 'libxl_device.c:1486:device_addrm_aocomplete', 'unable to add device');
     operation.messages.push(`${WORDS.vbd.add} failed.`);
     return failed(operation, domid, WORDS.vbd.adding, 'a virtio disk cannot be attached to a guest that exists');
   }
@@ -142,6 +143,10 @@ export function detachNic(operation: Operation, text: string, card: string): Ope
   const record = recordOf(operation, domid);
   const device = findCard(record, card);
   if (device === undefined || record === undefined) {
+    if (!card.includes(':')) {
+      const words = `xenstore read failed: \`/libxl/${domid}/device/vif/${atoi(card)}': No such file or directory`;
+      logLibxl(operation, 'libxl_xshelp.c:206:libxl__xs_read_mandatory', words);
+    }
     operation.messages.push(`Unknown device ${card}.`);
     return failed(operation, domid, WORDS.vif.removing, `it has no network card \`${card}\``);
   }

@@ -25,6 +25,8 @@ export interface GuestDevice {
   readonly target: string | undefined;
   /** The address of a card; undefined where libxl is to make one up. */
   readonly mac: string | undefined;
+  /** A card that QEMU emulates as well. */
+  readonly isEmulated: boolean;
 }
 
 /** A PCI device that the guest is to have. */
@@ -112,7 +114,16 @@ export function diskOf(device: Device): GuestDevice {
     wanted === 'tap' || (format === 'empty' && (!isCd || path !== '')) || (isKernels ? format !== 'raw' : hasScript);
   const name = textMember(device, 'vdev') ?? path;
   const server = isNobodys ? 'nobody' : isKernels ? 'kernel' : 'qemu';
-  return { kind: 'vbd', name, devid: diskNumber(name), backend, server, target: path, mac: undefined };
+  return {
+    kind: 'vbd',
+    name,
+    devid: diskNumber(name),
+    backend,
+    server,
+    target: path,
+    mac: undefined,
+    isEmulated: false,
+  };
 }
 
 /** Whether a disk is one of virtio, which has a frontend of its own. */
@@ -131,7 +142,9 @@ export function vifOf(device: Device): GuestDevice {
   const devid = typeof number === 'number' ? number : undefined;
   const backend = textMember(device, 'backend_domname');
   const mac = textMember(device, 'mac');
-  return { kind: 'vif', name: String(devid ?? ''), devid, backend, server: 'kernel', target: undefined, mac };
+  const isEmulated = member(device, 'nictype') === 'vif_ioemu';
+  const name = String(devid ?? '');
+  return { kind: 'vif', name, devid, backend, server: 'kernel', target: undefined, mac, isEmulated };
 }
 
 /** The devices of a PCI entry: one, or all functions of a slot, which the host will name. */
@@ -265,14 +278,16 @@ export function readList<T>(value: unknown, read: (item: Json) => T | undefined)
 }
 
 /** Reads what was stored of one device; undefined when it is none. */
-export function readDevice({ kind, name, devid, backend, server, target, mac }: Json): GuestDevice | undefined {
+export function readDevice(json: Json): GuestDevice | undefined {
+  const { kind, name, devid, backend, server, target, mac, isEmulated = false } = json;
   if (kind !== 'vbd' && kind !== 'vif') return undefined;
   if (server !== 'kernel' && server !== 'qemu' && server !== 'nobody') return undefined;
   if (typeof name !== 'string' || name.length > TEXT_LIMIT || !isOptionalText(backend)) return undefined;
   if (!isOptionalText(target) || !isOptionalText(mac) || (devid !== undefined && !isCount(devid))) return undefined;
+  if (typeof isEmulated !== 'boolean') return undefined;
   // What an older version of Dewar saved has names only.
   const number = kind === 'vbd' ? diskNumber(name) : /^[0-9]{1,5}$/.test(name) ? Number(name) : undefined;
-  return { kind, name, devid: devid ?? number, backend, server, target, mac };
+  return { kind, name, devid: devid ?? number, backend, server, target, mac, isEmulated };
 }
 
 function readPci({ sbdf, name, isSeized }: Json): GuestPciDevice | undefined {

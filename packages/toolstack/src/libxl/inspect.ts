@@ -135,3 +135,29 @@ export function sendSysrq(operation: Operation, text: string, key: string): Oper
   tellGuest(operation, domid, `the kernel of domain ${domid} reads the key \`${key}\``, () => []);
   return report(operation, { isDone: true, xlExitCode: 0, domain: finalState(operation, domid) });
 }
+
+/** The key that reboots the host. */
+const REBOOT_KEY = 'R';
+
+/** `xl debug-keys`. */
+export function sendDebugKeys(operation: Operation, keys: string): OperationReport {
+  const { recorder } = operation;
+  const outcome = recorder.step('xl sends keys to Xen', 'xl', () => {
+    startXl(operation);
+    if (keys.includes(REBOOT_KEY)) {
+      const why = `\`${REBOOT_KEY}\` reboots the host, which is not rehearsed`;
+      recorder.explain('sysctl.debug_keys', 'EOPNOTSUPP', why);
+      return 'failed';
+    }
+    const sent = recorder.ask('libxl', 'sysctl.debug_keys', { keys });
+    if (sent.kind === 'ok') return 'done';
+    const place = 'libxl.c:659:libxl_send_debug_keys';
+    logLibxl(operation, place, `sending debug keys: ${errnoText(sent.errno)}`);
+    operation.messages.push(`cannot send debug keys: ${keys}`);
+    return 'failed';
+  });
+  if (outcome === 'done') return report(operation, { isDone: true, xlExitCode: 0 });
+  const notes = refusalNotes(recorder.refusal);
+  operation.diagnostics.push(guest['request-failed'](undefined, { operation: 'send debug keys' }, { notes }));
+  return report(operation, { isDone: false, xlExitCode: 1 });
+}

@@ -5,11 +5,13 @@
  */
 import type {
   AssignableDevice,
+  ConsoleChoice,
   CoreDump,
   CreateOptions,
   DeviceHost,
   DomainState,
   ForeignMapProbe,
+  GuestConsole,
   GuestDisk,
   GuestNic,
   GuestPciSlot,
@@ -35,6 +37,7 @@ import type {
   Hypercalls,
 } from '../hypercalls.ts';
 import type { DomainConfig } from '../xl-cfg/index.ts';
+import { findConsole } from './console.ts';
 import { createGuest } from './create.ts';
 import { DOM0 } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
@@ -42,7 +45,7 @@ import { attachDisk, attachNic, detachDisk, detachNic, listDisks, listNics } fro
 import { guest, refusalNotes } from './diagnostics.ts';
 import { stopGuest } from './guest-control.ts';
 import { setMaxMemory, setMemory } from './guest-memory.ts';
-import { domidOf, domnameOf, hostInfo, sendSysrq, sendTrigger } from './inspect.ts';
+import { domidOf, domnameOf, hostInfo, sendDebugKeys, sendSysrq, sendTrigger } from './inspect.ts';
 import { migrateGuest } from './migrate.ts';
 import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
 import {
@@ -248,6 +251,14 @@ export class LibxlHost implements DeviceHost {
 
   async networkList(domains: readonly string[]): Promise<OperationReport<readonly GuestNic[]>> {
     return listNics(this.#begin('network-list'), domains);
+  }
+
+  async console(domain: string, choice: ConsoleChoice = {}): Promise<OperationReport<GuestConsole>> {
+    return findConsole(this.#begin('console'), domain, choice);
+  }
+
+  async debugKeys(keys: string): Promise<OperationReport> {
+    return sendDebugKeys(this.#begin('debug-keys'), keys);
   }
 
   async pciAttach(domain: string, spec: string): Promise<OperationReport> {

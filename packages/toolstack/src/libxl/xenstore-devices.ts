@@ -57,6 +57,7 @@ export function deviceTitle({ kind, name }: GuestDevice): string {
 }
 
 /** A device as the stored configuration has it. */
-export function storedDevice({ kind, name, devid, backend, server, target, mac }: XenstoreDevice): GuestDevice {
-  return { kind, name, devid, backend, server, target, mac };
+export function storedDevice(device: XenstoreDevice): GuestDevice {
+  const { backendDomid: _, frontend: __, ...stored } = device;
+  return stored;
 }

@@ -102,7 +102,7 @@ part_attach() {
 part_bare() {
 	serving
 	xl create /tmp/bare.cfg && sleep 15
-	operation bare-block-attach 3 xl block-attach bare phy:/dev/loop0,xvda,w
+	xl block-attach bare phy:/dev/loop0,xvda,w && sleep 15
 	operation bare-block-detach 3 xl block-detach bare xvda
 	operation bare-block-detach-force 3 xl block-detach -f bare xvda
 	operation bare-network-attach 3 xl network-attach bare mac=00:16:3e:00:00:02

@@ -1,0 +1,74 @@
+/**
+ * `xl console`: finds the terminal behind which a guest's console is.
+ *
+ * Follows Xen `tools/xl/xl_console.c`, `tools/libs/light/libxl_console.c` and `tools/console/client/main.c`.
+ *
+ * @module
+ */
+import type { ConsoleChoice, GuestConsole, OperationReport } from '../host.ts';
+import type { Domid } from '../hypercalls.ts';
+import { DOM0 } from './daemons.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
+import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
+import { stubOf } from './pci.ts';
+
+/** The console of a stub domain that is its guest's serial line. XEN: `STUBDOM_CONSOLE_SERIAL`. */
+const STUB_SERIAL = 3;
+
+/** XEN: exit statuses of xenconsole are errno numbers. */
+const ENOENT = 2;
+const EINVAL = 22;
+
+/** XEN: `libxl__primary_console_find`; undefined where there is no such domain, or none that may be seen. */
+function primary(operation: Operation, domid: Domid): GuestConsole | undefined {
+  const stub = stubOf(operation, domid);
+  if (stub !== undefined) return { domid: stub, type: 'pv', number: STUB_SERIAL };
+  let found: GuestConsole | undefined;
+  operation.recorder.step('libxl looks for the console of the guest', 'libxl', () => {
+    const info = lookAt(operation, domid, false);
+    if (info === undefined) return 'failed';
+    const isHvm = operation.state.guests.get(domid)?.config?.type === 'hvm';
+    found = { domid, type: isHvm ? 'serial' : 'pv', number: 0 };
+    return 'done';
+  });
+  return found;
+}
+
+/** Whether xenstore names a terminal for it. XEN: without a serial line xenconsole takes the PV console. */
+function hasTerminal({ state }: Operation, { domid, type, number }: GuestConsole): boolean {
+  if (type === 'vuart') return false;
+  if (number === 0) return state.xenconsoled.get(domid)?.port !== undefined;
+  return state.backends.some((one) => one.domid === domid && one.kind === 'console' && one.name === String(number));
+}
+
+/** `xl console`. A terminal that is there is all that there is: a simulated guest writes nothing to it. */
+export function findConsole(
+  operation: Operation,
+  text: string,
+  { type, number = 0 }: ConsoleChoice,
+): OperationReport<GuestConsole> {
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const failed = (xlExitCode: number, reason?: string): OperationReport<GuestConsole> => {
+    const notes = reason === undefined ? refusalNotes(operation.recorder.refusal) : [{ message: reason }];
+    operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'attach to', domid }, { notes }));
+    return report(operation, { isDone: false, xlExitCode, domain: finalState(operation, domid) });
+  };
+  const value = type === undefined ? primary(operation, domid) : { domid, type, number };
+  if (value === undefined) {
+    operation.messages.push(
+      `libxl: error: libxl_dom.c:37:libxl__domain_type: unable to get domain type for domid=${domid}`,
+      'Unable to attach console',
+    );
+    return failed(1, operation.recorder.refusal === undefined ? 'there is no such domain' : undefined);
+  }
+  if (value.domid === DOM0) {
+    operation.messages.push("Can't specify Domain-0");
+    return failed(EINVAL, 'the console of dom0 is that of Xen: `dmesg`');
+  }
+  if (!hasTerminal(operation, value)) {
+    operation.messages.push('xenconsole: Could not read tty from store: No such file or directory');
+    return failed(ENOENT, `nobody serves console ${value.number} of domain ${value.domid}`);
+  }
+  return report(operation, { isDone: true, xlExitCode: 0, value, domain: finalState(operation, domid) });
+}

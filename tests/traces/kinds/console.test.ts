@@ -1,0 +1,92 @@
+/** `xl console` and `xl debug-keys`, held against what real Xen 4.17.5 was seen to check and to say. */
+import { DOM0 } from '@dewar/toolstack';
+import { expect, test } from 'vitest';
+import { bootKinds, checksOf, golden, kindsPolicy, recordedGuest } from './kinds-policy.ts';
+
+const uuid = '25818b54-c2d4-49e7-bab3-d3966a3d81ed';
+
+test('the console of a guest is found as real xl finds it', async () => {
+  const { host } = bootKinds();
+  await host.create(recordedGuest('bare'), { uuid });
+  const found = await host.console('bare');
+  expect(checksOf(found)).toEqual(golden('console'));
+  expect(found.value).toEqual({ domid: 1, type: 'pv', number: 0 });
+  const told = async (domain: string, choice?: Parameters<typeof host.console>[1]): Promise<unknown> => {
+    const { xlExitCode, xlMessages } = await host.console(domain, choice);
+    return [xlExitCode, ...xlMessages];
+  };
+  expect(await told('nosuch')).toEqual([1, 'nosuch is an invalid domain identifier (rc=-6)']);
+  expect(await told('77')).toEqual([
+    1,
+    'libxl: error: libxl_dom.c:37:libxl__domain_type: unable to get domain type for domid=77',
+    'Unable to attach console',
+  ]);
+  expect(await told('0')).toEqual([22, "Can't specify Domain-0"]);
+});
+
+test('the serial line of a guest with a stub domain is a console of that', async () => {
+  const { host } = bootKinds();
+  await host.create(recordedGuest('hvm'), { uuid });
+  expect((await host.console('hvm')).value).toEqual({ domid: 1, type: 'serial', number: 0 });
+  await host.destroy('hvm');
+  await host.create(recordedGuest('stub'), { uuid });
+  const found = await host.console('stub');
+  // It has three consoles, of which that would be the fourth.
+  expect([found.outcome, found.xlExitCode]).toEqual(['failed', 2]);
+  expect((await host.console('stub-dm', { type: 'pv', number: 2 })).value).toEqual({ domid: 3, type: 'pv', number: 2 });
+});
+
+test('each key is the one check of real Xen', async () => {
+  const { host } = bootKinds();
+  for (const [name, key] of [
+    ['h', 'h'],
+    ['q', 'q'],
+    ['all', '*'],
+    ['t', 't'],
+  ] as const) {
+    expect(checksOf(await host.debugKeys(key))).toEqual(golden(`debug-keys-${name}`));
+  }
+});
+
+test('Xen tells in its console ring what keys there are, and the labels of event channels', async () => {
+  const { host } = bootKinds();
+  await host.create(recordedGuest('bare'), { uuid });
+  await host.dmesg({ clear: true });
+  await host.debugKeys('h');
+  const keys = (await host.dmesg({ clear: true })).value?.split('\n').filter((line) => !line.includes('avc:')) ?? [];
+  // The first and the last of those that a release build of Xen 4.17.5 printed, and how many it did.
+  expect([keys[0], keys[1], keys.at(-2), keys.length]).toEqual([
+    "(XEN) 'h' pressed -> showing installed handlers",
+    "(XEN)  key '%' (ascii '25') => trap to xendbg",
+    "(XEN)  key 'z' (ascii '7a') => dump IOAPIC info",
+    33,
+  ]);
+  await host.debugKeys('Ze');
+  const lines = (await host.dmesg()).value?.split('\n').filter((line) => !line.includes('avc:')) ?? [];
+  const own = lines.slice(lines.indexOf('(XEN) Event channel information for domain 1:'));
+  // As there, but for ports that only the kernel itself knows, and the numbers of those of dom0.
+  expect(own.slice(0, 5)).toEqual([
+    '(XEN) Event channel information for domain 1:',
+    '(XEN) Polling vCPUs: {}',
+    '(XEN)     port [p/m/s]',
+    '(XEN)        1 [0/0/  -   ]: s=3 n=0 x=0 d=0 p=1 Z=system_u:object_r:guest_t_channel',
+    '(XEN)        2 [0/0/  -   ]: s=3 n=0 x=0 d=0 p=2 Z=system_u:object_r:guest_t_channel',
+  ]);
+});
+
+test('who may not debug Xen presses no keys, and nobody reboots a simulated host', async () => {
+  const policy = kindsPolicy((text) => text.replace('allow ALL ALL:xen *;', 'allow ALL ALL:xen ~debug;'));
+  const { host, hypervisor } = bootKinds({}, policy);
+  const denied = await host.debugKeys('q');
+  expect([denied.outcome, denied.xlExitCode, ...denied.xlMessages]).toEqual([
+    'failed',
+    1,
+    'libxl: error: libxl.c:659:libxl_send_debug_keys: sending debug keys: Permission denied',
+    'cannot send debug keys: q',
+  ]);
+  expect((await host.dmesg()).value).not.toContain('pressed');
+  const refused = await bootKinds().host.debugKeys('hR');
+  expect([refused.outcome, refused.diagnostics.map(({ code }) => code)]).toEqual(['failed', ['guest/request-failed']]);
+  const many = { keys: 'q'.repeat(65) };
+  expect(hypervisor.call({ domid: DOM0, process: 'xl' }, 'sysctl.debug_keys', many).kind).toBe('error');
+});
