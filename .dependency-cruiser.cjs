@@ -29,10 +29,10 @@ const policyFolders = {
   'security-server': ['text', 'policydb', 'releases'],
   // What may be reached is asked of decisions, not of rules alone; what has changed is said in the words of policy text.
   analysis: ['text', 'policydb', 'releases', 'security-server', 'decompiler'],
+  // It asks decisions, and points at what a person wrote.
+  linter: ['text', 'language', 'policydb', 'releases', 'compiler', 'security-server', 'analysis'],
   // It reads calls of macros as the compiler would, and compiles what it proposes.
   explain: ['text', 'language', 'policydb', 'releases', 'compiler', 'decompiler', 'security-server', 'analysis'],
-  // It proposes rules, and places them, as an explanation does.
-  lint: ['text', 'policydb', 'releases', 'compiler', 'security-server', 'analysis', 'explain'],
 };
 
 /** Packages that must run in a browser as they run in Node. */

@@ -3,8 +3,8 @@
  *
  * - `policy`: statements, each put into its section of a small policy with the classes of Xen 4.17 (`prelude.ts`).
  *   `in-order` keeps them together among the rules; `mls`, `version=24` and `classes=4.13` change how it is compiled;
- *   `loaded` has Xen 4.17 load the result, `to=4.21` asks what another release makes of it, `lint=unused` looks for that
- *   alone in the result.
+ *   `loaded` has Xen 4.17 load the result, `to=4.21` asks what another release makes of it, `lint=CODE` looks for one
+ *   finding of `dewar lint`.
  * - `policy.conf`: a whole policy.
  * - `policy-directory`: files put into Dewar's example policy, each after a line `==> PATH <==`; what stands before the
  *   first such line is a module of the site. `without=PATH` takes a file away.
@@ -22,11 +22,11 @@ import { FLASK_MODES, type FlaskMode, Hypervisor } from '@dewar/hypervisor';
 import { readScenarios } from '@dewar/lab/rehearsal';
 import { compareReleases, compatDiagnostics, permissionUses } from '@dewar/policy/analysis';
 import { type CompileOptions, compileDirectory, compileText, type PolicyFiles } from '@dewar/policy/compiler';
-import { lintPolicy } from '@dewar/policy/lint';
+import { lintPolicy } from '@dewar/policy/linter';
 import { runM4 } from '@dewar/policy/m4';
 import { readPolicydb } from '@dewar/policy/policydb';
 import { XEN_RELEASES, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
-import { PolicyView, SecurityServer } from '@dewar/policy/security-server';
+import { SecurityServer } from '@dewar/policy/security-server';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
 import { LibxlHost, type OperationReport } from '@dewar/toolstack';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
@@ -55,25 +55,21 @@ function policyTextOf(snippet: Snippet): string {
   return policyWith(text, { isMls: words.has('mls'), classes, keepsOrder: words.has('in-order') });
 }
 
-/** What is found in a whole policy that compiles. */
-function lintText(text: string): readonly Diagnostic[] {
-  const compiled = compileText(new SourceText('policy.conf', text));
-  const read = readPolicydb(compiled.bytes ?? new Uint8Array());
-  if ('diagnostic' in read) return [read.diagnostic];
-  const source = { compiled, options: {}, files: undefined };
-  return lintPolicy({ view: new PolicyView(read.policy), release: xenRelease('4.17'), source, hasHostBooleans: false });
-}
-
 function runPolicy(snippet: Snippet, text: string): readonly Diagnostic[] {
-  const { diagnostics, bytes, policy } = compileText(new SourceText('policy.conf', text), compileOptions(snippet));
+  const compiled = compileText(new SourceText('policy.conf', text), compileOptions(snippet));
+  const { diagnostics, bytes, policy } = compiled;
   const to = snippet.values.get('to');
   if (to !== undefined && policy !== undefined) {
     const difference = compareReleases(classesOf(snippet), releaseOf(to));
     return [...diagnostics, ...compatDiagnostics(permissionUses(policy, difference, text), difference)];
   }
-  const linted = snippet.values.get('lint');
-  if (linted !== undefined && bytes !== undefined)
-    return [...diagnostics, ...lintText(text).filter(({ code }) => code === `lint/${linted}`)];
+  const only = snippet.values.get('lint');
+  if (only !== undefined && bytes !== undefined) {
+    const read = readPolicydb(bytes);
+    if ('diagnostic' in read) throw new Error(read.diagnostic.message);
+    const release = xenRelease(classesOf(snippet));
+    return [...diagnostics, ...lintPolicy({ policy: read.policy, compiled, release }, { only: [only] })];
+  }
   if (!snippet.words.has('loaded') || bytes === undefined) return diagnostics;
   const outcome = new SecurityServer({ release: xenRelease('4.17') }).loadPolicy(bytes);
   return outcome.kind === 'refused' ? [...diagnostics, ...outcome.diagnostics] : diagnostics;

@@ -48,7 +48,7 @@ const everyPolicyDoor = [
   '@dewar/policy/security-server',
   '@dewar/policy/analysis',
   '@dewar/policy/explain',
-  '@dewar/policy/lint',
+  '@dewar/policy/linter',
 ];
 
 const forbidden: readonly Plant[] = [
@@ -141,9 +141,11 @@ const forbidden: readonly Plant[] = [
     ],
   },
   {
-    file: 'packages/policy/src/lint/across.ts',
+    file: 'packages/policy/src/linter/across.ts',
     text: importing('../m4/index.ts'),
-    caughtBy: [inPolicy('lint', 'text', 'policydb', 'releases', 'compiler', 'security-server', 'analysis', 'explain')],
+    caughtBy: [
+      inPolicy('linter', 'text', 'language', 'policydb', 'releases', 'compiler', 'security-server', 'analysis'),
+    ],
   },
   { file: 'packages/policy/src/newcomer/file.ts', text: importing('../text/index.ts'), caughtBy: [NO_PLACE] },
   { file: 'packages/newcomer/src/file.ts', text: importing('@dewar/policy/text'), caughtBy: [NO_PLACE] },

@@ -87,26 +87,36 @@ export function addPolicyCommands(program: Command, finish: Finish, terminal: Te
 
   program
     .command('lint')
-    .description('find what compiles and is wrong; the status is 1 when something is found')
+    .description('say what compiles and is wrong; the status is 1 where something is found')
     .argument('[policy]', 'a policy directory, a policy.conf or a binary (default: the example policy)')
     .addOption(hostOption())
     .addOption(
-      new Option('--ignore <code>', 'a code that is not told, such as `lint/argo-connects` (repeatable)')
+      new Option('--only <codes>', 'only these findings, separated by commas')
         .argParser(collect)
-        .default([] as string[], 'none'),
+        .default([] as string[], 'all'),
     )
+    .addOption(new Option('--ignore <codes>', 'not these findings').argParser(collect).default([] as string[], 'none'))
+    .option('--fix', 'write the cures that are named into the sources')
+    .option('-q, --quiet', 'only the findings')
     .addOption(mlsOption())
     .addOption(definitionOption())
     .addOption(releaseOption())
     .addOption(formatOption())
     .addOption(jsonFormatOption())
+    .addHelpText(
+      'after',
+      '\nA comment `# dewar: ignore lint/CODE` on the line, or alone on the line above, takes a finding back.\n`dewar help lint` lists all codes; `dewar help lint/CODE` explains one.\n\nExit status: 0 when nothing is found, 1 when something is or the policy does not compile, 2 for wrong use, 3 when a\nfile cannot be read or written.',
+    )
     .action(async (policy, args) => {
       const { runLint } = await import('./commands/lint.ts');
       const flags = {
         host: args.host,
+        only: args.only.length === 0 ? undefined : args.only,
+        ignore: args.ignore,
+        isFix: args.fix === true,
+        isQuiet: args.quiet === true,
         format: args.json === true ? ('json' as const) : args.format,
-        ignored: args.ignore,
-        version,
+        version: version,
         compile: compileOptions(args),
       };
       await finish(runLint(policy, flags, terminal));

@@ -4,51 +4,140 @@
  * @module
  */
 import type { CompileOptions } from '@dewar/policy/compiler';
+import type { LintInput } from '@dewar/policy/linter';
+import { type Diagnostic, type Edit, hasErrors } from '@dewar/policy/text';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { readSubject } from '../explain-subject.ts';
-import { EXIT, UsageError } from '../failures.ts';
-import { helpPage } from '../help.ts';
+import { EXIT, FileError, UsageError } from '../failures.ts';
+import { writeWhole } from '../files.ts';
+import { displayPath, type PolicyReading, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
-import { coloursFor, print, printLine, type Terminal } from '../terminal.ts';
+import { byteText, coloursFor, print, printLine, type Terminal } from '../terminal.ts';
+import { releaseFor } from './reach.ts';
 
+/** The options of the command line. */
 export interface LintFlags {
   readonly host: string | undefined;
+  readonly only: readonly string[] | undefined;
+  readonly ignore: readonly string[];
+  readonly isFix: boolean;
   readonly format: DiagnosticFormat;
-  /** Codes that are not told. */
-  readonly ignored: readonly string[];
+  readonly isQuiet: boolean;
   /** Dewar's own version. */
   readonly version: string;
   readonly compile: CompileOptions;
 }
 
-/** What the answer rests on, and what it leaves out. */
+/** The words of options that name codes, with or without the area. */
+function codesIn(named: readonly string[], known: readonly string[]): string[] {
+  const codes = named.flatMap((one) => one.split(',')).map((one) => one.trim().replace(/^lint\//, ''));
+  const stranger = codes.find((one) => !known.includes(one));
+  if (stranger !== undefined)
+    throw new UsageError(`there is no lint \`${stranger}\`; there are ${known.map((one) => `\`${one}\``).join(', ')}`);
+  return codes;
+}
+
+/** A policy with what is found in it. */
+interface Linted {
+  readonly reading: PolicyReading;
+  readonly found: readonly Diagnostic[];
+  /** What kept the policy from being looked at. */
+  readonly faults: readonly Diagnostic[];
+}
+
+async function lintOnce(policy: string | undefined, flags: LintFlags, terminal: Terminal): Promise<Linted | undefined> {
+  const { lintPolicy, LINT_CODES } = await import('@dewar/policy/linter');
+  const only = flags.only === undefined ? undefined : codesIn(flags.only, LINT_CODES);
+  const ignore = codesIn(flags.ignore, LINT_CODES);
+  const { host, compile } = flags;
+  if (host !== undefined) {
+    const asked = await readSubject({ policy, host, compile }, terminal);
+    if (asked === undefined) return undefined;
+    const { reading, subject } = asked;
+    const { view, release, source } = subject;
+    const setting = new Map(view.policy.booleans.entries.map(({ value }) => [value, view.booleans[value] === true]));
+    const input: LintInput = { policy: view.policy, compiled: source?.compiled, release, setting };
+    return { reading, found: lintPolicy(input, { only, ignore }), faults: [] };
+  }
+  const reading = await readPolicy(policy, compile);
+  if (reading.bytes === undefined || hasErrors(reading.diagnostics))
+    return { reading, found: [], faults: reading.diagnostics };
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const read = readPolicydb(reading.bytes);
+  if ('diagnostic' in read) return { reading, found: [], faults: [read.diagnostic] };
+  const release = await releaseFor(read.policy, compile.release);
+  const input: LintInput = { policy: read.policy, compiled: reading.compiled, release };
+  return { reading, found: [...reading.diagnostics, ...lintPolicy(input, { only, ignore })], faults: [] };
+}
+
+/** What the answer rests on, and what it does not cover. */
 const SCOPE =
-  'rules count under any setting of the booleans; labels, levels and constraints are asked for constraints and Argo only';
+  'asked about the labels that domains can come to have, under the settings of booleans that somebody can make';
 
 export async function runLint(policy: string | undefined, flags: LintFlags, terminal: Terminal): Promise<number> {
-  for (const code of flags.ignored)
-    if (!code.startsWith('lint/') || helpPage(code) === undefined)
-      throw new UsageError(`\`--ignore ${code}\`: there is no such code; \`dewar help lint\` lists them`);
-  const found = await readSubject({ policy, host: flags.host, compile: flags.compile }, terminal);
-  if (found === undefined) return EXIT.problem;
-  const { lintPolicy } = await import('@dewar/policy/lint');
-  const diagnostics = lintPolicy(found.subject).filter(({ code }) => !flags.ignored.includes(code));
-  const { format, version } = flags;
-  const { name } = found.reading;
-  if (format === 'json') {
-    const outcome = diagnostics.length === 0 ? 'clean' : 'found';
-    const shown = diagnostics.map(diagnosticJson);
-    print(terminal.out, jsonText({ policy: name, outcome, scope: SCOPE, diagnostics: shown }));
-  } else {
-    diagnosticReport(diagnostics, { format, version, subject: name, stream: terminal.out }, terminal);
-    if (format === 'text') {
-      printLine(terminal.out, coloursFor(terminal.out).faint(SCOPE));
-      const { length } = diagnostics;
-      printLine(
-        terminal.out,
-        length === 0 ? `${name}: nothing was found` : `${name}: ${length} warning${length === 1 ? '' : 's'}`,
-      );
+  if (flags.isFix && policy === '-') throw new UsageError('`--fix` changes files: the standard input is none');
+  let linted = await lintOnce(policy, flags, terminal);
+  if (linted === undefined) return EXIT.problem;
+  let written: readonly string[] = [];
+  if (flags.isFix && linted.faults.length === 0) {
+    // One cure can make another one needless, or possible: they are applied as long as they help.
+    for (let round = 0; round < ROUNDS; round++) {
+      const files = await applyFixes(linted);
+      if (files.length === 0) break;
+      written = [...new Set([...written, ...files])];
+      linted = (await lintOnce(policy, flags, terminal)) ?? linted;
     }
   }
-  return diagnostics.length === 0 ? EXIT.done : EXIT.problem;
+  const { reading, found, faults } = linted;
+  const { format, version } = flags;
+  const told = faults.length > 0 ? faults : found;
+  if (format === 'json') {
+    const outcome = faults.length > 0 ? 'failed' : found.length > 0 ? 'found' : 'clean';
+    const answer = { policy: reading.name, outcome, scope: SCOPE, changed: written };
+    print(terminal.out, jsonText({ ...answer, diagnostics: told.map(diagnosticJson) }));
+  } else diagnosticReport(told, { format, version, subject: reading.name, stream: terminal.out }, terminal);
+  if (format === 'text' && !flags.isQuiet) {
+    for (const file of written) printLine(terminal.out, `${file}: changed`);
+    if (faults.length === 0) printLine(terminal.out, coloursFor(terminal.out).faint(SCOPE));
+    if (faults.length > 0) printLine(terminal.err, `${reading.name}: it does not compile, so nothing was looked at`);
+    else if (found.length === 0) printLine(terminal.out, `${reading.name}: nothing found`);
+    else printLine(terminal.out, `${reading.name}: ${found.length} finding${found.length === 1 ? '' : 's'}`);
+  }
+  return told.length === 0 ? EXIT.done : EXIT.problem;
+}
+
+/** More rounds than this would mean that cures call for each other. */
+const ROUNDS = 5;
+
+/** Edits that do not overlap, in the order of their places. */
+function apart(edits: readonly Edit[]): Edit[] {
+  const kept: Edit[] = [];
+  for (const edit of edits.toSorted((a, b) => a.span.start - b.span.start || a.span.end - b.span.end)) {
+    const last = kept.at(-1);
+    const isSame = last !== undefined && last.span.start === edit.span.start && last.newText === edit.newText;
+    if (!isSame && (last === undefined || last.span.end <= edit.span.start)) kept.push(edit);
+  }
+  return kept;
+}
+
+/** Writes the first cure of each finding that has one; answers the files that were changed. */
+async function applyFixes({ reading, found }: Linted): Promise<string[]> {
+  const edits = found
+    .filter(({ code }) => code.startsWith('lint/'))
+    .flatMap(({ fixes }) => fixes.find((one) => one.edits.length > 0)?.edits ?? []);
+  const names = [...new Set(edits.map(({ span }) => span.source.name))];
+  for (const name of names) {
+    const own = apart(edits.filter(({ span }) => span.source.name === name));
+    const [first] = own;
+    const path = reading.files.find((file) => byteText(displayPath(file)) === name);
+    if (first === undefined || path === undefined) throw new FileError(`cannot find the file \`${name}\` again`);
+    const text = own
+      .toReversed()
+      .reduce(
+        (left, { span, newText }) => left.slice(0, span.start) + newText + left.slice(span.end),
+        first.span.source.text,
+      );
+    writeWhole(path, Buffer.from(text, 'latin1'));
+  }
+  return names;
 }

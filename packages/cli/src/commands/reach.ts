@@ -6,7 +6,7 @@
 import type { BooleanSetting, ReachAnswer } from '@dewar/policy/analysis';
 import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
 import type { Context, PolicyDb } from '@dewar/policy/policydb';
-import type { XenReleaseName } from '@dewar/policy/releases';
+import type { XenRelease, XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
@@ -167,10 +167,7 @@ async function answer(asked: Asked, given: GuestLabels, flags: ReachFlags, termi
 }
 
 /** The release whose numbers a policy has: the one that was named, or the newest whose classes it has. */
-export async function releaseFor(
-  policy: PolicyDb,
-  named: XenReleaseName | undefined,
-): Promise<{ readonly initialSids: readonly string[] }> {
+export async function releaseFor(policy: PolicyDb, named: XenReleaseName | undefined): Promise<XenRelease> {
   const { BASELINE_RELEASE, XEN_RELEASES, xenRelease } = await import('@dewar/policy/releases');
   if (named !== undefined) return xenRelease(named);
   const isOf = (name: XenReleaseName): boolean =>

@@ -176,8 +176,8 @@ const RULES: Readonly<Record<number, PermissionUse['rule']>> = {
   [AVRULE_NEVERALLOW]: 'neverallow',
 };
 
-/** Where a statement of a policy's text after m4 names a permission, behind its class; undefined where it says `*` or `~`. */
-export function findWord(text: string, start: number, permission: string): number | undefined {
+/** Where a statement names a permission, behind its class. */
+function findWord(text: string, start: number, permission: string): number | undefined {
   const end = text.indexOf(';', start);
   const statement = text.slice(start, end < 0 ? text.length : end);
   const from = statement.indexOf(':');

@@ -9,7 +9,6 @@
 export {
   compareReleases,
   compatDiagnostics,
-  findWord,
   type NumberChange,
   type PermissionChange,
   type PermissionUse,
@@ -29,7 +28,8 @@ export type { RuleChange } from './diff/rule-changes.ts';
 export type { TypeRuleChange } from './diff/type-rule-changes.ts';
 export type { Step } from './memory/acting.ts';
 export { type BooleanSetting, Decisions, type Request } from './memory/decisions.ts';
-export { type Label, LabelSpace } from './memory/label-space.ts';
+export { type ActorLabels, type Making, makingsOf, type Relabelling, relabellingsOf } from './memory/domain-lives.ts';
+export type { Label, LabelSpace } from './memory/label-space.ts';
 export { MEMORY_WAYS, waysThatNeed } from './memory/memory-ways.ts';
 export { matchTypes } from './memory/named-types.ts';
 export {
@@ -39,8 +39,8 @@ export {
   relabelChecks,
   saveChecks,
 } from './memory/operations.ts';
-export type { Possible } from './memory/possible-labels.ts';
-export { initialContext, type ReachAnswer, type ReachQuestion, reach } from './memory/reach.ts';
+export { type Possible, possibleLabels } from './memory/possible-labels.ts';
+export { bootLabels, initialContext, type ReachAnswer, type ReachQuestion, reach } from './memory/reach.ts';
 export {
   type Access,
   isUnasked,
@@ -49,7 +49,7 @@ export {
   type OtherSetting,
   type PhaseAnswer,
 } from './memory/reach-answer.ts';
-export type { Parties } from './memory/way-search.ts';
+export { type Parties, requestOf } from './memory/way-search.ts';
 export {
   GUEST_PHASES,
   type GuestPhase,

@@ -7,7 +7,6 @@
  * @module
  */
 export type { ChosenFix, Need, Proposal } from './choose-fix.ts';
-export { ConstraintPlaces } from './constraint-places.ts';
 export { explainLog } from './explain-log.ts';
 export type { FailedConstraint, FailedTerm } from './failed-constraints.ts';
 export type { Cause, ConditionPlace, ExplainedLines, Finding, LogExplanation, RulePlace } from './findings.ts';
@@ -28,18 +27,8 @@ export type {
 export type { MacroCall, PairBits } from './macro-calls.ts';
 export type { BrokenNeverallow } from './neverallows.ts';
 export type { Opening } from './openings.ts';
-export { type Placement, placeFor } from './place-statement.ts';
+export type { Placement } from './place-statement.ts';
 export { readLog } from './read-log.ts';
-export {
-  initialContext,
-  type PolicySource,
-  permissionBit,
-  permissionNames,
-  type Subject,
-  typeName,
-  typeValues,
-  writtenPolicy,
-} from './subject.ts';
+export type { PolicySource, Subject } from './subject.ts';
 export { type ChangedFile, type FixTrial, tryInsertions } from './try-fix.ts';
 export type { UnknownName } from './unknown-names.ts';
-export { quoteStatement, statementSpan } from './written-statements.ts';

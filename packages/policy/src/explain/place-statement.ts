@@ -6,9 +6,10 @@
  *
  * @module
  */
+
+import { topStatements } from '../language/index.ts';
 import { type SourceText, userSpan } from '../text/index.ts';
 import type { PolicySource } from './subject.ts';
-import { topStatements } from './written-statements.ts';
 
 /** A place for new lines. */
 export interface Placement {

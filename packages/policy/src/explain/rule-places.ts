@@ -4,6 +4,7 @@
  * @module
  */
 import { ruleOrigin } from '../compiler/index.ts';
+import { enclosingCondition, quoteStatement } from '../language/index.ts';
 import { type ClassSymbol, COND_BOOL } from '../policydb/index.ts';
 import { conditionHolds } from '../security-server/index.ts';
 import { userSpan } from '../text/index.ts';
@@ -11,7 +12,6 @@ import type { ConstraintFinder } from './failed-constraints.ts';
 import type { ConditionPlace, RulePlace } from './findings.ts';
 import type { GivingRule } from './giving-rules.ts';
 import { permissionNames, type Subject, typeName } from './subject.ts';
-import { enclosingCondition, quoteStatement } from './written-statements.ts';
 
 /** Places of rules that are told; more of the same add nothing. */
 const MAX_PLACES = 6;

@@ -12,3 +12,10 @@ export { numberValue } from './parse-statements.ts';
 export { readList, readSet, type SetMember, type SetReading } from './parser.ts';
 export * from './syntax-tree.ts';
 export { originOf, type Token, TokenKind, type Tokens, textOf, wordOf } from './tokens.ts';
+export {
+  enclosingCondition,
+  quoteStatement,
+  statementEnd,
+  type TopStatement,
+  topStatements,
+} from './written-statements.ts';

@@ -23,6 +23,7 @@ export {
   constraintTree,
   decidingTerms,
 } from './constraint-trace.ts';
+export { evaluateConstraint } from './constraints.ts';
 export { type ContextFault, type ContextLookup, contextLookup, parseContext } from './context-text.ts';
 export { type AvDecision, conditionHolds, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
 export type { NumberKind, ObjectKind, ObjectLabelsSnapshot, RangeKind } from './object-labels.ts';

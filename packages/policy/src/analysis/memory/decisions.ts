@@ -73,6 +73,8 @@ export class Decisions {
   readonly #bySource = new Map<number, IndexedRule[]>();
   readonly #rules: IndexedRule[] = [];
   readonly #permissive: readonly number[];
+  /** Every type, without attributes and other names. */
+  readonly types: readonly number[];
   readonly #vectors = new Map<number, number>();
   readonly #sourceCache = new Map<string, readonly number[]>();
 
@@ -107,6 +109,7 @@ export class Decisions {
     this.view = new PolicyView(this.policy);
     this.labels = new LabelSpace(this.view, pinned, userSets);
     const types = policy.types.entries.filter(({ kind }) => kind === 'type');
+    this.types = types.map(({ value }) => value);
     this.#permissive = types.filter(({ value }) => this.view.isPermissive(value)).map(({ value }) => value);
     const attributes: Uint32Array[] = [];
     for (const { value } of types) {
@@ -238,6 +241,12 @@ export class Decisions {
       this.#vectors.set(key, vector);
     }
     return isAnyEnough ? (vector & mask) !== 0 : (vector & mask) >>> 0 === mask;
+  }
+
+  /** The labels to which the source may do this. */
+  targetLabels(source: Label, request: Request): Label[] {
+    const types = this.targetTypes(source.type, request) ?? this.types;
+    return types.flatMap((type) => this.labels.labelsOf(type).filter((label) => this.allows(source, label, request)));
   }
 
   /** The label of an event channel that a domain makes towards another; only of those whose labels are pinned. */

@@ -45,6 +45,8 @@ interface Makers {
 }
 
 /**
+ * Finds the labels that domains can come to have, and the settings of booleans that the host can come to.
+ *
  * @param present the setting that the host has now
  * @param given labels that are known to be there
  * @param security the label of the security server; undefined where the policy has none
@@ -126,14 +128,15 @@ function grow(decisions: Decisions, makers: Makers, labels: Set<Label>): void {
     labels.add(label);
     queue.push(label);
   };
+  const targets = (source: Label, request: Request | undefined): Label[] =>
+    request === undefined ? [] : decisions.targetLabels(source, request);
   let isGrowing = true;
   while (isGrowing) {
     const size = labels.size;
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-      for (const made of allowedTargets(decisions, at, makers.create)) add(made);
+      for (const made of targets(at, makers.create)) add(made);
       if (makers.transition === undefined) continue;
-      for (const next of allowedTargets(decisions, at, makers.relabelSelf))
-        if (decisions.allows(at, next, makers.transition)) add(next);
+      for (const next of targets(at, makers.relabelSelf)) if (decisions.allows(at, next, makers.transition)) add(next);
     }
     relabelled(decisions, makers, labels, add);
     isGrowing = labels.size > size;
@@ -151,23 +154,12 @@ function relabelled(
   const acting = new Set(decisions.actingTypes(relabelTo));
   for (const actor of [...labels]) {
     if (!acting.has(actor.type)) continue;
-    const news = allowedTargets(decisions, actor, relabelTo);
+    const news = decisions.targetLabels(actor, relabelTo);
     if (news.length === 0) continue;
-    const olds = allowedTargets(decisions, actor, relabelFrom).filter((one) => labels.has(one));
+    const olds = decisions.targetLabels(actor, relabelFrom).filter((one) => labels.has(one));
     for (const next of news) {
       if (labels.has(next)) continue;
       if (olds.some((old) => decisions.allows(old, next, transition))) add(next);
     }
   }
-}
-
-/** Labels to which one may do something. */
-function allowedTargets(decisions: Decisions, source: Label, request: Request | undefined): Label[] {
-  if (request === undefined) return [];
-  const types =
-    decisions.targetTypes(source.type, request) ??
-    decisions.policy.types.entries.filter(({ kind }) => kind === 'type').map(({ value }) => value);
-  return types.flatMap((type) =>
-    decisions.labels.labelsOf(type).filter((label) => decisions.allows(source, label, request)),
-  );
 }

@@ -249,7 +249,7 @@ export function initialContext(policy: PolicyDb, initialSids: readonly string[],
  * XEN: create_dom0() makes dom0; domains that Xen builds itself are unlabeled, and that of the shim has SID domU. From
  * 4.17 on xenboot needs `create` for each.
  */
-function bootLabels(decisions: Decisions, initialSids: readonly string[]): Label[] {
+export function bootLabels(decisions: Decisions, initialSids: readonly string[]): Label[] {
   const { labels, policy } = decisions;
   const of = (name: string): Label | undefined => {
     const context = initialContext(policy, initialSids, name);

@@ -12,6 +12,7 @@ import type { Diagnostic, Report } from '../../text/index.ts';
 import { prove } from '../diagnostics.ts';
 import { waysThatGive } from '../memory/acting.ts';
 import { type BooleanSetting, Decisions, type Request } from '../memory/decisions.ts';
+import { type Making, makingsOf, relabellingsOf } from '../memory/domain-lives.ts';
 import type { Label } from '../memory/label-space.ts';
 import { allSettings } from '../memory/possible-labels.ts';
 import { initialContext } from '../memory/reach.ts';
@@ -256,8 +257,9 @@ class Prover {
     tclass: string,
     permissions: readonly string[],
     isMissing = false,
+    setting: BooleanSetting = this.#setting,
   ): PassedCheck {
-    return { source, target, class: tclass, permissions, isMissing, setting: this.#setting };
+    return { source, target, class: tclass, permissions, isMissing, setting };
   }
 
   #refuteRights(claim: Claim & { readonly kind: 'only' | 'never' }): Counterexample | undefined {
@@ -372,53 +374,21 @@ class Prover {
 
   /** Who may create a domain may end it, also under a label that they give it, whatever booleans are then. */
   #refuteDestroy(settings: readonly BooleanSetting[]): Counterexample | undefined {
-    const { policy } = this.#decisions;
-    const create = requestOf(policy, 'domain', ['create']);
-    const destroy = requestOf(policy, 'domain', ['destroy']);
-    const transition = requestOf(policy, 'domain', ['transition']);
-    const from = requestOf(policy, 'domain2', ['relabelfrom']);
-    const to = requestOf(policy, 'domain2', ['relabelto']);
-    if (create === undefined || destroy === undefined) return undefined;
-    const pairs = new Map<
-      string,
-      { readonly made: Label; readonly by: Label; readonly checks: readonly PassedCheck[] }
-    >();
-    const add = (by: Label, made: Label, checks: readonly PassedCheck[]): void => {
-      const key = `${by.id}/${made.id}`;
-      if (!pairs.has(key)) pairs.set(key, { made, by, checks });
-    };
+    const destroy = requestOf(this.#decisions.policy, 'domain', ['destroy']);
+    if (destroy === undefined) return undefined;
+    // Xen itself makes domains at boot, and ends none.
+    const makings = makingsOf(this.#decisions, settings, (type) =>
+      type === this.#bootType ? [] : this.#decisions.labels.labelsOf(type),
+    );
     for (const setting of settings) {
       this.#set(setting);
-      for (const type of this.#decisions.actingTypes(create)) {
-        // Xen itself makes domains at boot, and ends none.
-        if (type === this.#bootType) continue;
-        for (const by of this.#decisions.labels.labelsOf(type)) {
-          for (const made of this.#targets(by, create)) {
-            const made1 = this.#passed(by, made, 'domain', ['create']);
-            add(by, made, [made1]);
-            if (from === undefined || to === undefined || transition === undefined) continue;
-            if (!this.#decisions.allows(by, made, from)) continue;
-            for (const next of this.#targets(by, to)) {
-              if (!this.#decisions.allows(made, next, transition)) continue;
-              add(by, next, [
-                made1,
-                this.#passed(by, made, 'domain2', ['relabelfrom']),
-                this.#passed(by, next, 'domain2', ['relabelto']),
-                this.#passed(made, next, 'domain', ['transition']),
-              ]);
-            }
-          }
-        }
-      }
-    }
-    for (const setting of settings) {
-      this.#set(setting);
-      for (const { by, made, checks } of pairs.values()) {
+      for (const making of makings) {
+        const { by, made } = making;
         if (this.#decisions.allows(by, made, destroy)) continue;
         const missing = this.#passed(by, made, 'domain', ['destroy'], true);
         return {
           what: 'a domain can be made that its creator cannot destroy',
-          checks: [...checks, missing],
+          checks: [...this.#makingChecks(making), missing],
           condition: undefined,
         };
       }
@@ -426,11 +396,15 @@ class Prover {
     return undefined;
   }
 
-  #targets(source: Label, request: Request): Label[] {
-    const types = this.#decisions.targetTypes(source.type, request) ?? this.#types;
-    return types.flatMap((type) =>
-      this.#decisions.labels.labelsOf(type).filter((label) => this.#decisions.allows(source, label, request)),
-    );
+  #makingChecks({ by, first, made, setting }: Making): PassedCheck[] {
+    const created = this.#passed(by, first, 'domain', ['create'], false, setting);
+    if (first === made) return [created];
+    return [
+      created,
+      this.#passed(by, first, 'domain2', ['relabelfrom'], false, setting),
+      this.#passed(by, made, 'domain2', ['relabelto'], false, setting),
+      this.#passed(first, made, 'domain', ['transition'], false, setting),
+    ];
   }
 
   /** Relabels one after the other, each under a setting of its own. */
@@ -460,34 +434,15 @@ class Prover {
 
   /** Labels that a domain can be given, by itself or by another. */
   *#relabels(old: Label): Generator<readonly [Label, readonly PassedCheck[]]> {
-    const { policy } = this.#decisions;
-    const transition = requestOf(policy, 'domain', ['transition']);
-    const self = requestOf(policy, 'domain2', ['relabelself']);
-    const from = requestOf(policy, 'domain2', ['relabelfrom']);
-    const to = requestOf(policy, 'domain2', ['relabelto']);
-    if (transition === undefined) return;
-    for (const next of this.#targets(old, transition)) {
+    for (const { next, actor } of relabellingsOf(this.#decisions, old, (type) =>
+      this.#decisions.labels.labelsOf(type),
+    )) {
       const last = this.#passed(old, next, 'domain', ['transition']);
-      if (self !== undefined && this.#decisions.allows(old, next, self)) {
-        yield [next, [this.#passed(old, next, 'domain2', ['relabelself']), last]];
-        continue;
-      }
-      if (from === undefined || to === undefined) continue;
-      const actors = this.#decisions
-        .sourceTypes(old.type, from)
-        .flatMap((type) => this.#decisions.labels.labelsOf(type));
-      const actor = actors.find(
-        (one) => this.#decisions.allows(one, old, from) && this.#decisions.allows(one, next, to),
-      );
-      if (actor === undefined) continue;
-      yield [
-        next,
-        [
-          this.#passed(actor, old, 'domain2', ['relabelfrom']),
-          this.#passed(actor, next, 'domain2', ['relabelto']),
-          last,
-        ],
-      ];
+      const before =
+        actor === undefined
+          ? [this.#passed(old, next, 'domain2', ['relabelself'])]
+          : [this.#passed(actor, old, 'domain2', ['relabelfrom']), this.#passed(actor, next, 'domain2', ['relabelto'])];
+      yield [next, [...before, last]];
     }
   }
 }

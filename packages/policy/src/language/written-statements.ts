@@ -15,7 +15,7 @@ export interface TopStatement {
 const QUOTED = 160;
 
 /** The end of what begins at `start`: the parenthesis that closes a call, the `;` of a statement, the end of a block. */
-function statementEnd(text: string, start: number): number {
+export function statementEnd(text: string, start: number): number {
   let depth = 0;
   let quotes = 0;
   const isCall = /^[A-Za-z_]\w*\(/.test(text.slice(start, start + 130));
@@ -42,11 +42,6 @@ function statementEnd(text: string, start: number): number {
     } else if (c === ';' && depth === 0) return at + 1;
   }
   return text.length;
-}
-
-/** The whole statement, or call, that begins where a span does. */
-export function statementSpan({ source, start }: Span): Span {
-  return { source, start, end: statementEnd(source.text, start) };
 }
 
 /** The statement that begins where a span does, on one line. */

@@ -1,0 +1,85 @@
+/**
+ * Domains that are stranded: their maker cannot end them, or nobody can let them run.
+ *
+ * @module
+ */
+import { type Label, relabellingsOf, requestOf } from '../../analysis/index.ts';
+import type { Diagnostic } from '../../text/index.ts';
+import { lint } from '../diagnostics.ts';
+import { addBehind, type LintSubject } from '../lint-subject.ts';
+
+/** Labels that the maker of a domain can give it, and cannot destroy it under. */
+export function cannotDestroy(subject: LintSubject): Diagnostic[] {
+  const { decisions, policy, settings } = subject;
+  const destroy = requestOf(policy, 'domain', ['destroy']);
+  if (destroy === undefined) return [];
+  const told = new Map<string, Diagnostic>();
+  const { makings } = subject;
+  for (const later of settings) {
+    subject.setBooleans(later);
+    for (const { by, first, made, setting } of makings) {
+      const key = `${by.type}/${made.type}`;
+      if (told.has(key) || decisions.allows(by, made, destroy)) continue;
+      const [creator, type] = [subject.typeName(by.type), subject.typeName(made.type)];
+      const origin = subject.ruleOrigin(by.type, first.type, 'domain', 'create');
+      const [when, ends] = [subject.when(setting), subject.when(later)];
+      const notes = [
+        { message: 'a build that fails here leaves a domain behind that keeps its memory until the host reboots' },
+      ];
+      const fixes = addBehind(origin, `allow ${creator} ${type}:domain destroy;`);
+      // No rule puts it right where a constraint takes the permission away, nor one in a block that a boolean switches.
+      const isOther = ends !== when || decisions.view.constrained(by, made, destroy.tclass, destroy.mask) !== 0;
+      told.set(
+        key,
+        lint['cannot-destroy'](
+          origin,
+          { creator, type, when, later: ends === when ? '' : ends },
+          { notes, fixes: isOther ? [] : fixes },
+        ),
+      );
+    }
+  }
+  return [...told.values()];
+}
+
+/** Every label that a domain can come to have from one, itself included, under any setting. */
+function labelsFrom(subject: LintSubject, first: Label): readonly Label[] {
+  const found = new Set([first]);
+  for (const old of found) {
+    for (const setting of subject.settings) {
+      subject.setBooleans(setting);
+      for (const { next } of relabellingsOf(subject.decisions, old, subject.actorsOf)) found.add(next);
+    }
+  }
+  return [...found];
+}
+
+/** Whether some domain can let one with this label run. */
+export function canBeUnpaused(subject: LintSubject, label: Label): boolean {
+  const unpause = requestOf(subject.policy, 'domain', ['unpause']);
+  if (unpause === undefined) return true;
+  const actors = (target: Label): readonly Label[] =>
+    subject.decisions.sourceTypes(target.type, unpause).flatMap(subject.actorsOf);
+  return subject.canEver(actors, label, unpause);
+}
+
+/** Types under which a domain can be made that never comes to run. */
+export function neverUnpaused(subject: LintSubject): Diagnostic[] {
+  const byType = new Map<number, { readonly by: Label; readonly first: Label; readonly labels: Set<Label> }>();
+  for (const { by, first, made } of subject.makings) {
+    const entry = byType.get(made.type) ?? { by, first, labels: new Set<Label>() };
+    byType.set(made.type, entry);
+    entry.labels.add(made);
+  }
+  const found: Diagnostic[] = [];
+  for (const [type, { by, first, labels }] of byType) {
+    const isRun = [...labels].some((label) => labelsFrom(subject, label).some((one) => canBeUnpaused(subject, one)));
+    if (isRun) continue;
+    const origin = subject.ruleOrigin(by.type, first.type, 'domain', 'create');
+    const name = subject.typeName(type);
+    const notes = [{ message: '`xl create` ends with a domain that stays paused' }];
+    const fixes = addBehind(origin, `allow ${subject.typeName(by.type)} ${name}:domain unpause;`);
+    found.push(lint['never-unpaused'](origin, { type: name }, { notes, fixes }));
+  }
+  return found;
+}
