@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { INDEX } from 'dewar/bundle';
+import { HEAD, INDEX, TAIL } from 'dewar/bundle';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -68,7 +68,7 @@ async function bundle() {
     define: { 'import.meta.url': '__bundleUrl' },
     banner: { js: `const __bundleUrl = require('node:url').pathToFileURL(__filename).href;` },
   });
-  return outputFiles[0].contents;
+  return Buffer.concat([Buffer.from(HEAD), outputFiles[0].contents, Buffer.from(TAIL)]);
 }
 
 try {

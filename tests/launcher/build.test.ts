@@ -28,8 +28,8 @@ function index(): { code: string; cache: string } {
 /** Loads a build in a Node of its own; tells whether V8 took the code cache, and of what kind its `main` is. */
 function load(dist: string): unknown {
   const script = `
-    import { loadBundle } from ${JSON.stringify(join(root, 'packages/cli/bin/bundle.js'))};
-    const { exports, script } = loadBundle(${JSON.stringify(dist)});
+    import bundle from ${JSON.stringify(join(root, 'packages/cli/bin/bundle.js'))};
+    const { exports, script } = bundle.loadBundle(${JSON.stringify(dist)});
     console.log(JSON.stringify([script.cachedDataRejected ?? null, typeof exports.main]));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   expect(stderr).toBe('');

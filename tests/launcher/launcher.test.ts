@@ -1,12 +1,15 @@
 /** The file that npm links as `dewar`: what it says when it cannot start the command. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 const launcher = fileURLToPath(new URL('../../packages/cli/bin/dewar.js', import.meta.url));
+
+const { HEAD, TAIL } = createRequire(launcher)('./bundle.js');
 
 let folder: string;
 
@@ -20,7 +23,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function build(source: string): void {
   mkdirSync(join(folder, 'dist'));
-  writeFileSync(join(folder, 'dist/code.cjs'), source);
+  writeFileSync(join(folder, 'dist/code.cjs'), `${HEAD}${source}${TAIL}`);
   writeFileSync(join(folder, 'dist/bundle.json'), '{ "code": "code.cjs", "cache": null }');
 }
 

@@ -4,16 +4,15 @@
  * `dist/bundle.json` names two files of one build, the code and its cache. Both have the build's hash in their names,
  * so that a start during a build never joins the code of one with the cache of another: V8 would not notice.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { Script } from 'node:vm';
+const { readFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { dirname, join } = require('node:path');
+const { setFlagsFromString } = require('node:v8');
+const { Script } = require('node:vm');
 
 /**
- * How much a function runs before V8 compiles it anew with optimizations, in bytes of bytecode. V8's own value suits
- * programs that run for long: for a command that ends after a tenth of a second, a third of its CPU time went into code
- * that hardly ran. Long work is not slower (`bench/compile.ts`).
+ * How much a function runs before V8 compiles it anew with optimizations; `src/optimizer.ts` says why, and goes on from
+ * here. A code cache belongs to the value under which it was made.
  */
 const INTERRUPT_BUDGET = 500_000;
 
@@ -21,7 +20,28 @@ const INTERRUPT_BUDGET = 500_000;
 const KNOWN_V8 = ['11', '12'];
 
 /** Where a build is described, in the folder of the bundle. */
-export const INDEX = 'bundle.json';
+const INDEX = 'bundle.json';
+
+/** What surrounds the code of a bundle: a build writes it too, so that no start has to put a large text together. */
+const HEAD = '(function (exports, require, module, __filename, __dirname) {';
+const TAIL = '\n})';
+
+/** Modules of Node that most commands do not use, and that take milliseconds to load. */
+const RARE = new Set(['node:child_process', 'node:crypto', 'node:readline', 'node:worker_threads']);
+
+/** Stands for a module of Node, which is loaded when something of it is asked for. */
+function loadedLate(name, require) {
+  const real = () => require(name);
+  return new Proxy(
+    {},
+    {
+      get: (_, key) => real()[key],
+      has: (_, key) => key in real(),
+      ownKeys: () => Reflect.ownKeys(real()),
+      getOwnPropertyDescriptor: (_, key) => ({ ...Reflect.getOwnPropertyDescriptor(real(), key), configurable: true }),
+    },
+  );
+}
 
 /**
  * Runs the code of the bundle, which defines the command without starting it.
@@ -29,20 +49,22 @@ export const INDEX = 'bundle.json';
  * Returns what the bundle exports, and the script, from which a build makes the code cache. Throws as `node:fs` does when
  * a file is missing.
  */
-export function loadBundle(folder) {
-  if (KNOWN_V8.includes(process.versions.v8.split('.')[0])) {
+function loadBundle(folder) {
+  if (KNOWN_V8.includes(process.versions.v8.split('.')[0]))
     setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
-  }
   const { code, cache } = JSON.parse(readFileSync(join(folder, INDEX), 'utf8'));
   const filename = join(folder, code);
-  const source = readFileSync(filename, 'latin1');
   // A cache that another version of V8 made is refused by V8, and the command starts without.
   const cachedData = cache === null ? undefined : readFileSync(join(folder, cache));
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
+  const script = new Script(readFileSync(filename, 'latin1'), {
     filename,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, createRequire(filename), module, filename, dirname(filename));
+  const own = createRequire(filename);
+  const require = (name) => (RARE.has(name) ? loadedLate(name, own) : own(name));
+  script.runInThisContext()(module.exports, require, module, filename, dirname(filename));
   return { exports: module.exports, script };
 }
+
+module.exports = { HEAD, INDEX, loadBundle, TAIL };

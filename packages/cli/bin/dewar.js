@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 /**
  * Starts the bundled command. It is its own file so that an old Node gets a sentence, not a syntax error:
- * everything here must be understood by any Node that knows modules.
+ * everything here must be understood by any Node that knows `node:` names. Like what it loads it is CommonJS (`package.json` beside it says so):
+ * a program of modules takes longer to start.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+const { existsSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
 
 const needed = [20, 19];
 const [major, minor] = process.versions.node.split('.').map(Number);
-const folder = fileURLToPath(new URL('../dist', import.meta.url));
+const folder = join(__dirname, '../dist');
 
 if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   console.error(`dewar: needs Node ${needed.join('.')} or newer, and this is Node ${process.versions.node}`);
@@ -17,7 +18,6 @@ if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   console.error('dewar: is not built yet; run `npm run build` in its repository');
   process.exitCode = 3;
 } else {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const { loadBundle } = await import('./bundle.js');
-  await loadBundle(folder).exports.main(version);
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
+  require('./bundle.js').loadBundle(folder).exports.main(version);
 }

@@ -59,8 +59,24 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
   return program as unknown as Command;
 }
 
-function stream(target: NodeJS.WriteStream): Stream {
-  return { write: (bytes) => void target.write(bytes), isTerminal: target.isTTY === true };
+/** A stream of this process. Node's own is made when it is first asked for: a quiet command needs none. */
+function stream(target: () => NodeJS.WriteStream): Stream {
+  return {
+    write: (bytes) => void target().write(bytes),
+    get isTerminal() {
+      return target().isTTY === true;
+    },
+  };
+}
+
+/** The standard output. A reader that has seen enough, such as `head`, is no failure. */
+function standardOutput(): NodeJS.WriteStream {
+  if (process.stdout.listenerCount('error') === 0) {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.world);
+    });
+  }
+  return process.stdout;
 }
 
 /** Runs one command line and answers the exit code. */
@@ -104,10 +120,6 @@ function explain(error: unknown, { err }: Terminal): number {
 
 /** The entry of the bundle. */
 export async function main(version: string): Promise<void> {
-  // A reader that has seen enough, such as `head`, is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.world);
-  });
-  const terminal: Terminal = { out: stream(process.stdout), err: stream(process.stderr) };
+  const terminal: Terminal = { out: stream(standardOutput), err: stream(() => process.stderr) };
   process.exitCode = await run(process.argv.slice(2), terminal, version);
 }

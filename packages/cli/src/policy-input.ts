@@ -12,6 +12,7 @@ import { POLICYDB_MAGIC } from '@dewar/policy/policydb';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf } from './failures.ts';
 import { readBytes } from './files.ts';
+import { expectWork } from './optimizer.ts';
 import { byteText } from './terminal.ts';
 
 /** The policy that ships with Dewar. Its place is the same seen from the sources and from the bundle. */
@@ -43,14 +44,14 @@ export function displayPath(path: string): string {
   return seen.startsWith(`..${sep}..${sep}..`) || seen.length > path.length ? path : seen;
 }
 
-/** A policy directory on this machine. What is read of it is added to `files`. */
-function policyFolder(folder: string, files: string[]): PolicyFiles {
+/** A policy directory on this machine. `onRead` is told the full path and the size of each file that is read. */
+function policyFolder(folder: string, onRead: (file: string, size: number) => void): PolicyFiles {
   return {
     readText(path) {
       const file = join(folder, path);
       try {
         const text = readFileSync(file, 'latin1');
-        files.push(file);
+        onRead(file, text.length);
         return text;
       } catch (error) {
         if (!existsSync(file)) return undefined;
@@ -86,6 +87,12 @@ export function policyPath(named: string | undefined): string {
   }
 }
 
+/** A policy directory with fewer bytes of sources is compiled before optimized code would pay. */
+const SHORT_SOURCES = 100_000;
+
+/** The same for a text after m4. */
+const SHORT_TEXT = 400_000;
+
 /** Reads, and where needed compiles, what `POLICY` names; without a name, the example policy. */
 export async function readPolicy(named: string | undefined, options: CompileOptions): Promise<PolicyReading> {
   const given = named ?? EXAMPLE_POLICY;
@@ -95,8 +102,19 @@ export async function readPolicy(named: string | undefined, options: CompileOpti
   const { compileDirectory, compileText } = await import('@dewar/policy/compiler');
   if (path !== '-' && statSync(path).isDirectory()) {
     const files = [path];
-    const folder = policyFolder(path, files);
-    const compiled = compileDirectory(folder, options);
+    let size = 0;
+    const folder = policyFolder(path, (file, length) => {
+      files.push(file);
+      size += length;
+    });
+    const compiled = compileDirectory(folder, {
+      ...options,
+      onStage: (stage) => {
+        if (stage === 'expanding macros') expectWork(size < SHORT_SOURCES ? 'short' : 'usual');
+        options.onStage?.(stage);
+      },
+    });
+    expectWork('usual');
     const { bytes, diagnostics, errorOutput } = compiled;
     return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled, folder };
   }
@@ -107,7 +125,9 @@ export async function readPolicy(named: string | undefined, options: CompileOpti
   if (content.subarray(0, SNIFFED).includes(0))
     throw new RequestError(`\`${given}\` is neither a policy text nor a binary policy`);
   const source = new SourceText(name, Buffer.from(content).toString('latin1'));
+  expectWork(content.length < SHORT_TEXT ? 'short' : 'usual');
   const compiled = compileText(source, options);
+  expectWork('usual');
   const { bytes, diagnostics, errorOutput } = compiled;
   return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled };
 }

@@ -19,12 +19,16 @@ export interface Progress {
 }
 
 /** Shows progress on a stream: nothing where it is no terminal. */
-export function makeProgress(stream: Stream, what: string, now: () => number = () => performance.now()): Progress {
+export function makeProgress(
+  stream: Stream,
+  what: string,
+  now: () => number = () => process.uptime() * 1000,
+): Progress {
   const start = now();
   let isShown = false;
   return {
     onStage(stage) {
-      if (!stream.isTerminal || now() - start < PATIENCE) return;
+      if (now() - start < PATIENCE || !stream.isTerminal) return;
       isShown = true;
       print(stream, `${CLEAR}${what}: ${stage}`);
     },

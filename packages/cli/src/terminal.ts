@@ -86,6 +86,7 @@ export function coloursFor(stream: Stream): Colours {
 
 /** Prints diagnostics on the error stream. */
 export function printDiagnostics({ err }: Terminal, diagnostics: readonly Diagnostic[]): void {
+  if (diagnostics.length === 0) return;
   const colours = coloursFor(err);
   for (const diagnostic of diagnostics) printLine(err, renderDiagnostic(diagnostic, colours));
 }

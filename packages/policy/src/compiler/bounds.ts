@@ -110,10 +110,12 @@ export function checkBounds(scope: Scope, policy: PolicyDb, rules: ExpandedRules
     scope.report(messages['bounds-exceeded'](scope.origin(Math.max(0, token)), { what, name, parent }));
   };
   for (const { name, bounds, types } of policy.roles.entries) {
+    if (bounds === 0) continue;
     const parent = policy.roles.entries.find((role) => role.value === bounds);
     if (parent !== undefined) check('role', scope.declared.roles, name, parent.name, types.isSubsetOf(parent.types));
   }
   for (const { name, bounds, roles } of policy.users.entries) {
+    if (bounds === 0) continue;
     const parent = policy.users.entries.find((user) => user.value === bounds);
     if (parent !== undefined) check('user', scope.declared.users, name, parent.name, roles.isSubsetOf(parent.roles));
   }

@@ -125,7 +125,9 @@ export class Input {
 
   /** The topmost text with a character left; finished texts are dropped on the way. */
   top(): Entry | undefined {
-    for (let entry = this.stack.at(-1); entry !== undefined; entry = this.stack.at(-1)) {
+    const first = this.stack[this.stack.length - 1];
+    if (first !== undefined && first.at < first.text.length) return first;
+    for (let entry = first; entry !== undefined; entry = this.stack[this.stack.length - 1]) {
       if (entry.at < entry.text.length || entry.chunk?.builtin !== undefined) return entry;
       if (entry.advance()) continue;
       this.stack.pop();

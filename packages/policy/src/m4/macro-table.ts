@@ -56,7 +56,11 @@ const MAX_DIGITS = 9;
 
 /** Whether a body may have `$` marks. Its stretches are not put together for the answer. */
 function hasMarks(body: Piece): boolean {
-  return body.chunks.some(({ text }) => text.includes('$'));
+  for (const chunk of body.chunks) {
+    chunk.hasMark ??= chunk.text.includes('$');
+    if (chunk.hasMark) return true;
+  }
+  return false;
 }
 
 /** Splits a body at its `$` marks. Done at the first call. */

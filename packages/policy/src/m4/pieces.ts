@@ -26,6 +26,8 @@ export interface Chunk {
   readonly quoted: Piece | undefined;
   readonly quoteGeneration: number;
   readonly builtin: Builtin | undefined;
+  /** Whether the text has a `$`, once that is known. */
+  hasMark: boolean | undefined;
 }
 
 /** Shorter stretches are not worth remembering as inert, nor as quoted. */
@@ -76,16 +78,30 @@ export function pieceOf(text: string, provenance: Provenance): Piece {
 }
 
 export function plainChunk(text: string, provenance: Provenance): Chunk {
+  return chunkOf(text, provenance, 0, false, false);
+}
+
+function chunkOf(text: string, provenance: Provenance, inert: number, starts: boolean, ends: boolean): Chunk {
   return {
     text,
     provenance,
-    inert: 0,
-    startsInWord: false,
-    endsInWord: false,
+    inert,
+    startsInWord: starts,
+    endsInWord: ends,
     quoted: undefined,
     quoteGeneration: 0,
     builtin: undefined,
+    hasMark: undefined,
   };
+}
+
+/** A piece of one token. `inert` is the generation under which the whole of it stands for itself, or 0. */
+export function tokenPiece(text: string, provenance: Provenance, inert: number): Piece {
+  if (text === '') return EMPTY;
+  if (inert === 0) return pieceOf(text, provenance);
+  const starts = isWordCode(text.charCodeAt(0));
+  const ends = isWordCode(text.charCodeAt(text.length - 1));
+  return new Piece([chunkOf(text, provenance, inert, starts, ends)], text.length);
 }
 
 /** What stands for a builtin's definition in the input. */
@@ -117,10 +133,10 @@ export class PieceBuilder {
   length = 0;
   /** Set by a builtin's definition that arrives before any text. */
   builtin: Builtin | undefined;
-  #chunks: Chunk[] = [];
+  readonly #chunks: Chunk[] = [];
   #only: Piece | undefined;
   #text = '';
-  #parts: Provenance[] = [];
+  readonly #parts: Provenance[] = [];
   #inert = 0;
   #startsInWord = false;
   #endsInWord = false;
@@ -179,21 +195,20 @@ export class PieceBuilder {
 
   #close(): void {
     if (this.#text === '') return;
+    const parts = this.#parts;
     let length = 0;
-    for (const part of this.#parts) length += part.length;
-    this.#chunks.push({
-      text: this.#text,
-      provenance: sequence(this.#parts, length),
-      inert: this.#inert,
-      startsInWord: this.#startsInWord,
-      endsInWord: this.#endsInWord,
-      quoted: undefined,
-      quoteGeneration: 0,
-      builtin: undefined,
-    });
+    for (const part of parts) length += part.length;
+    // The copy has no room to grow, which the many small arrays of a run would take.
+    const provenance = sequence(parts.length === 1 ? parts : parts.slice(), length);
+    this.#chunks.push(chunkOf(this.#text, provenance, this.#inert, this.#startsInWord, this.#endsInWord));
     this.#text = '';
-    this.#parts = [];
     this.#inert = 0;
+    parts.length = 0;
+  }
+
+  /** Whether no open text waits to be joined with what comes. */
+  #opensNothing(): boolean {
+    return this.#text === '' || this.#text.length >= LONG;
   }
 
   /** A piece that was added alone is kept whole until something joins it. */
@@ -208,7 +223,7 @@ export class PieceBuilder {
   /** Adds one stretch of another piece. */
   addChunk(chunk: Chunk): void {
     this.#spread();
-    if (chunk.quoted !== undefined) {
+    if (chunk.quoted !== undefined || (chunk.text.length >= LONG && this.#opensNothing())) {
       this.#close();
       this.#chunks.push(chunk);
       this.length += chunk.text.length;
@@ -261,6 +276,8 @@ export class PieceBuilder {
   finish(): Piece {
     if (this.#only !== undefined) return this.#only;
     this.#close();
-    return this.#chunks.length === 0 ? EMPTY : new Piece(this.#chunks, this.length);
+    const [first] = this.#chunks;
+    if (first === undefined) return EMPTY;
+    return new Piece(this.#chunks.length === 1 ? [first] : this.#chunks, this.length);
   }
 }

@@ -19,7 +19,7 @@ import {
   type UserMacro,
 } from './macro-table.ts';
 import { Output } from './output.ts';
-import { builtinChunk, Piece, PieceBuilder, pieceOf } from './pieces.ts';
+import { builtinChunk, EMPTY, Piece, PieceBuilder, pieceOf } from './pieces.ts';
 import { Call, type Frame, firstLeaf, fixedLeaf, leaf, originOf, type Provenance } from './provenance.ts';
 import { Found, Scanner } from './scanner.ts';
 import { Syntax } from './syntax.ts';
@@ -228,55 +228,66 @@ export class Processor {
   #collect(call: Call, takesBuiltins: boolean): Piece[] {
     this.#scanner.next();
     const args: Piece[] = [];
-    let hasMore = true;
-    while (hasMore) {
-      const builder = new PieceBuilder();
-      hasMore = this.#argument(builder, call);
-      if (builder.builtin === undefined) args.push(builder.finish());
-      else args.push(new Piece([], 0, takesBuiltins ? builder.builtin : undefined));
-    }
+    do args.push(this.#argument(call, takesBuiltins));
+    while (this.#scanner.text === ',');
     return args;
   }
 
-  /** Reads one argument; true when a comma ended it. */
-  #argument(builder: PieceBuilder, call: Call): boolean {
-    this.#scanner.skipBlanks();
+  /** Reads one argument, through the comma or parenthesis behind it. */
+  #argument(call: Call, takesBuiltins: boolean): Piece {
+    const scanner = this.#scanner;
+    const limit = this.limits.argument;
+    scanner.skipBlanks();
     let level = 0;
+    // Most arguments are one token or none; a builder is for those that are more.
+    let only = EMPTY;
+    let builder: PieceBuilder | undefined;
+    let builtin: Builtin | undefined;
     for (;;) {
-      const kind = this.#scanner.next();
+      const kind = scanner.next();
       switch (kind) {
         case Found.end:
           this.fail(messages['unterminated-call'](call.origin, { macro: call.macro }));
           break;
-        case Found.sign: {
-          const sign = this.#scanner.text;
-          if (level === 0 && (sign === ')' || sign === ',')) return sign === ',';
-          if (sign === '(') level++;
-          else if (sign === ')') level--;
-          builder.add(sign, this.#scanner.provenance, 0);
-          break;
-        }
-        case Found.plain:
-          builder.add(this.#scanner.text, this.#scanner.provenance, this.#scanner.inert);
-          break;
-        case Found.string:
-          if (this.#scanner.piece !== undefined) builder.addPiece(this.#scanner.piece);
-          break;
         case Found.macro:
           this.#expandMacro();
+          continue;
+        case Found.builtin:
+          if ((builder ?? only).length === 0 && scanner.definition?.kind === 'builtin') builtin = scanner.definition;
+          continue;
+        case Found.sign: {
+          const sign = scanner.text;
+          if (level === 0 && (sign === ')' || sign === ',')) {
+            if (builtin !== undefined) return new Piece([], 0, takesBuiltins ? builtin : undefined);
+            return builder === undefined ? only : builder.finish();
+          }
+          if (sign === '(') level++;
+          else if (sign === ')') level--;
           break;
+        }
         default:
-          if (builder.length === 0 && this.#scanner.definition?.kind === 'builtin')
-            builder.builtin = this.#scanner.definition;
       }
-      if (builder.length > this.limits.argument) this.tooMuch('argument', call.origin);
+      if (builder === undefined && only.length === 0) only = scanner.tokenPiece(kind);
+      else {
+        if (builder === undefined) {
+          builder = new PieceBuilder();
+          builder.addPiece(only);
+        }
+        scanner.addToken(kind, builder);
+      }
+      if ((builder ?? only).length > limit) this.tooMuch('argument', call.origin);
     }
   }
 
   #expandUser(macro: UserMacro, invocation: Invocation): void {
     const { args, call, name } = invocation;
+    const parts = bodyParts(macro);
+    if (macro.isGathered && macro.body.length > 0 && parts.length === 1 && parts[0]?.kind === 'text') {
+      this.push(macro.body, invocation);
+      return;
+    }
     const builder = new PieceBuilder();
-    for (const part of bodyParts(macro)) {
+    for (const part of parts) {
       switch (part.kind) {
         case 'text':
           for (const chunk of part.chunks) {

@@ -13,7 +13,7 @@ import { m4 as messages } from './diagnostics.ts';
 import type { Entry, Input } from './input.ts';
 import type { M4Limits } from './limits.ts';
 import type { Definition, MacroTable } from './macro-table.ts';
-import { isWordCode, type Piece, PieceBuilder } from './pieces.ts';
+import { type Chunk, EMPTY, isWordCode, Piece, PieceBuilder, tokenPiece } from './pieces.ts';
 import { originOf, type Provenance, sequence } from './provenance.ts';
 import { BLANK, NAME, NAME_START, SPECIAL, STRUCTURE, type Syntax } from './syntax.ts';
 
@@ -55,6 +55,8 @@ export class Scanner {
   line = 0;
   /** The generation under which a plain stretch stands for itself, or 0. */
   inert = 0;
+  /** Set for a plain stretch that was passed as a whole. */
+  #chunk: Chunk | undefined;
   readonly #run: Run;
   #scanned = 0;
 
@@ -105,11 +107,27 @@ export class Scanner {
     return this.#readPlain(entry, from);
   }
 
+  /** The token as a piece of its own. */
+  tokenPiece(kind: FoundKind): Piece {
+    if (kind === Found.string) return this.piece ?? EMPTY;
+    if (kind === Found.plain && this.#chunk !== undefined) return new Piece([this.#chunk], this.#chunk.text.length);
+    return tokenPiece(this.text, this.provenance, kind === Found.plain ? this.inert : 0);
+  }
+
+  /** Adds the token to a piece. */
+  addToken(kind: FoundKind, builder: PieceBuilder): void {
+    if (kind === Found.string) {
+      if (this.piece !== undefined) builder.addPiece(this.piece);
+    } else if (kind === Found.plain && this.#chunk !== undefined) builder.addChunk(this.#chunk);
+    else builder.add(this.text, this.provenance, kind === Found.plain ? this.inert : 0);
+  }
+
   /** Steps to `to` and keeps what was stepped over as the token. */
   #take(entry: Entry, to: number): void {
     const from = entry.at;
     this.text = entry.text.slice(from, to);
     this.provenance = entry.provenance(from, to);
+    this.#chunk = undefined;
     this.#count(to - from);
     this.#run.input.consume(entry, to - from);
   }
@@ -126,7 +144,10 @@ export class Scanner {
       const newline = entry.text.indexOf('\n', entry.at);
       if (newline !== -1 && newline + 1 < to) to = newline + 1;
     }
+    const isWhole = entry.at === 0 && to === entry.text.length;
+    const { chunk } = entry;
     this.#take(entry, to);
+    if (isWhole) this.#chunk = chunk;
     this.inert = this.#run.syntax.generation;
     return Found.plain;
   }
@@ -214,6 +235,7 @@ export class Scanner {
       if (end < text.length) break;
     }
     this.#count(word.length);
+    this.#chunk = undefined;
     this.text = word;
     this.provenance = sequence(parts, word.length);
     let hash = 0;
