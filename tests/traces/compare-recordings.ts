@@ -1,10 +1,11 @@
 /**
- * The score: operations × checks that are equal on real and on simulated Xen: `npx tsx tests/traces/compare-recordings.ts`.
- * The exit status is 1 if a difference has no reason here.
+ * The score: operations × checks that are equal on real and on simulated Xen, and what comes of operations that lack a
+ * permission: `npx tsx tests/traces/compare-recordings.ts`. The exit status is 1 if a difference has no reason here.
  *
  * @module
  */
 import { readdirSync } from 'node:fs';
+import { compare as compareDenials, RECORDED } from '../denials/recordings.ts';
 import { golden as goldenKind } from './kinds/kinds-policy.ts';
 import { simulatedKinds } from './kinds/lives.ts';
 import { KINDS, recordedMoves, simulateMoves } from './kinds/moves.ts';
@@ -86,4 +87,19 @@ const { operations, checks, equal, same } = score;
 console.log(
   `${same} of ${operations} operations are the same; ${equal} of ${checks} recorded checks are made, in order`,
 );
+
+console.log(`\n${'without a permission'.padEnd(WIDTH)} ${'on Xen'.padStart(7)} ${'equal'.padStart(7)}`);
+const denials = { courses: 0, same: 0 };
+for (const name of RECORDED) {
+  const courses = await compareDenials(name);
+  const same = courses.filter(({ isSame }) => isSame).length;
+  denials.courses += courses.length;
+  denials.same += same;
+  console.log(`${name.padEnd(WIDTH)} ${String(courses.length).padStart(7)} ${String(same).padStart(7)}`);
+  for (const { missing, reason } of courses.filter(({ isSame }) => !isSame)) {
+    if (reason === undefined) score.unexplained++;
+    console.log(`  ${missing} ${reason ?? 'NO REASON KNOWN'}`);
+  }
+}
+console.log(`${denials.same} of ${denials.courses} courses are the same: what xl says, what is denied, what stays`);
 process.exitCode = score.unexplained > 0 ? 1 : 0;

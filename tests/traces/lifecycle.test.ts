@@ -173,17 +173,13 @@ test('each step that the policy denies is named, and the failed guest is cleaned
   const steps: readonly (readonly [string, string, string])[] = [
     ['domain { create }', ' { create max_vcpus', ' { max_vcpus'],
     ['domain { max_vcpus }', 'create max_vcpus', 'create'],
-    ['domain { setaffinity }', ' setaffinity', ''],
     ['domain { setdomainmaxmem }', ' setdomainmaxmem', ''],
-    ['event { create }', 'allow dom0_t guest_t_channel:event create;', ''],
-    ['event { bind }', 'allow guest_t_channel dom0_t:event bind;', ''],
     ['domain2 { settsc }', '{ settsc', '{'],
     ['domain2 { set_cpu_policy }', ' set_cpu_policy', ''],
     ['domain { setaddrsize }', ' setaddrsize', ''],
     ['domain2 { setclaim }', ' setclaim', ''],
     ['mmu { adjust }', ' adjust', ''],
     ['mmu { map_write }', 'adjust map_read map_write', 'adjust map_read'],
-    ['mmu { updatemp }', ' updatemp', ''],
     ['mmu { mmuext_op }', ' mmuext_op', ''],
     ['mmu { pinpage }', ' pinpage', ''],
     ['domain { setvcpucontext }', ' setvcpucontext', ''],
@@ -201,6 +197,29 @@ test('each step that the policy denies is named, and the failed guest is cleaned
   }
 });
 
+test('event channels that libxl may not make stop the guest where its console is waited for', async () => {
+  for (const [missing, rule] of [
+    ['event { create }', 'allow dom0_t guest_t_channel:event create;'],
+    ['event { bind }', 'allow guest_t_channel dom0_t:event bind;'],
+  ] as const) {
+    const { host } = bootRig(without([rule, '']));
+    const report = await host.create(config, options);
+    expect([missing, errors(report)]).toEqual([missing, ['guest/console-timeout']]);
+    const notes = report.diagnostics.flatMap((diagnostic) => diagnostic.notes.map(({ message }) => message));
+    expect(notes.find((note) => note.includes(' lacks '))).toContain(`\`${missing}\``);
+    expect((await host.list()).value).toHaveLength(1);
+  }
+});
+
+test('a guest whose affinity may not be set is built all the same, and the report warns', async () => {
+  const { host } = bootRig(without([' setaffinity', '']));
+  const report = await host.create(config, options);
+  expect([report.outcome, report.domain?.state]).toEqual(['done', 'running']);
+  expect(report.diagnostics.filter(({ severity }) => severity === 'warning').map(({ code }) => code)).toEqual([
+    'guest/affinity-not-set',
+  ]);
+});
+
 test('a memory map that may not be set does not stop a PV guest', async () => {
   const { host } = bootRig(without(['{ memorymap adjust', '{ adjust']));
   const report = await host.create(config, options);
@@ -211,7 +230,7 @@ test('a memory map that may not be set does not stop a PV guest', async () => {
 test('a guest that may not work on its own page tables is started, and the report warns', async () => {
   const { host } = bootRig(
     without([
-      'map_write mmuext_op pinpage updatemp };\nallow nomigrate_t nomigrate_t_self',
+      'map_write mmuext_op pinpage };\nallow nomigrate_t nomigrate_t_self',
       'map_write };\nallow nomigrate_t nomigrate_t_self',
     ]),
   );
@@ -219,7 +238,7 @@ test('a guest that may not work on its own page tables is started, and the repor
   expect([report.outcome, report.domain?.state]).toEqual(['done', 'running']);
   const warning = report.diagnostics.find(({ severity }) => severity === 'warning');
   expect(warning?.code).toBe('guest/start-denied');
-  expect(warning?.notes[0]?.message).toBe(`\`${RUN}\` lacks \`mmu { updatemp }\` on \`${RUN}_self\``);
+  expect(warning?.notes[0]?.message).toBe(`\`${RUN}\` lacks \`mmu { mmuext_op }\` on \`${RUN}_self\``);
   await host.pause('secure1');
   // The kernel starts once.
   expect((await host.unpause('secure1')).diagnostics).toEqual([]);

@@ -92,6 +92,7 @@ test('the sender makes the checks of a live save: its memory is read before the 
   ]);
   expect(source.xlMessages).toEqual([
     expect.stringMatching(/^Saving to migration stream new xl format \(info 0x3\/0x0\/\d+\)$/),
+    'xc: info: Saving domain 1, type x86 PV',
     'migration sender: Target has acknowledged transfer.',
     'migration sender: Giving target permission to start.',
     'migration sender: Target reports successful startup.',

@@ -27,7 +27,7 @@ type_transition nomigrate_t nomigrate_t:domain nomigrate_t_self;
 export const WHOLE_LIFE = `
 allow dom0_t nomigrate_t_building:domain { create max_vcpus getdomaininfo setaffinity setdomainmaxmem setaddrsize setvcpucontext getscheduler pause destroy };
 allow dom0_t nomigrate_t_building:domain2 { settsc set_cpu_policy setclaim setscheduler resource_map relabelfrom };
-allow dom0_t nomigrate_t_building:mmu { memorymap adjust map_read map_write mmuext_op pinpage updatemp };
+allow dom0_t nomigrate_t_building:mmu { memorymap adjust map_read map_write mmuext_op pinpage };
 allow dom0_t nomigrate_t_building:grant { map_read map_write unmap };
 allow dom0_t guest_t_channel:event create;
 allow dom0_t_channel { nomigrate_t nomigrate_t_building }:event bind;
@@ -38,7 +38,7 @@ allow dom0_t nomigrate_t:domain { getdomaininfo pause unpause destroy };
 allow dom0_t nomigrate_t:grant unmap;
 allow nomigrate_t xen_t:xen writeconsole;
 allow nomigrate_t xen_t:version xen_extraversion;
-allow nomigrate_t nomigrate_t_self:mmu { map_read map_write mmuext_op pinpage updatemp };
+allow nomigrate_t nomigrate_t_self:mmu { map_read map_write mmuext_op pinpage };
 allow nomigrate_t nomigrate_t_self:grant { query setup };
 allow nomigrate_t guest_t_channel:event send;
 `;

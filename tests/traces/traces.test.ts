@@ -91,7 +91,6 @@ test('the memory and the pins of the build are checked where libxc works on them
     '32 mmu_update.map_foreign',
     '1 domctl.getdomaininfo',
     '2 mmu_update.map_foreign',
-    '1 mmu_update.machphys_update',
     '1 mmuext_op.pin_table',
     '1 mmu_update.map_foreign',
     '1 domctl.setvcpucontext',

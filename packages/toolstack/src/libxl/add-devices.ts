@@ -8,7 +8,8 @@
 import type { Domid } from '../hypercalls.ts';
 import { canServe, connectWaiting, resolveBackend } from './backends.ts';
 import type { GuestDevice, GuestResources } from './guest-devices.ts';
-import { logLibxl, lookAt, type Operation } from './operation.ts';
+import { lookAt, type Operation } from './operation.ts';
+import { logLibxl } from './said.ts';
 import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 import { backendPath, completed, deviceTitle, findDevice, storedDevice } from './xenstore-devices.ts';
 

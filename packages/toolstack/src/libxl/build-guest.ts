@@ -7,10 +7,13 @@
  * @module
  */
 import type { TimelineStep } from '../host.ts';
-import type { Domid, FrameRange, MappingHandle, Port } from '../hypercalls.ts';
+import type { Domid, Errno, FrameRange, MappingHandle, Port } from '../hypercalls.ts';
+import { learnScheduler, lookAtPool } from './cpupools.ts';
 import { CONSOLE_REF, DOM0, XENSTORE_REF } from './daemons.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
 import { lookAt, type Operation } from './operation.ts';
-import { inOrder } from './recorder.ts';
+import { type AnyResult, inOrder, type Refusal } from './recorder.ts';
+import { errnoNumber, errnoText, logLibxc, logLibxl, panicLibxc, warnLibxl } from './said.ts';
 
 /** What the build needs to know of the guest. */
 export interface BuildPlan {
@@ -36,12 +39,16 @@ export interface BuiltGuest {
   readonly storePort: Port;
   readonly consolePort: Port;
   readonly consoleFrame: number;
+  /** What was denied in the build and shows later. */
+  readonly refusal: Refusal | undefined;
 }
 
 /** The event channels that libxl makes for the guest before its memory is there. */
 export interface GuestPorts {
   readonly store: Port;
   readonly console: Port;
+  /** Why one of them is none. */
+  readonly refusal: Refusal | undefined;
 }
 
 /** A build that went through, or the step at which it did not. */
@@ -60,61 +67,132 @@ export function stoppedAt(step: string): BuildOutcome {
 /** libxl gives a guest this much more than it asks for. XEN: `LIBXL_MAXMEM_CONSTANT`, 1 MiB. */
 export const SLACK_PAGES = 256;
 
+/** XEN: `libxl_set_vcpuaffinity_all` and `libxl_domain_set_nodeaffinity`, whose failure is told and forgotten. */
+function setAffinities(operation: Operation, { domid, vcpus }: BuildPlan): void {
+  const { recorder } = operation;
+  let refusal: Refusal | undefined;
+  for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+    const set = recorder.ask('libxl', 'domctl.setvcpuaffinity', { domid, vcpu });
+    if (set.kind === 'ok') continue;
+    refusal = recorder.refusal;
+    const place = 'libxl_sched.c:62:libxl__set_vcpuaffinity';
+    logLibxl(operation, place, `Domain ${domid}:Setting vcpu affinity`, set.errno);
+    const words = `Domain ${domid}:Failed to set affinity for ${vcpu}`;
+    warnLibxl(operation, 'libxl_sched.c:124:libxl_set_vcpuaffinity_all', words);
+  }
+  const set = recorder.ask('libxl', 'domctl.setnodeaffinity', { domid });
+  if (set.kind === 'error') {
+    const place = 'libxl_sched.c:138:libxl_domain_set_nodeaffinity';
+    logLibxl(operation, place, `Domain ${domid}:Setting node affinity`, set.errno);
+    refusal = recorder.refusal;
+  }
+  if (refusal === undefined) return;
+  const notes = refusalNotes(refusal);
+  operation.diagnostics.push(guest['affinity-not-set'](undefined, { domid }, { notes }));
+}
+
 /** vCPUs, placement and the memory limit. XEN: `libxl__build_pre`. */
 export function prepare(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
   const { recorder } = operation;
   const { domid } = plan;
   return recorder.step('libxl sets vCPUs, placement and the memory limit', 'libxl', () => {
-    if (recorder.ask('libxl', 'domctl.max_vcpus', { domid, max: plan.vcpus }).kind === 'error') return 'failed';
+    if (recorder.ask('libxl', 'domctl.max_vcpus', { domid, max: plan.vcpus }).kind === 'error') {
+      logLibxl(operation, 'libxl_dom.c:253:libxl__build_pre', "Couldn't set max vcpu count");
+      return 'failed';
+    }
     // XEN: xc_get_max_cpus() asks once, and keeps the answer.
     if (!plan.isStub) recorder.ask('libxl', 'sysctl.physinfo', {});
     lookAt(operation, domid, false);
-    recorder.ask('libxl', 'sysctl.cpupool_op', {});
+    if (!lookAtPool(operation)) return 'failed';
     recorder.ask('libxl', 'sysctl.numainfo', {});
     recorder.ask('libxl', 'sysctl.numainfo', {});
     recorder.ask('libxl', 'sysctl.cputopoinfo', {});
     recorder.ask('libxl', 'sysctl.cputopoinfo', {});
-    const affinities = Array.from(
-      { length: plan.vcpus },
-      (_, vcpu) => () => recorder.ask('libxl', 'domctl.setvcpuaffinity', { domid, vcpu }),
-    );
-    return inOrder([
-      () => recorder.ask('libxl', 'domctl.setnodeaffinity', { domid }),
-      ...affinities,
-      () => recorder.ask('libxl', 'domctl.max_mem', { domid, maxPages: plan.pages + SLACK_PAGES }),
-    ]);
+    setAffinities(operation, plan);
+    const limit = recorder.ask('libxl', 'domctl.max_mem', { domid, maxPages: plan.pages + SLACK_PAGES });
+    if (limit.kind === 'ok') return 'done';
+    logLibxl(operation, 'libxl_dom.c:364:libxl__build_pre', "Couldn't set max memory", limit.errno);
+    return 'failed';
   });
 }
 
-/** Two event channels of the guest, for xenstore and for the console. */
-export function allocatePorts(operation: Operation, domid: Domid): GuestPorts | undefined {
+/** What libxl takes for the port of a channel that it was denied. */
+const NO_PORT = -1 as Port;
+
+/** Two event channels of the guest, for xenstore and for the console. XEN: nobody looks whether they were made. */
+export function allocatePorts(operation: Operation, domid: Domid): GuestPorts {
   const { recorder, state } = operation;
-  const ports: Port[] = [];
-  const remotes = [state.xenstoreDomid ?? DOM0, DOM0];
+  const make = (remote: Domid): Port => {
+    const made = recorder.ask('libxl', 'event_channel_op.alloc_unbound', { domid, remote });
+    if (made.kind === 'ok') return made.value.port;
+    logLibxc(operation, 'do_evtchn_op: HYPERVISOR_event_channel_op failed: -1');
+    return NO_PORT;
+  };
+  let ports: GuestPorts = { store: NO_PORT, console: NO_PORT, refusal: undefined };
   recorder.step('libxl makes event channels for xenstore and the console', 'libxl', () => {
-    for (const remote of remotes) {
-      const made = recorder.ask('libxl', 'event_channel_op.alloc_unbound', { domid, remote });
-      if (made.kind === 'error') return 'failed';
-      ports.push(made.value.port);
-    }
-    return 'done';
+    const [store, console] = [make(state.xenstoreDomid ?? DOM0), make(DOM0)];
+    ports = { store, console, refusal: recorder.refusal };
+    return recorder.refusal === undefined ? 'done' : 'ignored-failure';
   });
-  const [store, console] = ports;
-  return store === undefined || console === undefined ? undefined : { store, console };
+  return ports;
+}
+
+/** XEN: `xc_cpuid_apply_policy`; what libxc says where it stops. */
+function applyCpuPolicy(operation: Operation, domid: Domid, isHvm: boolean): Errno | undefined {
+  const { recorder } = operation;
+  const all = (0xffff_ffff).toString(16);
+  const requests: readonly (readonly [ask: () => AnyResult, words: string])[] = [
+    [() => recorder.ask('libxc', 'sysctl.get_cpu_policy', {}), 'Failed to obtain policy info size'],
+    [() => recorder.ask('libxc', 'sysctl.get_cpu_featureset', {}), 'Failed to obtain host featureset'],
+    [
+      () => recorder.ask('libxc', 'sysctl.get_cpu_policy', {}),
+      `Failed to obtain ${isHvm ? 'hvm' : 'pv'} default policy`,
+    ],
+    [
+      () => recorder.ask('libxc', 'domctl.set_cpu_policy', { domid }),
+      `Failed to set d${domid}'s policy (err leaf 0x${all}, subleaf 0x${all}, msr 0x${all})`,
+    ],
+  ];
+  for (const [ask, words] of requests) {
+    const answer = ask();
+    if (answer.kind === 'ok') continue;
+    logLibxc(operation, words, answer.errno);
+    return answer.errno;
+  }
+  return undefined;
 }
 
 /** XEN: `libxl__cpuid_legacy`; a guest that is restored brings its policy along. */
-export function setCpuPolicy(operation: Operation, domid: Domid): TimelineStep['outcome'] {
-  const { recorder } = operation;
-  return recorder.step('libxl gives the guest its CPU policy', 'libxl', () => {
+export function setCpuPolicy(operation: Operation, { domid, type }: BuildPlan): TimelineStep['outcome'] {
+  return operation.recorder.step('libxl gives the guest its CPU policy', 'libxl', () => {
     lookAt(operation, domid, false);
-    return inOrder([
-      () => recorder.ask('libxc', 'sysctl.get_cpu_policy', {}),
-      () => recorder.ask('libxc', 'sysctl.get_cpu_featureset', {}),
-      () => recorder.ask('libxc', 'sysctl.get_cpu_policy', {}),
-      () => recorder.ask('libxc', 'domctl.set_cpu_policy', { domid }),
-    ]);
+    const errno = applyCpuPolicy(operation, domid, type !== 'pv');
+    if (errno === undefined) return 'done';
+    const place = 'libxl_cpuid.c:525:libxl__cpuid_legacy';
+    logLibxl(operation, place, `Domain ${domid}:Failed to apply CPUID policy`, errno);
+    return 'failed';
   });
+}
+
+/** The acts of libxc in a build, with the lines on which libxl says that one failed. XEN: `libxl__build_dom`. */
+const BUILD_ACTS = {
+  xc_dom_boot_mem_init: 586,
+  libxl__arch_domain_finalise_hw_description: 590,
+  xc_dom_build_image: 594,
+  xc_dom_boot_image: 598,
+  xc_dom_gnttab_init: 602,
+} as const;
+
+/** An act of libxc in the build failed, after libxc has said why; with the errno that it left. */
+export function logBuildFailed(operation: Operation, act: keyof typeof BUILD_ACTS, errno: Errno): void {
+  logLibxl(operation, `libxl_dom.c:${BUILD_ACTS[act]}:libxl__build_dom`, `${act} failed`, errno);
+}
+
+/** The guest got no memory, or not all. Where Xen gives fewer pages than were asked for, libxc says `EBUSY`. */
+export function logNoMemory(operation: Operation, errno: Errno = 'EBUSY'): void {
+  const words = "xc_dom_boot_mem_init: can't allocate low memory for domain";
+  panicLibxc(operation, 'xg_dom_boot.c:119', words, 'Out of memory');
+  logBuildFailed(operation, 'xc_dom_boot_mem_init', errno);
 }
 
 /** Maps pages of the guest to write them, and gives them all back at the end. */
@@ -128,12 +206,26 @@ export class GuestMappings {
     this.#domid = domid;
   }
 
-  map(frames: FrameRange): boolean {
+  /** Undefined when it worked. */
+  map(frames: FrameRange): Errno | undefined {
     const { recorder } = this.#operation;
     const args = { domid: this.#domid, frames, isWritable: true };
     const result = recorder.ask('libxc', 'mmu_update.map_foreign', args);
-    if (result.kind === 'ok') this.#mapped.push(result.value.mapping);
-    return result.kind === 'ok';
+    if (result.kind === 'error') return result.errno;
+    this.#mapped.push(result.value.mapping);
+    return undefined;
+  }
+
+  /** As libxc maps what the image goes into, with what is said when it cannot. XEN: `xc_dom_boot_domU_map`. */
+  mapImage(frames: FrameRange): boolean {
+    const errno = this.map(frames);
+    if (errno === undefined) return true;
+    const range = `0x${frames.first.toString(16)}+0x${frames.count.toString(16)}`;
+    const why = `[mmap, errno=${errnoNumber(errno)} (${errnoText(errno)})]`;
+    const words = `xc_dom_boot_domU_map: failed to mmap domU pages ${range} ${why}`;
+    panicLibxc(this.#operation, 'xg_dom_boot.c:155', words);
+    logBuildFailed(this.#operation, 'xc_dom_build_image', errno);
+    return false;
   }
 
   // XEN: xc_dom_release() gives back every mapping; one that stayed would outlive the relabel.
@@ -157,10 +249,17 @@ export function seedGrants(
       : `libxc grants the xenstore page to domain ${state.xenstoreDomid} and the console page to dom0`;
   return recorder.step(title, 'libxc', () => {
     const table = recorder.ask('libxc', 'memory_op.acquire_resource', { domid, resource: 'grant_table' });
-    if (table.kind === 'error') return 'failed';
-    const frames = { first: table.value.frame, count: 1 };
-    const mapped = recorder.ask('libxc', 'mmu_update.map_foreign', { domid, frames, isWritable: true });
-    if (mapped.kind === 'error') return 'failed';
+    const frames = { first: table.kind === 'ok' ? table.value.frame : 0, count: 1 };
+    // XEN: one request to Linux, which acquires the page and maps it.
+    const mapped =
+      table.kind === 'ok'
+        ? recorder.ask('libxc', 'mmu_update.map_foreign', { domid, frames, isWritable: true })
+        : table;
+    if (mapped.kind === 'error') {
+      const words = `failed to acquire d${domid} grant table [errno=${errnoNumber(mapped.errno)}]\n`;
+      panicLibxc(operation, 'xg_dom_boot.c:411', `xc_dom_gnttab_seed: ${words}`);
+      return 'failed';
+    }
     const { mapping } = mapped.value;
     const seed = (ref: number, frame: number, to: Domid) => () =>
       recorder.hypercalls.call({ domid: DOM0, process: 'libxc' }, 'grant_table.seed', {
@@ -179,15 +278,30 @@ export function seedGrants(
   });
 }
 
-/** XEN: `libxl__sched_set_params`. */
+/** XEN: `xc_dom_gnttab_init`. */
+export function initGrants(...args: Parameters<typeof seedGrants>): TimelineStep['outcome'] {
+  const outcome = seedGrants(...args);
+  const [operation] = args;
+  if (outcome === 'failed')
+    logBuildFailed(operation, 'xc_dom_gnttab_init', operation.recorder.refusal?.errno ?? 'EINVAL');
+  return outcome;
+}
+
+/** XEN: `libxl_domain_sched_params_set`. */
 export function setScheduler(operation: Operation, { domid, scheduler }: BuildPlan): TimelineStep['outcome'] {
   const { recorder } = operation;
+  const place = (line: number): string => `libxl_sched.c:${line}:sched_credit2_domain_set`;
   return recorder.step('libxl sets the scheduler parameters', 'libxl', () => {
-    lookAt(operation, domid, false);
-    recorder.ask('libxl', 'sysctl.cpupool_op', {});
+    if (!learnScheduler(operation, domid, 'set')) return 'failed';
     if (recorder.ask('libxl', 'domctl.getdomaininfo', { domid }).kind === 'error') return 'failed';
     const old = recorder.ask('libxl', 'domctl.scheduler_op.getinfo', { domid });
-    if (old.kind === 'error') return 'failed';
-    return inOrder([() => recorder.ask('libxl', 'domctl.scheduler_op.putinfo', { domid, ...old.value, ...scheduler })]);
+    if (old.kind === 'error') {
+      logLibxl(operation, place(439), `Domain ${domid}:Getting domain sched credit2`, old.errno);
+      return 'failed';
+    }
+    const put = recorder.ask('libxl', 'domctl.scheduler_op.putinfo', { domid, ...old.value, ...scheduler });
+    if (put.kind === 'ok') return 'done';
+    logLibxl(operation, place(465), `Domain ${domid}:Setting domain sched credit2`, put.errno);
+    return 'failed';
   });
 }

@@ -7,15 +7,16 @@
  * @module
  */
 import type { TimelineStep } from '../host.ts';
-import type { Domid, FrameRange, HvmParam } from '../hypercalls.ts';
+import type { Domid, Errno, FrameRange, HvmParam } from '../hypercalls.ts';
 import {
   allocatePorts,
   type BuildOutcome,
   type BuildPlan,
   GuestMappings,
   type GuestPorts,
+  initGrants,
+  logBuildFailed,
   prepare,
-  seedGrants,
   setCpuPolicy,
   setScheduler,
   stoppedAt,
@@ -23,15 +24,19 @@ import {
 import {
   HIGH_FRAME,
   PVH_RINGS,
-  pagingKib,
   populateContainer,
   RING_PARAMS,
   SPECIAL,
   SPECIAL_FRAME,
   SPECIAL_PAGES,
+  setConfParams,
+  setFirstVcpu,
+  setMemoryMap,
+  setPorts,
+  setTimeAndPaging,
+  TIMER_PARAMS,
 } from './build-pvh.ts';
 import type { Operation } from './operation.ts';
-import { inOrder } from './recorder.ts';
 
 /** The hole for devices. XEN: `HVM_BELOW_4G_MMIO_START`. */
 const HOLE_FRAME = 0xf_0000;
@@ -76,30 +81,19 @@ export function hvmFrames(pages: number): FrameRange[] {
   return [...memoryFrames(pages), { first: SERVER_FRAME, count: SERVER_PAGES + SPECIAL_PAGES }];
 }
 
-/** XEN: `libxl__arch_domain_create`, `hvm_set_conf_params`. */
+/** XEN: `libxl__arch_domain_create`. */
 export function setHvmPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
-  const { recorder } = operation;
-  const { domid } = plan;
-  const set = (param: HvmParam, value: number) => () =>
-    recorder.ask('libxl', 'hvm_op.set_param', { domid, param, value });
-  return recorder.step('libxl sets timers, TSC mode and the memory for page tables', 'libxl', () =>
-    inOrder([
-      set('HPET_ENABLED', 1),
-      set('VPT_ALIGN', 1),
-      set('TIMER_MODE', 1),
-      set('ALTP2M', 0),
-      () => recorder.ask('libxl', 'domctl.settscinfo', { domid }),
-      () => recorder.ask('libxl', 'domctl.set_paging_mempool_size', { domid, kib: pagingKib(plan) }),
-    ]),
+  return operation.recorder.step('libxl sets timers, TSC mode and the memory for page tables', 'libxl', () =>
+    setConfParams(operation, plan.domid, [['HPET_ENABLED', 1, 421], ['VPT_ALIGN', 1, 427], ...TIMER_PARAMS])
+      ? setTimeAndPaging(operation, plan)
+      : 'failed',
   );
 }
 
 /** XEN: `libxl__domain_construct_e820`; without ACPI tables of libxl's there is nothing to look up first. */
 function describeMemory(operation: Operation, domid: Domid): TimelineStep['outcome'] {
   const { recorder } = operation;
-  return recorder.step('libxl tells Xen the memory map of the guest', 'libxl', () =>
-    inOrder([() => recorder.ask('libxl', 'memory_op.set_memory_map', { domid })]),
-  );
+  return recorder.step('libxl tells Xen the memory map of the guest', 'libxl', () => setMemoryMap(operation, domid));
 }
 
 /** Firmware and the pages for device models. XEN: `xc_dom_build_image`, `alloc_magic_pages_hvm`. */
@@ -114,18 +108,18 @@ function load(operation: Operation, { domid }: BuildPlan, mappings: GuestMapping
     recorder.ask('libxc', 'hvm_op.set_param', { domid, param, value });
   };
   const work = (): TimelineStep['outcome'] => {
-    if (!mappings.map(LOADER)) return 'failed';
+    if (!mappings.mapImage(LOADER)) return 'failed';
     const specials = { first: SPECIAL_FRAME, count: SPECIAL_PAGES };
-    if (!give(specials) || !mappings.map(specials)) return 'failed';
+    if (!give(specials) || !mappings.mapImage(specials)) return 'failed';
     for (const param of RING_PARAMS) set(param, PVH_RINGS[param] ?? 0);
     const servers = { first: SERVER_FRAME, count: SERVER_PAGES };
-    if (!give(servers) || !mappings.map(servers)) return 'failed';
+    if (!give(servers) || !mappings.mapImage(servers)) return 'failed';
     set('IOREQ_SERVER_PFN', SERVER_FRAME);
     set('NR_IOREQ_SERVER_PAGES', SERVER_PAGES);
-    if (!mappings.map({ first: START_INFO_FRAME, count: 1 })) return 'failed';
-    if (!mappings.map({ first: SPECIAL.identityMap, count: 1 })) return 'failed';
+    if (!mappings.mapImage({ first: START_INFO_FRAME, count: 1 })) return 'failed';
+    if (!mappings.mapImage({ first: SPECIAL.identityMap, count: 1 })) return 'failed';
     set('IDENT_PT', PVH_RINGS['IDENT_PT'] ?? 0);
-    for (const first of [SPECIAL.console, SPECIAL.xenstore]) if (!mappings.map({ first, count: 1 })) return 'failed';
+    for (const first of [SPECIAL.console, SPECIAL.xenstore]) mappings.map({ first, count: 1 });
     return 'done';
   };
   return recorder.step('libxc loads hvmloader, the firmware and the special pages', 'libxc', () => {
@@ -143,22 +137,22 @@ function makeReady(
   mappings: GuestMappings,
 ): TimelineStep['outcome'] {
   const { recorder } = operation;
-  const work = (): TimelineStep['outcome'] => {
-    if (recorder.ask('libxc', 'domctl.getdomaininfo', { domid }).kind === 'error') return 'failed';
-    for (const first of [START_INFO_FRAME, INFO_FRAME]) if (!mappings.map({ first, count: 1 })) return 'failed';
-    return inOrder([
-      () => recorder.ask('libxc', 'hvm_op.set_param', { domid, param: 'CONSOLE_EVTCHN', value: ports.console }),
-      () => recorder.ask('libxc', 'hvm_op.set_param', { domid, param: 'STORE_EVTCHN', value: ports.store }),
-      // XEN: first for its size. There is no other way to the header of the saved state that libxc is to write.
-      () => recorder.ask('libxc', 'domctl.gethvmcontext', { domid }),
-      () => recorder.ask('libxc', 'domctl.gethvmcontext', { domid }),
-      () => recorder.ask('libxc', 'domctl.sethvmcontext', { domid, vcpu: 0, record: 'CPU' }),
-    ]);
+  const work = (): Errno | undefined => {
+    const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
+    if (info.kind === 'error') return info.errno;
+    for (const first of [START_INFO_FRAME, INFO_FRAME]) {
+      const errno = mappings.map({ first, count: 1 });
+      if (errno !== undefined) return errno;
+    }
+    setPorts(operation, domid, ports);
+    return setFirstVcpu(operation, domid, 0);
   };
   return recorder.step('libxc writes the start info and gives the first vCPU its registers', 'libxc', () => {
-    const outcome = work();
+    const errno = work();
     mappings.release();
-    return outcome;
+    if (errno === undefined) return 'done';
+    logBuildFailed(operation, 'xc_dom_boot_image', errno);
+    return 'failed';
   });
 }
 
@@ -166,7 +160,7 @@ function makeReady(
 function describeVcpus(operation: Operation, domid: Domid): TimelineStep['outcome'] {
   return operation.recorder.step('libxl tells the firmware of the vCPUs', 'libxl', () => {
     const mappings = new GuestMappings(operation, domid);
-    const outcome = mappings.map({ first: INFO_FRAME, count: 1 }) ? 'done' : 'failed';
+    const outcome = mappings.map({ first: INFO_FRAME, count: 1 }) === undefined ? 'done' : 'failed';
     mappings.release();
     return outcome;
   });
@@ -179,22 +173,26 @@ export function buildHvm(operation: Operation, plan: BuildPlan): BuildOutcome {
   const ram = { ...plan, pages: plan.pages - plan.videoPages, maxPages: plan.maxPages - plan.videoPages };
   if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
   const ports = allocatePorts(operation, domid);
-  if (ports === undefined) return stoppedAt('the making of its event channels');
   if (setHvmPlatform(operation, plan) === 'failed') return stoppedAt('the setting of its timers and TSC mode');
-  if (setCpuPolicy(operation, domid) === 'failed') return stoppedAt('the setting of its CPU policy');
+  if (setCpuPolicy(operation, plan) === 'failed') return stoppedAt('the setting of its CPU policy');
   const ranges = memoryFrames(ram.maxPages);
   if (populateContainer(operation, ram, ranges) === 'failed') return stoppedAt('the allocation of its memory');
   if (describeMemory(operation, domid) === 'failed') return stoppedAt('the setting of its memory map');
   const mappings = new GuestMappings(operation, domid);
   if (load(operation, plan, mappings) === 'failed') return stoppedAt('the loading of its memory');
   if (makeReady(operation, plan, ports, mappings) === 'failed') return stoppedAt('the setting of its first vCPU');
-  if (seedGrants(operation, domid, SPECIAL) === 'failed') {
+  if (initGrants(operation, domid, SPECIAL) === 'failed') {
     return stoppedAt('the granting of its xenstore and console pages');
   }
   if (describeVcpus(operation, domid) === 'failed') return stoppedAt('the writing of its table of vCPUs');
   if (setScheduler(operation, plan) === 'failed') return stoppedAt('the setting of its scheduler parameters');
   return {
     kind: 'built',
-    guest: { storePort: ports.store, consolePort: ports.console, consoleFrame: SPECIAL.console },
+    guest: {
+      storePort: ports.store,
+      consolePort: ports.console,
+      consoleFrame: SPECIAL.console,
+      refusal: ports.refusal,
+    },
   };
 }

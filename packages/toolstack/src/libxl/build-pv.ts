@@ -6,20 +6,22 @@
  * @module
  */
 import type { TimelineStep } from '../host.ts';
+import type { Errno } from '../hypercalls.ts';
 import {
   allocatePorts,
   type BuildOutcome,
   type BuildPlan,
   GuestMappings,
+  initGrants,
+  logBuildFailed,
+  logNoMemory,
   prepare,
-  seedGrants,
   setCpuPolicy,
   setScheduler,
   stoppedAt,
 } from './build-guest.ts';
-import { errnoText } from './destroy.ts';
-import { logLibxl, type Operation } from './operation.ts';
-import { inOrder } from './recorder.ts';
+import type { Operation } from './operation.ts';
+import { logLibxl, panicLibxc } from './said.ts';
 
 /** Pages that libxc asks for at a time: one superpage of 2 MiB. */
 const EXTENT_PAGES = 512;
@@ -45,7 +47,7 @@ export function setPvPlatform(operation: Operation, { domid, usesHostMap }: Buil
     const tsc = recorder.ask('libxl', 'domctl.settscinfo', { domid });
     if (tsc.kind === 'error') {
       const place = 'libxl_x86.c:506:libxl__arch_domain_create';
-      logLibxl(operation, place, `xc_domain_set_tsc_info() failed: ${errnoText(tsc.errno)}`);
+      logLibxl(operation, place, 'xc_domain_set_tsc_info() failed', tsc.errno);
       return 'failed';
     }
     // XEN: libxl__e820_alloc(); that it failed is logged, and forgotten.
@@ -56,15 +58,19 @@ export function setPvPlatform(operation: Operation, { domid, usesHostMap }: Buil
   });
 }
 
-/** XEN: `xc_dom_boot_mem_init`, and the claim around it. */
+/** XEN: `xc_dom_boot_mem_init`, `meminit_pv`, and the claim around it. */
 function populate(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
   const { recorder } = operation;
   const { domid } = plan;
   return recorder.step('libxc gives the guest its memory', 'libxc', () => {
-    if (recorder.ask('libxc', 'domctl.set_address_size', { domid, size: 64 }).kind === 'error') return 'failed';
-    if (plan.claimsMemory) {
-      const claimed = recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages: plan.pages });
-      if (claimed.kind === 'error') return 'failed';
+    const sized = recorder.ask('libxc', 'domctl.set_address_size', { domid, size: 64 });
+    const claimed =
+      sized.kind === 'error' || !plan.claimsMemory
+        ? sized
+        : recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages: plan.pages });
+    if (claimed.kind === 'error') {
+      logNoMemory(operation, claimed.errno);
+      return 'failed';
     }
     let isShort = false;
     for (let first = 0; first < plan.pages && !isShort; ) {
@@ -74,11 +80,40 @@ function populate(operation: Operation, plan: BuildPlan): TimelineStep['outcome'
       isShort = pagesDone < count;
       first += count;
     }
-    // XEN: whatever there is of a claim is given back, however the rest went.
+    if (isShort) {
+      recorder.explain('memory_op.populate_physmap', 'ENOMEM', 'Xen has no more pages for the domain');
+      const words = `meminit_pv: failed to allocate 0x${plan.pages.toString(16)} pages`;
+      panicLibxc(operation, 'xg_dom_x86.c:1319', words);
+      logNoMemory(operation);
+      return 'failed';
+    }
+    // XEN: what is left of the claim is given back.
     recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages: 0 });
-    if (isShort) recorder.explain('memory_op.populate_physmap', 'ENOMEM', 'Xen has no more pages for the domain');
-    return isShort ? 'failed' : 'done';
+    return 'done';
   });
+}
+
+/** XEN: `xc_dom_boot_image`: the first page table, what the guest shares with Xen, and the first vCPU. */
+function boot(
+  operation: Operation,
+  { domid }: BuildPlan,
+  mappings: GuestMappings,
+  sharedInfoFrame: number,
+): Errno | undefined {
+  const { recorder } = operation;
+  const frame = SPECIAL_FRAMES.pageTable;
+  const pinned = recorder.ask('libxc', 'mmuext_op.pin_table', { domid, frame });
+  if (pinned.kind === 'error') {
+    const words = `bootlate_pv: pin_table failed (pfn 0x${frame.toString(16)}, rc=1)`;
+    panicLibxc(operation, 'xg_dom_x86.c:1692', words);
+    return pinned.errno;
+  }
+  const unmapped = mappings.map({ first: sharedInfoFrame, count: 1 });
+  if (unmapped !== undefined) return unmapped;
+  const set = recorder.ask('libxc', 'domctl.setvcpucontext', { domid, vcpu: 0 });
+  if (set.kind === 'ok') return undefined;
+  panicLibxc(operation, 'xg_dom_x86.c:970', 'vcpu_x86_64: SETVCPUCONTEXT failed (rc=-1)');
+  return set.errno;
 }
 
 /** Maps, fills and releases what libxc writes into the guest, and makes its first vCPU ready. */
@@ -90,20 +125,18 @@ function fill(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
     const work = (): TimelineStep['outcome'] => {
       const size = Math.max(MAP_PAGES, Math.ceil(plan.pages / MAX_MAPS));
       for (let first = 0; first < plan.pages; first += size) {
-        if (!mappings.map({ first, count: Math.min(size, plan.pages - first) })) return 'failed';
+        if (!mappings.mapImage({ first, count: Math.min(size, plan.pages - first) })) return 'failed';
       }
       const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
       if (info.kind === 'error') return 'failed';
       // XEN: xc_dom_boot_image() clears the pages of the two rings.
       for (const first of [SPECIAL_FRAMES.console, SPECIAL_FRAMES.xenstore]) {
-        if (!mappings.map({ first, count: 1 })) return 'failed';
+        if (!mappings.mapImage({ first, count: 1 })) return 'failed';
       }
-      const ready = inOrder([
-        () => recorder.ask('libxc', 'mmu_update.machphys_update', { domid, frames: { first: 0, count: plan.pages } }),
-        () => recorder.ask('libxc', 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable }),
-      ]);
-      if (ready === 'failed' || !mappings.map({ first: info.value.sharedInfoFrame, count: 1 })) return 'failed';
-      return inOrder([() => recorder.ask('libxc', 'domctl.setvcpucontext', { domid, vcpu: 0 })]);
+      const errno = boot(operation, plan, mappings, info.value.sharedInfoFrame);
+      if (errno === undefined) return 'done';
+      logBuildFailed(operation, 'xc_dom_boot_image', errno);
+      return 'failed';
     };
     const outcome = work();
     mappings.release();
@@ -116,17 +149,21 @@ export function buildPv(operation: Operation, plan: BuildPlan): BuildOutcome {
   const { domid } = plan;
   if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
   const ports = allocatePorts(operation, domid);
-  if (ports === undefined) return stoppedAt('the making of its event channels');
   if (setPvPlatform(operation, plan) === 'failed') return stoppedAt('the setting of its TSC mode');
-  if (setCpuPolicy(operation, domid) === 'failed') return stoppedAt('the setting of its CPU policy');
+  if (setCpuPolicy(operation, plan) === 'failed') return stoppedAt('the setting of its CPU policy');
   if (populate(operation, plan) === 'failed') return stoppedAt('the allocation of its memory');
   if (fill(operation, plan) === 'failed') return stoppedAt('the loading of its memory');
-  if (seedGrants(operation, domid, SPECIAL_FRAMES) === 'failed') {
+  if (initGrants(operation, domid, SPECIAL_FRAMES) === 'failed') {
     return stoppedAt('the granting of its xenstore and console pages');
   }
   if (setScheduler(operation, plan) === 'failed') return stoppedAt('the setting of its scheduler parameters');
   return {
     kind: 'built',
-    guest: { storePort: ports.store, consolePort: ports.console, consoleFrame: SPECIAL_FRAMES.console },
+    guest: {
+      storePort: ports.store,
+      consolePort: ports.console,
+      consoleFrame: SPECIAL_FRAMES.console,
+      refusal: ports.refusal,
+    },
   };
 }

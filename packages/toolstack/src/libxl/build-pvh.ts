@@ -7,21 +7,23 @@
  * @module
  */
 import type { TimelineStep } from '../host.ts';
-import type { Domid, FrameRange, HvmParam } from '../hypercalls.ts';
+import type { Domid, Errno, FrameRange, HvmParam } from '../hypercalls.ts';
 import {
   allocatePorts,
   type BuildOutcome,
   type BuildPlan,
   GuestMappings,
   type GuestPorts,
+  initGrants,
+  logBuildFailed,
+  logNoMemory,
   prepare,
-  seedGrants,
   setCpuPolicy,
   setScheduler,
   stoppedAt,
 } from './build-guest.ts';
 import type { Operation } from './operation.ts';
-import { type AnyResult, inOrder } from './recorder.ts';
+import { logLibxl, panicLibxc } from './said.ts';
 
 /** Pages of 1 GiB and of 2 MiB. */
 const GIB_PAGES = 0x4_0000;
@@ -110,23 +112,56 @@ function memoryFrames(pages: number): FrameRange[] {
   ];
 }
 
-/** Memory that Xen sets aside for page tables: 1 MiB for each vCPU and 8 KiB for each MiB of memory. */
-export function pagingKib(plan: BuildPlan): number {
-  return 4 * (256 * plan.vcpus + 2 * Math.ceil(plan.maxPages / 256));
+/**
+ * Memory that Xen sets aside for page tables: 1 MiB for each vCPU and 4 KiB for each MiB of memory, on a host whose CPUs
+ * walk two levels of them. XEN: `libxl__get_required_paging_memory`.
+ */
+function pagingKib(plan: BuildPlan): number {
+  return 4 * (256 * plan.vcpus + Math.floor(plan.maxPages / 256));
 }
 
-/** XEN: `libxl__arch_domain_create`, `hvm_set_conf_params`. */
-export function setPvhPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
+/** XEN: `hvm_set_conf_params`, with the lines on which it says what could not be set. */
+export function setConfParams(
+  operation: Operation,
+  domid: Domid,
+  params: readonly (readonly [param: HvmParam, value: number, line: number])[],
+): boolean {
+  for (const [param, value, line] of params) {
+    if (operation.recorder.ask('libxl', 'hvm_op.set_param', { domid, param, value }).kind === 'ok') continue;
+    logLibxl(operation, `libxl_x86.c:${line}:hvm_set_conf_params`, `Couldn't set HVM_PARAM_${param}`);
+    return false;
+  }
+  return true;
+}
+
+/** Those of them that every guest in an HVM container gets. */
+export const TIMER_PARAMS: readonly (readonly [param: HvmParam, value: number, line: number])[] = [
+  ['TIMER_MODE', 1, 441],
+  // XEN: libxl sets it to 0 too, and Xen asks for the right to have alternative page tables all the same.
+  ['ALTP2M', 0, 445],
+];
+
+/** XEN: the rest of `libxl__arch_domain_create`, of a guest in an HVM container. */
+export function setTimeAndPaging(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
   const { recorder } = operation;
   const { domid } = plan;
-  return recorder.step('libxl sets timers, TSC mode and the memory for page tables', 'libxl', () =>
-    inOrder([
-      () => recorder.ask('libxl', 'hvm_op.set_param', { domid, param: 'TIMER_MODE', value: 1 }),
-      // XEN: libxl sets it to 0 too, and Xen asks for the right to have alternative page tables all the same.
-      () => recorder.ask('libxl', 'hvm_op.set_param', { domid, param: 'ALTP2M', value: 0 }),
-      () => recorder.ask('libxl', 'domctl.settscinfo', { domid }),
-      () => recorder.ask('libxl', 'domctl.set_paging_mempool_size', { domid, kib: pagingKib(plan) }),
-    ]),
+  const tsc = recorder.ask('libxl', 'domctl.settscinfo', { domid });
+  if (tsc.kind === 'error') {
+    logLibxl(operation, 'libxl_x86.c:506:libxl__arch_domain_create', 'xc_domain_set_tsc_info() failed', tsc.errno);
+    return 'failed';
+  }
+  const kib = pagingKib(plan);
+  const pool = recorder.ask('libxl', 'domctl.set_paging_mempool_size', { domid, kib });
+  if (pool.kind === 'ok') return 'done';
+  const words = `Domain ${domid}:Failed to set paging mempool size to ${kib}kB`;
+  logLibxl(operation, 'libxl_dom.c:1470:libxl__domain_set_paging_mempool_size', words, pool.errno);
+  return 'failed';
+}
+
+/** XEN: `libxl__arch_domain_create`. */
+export function setPvhPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
+  return operation.recorder.step('libxl sets timers, TSC mode and the memory for page tables', 'libxl', () =>
+    setConfParams(operation, plan.domid, TIMER_PARAMS) ? setTimeAndPaging(operation, plan) : 'failed',
   );
 }
 
@@ -146,12 +181,15 @@ export function populateContainer(
   const { recorder } = operation;
   const { domid, pages, maxPages } = plan;
   const isOnDemand = maxPages > pages;
-  const work = (): TimelineStep['outcome'] => {
-    if (plan.claimsMemory && recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages }).kind === 'error') {
-      return 'failed';
+  /** The errno that libxc ends with. */
+  const work = (): Errno | undefined => {
+    if (plan.claimsMemory) {
+      const claimed = recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages });
+      if (claimed.kind === 'error') return claimed.errno;
     }
-    if (isOnDemand && recorder.ask('libxc', 'memory_op.set_pod_target', { domid, pages }).kind === 'error') {
-      return 'failed';
+    if (isOnDemand) {
+      const target = recorder.ask('libxc', 'memory_op.set_pod_target', { domid, pages });
+      if (target.kind === 'error') return target.errno;
     }
     for (const { first: start, count: total } of ranges) {
       for (let done = 0; done < total; ) {
@@ -162,30 +200,42 @@ export function populateContainer(
         const answer = recorder.ask('libxc', 'memory_op.populate_physmap', args);
         if (answer.kind === 'error' || answer.value.pagesDone < count) {
           recorder.explain('memory_op.populate_physmap', 'ENOMEM', 'Xen has no more pages for the domain');
-          return 'failed';
+          return answer.kind === 'error' ? answer.errno : 'EBUSY';
         }
         done += count;
       }
     }
-    return 'done';
+    return undefined;
   };
   return recorder.step('libxc gives the guest its memory', 'libxc', () => {
-    const outcome = work();
+    const errno = work();
     const { refusal } = recorder;
     // XEN: the claim is given back however the rest went.
     recorder.ask('libxc', 'memory_op.claim_pages', { domid, pages: 0 });
-    if (outcome === 'failed') recorder.blame(refusal);
-    return outcome;
+    if (errno === undefined) return 'done';
+    recorder.blame(refusal);
+    logNoMemory(operation, errno);
+    return 'failed';
   });
 }
 
-/** XEN: `libxl__arch_domain_construct_memmap`. */
+/** XEN: `libxl__arch_domain_finalise_hw_description`. */
+export function setMemoryMap(operation: Operation, domid: Domid): TimelineStep['outcome'] {
+  const set = operation.recorder.ask('libxl', 'memory_op.set_memory_map', { domid });
+  if (set.kind === 'ok') return 'done';
+  const place = 'libxl_x86.c:801:libxl__arch_domain_finalise_hw_description';
+  logLibxl(operation, place, 'setting domain memory map failed', set.errno);
+  logBuildFailed(operation, 'libxl__arch_domain_finalise_hw_description', set.errno);
+  return 'failed';
+}
+
+/** XEN: `libxl__arch_domain_finalise_hw_description`, of a PVH guest. */
 function describeMemory(operation: Operation, domid: Domid): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('libxl tells Xen the memory map of the guest', 'libxl', () => {
     const info = recorder.ask('libxl', 'domctl.getdomaininfo', { domid });
     if (info.kind === 'error') return 'failed';
-    return inOrder([() => recorder.ask('libxl', 'memory_op.set_memory_map', { domid })]);
+    return setMemoryMap(operation, domid);
   });
 }
 
@@ -203,15 +253,16 @@ function load(operation: Operation, plan: BuildPlan, mappings: GuestMappings): T
   };
   const work = (): TimelineStep['outcome'] => {
     const memory = Math.min(plan.maxPages, ACPI_FRAME);
-    if (!mappings.map({ first: KERNEL_FRAME, count: Math.min(KERNEL_PAGES, memory - KERNEL_FRAME) })) return 'failed';
+    const kernel = { first: KERNEL_FRAME, count: Math.min(KERNEL_PAGES, memory - KERNEL_FRAME) };
+    if (!mappings.mapImage(kernel)) return 'failed';
     for (let page = 0; page < ACPI_PAGES; page++) {
       if (!give({ first: ACPI_FRAME + page, count: 1 })) return 'failed';
     }
-    if (!mappings.map({ first: ACPI_FRAME, count: ACPI_PAGES })) return 'failed';
+    if (!mappings.mapImage({ first: ACPI_FRAME, count: ACPI_PAGES })) return 'failed';
     const specials = { first: SPECIAL_FRAME, count: SPECIAL_PAGES };
-    if (!give(specials) || !mappings.map(specials)) return 'failed';
+    if (!give(specials) || !mappings.mapImage(specials)) return 'failed';
     for (const param of RING_PARAMS) set(param);
-    if (!mappings.map({ first: SPECIAL.identityMap, count: 1 })) return 'failed';
+    if (!mappings.mapImage({ first: SPECIAL.identityMap, count: 1 })) return 'failed';
     set('IDENT_PT');
     return 'done';
   };
@@ -220,6 +271,35 @@ function load(operation: Operation, plan: BuildPlan, mappings: GuestMappings): T
     if (outcome === 'failed') mappings.release();
     return outcome;
   });
+}
+
+/**
+ * The registers of the first vCPU, and the memory types of all; the errno that libxc ends with. XEN: `vcpu_hvm`, which
+ * goes on after each record that Xen does not take.
+ */
+export function setFirstVcpu(operation: Operation, domid: Domid, memoryTypes: number): Errno | undefined {
+  const { recorder } = operation;
+  const panic = (line: number, words: string): void =>
+    panicLibxc(operation, `xg_dom_x86.c:${line}`, `vcpu_hvm: ${words} (rc=-1)`);
+  // XEN: first for its size. There is no other way to the header of the saved state that libxc is to write.
+  const size = recorder.ask('libxc', 'domctl.gethvmcontext', { domid });
+  if (size.kind === 'error') {
+    panic(1017, 'unable to fetch HVM context size');
+    return size.errno;
+  }
+  const full = recorder.ask('libxc', 'domctl.gethvmcontext', { domid });
+  if (full.kind === 'error') {
+    panic(1036, 'unable to fetch HVM context');
+    return full.errno;
+  }
+  for (let vcpu = 0; vcpu < memoryTypes; vcpu++) {
+    const set = recorder.ask('libxc', 'domctl.sethvmcontext', { domid, vcpu, record: 'MTRR' });
+    if (set.kind === 'error') panic(1129, 'SETHVMCONTEXT failed');
+  }
+  const set = recorder.ask('libxc', 'domctl.sethvmcontext', { domid, vcpu: 0, record: 'CPU' });
+  if (set.kind === 'ok') return undefined;
+  panic(1141, 'SETHVMCONTEXT failed');
+  return set.errno;
 }
 
 /** XEN: `xc_dom_boot_image`, `bootlate_hvm`, `vcpu_hvm`. */
@@ -231,28 +311,27 @@ function makeReady(
 ): TimelineStep['outcome'] {
   const { recorder } = operation;
   const { domid } = plan;
-  const work = (): TimelineStep['outcome'] => {
-    if (recorder.ask('libxc', 'domctl.getdomaininfo', { domid }).kind === 'error') return 'failed';
-    if (!mappings.map({ first: START_INFO_FRAME, count: 1 })) return 'failed';
-    const mtrrs = Array.from(
-      { length: plan.vcpus },
-      (_, vcpu) => (): AnyResult => recorder.ask('libxc', 'domctl.sethvmcontext', { domid, vcpu, record: 'MTRR' }),
-    );
-    return inOrder([
-      () => recorder.ask('libxc', 'hvm_op.set_param', { domid, param: 'CONSOLE_EVTCHN', value: ports.console }),
-      () => recorder.ask('libxc', 'hvm_op.set_param', { domid, param: 'STORE_EVTCHN', value: ports.store }),
-      // XEN: first for its size. There is no other way to the header of the saved state that libxc is to write.
-      () => recorder.ask('libxc', 'domctl.gethvmcontext', { domid }),
-      () => recorder.ask('libxc', 'domctl.gethvmcontext', { domid }),
-      ...mtrrs,
-      () => recorder.ask('libxc', 'domctl.sethvmcontext', { domid, vcpu: 0, record: 'CPU' }),
-    ]);
+  const work = (): Errno | undefined => {
+    const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
+    if (info.kind === 'error') return info.errno;
+    const unmapped = mappings.map({ first: START_INFO_FRAME, count: 1 });
+    if (unmapped !== undefined) return unmapped;
+    setPorts(operation, domid, ports);
+    return setFirstVcpu(operation, domid, plan.vcpus);
   };
   return recorder.step('libxc gives the guest its start info and its first vCPU its registers', 'libxc', () => {
-    const outcome = work();
+    const errno = work();
     mappings.release();
-    return outcome;
+    if (errno === undefined) return 'done';
+    logBuildFailed(operation, 'xc_dom_boot_image', errno);
+    return 'failed';
   });
+}
+
+/** Where the guest finds its ports; the answers are not looked at. */
+export function setPorts({ recorder }: Operation, domid: Domid, { console, store }: GuestPorts): void {
+  recorder.ask('libxc', 'hvm_op.set_param', { domid, param: 'CONSOLE_EVTCHN', value: console });
+  recorder.ask('libxc', 'hvm_op.set_param', { domid, param: 'STORE_EVTCHN', value: store });
 }
 
 /** Builds the guest, or says at which step it failed. */
@@ -260,21 +339,25 @@ export function buildPvh(operation: Operation, plan: BuildPlan): BuildOutcome {
   const { domid } = plan;
   if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
   const ports = allocatePorts(operation, domid);
-  if (ports === undefined) return stoppedAt('the making of its event channels');
   if (setPvhPlatform(operation, plan) === 'failed') return stoppedAt('the setting of its timers and TSC mode');
-  if (setCpuPolicy(operation, domid) === 'failed') return stoppedAt('the setting of its CPU policy');
+  if (setCpuPolicy(operation, plan) === 'failed') return stoppedAt('the setting of its CPU policy');
   const ranges = memoryFrames(plan.maxPages);
   if (populateContainer(operation, plan, ranges) === 'failed') return stoppedAt('the allocation of its memory');
   if (describeMemory(operation, domid) === 'failed') return stoppedAt('the setting of its memory map');
   const mappings = new GuestMappings(operation, domid);
   if (load(operation, plan, mappings) === 'failed') return stoppedAt('the loading of its memory');
   if (makeReady(operation, plan, ports, mappings) === 'failed') return stoppedAt('the setting of its first vCPU');
-  if (seedGrants(operation, domid, SPECIAL) === 'failed') {
+  if (initGrants(operation, domid, SPECIAL) === 'failed') {
     return stoppedAt('the granting of its xenstore and console pages');
   }
   if (setScheduler(operation, plan) === 'failed') return stoppedAt('the setting of its scheduler parameters');
   return {
     kind: 'built',
-    guest: { storePort: ports.store, consolePort: ports.console, consoleFrame: SPECIAL.console },
+    guest: {
+      storePort: ports.store,
+      consolePort: ports.console,
+      consoleFrame: SPECIAL.console,
+      refusal: ports.refusal,
+    },
   };
 }

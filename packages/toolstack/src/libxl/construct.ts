@@ -20,10 +20,14 @@ import { logDeviceModelFailed, modelPlanOf, startDeviceModel, talkToModel } from
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, withoutOrigins } from './guest-config.ts';
 import { type Failure, makeDomain, notePorts, type Progress, planOf, reportFailed } from './make-domain.ts';
-import { distinctPages, logLibxl, lookAt, type Operation } from './operation.ts';
+import { distinctPages, lookAt, type Operation } from './operation.ts';
 import { addPciDevice } from './pci.ts';
 import type { Refusal } from './recorder.ts';
+import { logLibxl } from './said.ts';
 import { startStubDomain } from './stub-domain.ts';
+
+/** XEN: `ERROR_LOCK_FAIL`. By then libxl keeps the domain, whatever comes. */
+export const LOCK_FAILED = -15;
 
 /** Serves the console of a guest; says so, or why not. */
 type ServeConsole = () => { readonly isServed: boolean; readonly refusal: Refusal | undefined };
@@ -35,12 +39,12 @@ type ServeConsole = () => { readonly isServed: boolean; readonly refusal: Refusa
 function attachDaemons(
   operation: Operation,
   domid: Domid,
-  { storePort, consolePort, consoleFrame }: BuiltGuest,
+  { storePort, consolePort, consoleFrame, refusal: earlier }: BuiltGuest,
 ): ServeConsole {
   const { recorder, state } = operation;
   notePorts(operation, domid, { storePort, consolePort });
   const isIntroduced = introduceDomain(recorder, state, domid, storePort) === 'done';
-  const { refusal } = recorder;
+  const refusal = earlier ?? recorder.refusal;
   // XEN: without xenstored's word the console's daemon never wakes.
   if (!isIntroduced) return () => ({ isServed: false, refusal });
   let outcome: ReturnType<ServeConsole> | undefined;
@@ -222,20 +226,27 @@ function finishGuest(
   const refused = sids.run === undefined ? undefined : relabel(operation, config, domid, { sid: sids.run, onResidual });
   if (refused !== undefined) return refused;
   recheckConsole(recorder, state, domid, built.guest.consolePort);
-  recorder.step('libxl stores the configuration', 'libxl', () => {
+  const stored = recorder.step('libxl stores the configuration', 'libxl', () => {
+    // XEN: the lock of the userdata and the store each look at the domain; not all of them ask for its label.
+    if (lookAt(operation, domid, true) === undefined) {
+      // The errno is that of something else.
+      const words = `unable to find domain info for domain ${domid}`;
+      logLibxl(operation, 'libxl_dom.c:1216:libxl__userdata_path', words, 'EAGAIN');
+      return 'failed';
+    }
     const record = state.guests.get(domid);
     if (record !== undefined) record.config = { ...withoutOrigins(config), uuid: record.uuid };
-    // XEN: the lock of the userdata and the store each look at the domain; not all of them ask for its label.
-    for (const withLabel of [true, false, true, true, false]) lookAt(operation, domid, withLabel);
+    for (const withLabel of [false, true, true, false]) lookAt(operation, domid, withLabel);
     return 'done';
   });
-  return undefined;
+  if (stored === 'done') return undefined;
+  return { ...reportFailed(operation, config, 'the storing of its configuration', domid), rc: LOCK_FAILED };
 }
 
 /** libxl destroys what it could not finish; xl, which got the domain id, then destroys it again. */
-function cleanUp(operation: Operation, domid: Domid): void {
-  const first = destroyDomain(operation, domid);
-  if (first.rc !== 0) {
+function cleanUp(operation: Operation, domid: Domid, rc: number): void {
+  const first = rc === LOCK_FAILED ? undefined : destroyDomain(operation, domid);
+  if (first !== undefined && first.rc !== 0) {
     logLibxl(
       operation,
       'libxl_create.c:2051:domcreate_destruction_cb',
@@ -245,7 +256,7 @@ function cleanUp(operation: Operation, domid: Domid): void {
   const second = destroyDomain(operation, domid);
   if (second.rc !== 0) logDestroyFailed(operation, domid);
   // What the first attempt left decides; the second finds no domain when the first went well.
-  reportLeftovers(operation, domid, first.rc === 0 ? first : second);
+  reportLeftovers(operation, domid, first?.rc === 0 ? first : second);
 }
 
 /** How a guest is built from nothing. */
@@ -322,7 +333,7 @@ export function constructGuest(operation: Operation, config: GuestConfig, option
   const { isWatched } = options;
   const made = makeDomain(operation, config, sids.build, { uuid: config.uuid ?? options.uuid, isWatched });
   if (made.kind === 'failed') {
-    if (made.domid !== undefined) cleanUp(operation, made.domid);
+    if (made.domid !== undefined) cleanUp(operation, made.domid, made.rc);
     return made;
   }
   findBackends(operation, made.domid, config);
@@ -331,6 +342,6 @@ export function constructGuest(operation: Operation, config: GuestConfig, option
     onResidual: options.onResidual,
   });
   if (failure === undefined) return made;
-  if (failure.domid !== undefined) cleanUp(operation, failure.domid);
+  if (failure.domid !== undefined) cleanUp(operation, failure.domid, failure.rc);
   return failure;
 }

@@ -9,7 +9,8 @@ import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import type { Domid, SidNumber } from '../hypercalls.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig, GuestLabel } from './guest-config.ts';
-import { logLibxl, type Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
+import { logLibxl } from './said.ts';
 
 /** The SIDs of a guest; without `run` there is no relabel. */
 export interface GuestSids {

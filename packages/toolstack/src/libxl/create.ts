@@ -11,12 +11,14 @@ import type { DomainConfig } from '../xl-cfg/index.ts';
 import { SMALLEST_HVM_PAGES } from './build-hvm.ts';
 import { SMALLEST_PV_PAGES } from './build-pv.ts';
 import { SMALLEST_PVH_PAGES } from './build-pvh.ts';
-import { constructGuest } from './construct.ts';
+import { constructGuest, LOCK_FAILED } from './construct.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
-import { guest } from './diagnostics.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, guestConfigOf } from './guest-config.ts';
-import { finalState, lookAt, type Operation, report } from './operation.ts';
+import type { Failure } from './make-domain.ts';
+import { finalState, lookAt, type Operation, report, startXl } from './operation.ts';
 import { unpauseDomain } from './run-state.ts';
+import { logLibxl } from './said.ts';
 
 const KIB_PER_PAGE = 4;
 
@@ -64,9 +66,32 @@ function reportGaps({ diagnostics }: Operation, { name, hardware }: GuestConfig)
   }
 }
 
-/** XEN: xl ends with the return code of libxl, less its sign; -1 is a label that is not valid. */
-function exitCodeOf(rc: number): number {
-  return rc === -1 ? 1 : rc === -6 ? 6 : 3;
+/**
+ * XEN: xl ends with the return code of libxl, less its sign. A label that is not valid is -1; once a domain was destroyed,
+ * `domcreate_destruction_cb` makes `ERROR_FAIL` of whatever it was.
+ */
+function exitCodeOf({ domid, rc }: Failure): number {
+  return domid === undefined || rc === LOCK_FAILED ? -rc : 3;
+}
+
+/** xl reads a configuration, for which it has to know the host. XEN: `parse_config_data`. */
+function readConfiguration(operation: Operation): boolean {
+  const { recorder } = operation;
+  const outcome = recorder.step('xl starts and reads the configuration', 'xl', () => {
+    startXl(operation);
+    for (let i = 0; i < 2; i++) {
+      const physinfo = recorder.ask('xl', 'sysctl.physinfo', {});
+      if (physinfo.kind === 'ok') continue;
+      logLibxl(operation, 'libxl.c:361:libxl_get_physinfo', 'getting physinfo', physinfo.errno);
+      operation.messages.push('libxl_get_physinfo failed');
+      return 'failed';
+    }
+    return 'done';
+  });
+  if (outcome === 'done') return true;
+  const notes = refusalNotes(recorder.refusal);
+  operation.diagnostics.push(guest['request-failed'](undefined, { operation: 'read the configuration' }, { notes }));
+  return false;
 }
 
 /** Creates a guest and, unless asked not to, starts it. */
@@ -77,18 +102,13 @@ export function createGuest(operation: Operation, xlConfig: DomainConfig, option
     operation.diagnostics.push(guest['bad-request'](undefined, { guest: config.name, reason }));
     return report(operation, { isDone: false, xlExitCode: 1 });
   }
-  const { recorder } = operation;
   reportGaps(operation, config);
-  recorder.step('xl starts and reads the configuration', 'xl', () => {
-    for (let i = 0; i < 3; i++) recorder.ask('xl', 'sysctl.physinfo', {});
-    return 'done';
-  });
+  if (!readConfiguration(operation)) return report(operation, { isDone: false, xlExitCode: 1 });
   const { uuid, paused = false, unwatched = false, onResidual = 'warn' } = options;
   const made = constructGuest(operation, config, { uuid, isWatched: !unwatched, onResidual });
   if (made.kind === 'failed') {
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
-    const isUnmade = made.domid === undefined;
-    return report(operation, { isDone: false, xlExitCode: isUnmade ? exitCodeOf(made.rc) : 3, domain });
+    return report(operation, { isDone: false, xlExitCode: exitCodeOf(made), domain });
   }
   const isStarted = startBuilt(operation, made.domid, paused);
   // XEN: xl warns of a label without effect and goes on; here that is no success.

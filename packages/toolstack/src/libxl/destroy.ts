@@ -12,22 +12,10 @@ import { disconnectDevices, forgetServer } from './backends.ts';
 import { settleDeaths } from './daemons.ts';
 import { stopDeviceModel } from './device-model.ts';
 import { denialNotes, guest, refusalNotes } from './diagnostics.ts';
-import { distinctPages, finalState, logLibxl, lookAt, type Operation } from './operation.ts';
+import { distinctPages, finalState, lookAt, type Operation } from './operation.ts';
 import { devicesOf, removePciDevice, stubOf } from './pci.ts';
 import type { Refusal } from './recorder.ts';
-
-/** What an errno says. XEN: as the C library words it. */
-const ERRNO_TEXTS: Readonly<Record<string, string>> = {
-  EACCES: 'Permission denied',
-  EINVAL: 'Invalid argument',
-  ENOMEM: 'Cannot allocate memory',
-  EPERM: 'Operation not permitted',
-  ESRCH: 'No such process',
-};
-
-export function errnoText(errno: string): string {
-  return ERRNO_TEXTS[errno] ?? errno;
-}
+import { errnoText, logLibxl } from './said.ts';
 
 /** How a destroy went: libxl's return code, and what stood in its way. */
 export interface Destruction {

@@ -12,8 +12,9 @@ import type { Actor, Domid, FrameRange, MappingHandle, Port } from '../hypercall
 import { firstFreeFrame } from './build-hvm.ts';
 import { DOM0 } from './daemons.ts';
 import type { GuestConfig } from './guest-config.ts';
-import { logLibxl, lookAt, type Operation } from './operation.ts';
+import { lookAt, type Operation } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
+import { logLibxl } from './said.ts';
 import type { DeviceModel } from './toolstack-state.ts';
 
 /** Pages of the option ROM of the display card. */

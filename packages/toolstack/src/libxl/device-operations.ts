@@ -17,7 +17,6 @@ import { diskOf, type GuestDevice, isVirtio, vifOf } from './guest-devices.ts';
 import {
   finalState,
   findDomain,
-  logLibxl,
   type Operation,
   report,
   reportUnknownDomain,
@@ -26,6 +25,7 @@ import {
 } from './operation.ts';
 import { doneOn } from './outcomes.ts';
 import { removeDevice } from './remove-devices.ts';
+import { logLibxl } from './said.ts';
 import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 import { backendPath, deviceTitle, findDevice } from './xenstore-devices.ts';
 

@@ -16,10 +16,11 @@ import { settleDeaths, xenstoredOf } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
-import { finalState, findDomain, logLibxl, lookAt, type Operation, report } from './operation.ts';
+import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
 import { retrieveConfig } from './retrieve-config.ts';
 import { coreOf, reportRefusal } from './run-state.ts';
+import { logLibxl } from './said.ts';
 
 /** Whether the guest's kernel runs and can be talked to. */
 function isListening({ recorder, state }: Operation, domid: Domid): boolean {

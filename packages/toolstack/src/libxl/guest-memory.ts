@@ -8,11 +8,11 @@
 import type { OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { SLACK_PAGES } from './build-guest.ts';
-import { errnoText } from './destroy.ts';
 import { tellGuest } from './guest-control.ts';
-import { findDomain, logLibxl, lookAt, type Operation, report } from './operation.ts';
+import { findDomain, lookAt, type Operation, report } from './operation.ts';
 import { doneOn, failedOn, refuse } from './outcomes.ts';
 import { inOrder } from './recorder.ts';
+import { errnoText, logLibxl } from './said.ts';
 
 const KIB_PER_PAGE = 4;
 
@@ -104,8 +104,8 @@ export function setMaxMemory(operation: Operation, text: string, kib: number, sh
     const maxPages = Math.floor(kib / KIB_PER_PAGE) + SLACK_PAGES;
     const set = recorder.ask('libxl', 'domctl.max_mem', { domid, maxPages });
     if (set.kind === 'error') {
-      const words = `xc_domain_setmaxmem domid=${domid} memkb=${maxPages * KIB_PER_PAGE} failed rc=-1`;
-      logLibxl(operation, 'libxl_mem.c:78:libxl_domain_setmaxmem', `Domain ${domid}:${words}: ${errnoText(set.errno)}`);
+      const words = `xc_domain_setmaxmem domid=${domid} memkb=${maxPages * KIB_PER_PAGE} failed rc=-1\n`;
+      logLibxl(operation, 'libxl_mem.c:78:libxl_domain_setmaxmem', `Domain ${domid}:${words}`, set.errno);
       return 'failed';
     }
     record.staticMaxKib = kib;

@@ -7,12 +7,12 @@
  */
 import type { HostInfo, OperationReport } from '../host.ts';
 import type { Domid, Trigger } from '../hypercalls.ts';
-import { errnoText } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
-import { finalState, findDomain, listDomains, logLibxl, type Operation, report, startXl } from './operation.ts';
+import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
 import { nameOf } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
+import { errnoText, logLibxl } from './said.ts';
 
 /** `xl domid`: only a name is looked up. */
 export function domidOf(operation: Operation, name: string): OperationReport<Domid> {
@@ -59,6 +59,7 @@ export function hostInfo(operation: Operation): OperationReport<HostInfo> {
     startXl(operation);
     const physinfo = recorder.ask('libxl', 'sysctl.physinfo', {});
     if (physinfo.kind === 'error') {
+      logLibxl(operation, 'libxl.c:361:libxl_get_physinfo', 'getting physinfo', physinfo.errno);
       operation.messages.push('libxl_physinfo failed.');
       return 'failed';
     }
@@ -68,6 +69,7 @@ export function hostInfo(operation: Operation): OperationReport<HostInfo> {
     const scheduler = recorder.ask('libxl', 'sysctl.sched_id', {});
     if (version.kind === 'error' || extra.kind === 'error') return 'failed';
     if (scheduler.kind === 'error') {
+      logLibxl(operation, 'libxl_sched.c:166:libxl_get_scheduler', 'getting current scheduler id', scheduler.errno);
       operation.messages.push('get_scheduler sysctl failed.');
       return 'failed';
     }

@@ -60,6 +60,7 @@ import {
 import { Recorder } from './recorder.ts';
 import { restoreGuest } from './restore.ts';
 import { dumpCore, pauseGuest, renameGuest, reportRefusal, unpauseGuest } from './run-state.ts';
+import { logLibxl, sayXsmDenied } from './said.ts';
 import { saveGuest } from './save.ts';
 import { setScheduler, showScheduler } from './scheduler.ts';
 import {
@@ -298,7 +299,11 @@ export class LibxlHost implements DeviceHost {
     const answer = this.#single(operation, 'read the console ring', 'sysctl.readconsole', {
       clear: options.clear === true,
     });
-    if (answer.kind === 'error') return report(operation, { isDone: false, xlExitCode: 1 });
+    if (answer.kind === 'error') {
+      const place = 'libxl_console.c:772:libxl_xen_console_read_line';
+      logLibxl(operation, place, 'reading console ring buffer', answer.errno);
+      return report(operation, { isDone: false, xlExitCode: 1 });
+    }
     return report(operation, { isDone: true, xlExitCode: 0, value: answer.value.text });
   }
 
@@ -433,6 +438,7 @@ export class LibxlHost implements DeviceHost {
     const [answer] = answers;
     if (answer === undefined) return { kind: 'error', errno: 'EAGAIN' };
     if (answer.kind === 'error') {
+      if (name.startsWith('xsm_op.')) sayXsmDenied(operation, answer.errno);
       if (answer.errno === 'ENOENT' && 'name' in args) {
         operation.diagnostics.push(guest['unknown-boolean'](undefined, { name: String(args.name) }));
       } else {

@@ -7,10 +7,10 @@
  */
 import type { Domid, SidNumber } from '../hypercalls.ts';
 import type { BuildPlan, BuiltGuest } from './build-guest.ts';
-import { errnoText } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
-import { listDomains, logLibxl, lookAt, type Operation } from './operation.ts';
+import { listDomains, lookAt, type Operation } from './operation.ts';
+import { logLibxl } from './said.ts';
 
 const KIB_PER_PAGE = 4;
 
@@ -96,7 +96,7 @@ export function makeDomain(
       lookAt(operation, domid, false);
       return 'done';
     }
-    logLibxl(operation, 'libxl_create.c:711:libxl__domain_make', `domain creation fail: ${errnoText(made.errno)}`);
+    logLibxl(operation, 'libxl_create.c:711:libxl__domain_make', 'domain creation fail', made.errno);
     if (target === undefined)
       logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', 'cannot make domain: -3');
     return 'failed';
@@ -106,15 +106,17 @@ export function makeDomain(
     return reportFailed(operation, config, `the creation of its ${made}`);
   }
   const made = domid;
-  const named = recorder.step('libxl sees to it that the name is free', 'libxl', () => {
-    if (listDomains(operation).some((domain) => domain.name === config.name && domain.domid !== made)) return 'failed';
-    lookAt(operation, made, true);
-    return 'done';
+  let fault: 'name taken' | 'not seen' | undefined;
+  recorder.step('libxl gives it its name, which has to be free', 'libxl', () => {
+    if (listDomains(operation).some((domain) => domain.name === config.name && domain.domid !== made)) {
+      fault = 'name taken';
+    } else if (lookAt(operation, made, true) === undefined) fault = 'not seen';
+    return fault === undefined ? 'done' : 'failed';
   });
-  const isFree = named === 'done';
+  const refusal = recorder.refusal;
   state.guests.set(made, {
     domid: made,
-    name: isFree ? config.name : undefined,
+    name: fault === undefined ? config.name : undefined,
     uuid,
     config: undefined,
     isWatched,
@@ -131,13 +133,16 @@ export function makeDomain(
     target,
     isGivenUp: false,
   });
-  if (isFree) return { kind: 'created', domid: made };
-  logLibxl(
-    operation,
-    'libxl_domain.c:81:libxl__domain_rename',
-    `Domain ${made}:Domain with name "${config.name}" already exists.`,
-  );
-  logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', `Domain ${made}:cannot make domain: -6`);
-  operation.diagnostics.push(guest['name-taken'](undefined, { name: config.name }));
-  return { kind: 'failed', domid: made, rc: -6 };
+  if (fault === undefined) return { kind: 'created', domid: made };
+  const rc = fault === 'name taken' ? -6 : -21;
+  if (fault === 'name taken') {
+    const words = `Domain ${made}:Domain with name "${config.name}" already exists.`;
+    logLibxl(operation, 'libxl_domain.c:81:libxl__domain_rename', words);
+    operation.diagnostics.push(guest['name-taken'](undefined, { name: config.name }));
+  } else {
+    recorder.blame(refusal);
+    reportFailed(operation, config, 'the naming of its domain', made);
+  }
+  logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', `Domain ${made}:cannot make domain: ${rc}`);
+  return { kind: 'failed', domid: made, rc };
 }

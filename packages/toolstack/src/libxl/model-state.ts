@@ -11,8 +11,9 @@
  */
 import type { Actor, Domid } from '../hypercalls.ts';
 import { talkToModel } from './device-model.ts';
-import { logLibxl, lookAt, type Operation } from './operation.ts';
+import { lookAt, type Operation } from './operation.ts';
 import { devicesOf } from './pci.ts';
+import { logLibxl } from './said.ts';
 
 /** XEN: `ERROR_FAIL`. */
 const RC_FAIL = -3;

@@ -9,6 +9,7 @@ import type { DomainInfo, Domid, HypercallResult, OpenMapping } from '../hyperca
 import { DOM0 } from './daemons.ts';
 import { guest } from './diagnostics.ts';
 import type { Recorder } from './recorder.ts';
+import { logLibxl, sayXsmDenied } from './said.ts';
 import type { ToolstackState } from './toolstack-state.ts';
 
 /** libxl asks for this many domains at once. */
@@ -25,11 +26,6 @@ export interface Operation {
   readonly host: { cpus: number; hasIommu: boolean };
 }
 
-/** What libxl logs. */
-export function logLibxl(operation: Operation, place: string, text: string): void {
-  operation.messages.push(`libxl: error: ${place}: ${text}`);
-}
-
 /** libxl's own look at one domain; undefined when there is none, or none that it may see. XEN: `libxl_domain_info`. */
 export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): DomainInfo | undefined {
   const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
@@ -42,7 +38,9 @@ export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): 
 /** Asks Xen for the text of a domain's label. XEN: `libxl__xcinfo2xlinfo`, which goes on without it. */
 function labelOf(operation: Operation, info: DomainInfo): string | undefined {
   const answer = operation.recorder.ask('libxl', 'xsm_op.sid_to_context', { sid: info.ssidref });
-  return answer.kind === 'ok' ? answer.value.context : undefined;
+  if (answer.kind === 'ok') return answer.value.context;
+  sayXsmDenied(operation, answer.errno);
+  return undefined;
 }
 
 /** All domains that dom0 may see. XEN: `libxl_list_domain`. */
@@ -85,10 +83,24 @@ function describe(operation: Operation, info: DomainInfo, label: string | undefi
   };
 }
 
-/** The request that every xl command starts with. */
+/** xl makes that many sets of physical CPUs as it starts. XEN: `main` of `xl.c`, `global_*_affinity_mask`. */
+const CPU_SETS = 3;
+
+/** The request that every xl command starts with. XEN: `xc_get_max_cpus`, which keeps an answer but no refusal. */
 export function startXl(operation: Operation): void {
-  const physinfo = operation.recorder.ask('xl', 'sysctl.physinfo', {});
-  if (physinfo.kind === 'ok') operation.host.cpus = physinfo.value.cpus;
+  for (let set = 0; set < CPU_SETS; set++) {
+    const physinfo = operation.recorder.ask('xl', 'sysctl.physinfo', {});
+    if (physinfo.kind === 'ok') {
+      operation.host.cpus = physinfo.value.cpus;
+      return;
+    }
+    sayNoCpus(operation);
+  }
+}
+
+/** How many physical CPUs there are could not be had. */
+function sayNoCpus(operation: Operation): void {
+  logLibxl(operation, 'libxl_utils.c:815:libxl_cpu_bitmap_alloc', 'failed to retrieve the maximum number of cpus');
 }
 
 /**

@@ -12,8 +12,9 @@ import { canServe, connect, disconnect } from './backends.ts';
 import { DOM0 } from './daemons.ts';
 import { talkToModel } from './device-model.ts';
 import type { GuestPciDevice } from './guest-devices.ts';
-import { logLibxl, lookAt, type Operation } from './operation.ts';
+import { lookAt, type Operation } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
+import { logLibxl } from './said.ts';
 import type { PciRecord } from './toolstack-state.ts';
 
 /** The first slot of an emulated machine that is free for devices. */

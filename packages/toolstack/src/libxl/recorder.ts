@@ -20,7 +20,7 @@ import { answerWithout } from './requests-by-release.ts';
 /** Why a step came to nothing. */
 export interface Refusal {
   readonly hypercall: HypercallName;
-  readonly errno: string;
+  readonly errno: Errno;
   readonly reason: string | undefined;
   /** The check that was denied, when it was FLASK that refused. */
   readonly check: ObservedCheck | undefined;

@@ -6,7 +6,8 @@
  * @module
  */
 import { backendOf, canServe, disconnect, release } from './backends.ts';
-import { logLibxl, lookAt, type Operation } from './operation.ts';
+import { lookAt, type Operation } from './operation.ts';
+import { logLibxl } from './said.ts';
 import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 import { backendPath, deviceTitle } from './xenstore-devices.ts';
 

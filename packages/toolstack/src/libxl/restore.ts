@@ -7,7 +7,7 @@
  * @module
  */
 import type { OperationReport, RestoreOptions, SavedGuest, TimelineStep } from '../host.ts';
-import type { Domid, FrameRange, HvmParam } from '../hypercalls.ts';
+import type { Domid, FrameRange, HvmParam, Port } from '../hypercalls.ts';
 import {
   allocatePorts,
   type BuildOutcome,
@@ -25,13 +25,16 @@ import { PVH_RINGS, pvhFrames, setPvhPlatform } from './build-pvh.ts';
 import { constructGuest } from './construct.ts';
 import { faultOf, startBuilt } from './create.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
+import { DOM0 } from './daemons.ts';
 import { guest } from './diagnostics.ts';
 import { type GuestConfig, guestConfigOf, readStoredConfig, storeConfig } from './guest-config.ts';
 import { hvmGuestFrames } from './guest-frames.ts';
 import { finalState, type Operation, report, startXl } from './operation.ts';
-import { type AnyResult, inOrder } from './recorder.ts';
+import type { AnyResult } from './recorder.ts';
 import { piecesOf } from './run-state.ts';
-import { BATCH_PAGES, type GuestState, HELPER, SAVED_PARAMS } from './save.ts';
+import { type Cause, errnoNumber, logLibxc, logLibxl } from './said.ts';
+import type { GuestState } from './save.ts';
+import { askAll, BATCH_PAGES, HELPER, type HelperRequest, paramNumber, SAVED_PARAMS } from './save-helper.ts';
 
 const PAGE_LIMIT = 2 ** 32;
 const VCPU_LIMIT = 8192;
@@ -91,55 +94,94 @@ function readParams(value: unknown): Map<HvmParam, number> | undefined {
   return params;
 }
 
-/** XEN: `x86_pv_static_data_complete`, `x86_hvm_setup`: the kind of guest, and its CPU policy. */
-function setUp(operation: Operation, domid: Domid, isHvm: boolean): TimelineStep['outcome'] {
+/** XEN: `xc_domain_restore`, up to the point where the stream is read. */
+function beginStream(operation: Operation, domid: Domid, isHvm: boolean): TimelineStep['outcome'] {
   const { recorder } = operation;
-  return recorder.step('the save helper prepares the guest', HELPER, () => {
+  return recorder.step('the save helper looks at the domain', HELPER, () => {
     if (recorder.ask(HELPER, 'domctl.getdomaininfo', { domid }).kind === 'error') return 'failed';
-    if (recorder.ask(HELPER, 'memory_op.maximum_gpfn', { domid }).kind === 'error') return 'failed';
-    const layout: readonly (() => AnyResult)[] = [
-      () => recorder.ask(HELPER, 'domctl.get_address_size', { domid }),
-      () => recorder.ask(HELPER, 'mmu_update.map_machphys', {}),
-    ];
-    return inOrder([...(isHvm ? [] : layout), () => recorder.ask(HELPER, 'domctl.set_cpu_policy', { domid })]);
+    const release = recorder.hypercalls.release;
+    operation.messages.push(`xc: info: Found x86 ${isHvm ? 'HVM' : 'PV'} domain from Xen ${release}`);
+    return askAll(operation, [
+      [() => recorder.ask(HELPER, 'memory_op.maximum_gpfn', { domid }), 'Unable to obtain the guest p2m size'],
+    ]);
   });
 }
 
-/** XEN: `populate_pfns`, `process_page_data`. */
-function fillMemory(operation: Operation, domid: Domid, ranges: readonly FrameRange[]): TimelineStep['outcome'] {
+/** XEN: `x86_pv_setup`, `handle_x86_pv_info`, `x86_static_data_complete`: the kind of guest, and its CPU policy. */
+function setUp(operation: Operation, domid: Domid, isHvm: boolean): TimelineStep['outcome'] {
   const { recorder } = operation;
-  return recorder.step('the save helper fills the memory of the guest', HELPER, () => {
+  return recorder.step('the save helper prepares the guest', HELPER, () => {
+    const layout: readonly HelperRequest[] = [
+      [() => recorder.ask(HELPER, 'domctl.get_address_size', { domid }), `Unable to determine dom${domid}'s width`],
+      [() => recorder.ask(HELPER, 'mmu_update.map_machphys', {}), 'Failed to mmap() m2p ranges'],
+    ];
+    return askAll(operation, [
+      ...(isHvm ? [] : layout),
+      [
+        () => recorder.ask(HELPER, 'domctl.set_cpu_policy', { domid }),
+        'Failed to set CPUID policy: leaf ffffffff, subleaf ffffffff, msr ffffffff',
+      ],
+    ]);
+  });
+}
+
+/** XEN: `populate_pfns`, `process_page_data`. Answers what the helper blames; undefined where all went well. */
+function fillMemory(operation: Operation, domid: Domid, ranges: readonly FrameRange[]): Cause | undefined {
+  const { recorder } = operation;
+  let cause: Cause | undefined;
+  recorder.step('the save helper fills the memory of the guest', HELPER, () => {
     for (const frames of ranges.flatMap((range) => piecesOf(range, BATCH_PAGES))) {
       const given = recorder.ask(HELPER, 'memory_op.populate_physmap', { domid, frames });
       if (given.kind === 'error' || given.value.pagesDone < frames.count) {
         recorder.explain('memory_op.populate_physmap', 'ENOMEM', 'Xen has no more pages for the domain');
+        cause = given.kind === 'error' ? given.errno : 'EBUSY';
+        logLibxc(operation, 'Failed to populate physmap', cause);
+        logLibxc(operation, `Failed to populate pfns for batch of ${frames.count} pages`);
         return 'failed';
       }
       const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', { domid, frames, isWritable: true });
-      if (mapped.kind === 'error') return 'failed';
+      if (mapped.kind === 'error') {
+        // XEN: Linux tells of each page by itself, so that there is no errno.
+        cause = 'none';
+        const page = `0x${frames.first.toString(16)}`;
+        const words = `Mapping pfn ${frames.first === 0 ? '0' : page} (mfn ${page}, type 0)`;
+        logLibxc(operation, `${words} failed with -${errnoNumber(mapped.errno)}`);
+        return 'failed';
+      }
       recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
     }
     return 'done';
   });
+  return cause;
 }
 
-/** XEN: `update_vcpu_context`, `pin_pagetables`, `update_guest_p2m`. */
-function completePv(operation: Operation, domid: Domid, { pages, onlineVcpus }: Content): TimelineStep['outcome'] {
+/** XEN: `update_vcpu_context`, `pin_pagetables`. */
+function completePv(operation: Operation, domid: Domid, { onlineVcpus }: Content): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('the save helper gives the guest its time, its vCPUs and its page tables', HELPER, () => {
-    const vcpus = onlineVcpus.flatMap((vcpu): (() => AnyResult)[] => [
-      () => recorder.ask(HELPER, 'domctl.setvcpucontext', { domid, vcpu }),
-      () => recorder.ask(HELPER, 'domctl.set_ext_vcpucontext', { domid, vcpu }),
-      () => recorder.ask(HELPER, 'domctl.setvcpuextstate', { domid, vcpu }),
-      () => recorder.ask(HELPER, 'domctl.set_vcpu_msrs', { domid, vcpu }),
+    const vcpus = onlineVcpus.flatMap((vcpu): HelperRequest[] => [
+      [() => recorder.ask(HELPER, 'domctl.setvcpucontext', { domid, vcpu }), `Failed to set vcpu${vcpu}'s basic info`],
+      [
+        () => recorder.ask(HELPER, 'domctl.set_ext_vcpucontext', { domid, vcpu }),
+        `Failed to set vcpu${vcpu}'s extended info`,
+      ],
+      [() => recorder.ask(HELPER, 'domctl.setvcpuextstate', { domid, vcpu }), `Failed to set vcpu${vcpu}'s xsave info`],
+      [() => recorder.ask(HELPER, 'domctl.set_vcpu_msrs', { domid, vcpu }), `Failed to set vcpu${vcpu}'s msrs`],
     ]);
-    return inOrder([
-      () => recorder.ask(HELPER, 'domctl.settscinfo', { domid }),
+    return askAll(operation, [
+      timeRequest(operation, domid),
       ...vcpus,
-      () => recorder.ask(HELPER, 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable }),
-      () => recorder.ask(HELPER, 'mmu_update.machphys_update', { domid, frames: { first: 0, count: pages } }),
+      [
+        () => recorder.ask(HELPER, 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable }),
+        'Failed to pin batch of pagetables',
+      ],
     ]);
   });
+}
+
+/** XEN: `handle_x86_tsc_info`. */
+function timeRequest({ recorder }: Operation, domid: Domid): HelperRequest {
+  return [() => recorder.ask(HELPER, 'domctl.settscinfo', { domid }), 'Unable to set TSC information'];
 }
 
 /** Pages that begin anew with the domain. XEN: `xc_clear_domain_page` in `handle_hvm_params`. */
@@ -154,20 +196,29 @@ function completeHvm(
 ): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('the save helper gives the guest its time, its parameters and its vCPUs', HELPER, () => {
-    const params = [...hvmParams].map(([param, value]) => (): AnyResult => {
-      // XEN: whether a page could be cleared is not looked at.
-      if (CLEARED.has(param)) clearPage(operation, domid, value);
-      return recorder.ask(HELPER, 'hvm_op.set_param', { domid, param, value });
+    const params = [...hvmParams].map(([param, value]): HelperRequest => {
+      const set = (): AnyResult => {
+        // XEN: whether a page could be cleared is not looked at.
+        if (CLEARED.has(param)) clearPage(operation, domid, value);
+        return recorder.ask(HELPER, 'hvm_op.set_param', { domid, param, value });
+      };
+      return [set, `set HVM param ${paramNumber(param)} = 0x${value.toString(16).padStart(16, '0')}`];
     });
-    const [vcpu, ...others] = onlineVcpus;
-    return inOrder([
-      () => recorder.ask(HELPER, 'domctl.settscinfo', { domid }),
+    const port = (param: 'STORE_EVTCHN' | 'CONSOLE_EVTCHN', value: Port): HelperRequest => [
+      () => recorder.ask(HELPER, 'hvm_op.set_param', { domid, param, value }),
+      `Failed to set HVM_PARAM_${param}`,
+    ];
+    const [vcpu = 0, ...others] = onlineVcpus;
+    const context: HelperRequest = [
+      () => recorder.ask(HELPER, 'domctl.sethvmcontext', { domid, vcpu, others, record: 'CPU' }),
+      'Unable to restore HVM context',
+    ];
+    return askAll(operation, [
+      timeRequest(operation, domid),
       ...params,
-      () => recorder.ask(HELPER, 'hvm_op.set_param', { domid, param: 'STORE_EVTCHN', value: ports.store }),
-      () => recorder.ask(HELPER, 'hvm_op.set_param', { domid, param: 'CONSOLE_EVTCHN', value: ports.console }),
-      ...(vcpu === undefined
-        ? []
-        : [() => recorder.ask(HELPER, 'domctl.sethvmcontext', { domid, vcpu, others, record: 'CPU' })]),
+      port('STORE_EVTCHN', ports.store),
+      port('CONSOLE_EVTCHN', ports.console),
+      ...(onlineVcpus.length === 0 ? [] : [context]),
     ]);
   });
 }
@@ -202,6 +253,54 @@ function setPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outco
   }
 }
 
+/** XEN: `restore`: reads the stream; the step that failed, and what the helper blames, or undefined. */
+function readStream(
+  operation: Operation,
+  plan: BuildPlan,
+  source: GuestSource,
+  ports: GuestPorts,
+): { readonly step: string; readonly cause: Cause } | undefined {
+  const { domid } = plan;
+  const isHvm = plan.type !== 'pv';
+  const at = (
+    step: string,
+    cause: Cause = operation.recorder.refusal?.errno ?? 'none',
+  ): ReturnType<typeof readStream> => ({
+    step,
+    cause,
+  });
+  operation.messages.push('xc: info: Restoring domain');
+  if (setUp(operation, domid, isHvm) === 'failed') return at('the first look of the save helper');
+  const { pages } = source;
+  if (!source.bringMemory()) return at('the reading of what comes from the other host', 'none');
+  const cause = fillMemory(operation, domid, framesFor(plan, pages));
+  if (cause !== undefined) return at('the filling of its memory', cause);
+  const state = source.bringState();
+  if (state === undefined) return at('the reading of what comes from the other host', 'none');
+  const content: Content = { ...state, pages };
+  const complete = isHvm ? completeHvm(operation, domid, ports, content) : completePv(operation, domid, content);
+  if (complete === 'failed') return at('the setting of its vCPUs');
+  if (seedGrants(operation, domid, ringsOf(plan)) === 'done') return undefined;
+  logLibxc(operation, 'Failed to seed grant table', operation.recorder.refusal?.errno);
+  return at('the granting of its xenstore and console pages');
+}
+
+function ringsOf({ type }: BuildPlan): { readonly console: number; readonly xenstore: number } {
+  return type !== 'pv' ? { console: PVH_RINGS.CONSOLE_PFN, xenstore: PVH_RINGS.STORE_PFN } : SPECIAL_FRAMES;
+}
+
+/** What the helper says in the end. */
+function tellRings(operation: Operation, { console, xenstore }: ReturnType<typeof ringsOf>, ports: GuestPorts): void {
+  // A port that there is not is -1, in 32 bits.
+  const ring = (name: string, frame: number, domid: Domid, port: Port): string =>
+    `xc: info: ${name}: mfn 0x${frame.toString(16)}, dom ${domid}, evt ${port >>> 0}`;
+  operation.messages.push(
+    'xc: info: Restore successful',
+    ring('XenStore', xenstore, operation.state.xenstoreDomid ?? DOM0, ports.store),
+    ring('Console', console, DOM0, ports.console),
+  );
+}
+
 /** Fills a domain with a guest that comes from elsewhere, in the place of a build from nothing. */
 export function builderFrom(source: GuestSource): GuestBuilder {
   return (operation: Operation, plan: BuildPlan): BuildOutcome => {
@@ -209,28 +308,31 @@ export function builderFrom(source: GuestSource): GuestBuilder {
     const isHvm = plan.type !== 'pv';
     if (prepare(operation, plan) === 'failed') return stoppedAt('the setting of vCPUs, placement and memory limit');
     const ports = allocatePorts(operation, domid);
-    if (ports === undefined) return stoppedAt('the making of its event channels');
     if (setPlatform(operation, plan) === 'failed') return stoppedAt('the setting of its TSC mode');
-    if (setUp(operation, domid, isHvm) === 'failed') return stoppedAt('the first look of the save helper');
-    const { pages } = source;
-    if (!source.bringMemory()) return stoppedAt('the reading of what comes from the other host');
-    if (fillMemory(operation, domid, framesFor(plan, pages)) === 'failed')
-      return stoppedAt('the filling of its memory');
-    const state = source.bringState();
-    if (state === undefined) return stoppedAt('the reading of what comes from the other host');
-    const content: Content = { ...state, pages };
-    const complete = isHvm ? completeHvm(operation, domid, ports, content) : completePv(operation, domid, content);
-    if (complete === 'failed') return stoppedAt('the setting of its vCPUs');
-    const rings = isHvm ? { console: PVH_RINGS.CONSOLE_PFN, xenstore: PVH_RINGS.STORE_PFN } : SPECIAL_FRAMES;
-    if (seedGrants(operation, domid, rings) === 'failed') {
-      return stoppedAt('the granting of its xenstore and console pages');
+    const give = (step: string, cause: Cause): BuildOutcome => {
+      logLibxl(operation, 'libxl_stream_read.c:850:libxl__xc_domain_restore_done', 'restoring domain', cause);
+      return stoppedAt(step);
+    };
+    if (beginStream(operation, domid, isHvm) === 'failed') {
+      return give('the first look of the save helper', operation.recorder.refusal?.errno ?? 'none');
     }
+    const stop = readStream(operation, plan, source, ports);
+    if (stop !== undefined) {
+      logLibxc(operation, 'Restore failed', stop.cause);
+      return give(stop.step, stop.cause);
+    }
+    tellRings(operation, ringsOf(plan), ports);
     if (setScheduler(operation, plan) === 'failed') return stoppedAt('the setting of its scheduler parameters');
     const record = operation.state.guests.get(domid);
     if (record !== undefined) record.isRestored = true;
     return {
       kind: 'built',
-      guest: { storePort: ports.store, consolePort: ports.console, consoleFrame: rings.console },
+      guest: {
+        storePort: ports.store,
+        consolePort: ports.console,
+        consoleFrame: ringsOf(plan).console,
+        refusal: ports.refusal,
+      },
     };
   };
 }
@@ -251,15 +353,15 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     return report(operation, { isDone: false, xlExitCode: 1 });
   }
   const length = JSON.stringify(storeConfig(image.config)).length;
+  operation.recorder.step('xl starts and reads the save file', 'xl', () => {
+    startXl(operation);
+    return 'done';
+  });
   operation.messages.push(
     `Loading new save file ${file} (new xl fmt info 0x3/0x0/${length})`,
     ' Savefile contains xl domain config in JSON format',
     ...(options.config === undefined ? ['Parsing config from <saved>'] : []),
   );
-  operation.recorder.step('xl starts and reads the save file', 'xl', () => {
-    startXl(operation);
-    return 'done';
-  });
   const build = builderFrom({
     pages: image.pages,
     bringMemory: () => true,

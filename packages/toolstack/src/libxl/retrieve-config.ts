@@ -6,9 +6,11 @@
  * @module
  */
 import type { Domid } from '../hypercalls.ts';
+import { logNoScheduling, logUnknownScheduler, lookAtPool } from './cpupools.ts';
 import { talkToModel } from './device-model.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { lookAt, type Operation } from './operation.ts';
+import { logLibxl } from './said.ts';
 import { storedDevice } from './xenstore-devices.ts';
 
 /** Each of these is asked for on its own: lock, stored text, memory target and limit, vCPUs. */
@@ -30,9 +32,14 @@ export function retrieveConfig(operation: Operation, domid: Domid): GuestConfig 
   }
   for (let i = BEFORE_MODEL; i < LOOKS; i++) lookAt(operation, domid, true);
   if (lookAt(operation, domid, false) === undefined || record?.config === undefined) return undefined;
-  recorder.ask('libxl', 'sysctl.cpupool_op', {});
-  const scheduler = recorder.ask('libxl', 'domctl.scheduler_op.getinfo', { domid });
-  if (scheduler.kind === 'error') return undefined;
+  const scheduler = lookAtPool(operation) ? recorder.ask('libxl', 'domctl.scheduler_op.getinfo', { domid }) : undefined;
+  if (scheduler?.kind !== 'ok') {
+    if (scheduler === undefined) logUnknownScheduler(operation, domid, 'get');
+    else logNoScheduling(operation, domid, scheduler.errno);
+    const words = `Domain ${domid}:Fail to get scheduler parameters`;
+    logLibxl(operation, 'libxl_domain.c:2542:retrieve_domain_configuration_end', words);
+    return undefined;
+  }
   return {
     ...record.config,
     name: record.name ?? record.config.name,

@@ -8,11 +8,11 @@
 import type { CoreDump, OperationReport } from '../host.ts';
 import type { Domid, FrameRange, HypercallResult } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
-import { errnoText } from './destroy.ts';
 import { type ModelPlan, talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { containerFrames } from './guest-frames.ts';
-import { finalState, findDomain, listDomains, logLibxl, lookAt, type Operation, report } from './operation.ts';
+import { finalState, findDomain, listDomains, lookAt, type Operation, report } from './operation.ts';
+import { errnoText, logLibxc, logLibxl } from './said.ts';
 import { startGuest } from './start-guest.ts';
 
 /** Pages that libxc maps at a time when it writes a core; it stops at the first that it may not map. */
@@ -167,7 +167,10 @@ export function coreOf(operation: Operation, domid: Domid): Dump {
     let addressSize: CoreDump['addressSize'] = 64;
     if (!isHvm) {
       const width = recorder.ask('libxc', 'domctl.get_address_size', { domid });
-      if (width.kind === 'error') return 'failed';
+      if (width.kind === 'error') {
+        logLibxc(operation, 'Could not get address size for domain', width.errno);
+        return 'failed';
+      }
       addressSize = width.value.size;
     }
     let vcpus = 0;
@@ -202,10 +205,7 @@ export function dumpCore(operation: Operation, text: string, file: string): Oper
   const domain = finalState(operation, domid);
   if (core === undefined) {
     const errno = recorder.refusal?.errno ?? 'EINVAL';
-    if (isSharedInfoDenied) {
-      const code = errno === 'EACCES' ? 13 : 22;
-      operation.messages.push(`xc: error: Couldn't map live_shinfo (${code} = ${errnoText(errno)}): Internal error`);
-    }
+    if (isSharedInfoDenied) logLibxc(operation, "Couldn't map live_shinfo", errno);
     logLibxl(
       operation,
       'libxl_domain.c:603:libxl_domain_core_dump',

@@ -7,43 +7,19 @@
  * @module
  */
 import type { OperationReport, SavedGuest, SaveOptions, TimelineStep } from '../host.ts';
-import type { DomainInfo, Domid, FrameRange, HvmParam, Process } from '../hypercalls.ts';
+import type { DomainInfo, Domid, FrameRange, HvmParam } from '../hypercalls.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, storeConfig } from './guest-config.ts';
 import { containerFrames } from './guest-frames.ts';
 import { switchLogDirty } from './model-state.ts';
-import { finalState, findDomain, logLibxl, lookAt, type Operation, report } from './operation.ts';
-import { inOrder, type Refusal } from './recorder.ts';
+import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
+import type { AnyResult, Refusal } from './recorder.ts';
 import { retrieveConfig } from './retrieve-config.ts';
 import { piecesOf, reportRefusal } from './run-state.ts';
+import { type Cause, logLibxc, logLibxl } from './said.ts';
+import { askAll, BATCH_PAGES, HELPER, type HelperRequest, paramNumber, SAVED_PARAMS } from './save-helper.ts';
 import { type GuestType, resumeGuest, suspendGuest } from './suspend-guest.ts';
-
-/** The program that reads and writes guests for libxl. */
-export const HELPER: Process = 'libxl-save-helper';
-
-/** Pages that the helper works on at a time. XEN: `MAX_BATCH_SIZE`. */
-export const BATCH_PAGES = 1024;
-
-/** XEN: `write_hvm_params`. */
-export const SAVED_PARAMS: readonly HvmParam[] = [
-  'STORE_PFN',
-  'IOREQ_PFN',
-  'BUFIOREQ_PFN',
-  'PAGING_RING_PFN',
-  'MONITOR_RING_PFN',
-  'SHARING_RING_PFN',
-  'VM86_TSS_SIZED',
-  'CONSOLE_PFN',
-  'ACPI_IOPORTS_LOCATION',
-  'VIRIDIAN',
-  'IDENT_PT',
-  'VM_GENERATION_ID_ADDR',
-  'IOREQ_SERVER_PFN',
-  'NR_IOREQ_SERVER_PAGES',
-  'X87_FIP_WIDTH',
-  'MCA_CAP',
-];
 
 /** What is left to read of a guest once it has suspended itself. */
 export interface GuestState {
@@ -59,12 +35,24 @@ export interface Stop {
 }
 
 /** Maps pages to read them, and gives them back at once. */
-function read(operation: Operation, domid: Domid, frames: FrameRange): boolean {
-  const { recorder } = operation;
+function read({ recorder }: Operation, domid: Domid, frames: FrameRange): AnyResult {
   const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', { domid, frames, isWritable: false });
-  if (mapped.kind === 'error') return false;
-  recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
-  return true;
+  if (mapped.kind === 'ok') recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+  return mapped;
+}
+
+const FIRST_PAGE: FrameRange = { first: 0, count: 1 };
+
+/** XEN: `x86_pv_setup`: the shared info names the pages in which a PV guest keeps the list of its memory. */
+function layoutRequests(operation: Operation, domid: Domid, sharedInfoFrame: number): readonly HelperRequest[] {
+  const { recorder } = operation;
+  const shared = { first: sharedInfoFrame, count: 1 };
+  return [
+    [() => recorder.ask(HELPER, 'domctl.get_address_size', { domid }), `Unable to determine dom${domid}'s width`],
+    [() => recorder.ask(HELPER, 'mmu_update.map_machphys', {}), 'Failed to mmap() m2p ranges'],
+    [() => read(operation, domid, shared), `Failed to map shared info frame at mfn 0x${sharedInfoFrame.toString(16)}`],
+    [() => read(operation, domid, FIRST_PAGE), 'Failed to map 1 page table pages for p2m list'],
+  ];
 }
 
 /** XEN: `x86_pv_setup` or `x86_hvm_setup`, and the records that need no suspended guest. */
@@ -74,40 +62,41 @@ function setUp(operation: Operation, domid: Domid, type: GuestType): TimelineSte
     const info = recorder.ask(HELPER, 'domctl.getdomaininfo', { domid });
     if (info.kind === 'error') return 'failed';
     const { isHvm, sharedInfoFrame } = info.value;
-    const layout = isHvm
-      ? inOrder([() => recorder.ask(HELPER, 'memory_op.maximum_gpfn', { domid })])
-      : inOrder([
-          () => recorder.ask(HELPER, 'domctl.get_address_size', { domid }),
-          () => recorder.ask(HELPER, 'mmu_update.map_machphys', {}),
-        ]);
-    if (layout === 'failed') return 'failed';
-    // The shared info names the pages in which a PV guest keeps the list of its memory.
-    if (
-      !isHvm &&
-      !(read(operation, domid, { first: sharedInfoFrame, count: 1 }) && read(operation, domid, FIRST_PAGE))
-    ) {
-      return 'failed';
-    }
-    return 'done';
+    operation.messages.push(`xc: info: Saving domain ${domid}, type x86 ${isHvm ? 'HVM' : 'PV'}`);
+    const size: HelperRequest = [
+      () => recorder.ask(HELPER, 'memory_op.maximum_gpfn', { domid }),
+      'Unable to obtain the guest p2m size',
+    ];
+    return askAll(operation, isHvm ? [size] : layoutRequests(operation, domid, sharedInfoFrame));
   });
   if (looked === 'failed' || (type === 'hvm' && !switchLogDirty(operation, domid, true))) return 'failed';
-  return recorder.step('the save helper reads the CPU policies of the host and of the guest', HELPER, () =>
-    inOrder([
+  return recorder.step('the save helper reads the CPU policies of the host and of the guest', HELPER, () => {
+    const host: HelperRequest = [
       () => recorder.ask(HELPER, 'sysctl.get_cpu_policy', {}),
-      () => recorder.ask(HELPER, 'domctl.get_cpu_policy', { domid }),
-    ]),
-  );
+      'Unable to get CPU Policy size',
+    ];
+    if (askAll(operation, [host]) === 'failed') return 'failed';
+    const policy = recorder.ask(HELPER, 'domctl.get_cpu_policy', { domid });
+    if (policy.kind === 'ok') return 'done';
+    logLibxc(operation, `Failed to obtain domain ${domid} policy`, policy.errno);
+    logLibxc(operation, `Unable to get d${domid} CPU Policy`, policy.errno);
+    return 'failed';
+  });
 }
-
-const FIRST_PAGE: FrameRange = { first: 0, count: 1 };
 
 /** XEN: `send_dirty_pages`. */
 function readMemory(operation: Operation, domid: Domid, ranges: readonly FrameRange[]): TimelineStep['outcome'] {
   const { recorder } = operation;
   return recorder.step('the save helper reads the memory of the guest', HELPER, () => {
     for (const frames of ranges.flatMap((range) => piecesOf(range, BATCH_PAGES))) {
-      if (recorder.ask(HELPER, 'domctl.getpageframeinfo3', { domid, frames }).kind === 'error') return 'failed';
-      if (!read(operation, domid, frames)) return 'failed';
+      const outcome = askAll(operation, [
+        [
+          () => recorder.ask(HELPER, 'domctl.getpageframeinfo3', { domid, frames }),
+          'Failed to get types for pfn batch',
+        ],
+        [() => read(operation, domid, frames), 'Failed to map guest pages'],
+      ]);
+      if (outcome === 'failed') return 'failed';
     }
     return 'done';
   });
@@ -119,16 +108,27 @@ function readPvVcpus(operation: Operation, domid: Domid, vcpus: number): number[
   const online: number[] = [];
   for (let vcpu = 0; vcpu < vcpus; vcpu++) {
     const info = recorder.ask(HELPER, 'domctl.getvcpuinfo', { domid, vcpu });
-    if (info.kind === 'error') return undefined;
+    if (info.kind === 'error') {
+      logLibxc(operation, `Failed to get vcpu${vcpu} information`, info.errno);
+      return undefined;
+    }
     if (!info.value.isOnline) continue;
     const args = { domid, vcpu };
-    const outcome = inOrder([
-      () => recorder.ask(HELPER, 'domctl.getvcpucontext', args),
-      () => recorder.ask(HELPER, 'domctl.get_ext_vcpucontext', args),
+    const xsave: HelperRequest = [
       () => recorder.ask(HELPER, 'domctl.getvcpuextstate', args),
-      () => recorder.ask(HELPER, 'domctl.getvcpuextstate', args),
+      `Unable to get vcpu${vcpu}'s xsave context`,
+    ];
+    const msrs: HelperRequest = [
       () => recorder.ask(HELPER, 'domctl.get_vcpu_msrs', args),
-      () => recorder.ask(HELPER, 'domctl.get_vcpu_msrs', args),
+      `Unable to get vcpu${vcpu}'s msrs`,
+    ];
+    const outcome = askAll(operation, [
+      [() => recorder.ask(HELPER, 'domctl.getvcpucontext', args), `Failed to get vcpu${vcpu} context`],
+      [() => recorder.ask(HELPER, 'domctl.get_ext_vcpucontext', args), `Unable to get vcpu${vcpu} extended context`],
+      xsave,
+      xsave,
+      msrs,
+      msrs,
     ]);
     if (outcome === 'failed') return undefined;
     online.push(vcpu);
@@ -140,14 +140,18 @@ function readPvVcpus(operation: Operation, domid: Domid, vcpus: number): number[
 function readContainer(operation: Operation, domid: Domid): Map<HvmParam, number> | undefined {
   const { recorder } = operation;
   const params = new Map<HvmParam, number>();
-  const context = inOrder([
-    () => recorder.ask(HELPER, 'domctl.gethvmcontext', { domid }),
-    () => recorder.ask(HELPER, 'domctl.gethvmcontext', { domid }),
+  const context = (): AnyResult => recorder.ask(HELPER, 'domctl.gethvmcontext', { domid });
+  const asked = askAll(operation, [
+    [context, "Couldn't get HVM context size from Xen"],
+    [context, "Couldn't get HVM context from Xen"],
   ]);
-  if (context === 'failed') return undefined;
+  if (asked === 'failed') return undefined;
   for (const param of SAVED_PARAMS) {
     const found = recorder.ask(HELPER, 'hvm_op.get_param', { domid, param });
-    if (found.kind === 'error') return undefined;
+    if (found.kind === 'error') {
+      logLibxc(operation, `Failed to get HVMPARAM at index ${paramNumber(param)}`, found.errno);
+      return undefined;
+    }
     if (found.value.value !== 0) params.set(param, found.value.value);
   }
   return params;
@@ -158,7 +162,11 @@ function readState(operation: Operation, domid: Domid, isHvm: boolean, vcpus: nu
   const { recorder } = operation;
   let found: GuestState | undefined;
   recorder.step('the save helper reads time, vCPUs and devices of the guest', HELPER, () => {
-    if (recorder.ask(HELPER, 'domctl.gettscinfo', { domid }).kind === 'error') return 'failed';
+    const time: HelperRequest = [
+      () => recorder.ask(HELPER, 'domctl.gettscinfo', { domid }),
+      'Unable to obtain TSC information',
+    ];
+    if (askAll(operation, [time]) === 'failed') return 'failed';
     if (isHvm) {
       const hvmParams = readContainer(operation, domid);
       const up = recorder.hypercalls.inspectDomain(domid)?.info.onlineVcpus ?? 1;
@@ -186,6 +194,7 @@ export class GuestWriter {
   #stop: Stop | undefined;
   #hasHelper = false;
   #isGuestSilent = false;
+  #hasSuspended = false;
   /** The device model keeps account of what it writes. */
   #isModelWatching = false;
 
@@ -223,8 +232,14 @@ export class GuestWriter {
     return this.#info?.totalPages ?? 0;
   }
 
-  #stopped(step: string): undefined {
+  #stopped(step: string, cause: Cause = this.#operation.recorder.refusal?.errno ?? 'none'): undefined {
     this.#stop = { step, refusal: this.#operation.recorder.refusal };
+    if (!this.#hasHelper) return undefined;
+    // XEN: the helper's last word, and then libxl's.
+    logLibxc(this.#operation, 'Save failed', cause);
+    const answer = this.#hasSuspended ? 'responded' : 'did not respond';
+    const words = `Domain ${this.#domid}:saving domain: domain ${answer} to suspend request`;
+    logLibxl(this.#operation, 'libxl_stream_write.c:347:libxl__xc_domain_save_done', words, cause);
     return undefined;
   }
 
@@ -236,7 +251,10 @@ export class GuestWriter {
       config = retrieveConfig(operation, this.#domid);
       return config === undefined ? 'failed' : 'done';
     });
-    if (prepared === 'failed' || config === undefined) return this.#stopped('the reading of its configuration');
+    if (prepared === 'failed' || config === undefined) {
+      operation.messages.push('unable to retrieve domain configuration');
+      return this.#stopped('the reading of its configuration');
+    }
     operation.messages.push(savingMessage(file, config));
     return config;
   }
@@ -311,7 +329,11 @@ export class GuestWriter {
     const operation = this.#operation;
     const suspension = suspendGuest(operation, this.#domid, this.#type);
     this.#isGuestSilent = suspension === 'silent';
-    if (suspension !== 'suspended') return this.#stopped('the suspending of the guest by itself');
+    if (suspension !== 'suspended') {
+      if (suspension === 'silent') logLibxc(operation, 'Domain has not been suspended: shutdown 0, reason 255');
+      return this.#stopped('the suspending of the guest by itself', 'none');
+    }
+    this.#hasSuspended = true;
     operation.recorder.step('the save helper sees that the guest has suspended', HELPER, () => {
       operation.recorder.ask(HELPER, 'domctl.getdomaininfo', { domid: this.#domid });
       return 'done';
@@ -342,7 +364,11 @@ export class GuestWriter {
 }
 
 /** The save itself. What comes back names the step that failed. */
-function write(operation: Operation, domid: Domid, file: string): SavedGuest | Stop {
+function write(
+  operation: Operation,
+  domid: Domid,
+  file: string,
+): SavedGuest | (Stop & { readonly hasConfig: boolean }) {
   const writer = new GuestWriter(operation, domid);
   const config = writer.readConfig(file);
   const left = config !== undefined && writer.begin() ? writer.readSuspended(false) : undefined;
@@ -353,7 +379,8 @@ function write(operation: Operation, domid: Domid, file: string): SavedGuest | S
     const saved = { format: 'dewar-saved-guest', version: 1, config: storeConfig(config), pages, onlineVcpus } as const;
     return config.type === 'pv' ? saved : { ...saved, hvmParams: Object.fromEntries(hvmParams) };
   }
-  return writer.stop ?? { step: 'the save', refusal: undefined };
+  const { step = 'the save', refusal } = writer.stop ?? {};
+  return { step, refusal, hasConfig: config !== undefined };
 }
 
 /** `xl save`. */
@@ -364,9 +391,12 @@ export function saveGuest(operation: Operation, text: string, options: SaveOptio
   const { checkpoint = false, leavePaused = false, file = 'the save file' } = options;
   const answer = write(operation, domid, file);
   if ('step' in answer) {
-    operation.messages.push('Failed to save domain, resuming domain');
-    resumeGuest(operation, domid);
-    const { step, refusal } = answer;
+    const { step, refusal, hasConfig } = answer;
+    // XEN: xl ends at once where it gets no configuration.
+    if (hasConfig) {
+      operation.messages.push('Failed to save domain, resuming domain');
+      resumeGuest(operation, domid);
+    }
     const notes = [{ message: `${step} failed` }, ...refusalNotes(refusal)];
     operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'save', domid }, { notes }));
     return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });

@@ -7,24 +7,19 @@
  */
 import type { OperationReport, SchedulerState } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
-import { errnoText } from './destroy.ts';
-import { finalState, findDomain, listDomains, logLibxl, lookAt, type Operation, report, startXl } from './operation.ts';
+import { learnScheduler, logNoScheduling } from './cpupools.ts';
+import { finalState, findDomain, listDomains, lookAt, type Operation, report, startXl } from './operation.ts';
 import { failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
+import { logLibxl } from './said.ts';
 
 /** XEN: `libxl_domain_sched_params_get`. */
 function schedulerOf(operation: Operation, domid: Domid): SchedulerState | undefined {
   const { recorder } = operation;
-  if (lookAt(operation, domid, false) === undefined) return undefined;
-  recorder.ask('libxl', 'sysctl.cpupool_op', {});
+  if (!learnScheduler(operation, domid, 'get')) return undefined;
   const params = recorder.ask('libxl', 'domctl.scheduler_op.getinfo', { domid });
   if (params.kind === 'error') {
-    const why = errnoText(params.errno);
-    logLibxl(
-      operation,
-      'libxl_sched.c:410:sched_credit2_domain_get',
-      `Domain ${domid}:Getting domain sched credit2: ${why}`,
-    );
+    logNoScheduling(operation, domid, params.errno);
     return undefined;
   }
   return { domid, name: nameOf(operation, domid), ...params.value };
@@ -82,7 +77,7 @@ export function setScheduler(
     if (info === undefined) return 'failed';
     const old = recorder.ask('libxl', 'domctl.scheduler_op.getinfo', { domid });
     if (old.kind === 'error') {
-      logLibxl(operation, place(439), `Domain ${domid}:Getting domain sched credit2: ${errnoText(old.errno)}`);
+      logLibxl(operation, place(439), `Domain ${domid}:Getting domain sched credit2`, old.errno);
       return 'failed';
     }
     const { weight = old.value.weight, cap = old.value.cap } = change;
@@ -98,13 +93,14 @@ export function setScheduler(
     }
     const put = recorder.ask('libxl', 'domctl.scheduler_op.putinfo', { domid, weight, cap });
     if (put.kind === 'error') {
-      logLibxl(operation, place(465), `Domain ${domid}:Setting domain sched credit2: ${errnoText(put.errno)}`);
+      logLibxl(operation, place(465), `Domain ${domid}:Setting domain sched credit2`, put.errno);
       return 'failed';
     }
     state = { domid, name: nameOf(operation, domid), weight, cap };
     return 'done';
   });
   if (outcome === 'failed') {
+    operation.messages.push('libxl_domain_sched_params_set failed.');
     return fault === undefined ? failedOn(operation, domid, verb) : refuse(operation, domid, verb, fault);
   }
   const domain = finalState(operation, domid);

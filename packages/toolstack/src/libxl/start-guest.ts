@@ -53,7 +53,6 @@ function pvActs(operation: Operation, actor: Actor, record: GuestRecord): readon
     write('mapping kernel into physical memory'),
     write('about to get started...'),
     { ask: () => recorder.askAs(actor, 'mmu_update.map_own', { frames, isWritable: true }), isOnce: true },
-    { ask: () => recorder.askAs(actor, 'mmu_update.machphys_update', { domid, frames }), isOnce: true },
     { ask: () => recorder.askAs(actor, 'mmuext_op.pin_table', { domid, frame: 0 }), isOnce: true },
     { ask: () => recorder.askAs(actor, 'xen_version.extraversion', {}), isOptional: true, isOnce: true },
     query,

@@ -16,8 +16,9 @@ import { logDeviceModelFailed, modelPlanOf, serveConsole, talkToModel } from './
 import type { GuestConfig } from './guest-config.ts';
 import { type DeviceModelConfig, type GuestDevice, NO_HARDWARE } from './guest-devices.ts';
 import { type Failure, makeDomain, notePorts, planOf, reportFailed } from './make-domain.ts';
-import { logLibxl, type Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
 import { unpauseDomain } from './run-state.ts';
+import { logLibxl } from './said.ts';
 import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 import { completed } from './xenstore-devices.ts';
 

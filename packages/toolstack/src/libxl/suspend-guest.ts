@@ -8,11 +8,11 @@
 import type { TimelineStep } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { settleDeaths } from './daemons.ts';
-import { errnoText } from './destroy.ts';
 import { tellGuest } from './guest-control.ts';
 import { resumeModel, saveModel } from './model-state.ts';
-import { logLibxl, lookAt, type Operation } from './operation.ts';
+import { lookAt, type Operation } from './operation.ts';
 import { inOrder } from './recorder.ts';
+import { logLibxc, logLibxl } from './said.ts';
 
 /** How a guest is brought to suspend itself. */
 type Way = 'asked' | 'stopped' | 'failed';
@@ -41,8 +41,8 @@ function chooseWay(operation: Operation, domid: Domid, type: GuestType): Way {
     way = 'stopped';
     if (recorder.ask('libxl', 'sched_op.remote_shutdown', { domid, reason: 'suspend' }).kind === 'ok') return 'done';
     way = 'failed';
-    const words = `Domain ${domid}:xc_domain_shutdown failed: ${errnoText(recorder.refusal?.errno ?? 'EACCES')}`;
-    logLibxl(operation, 'libxl_dom_suspend.c:193:domain_suspend_callback_common', words);
+    const place = 'libxl_dom_suspend.c:193:domain_suspend_callback_common';
+    logLibxl(operation, place, `Domain ${domid}:xc_domain_shutdown failed`, recorder.refusal?.errno ?? 'EACCES');
     return 'failed';
   });
   return way;
@@ -71,11 +71,8 @@ export function suspendGuest(operation: Operation, domid: Domid, type: GuestType
     const served = state.xenstored.get(domid);
     if (served !== undefined) served.hasToldOfEnd = true;
   } else {
-    logLibxl(
-      operation,
-      'libxl_dom_suspend.c:270:domain_suspend_common_pvcontrol_suspending',
-      "guest didn't acknowledge suspend, cancelling request",
-    );
+    const place = 'libxl_dom_suspend.c:269:domain_suspend_common_pvcontrol_suspending';
+    logLibxl(operation, place, `Domain ${domid}:guest didn't acknowledge suspend, cancelling request`);
     return 'silent';
   }
   recorder.step(`libxl sees that domain ${domid} has suspended`, 'libxl', () => {
@@ -109,7 +106,7 @@ export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['o
     const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
     const reason = info.kind === 'ok' ? info.value.shutdownReason : undefined;
     if (info.kind === 'ok' && reason !== 'suspend') {
-      operation.messages.push(`xc: error: Dom ${domid} not suspended: (shutdown 0, reason 255): Internal error`);
+      logLibxc(operation, `Dom ${domid} not suspended: (shutdown 0, reason 255)`);
     }
     const outcome =
       info.kind === 'error' || reason !== 'suspend' || modifyReturnCode(operation, domid, info.value.isHvm) === 'failed'
@@ -117,8 +114,12 @@ export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['o
         : inOrder([() => recorder.ask('libxc', 'domctl.resumedomain', { domid })]);
     if (outcome === 'failed') {
       const errno = reason === 'suspend' ? (recorder.refusal?.errno ?? 'EINVAL') : 'EINVAL';
-      const words = `Domain ${domid}:xc_domain_resume failed: ${errnoText(errno)}`;
-      logLibxl(operation, 'libxl_dom_suspend.c:666:domain_resume_done', words);
+      logLibxl(
+        operation,
+        'libxl_dom_suspend.c:666:domain_resume_done',
+        `Domain ${domid}:xc_domain_resume failed`,
+        errno,
+      );
     }
     const served = state.xenstored.get(domid);
     if (outcome === 'done' && served !== undefined) served.hasToldOfEnd = false;

@@ -8,11 +8,11 @@
 import type { OperationReport, VcpuState } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { parseCpuRange, showCpus } from './cpu-range.ts';
-import { errnoText } from './destroy.ts';
 import { tellGuest } from './guest-control.ts';
-import { findDomain, listDomains, logLibxl, lookAt, type Operation, report, startXl } from './operation.ts';
+import { findDomain, listDomains, lookAt, type Operation, report, startXl } from './operation.ts';
 import { doneOn, failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
+import { errnoText, logLibxl } from './said.ts';
 
 /** XEN: `libxl_list_vcpu`; undefined when Xen refused. */
 function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {

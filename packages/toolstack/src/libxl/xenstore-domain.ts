@@ -69,14 +69,12 @@ function populate({ recorder }: Operation, domid: Domid, { memoryMib, isPvh }: P
 
 /** A PV domain: kernel, page tables, shared info, the first vCPU. */
 function loadPv({ recorder }: Operation, domid: Domid, pages: number, mappings: GuestMappings): boolean {
-  if (!mappings.map({ first: 0, count: pages })) return false;
+  if (mappings.map({ first: 0, count: pages }) !== undefined) return false;
   const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
   if (info.kind === 'error') return false;
-  const ready = inOrder([
-    () => recorder.ask('libxc', 'mmu_update.machphys_update', { domid, frames: { first: 0, count: pages } }),
-    () => recorder.ask('libxc', 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable }),
-  ]);
-  if (ready === 'failed' || !mappings.map({ first: info.value.sharedInfoFrame, count: 1 })) return false;
+  const pinned = recorder.ask('libxc', 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable });
+  if (pinned.kind === 'error' || mappings.map({ first: info.value.sharedInfoFrame, count: 1 }) !== undefined)
+    return false;
   return recorder.ask('libxc', 'domctl.setvcpucontext', { domid, vcpu: 0 }).kind === 'ok';
 }
 
@@ -84,15 +82,16 @@ function loadPv({ recorder }: Operation, domid: Domid, pages: number, mappings: 
 function loadPvh({ recorder }: Operation, domid: Domid, pages: number, mappings: GuestMappings): boolean {
   if (recorder.ask(INIT, 'memory_op.set_memory_map', { domid }).kind === 'error') return false;
   const kernel: FrameRange = { first: KERNEL_FRAME, count: pages - KERNEL_FRAME };
-  if (!mappings.map(kernel)) return false;
+  if (mappings.map(kernel) !== undefined) return false;
   const frames = { first: SPECIAL_FRAME, count: SPECIAL_PAGES };
   const given = recorder.ask('libxc', 'memory_op.populate_physmap', { domid, frames });
-  if (given.kind === 'error' || given.value.pagesDone < SPECIAL_PAGES || !mappings.map(frames)) return false;
+  if (given.kind === 'error' || given.value.pagesDone < SPECIAL_PAGES || mappings.map(frames) !== undefined)
+    return false;
   for (const param of [...RING_PARAMS, 'IDENT_PT'] as const) {
     recorder.ask('libxc', 'hvm_op.set_param', { domid, param, value: PVH_RINGS[param] ?? 0 });
   }
   if (recorder.ask('libxc', 'domctl.getdomaininfo', { domid }).kind === 'error') return false;
-  if (!mappings.map({ first: KERNEL_FRAME, count: 1 })) return false;
+  if (mappings.map({ first: KERNEL_FRAME, count: 1 }) !== undefined) return false;
   const set = (param: 'CONSOLE_EVTCHN' | 'STORE_EVTCHN') => (): AnyResult =>
     recorder.ask('libxc', 'hvm_op.set_param', { domid, param, value: 1 });
   return (

@@ -1,0 +1,39 @@
+/**
+ * Which pool of CPUs a domain is in, and how that is scheduled.
+ *
+ * Follows Xen `tools/libs/light/libxl_cpupool.c`, `cpupool_info`, and `tools/libs/light/libxl_dom.c`,
+ * `libxl__domain_scheduler`.
+ *
+ * @module
+ */
+import type { Domid, Errno } from '../hypercalls.ts';
+import { lookAt, type Operation } from './operation.ts';
+import { logLibxl } from './said.ts';
+
+/** Asks Xen about the pool; false where it refuses. A simulated host has one. */
+export function lookAtPool(operation: Operation): boolean {
+  const pool = operation.recorder.ask('libxl', 'sysctl.cpupool_op', {});
+  if (pool.kind === 'ok') return true;
+  logLibxl(operation, 'libxl_cpupool.c:36:cpupool_info', 'failed to get info for cpupool0', pool.errno);
+  return false;
+}
+
+/** libxl does not know how the domain is scheduled, so it neither reads nor sets its parameters. */
+export function logUnknownScheduler(operation: Operation, domid: Domid, purpose: 'get' | 'set'): void {
+  const place = `libxl_sched.c:${purpose === 'get' ? 905 : 798}:libxl_domain_sched_params_${purpose}`;
+  logLibxl(operation, place, `Domain ${domid}:Unknown scheduler`);
+}
+
+/** Xen does not say what the scheduler keeps of a domain. */
+export function logNoScheduling(operation: Operation, domid: Domid, errno: Errno): void {
+  const words = `Domain ${domid}:Getting domain sched credit2`;
+  logLibxl(operation, 'libxl_sched.c:410:sched_credit2_domain_get', words, errno);
+}
+
+/** Whether libxl comes to know the scheduler of a domain. */
+export function learnScheduler(operation: Operation, domid: Domid, purpose: 'get' | 'set'): boolean {
+  if (lookAt(operation, domid, false) === undefined) return false;
+  if (lookAtPool(operation)) return true;
+  logUnknownScheduler(operation, domid, purpose);
+  return false;
+}

@@ -1,0 +1,72 @@
+/**
+ * What libxl, libxc and xl print on their standard error when something fails.
+ *
+ * Follows Xen `tools/libs/light/libxl_internal.c`, `libxl__logv`, `tools/libs/ctrl/xc_private.c`, `xc_report_error`, and
+ * `tools/libs/ctrl/xc_flask.c`, `xc_flask_op`.
+ *
+ * @module
+ */
+import type { Errno } from '../hypercalls.ts';
+import type { Operation } from './operation.ts';
+
+/** An errno, or that there was none to be blamed. */
+export type Cause = Errno | 'none';
+
+/** The number of an errno on Linux, and what the C library says of it. */
+const ERRNOS: Readonly<Record<Cause, readonly [number: number, text: string]>> = {
+  none: [0, 'Success'],
+  EPERM: [1, 'Operation not permitted'],
+  ENOENT: [2, 'No such file or directory'],
+  ESRCH: [3, 'No such process'],
+  EAGAIN: [11, 'Resource temporarily unavailable'],
+  ENOMEM: [12, 'Cannot allocate memory'],
+  EACCES: [13, 'Permission denied'],
+  EBUSY: [16, 'Device or resource busy'],
+  EEXIST: [17, 'File exists'],
+  ENODEV: [19, 'No such device'],
+  EINVAL: [22, 'Invalid argument'],
+  ERANGE: [34, 'Numerical result out of range'],
+  ENOSYS: [38, 'Function not implemented'],
+  ENODATA: [61, 'No data available'],
+  EOVERFLOW: [75, 'Value too large for defined data type'],
+  EOPNOTSUPP: [95, 'Operation not supported'],
+  ENOBUFS: [105, 'No buffer space available'],
+};
+
+/** What the C library says of an errno. */
+export function errnoText(errno: Cause): string {
+  return ERRNOS[errno][1];
+}
+
+/** The number of an errno. */
+export function errnoNumber(errno: Cause): number {
+  return ERRNOS[errno][0];
+}
+
+/** What libxl logs; with an errno where it says why. */
+export function logLibxl({ messages }: Operation, place: string, text: string, errno?: Cause): void {
+  const why = errno === undefined ? '' : `: ${errnoText(errno)}`;
+  messages.push(...`libxl: error: ${place}: ${text}${why}`.split('\n'));
+}
+
+/** What libxl warns of. */
+export function warnLibxl({ messages }: Operation, place: string, text: string): void {
+  messages.push(`libxl: warning: ${place}: ${text}`);
+}
+
+/** What libxc reports; with an errno where it says why. XEN: `ERROR`, `PERROR`. */
+export function logLibxc({ messages }: Operation, text: string, errno?: Cause): void {
+  const why = errno === undefined ? '' : ` (${errnoNumber(errno)} = ${errnoText(errno)})`;
+  // Some texts end with a line break, before the kind of error.
+  messages.push(...`xc: error: ${text}${why}: Internal error`.split('\n'));
+}
+
+/** What the builder of domains reports before it gives up. XEN: `xc_dom_panic`. */
+export function panicLibxc({ messages }: Operation, place: string, text: string, kind = 'Internal error'): void {
+  messages.push(...`xc: error: panic: ${place}: ${text}: ${kind}`.split('\n'));
+}
+
+/** XEN: `xc_flask_op` says so of each request to FLASK that is denied, whatever the caller makes of it. */
+export function sayXsmDenied({ messages }: Operation, errno: Errno): void {
+  if (errno === 'EACCES') messages.push('XSM operation failed!');
+}

@@ -1,0 +1,72 @@
+/**
+ * An operation without one permission on a simulated host, written down as `denials.sh` writes it on real Xen.
+ *
+ * @module
+ */
+import { Hypervisor } from '@dewar/hypervisor';
+import { type DomainInfo, LibxlHost, type OperationReport, type ShutdownReason } from '@dewar/toolstack';
+import { GUEST_UUID, guestConfig } from '../traces/rig-policy.ts';
+import { type Course, course } from './course.ts';
+import { type Before, CONFIGURATIONS, type Operation, type Stage } from './operations.ts';
+
+/** A host with what the operation begins with. */
+async function setStage(before: Before, whole: Uint8Array): Promise<Stage & { readonly hypervisor: Hypervisor }> {
+  const boot = Hypervisor.boot({ policy: whole });
+  if (boot.kind === 'refused') throw new Error(boot.reason);
+  const { hypervisor } = boot;
+  const host = new LibxlHost(hypervisor);
+  if (before === 'nothing') return { hypervisor, host, whole };
+  const isSmall = before === 'waiting' || before === 'paused';
+  await host.create(guestConfig(CONFIGURATIONS[isSmall ? 'pv' : 'linux']), {
+    uuid: GUEST_UUID,
+    unwatched: true,
+    paused: before === 'paused',
+  });
+  if (before !== 'saved') return { hypervisor, host, whole };
+  const { value } = await host.save('secure1');
+  return { hypervisor, host, whole, ...(value === undefined ? {} : { saved: value }) };
+}
+
+/** The operation when nothing is missing. */
+export async function withWhole(operation: Operation, whole: Uint8Array): Promise<OperationReport<unknown>> {
+  return operation.ask(await setStage(operation.before, whole));
+}
+
+const REASON_LETTERS: Readonly<Record<ShutdownReason, string>> = {
+  poweroff: '-',
+  reboot: 'r',
+  suspend: 's',
+  crash: 'c',
+  watchdog: 'w',
+  'soft-reset': 'S',
+};
+
+/** The state of a domain in the letters of `xl list`. */
+function letters({ isPaused, isDying, shutdownReason, isRunning }: DomainInfo): string {
+  const end = shutdownReason === undefined ? '--' : `s${REASON_LETTERS[shutdownReason]}`;
+  const isUp = isRunning && !isPaused && shutdownReason === undefined;
+  return `${isUp ? 'r' : '-'}-${isPaused ? 'p' : '-'}${end}${isDying ? 'd' : '-'}`;
+}
+
+/** What comes of the operation under a policy that lacks something; what stays is seen with the whole one. */
+export async function simulate(operation: Operation, whole: Uint8Array, lacking: Uint8Array): Promise<Course> {
+  const stage = await setStage(operation.before, whole);
+  const { host, hypervisor } = stage;
+  await host.loadPolicy(lacking);
+  await host.dmesg({ clear: true });
+  const report = await operation.ask(stage);
+  await host.loadPolicy(whole);
+  const ring = (await host.dmesg()).value ?? '';
+  const left = ((await host.list()).value ?? [])
+    .filter(({ domid }) => domid !== 0)
+    .map(({ domid, name, label }) => {
+      const found = hypervisor.inspectDomain(domid);
+      return `${name ?? '(null)'} ${found === undefined ? 'gone' : letters(found.info)} ${label}`;
+    });
+  return course({
+    said: report.xlMessages,
+    exitCode: report.xlExitCode,
+    denials: ring.split('\n').filter((line) => line.includes('avc:  denied')),
+    left,
+  });
+}
