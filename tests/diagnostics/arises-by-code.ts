@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readDeviceFile } from '@dewar/lab';
 import { parseProperties, proveProperties, type RuleQuery, searchRules } from '@dewar/policy/analysis';
 import { compileText } from '@dewar/policy/compiler';
 import { checkRecompiled, decompilePolicy } from '@dewar/policy/decompiler';
@@ -45,6 +46,17 @@ function proveAll(text: string, statements = ''): string[] {
   if ('diagnostic' in read) return [read.diagnostic.code];
   const { initialSids } = xenRelease('4.17');
   return codes([...diagnostics, ...proveProperties(read.policy, properties, initialSids).diagnostics]);
+}
+
+/** The codes of a file with so many devices. */
+function deviceCodes(count: number): string[] {
+  const found: Diagnostic[] = [];
+  const lines = Array.from({ length: count }, (_, index) => {
+    const [bus, slot] = [index >> 8, (index >> 3) & 0x1f].map((number) => number.toString(16));
+    return `${bus}:${slot}.${index & 7}`;
+  });
+  readDeviceFile(new SourceText('host.devices', lines.join('\n')), (one) => found.push(one));
+  return codes(found);
 }
 
 /** Numbers as the format stores them. */
@@ -238,6 +250,7 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Ma
   ['prove/unknown-name', () => proveAll('nobody reads memory of domV_t;')],
   ['prove/bad-label', () => proveAll('nobody reads memory of nobody:system_r:domU_t;')],
   ['prove/no-label', () => proveAll('nobody reads memory of domU_t and not domU_t;')],
+  ['devices/too-many-devices', () => deviceCodes(5000)],
   ['prove/too-many-booleans', () => proveAll('creators may destroy what they create;', manyBooleans())],
   ['search/unknown-name', () => searchFor({ kinds: ['allow'], source: { text: 'domV_t' } })],
   ['search/bad-pattern', () => searchFor({ kinds: ['allow'], source: { text: 'dom(', isRegex: true } })],

@@ -12,6 +12,7 @@
  * - `xl.cfg`: a guest, with a name, a kernel and its type where they are missing, unless `whole` is said.
  * - `binary`: a compiled policy, changed: `bytes 0x10 = 18 00`, `cut 100`, `append 00`, `name one = two`.
  * - `scenario`: a file for `dewar test`, which is read and not run.
+ * - `devices`: a file for `dewar lab new --devices`.
  * - `host`: a simulated host with the example policy: lines `policy STATEMENT`, `guest LINE`, `dewar COMMAND`.
  *
  * @module
@@ -19,6 +20,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FLASK_MODES, type FlaskMode, Hypervisor } from '@dewar/hypervisor';
+import { readDeviceFile } from '@dewar/lab';
 import { readScenarios } from '@dewar/lab/rehearsal';
 import { compareReleases, compatDiagnostics, permissionUses } from '@dewar/policy/analysis';
 import { type CompileOptions, compileDirectory, compileText, type PolicyFiles } from '@dewar/policy/compiler';
@@ -262,6 +264,7 @@ export function wholeText(snippet: Snippet): string | undefined {
     case 'policy.conf':
     case 'm4':
     case 'scenario':
+    case 'devices':
       return snippet.text;
     case 'xl.cfg':
       return snippet.words.has('whole') ? snippet.text : guestText(snippet.text);
@@ -277,11 +280,20 @@ function runScenarioFile(text: string): readonly Diagnostic[] {
   return found;
 }
 
+/** What is said of a file of devices. */
+function runDeviceFile(text: string): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  readDeviceFile(new SourceText('host.devices', text), (diagnostic) => found.push(diagnostic));
+  return found;
+}
+
 /** All diagnostics of a text that is read like that of a snippet. */
 export function runText(snippet: Snippet, text: string): readonly Diagnostic[] {
   switch (snippet.language) {
     case 'scenario':
       return runScenarioFile(text);
+    case 'devices':
+      return runDeviceFile(text);
     case 'm4':
       return runM4([new SourceText('policy.m4', text)]).diagnostics;
     case 'xl.cfg':

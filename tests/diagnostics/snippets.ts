@@ -11,7 +11,7 @@
 /** One fenced block. */
 export interface Snippet {
   /** How it is read: `policy`, `policy.conf`, `policy-directory`, `m4`, `xl.cfg`, `binary`,
-   * `scenario` or `host`. */
+   * `scenario`, `devices` or `host`. */
   readonly language: string;
   readonly isRight: boolean;
   readonly words: ReadonlySet<string>;

@@ -249,8 +249,9 @@ async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal,
     const options = {
       ...(flask === undefined ? {} : { flask }),
       ...(release === undefined ? {} : { release }),
-      // A host keeps the memory that it was made with.
+      // A host keeps the memory and the devices that it was made with.
       ...(running === undefined ? {} : { memoryMib: running.hypervisor.memoryMib }),
+      ...(running === undefined ? {} : { devices: running.hypervisor.pciDevices() }),
       ...(iommu === undefined ? {} : { iommu }),
     };
     const outcome = slot.boot({ name, bytes, sha256: identity }, options);

@@ -63,6 +63,31 @@ describe('dewar lab', () => {
     expect([again.code, again.err]).toEqual([2, expect.stringContaining('`dewar lab rm a` removes it')]);
   });
 
+  test('a host has the devices of its file, and keeps them when it is booted anew', async () => {
+    const devices = file('a.devices', '# a card\n0000:05:00.0 ports=c000-c0ff memory=febd1000 irq=21\n05:00.1\n');
+    const made = await dewar('lab', 'new', 'a', '--devices', devices, '--iommu', 'without-remapping');
+    expect(made.code).toBe(0);
+    const listed = async (): Promise<unknown> => JSON.parse((await dewar('lab', 'list', '--json')).out);
+    const row = { name: 'a', iommu: 'without-remapping', devices: ['0000:05:00.0', '0000:05:00.1'] };
+    expect(await listed()).toMatchObject([row]);
+    const label = 'system_u:object_r:nic_dev_t';
+    expect((await dewar('label-pci', '05:00.0', label)).code).toBe(0);
+    const denied = await dewar('pci-assignable-add', '05:00.0');
+    expect(denied.err).toContain('lacks `resource { use_iommu_nointremap }`');
+    expect((await dewar('pci-assignable-add', '03:00.0')).err).toContain("Couldn't lstat");
+    const policy = join(root, 'policies/example');
+    const anew = await dewar('list', '--host', 'a', '--policy', policy, '--flask', 'permissive');
+    expect([anew.code, anew.err]).toEqual([0, expect.stringContaining('booted anew')]);
+    expect(await listed()).toMatchObject([row]);
+  });
+
+  test('a file of devices with faults makes no host', async () => {
+    const made = await dewar('lab', 'new', 'a', '--devices', file('a.devices', '05:00.0 irq=many\n'));
+    expect([made.code, made.err]).toEqual([1, expect.stringContaining('a.devices:1:9: error: `irq=many` is no')]);
+    expect((await dewar('lab', 'new', 'a', '--devices', join(folder, 'none'))).code).toBe(3);
+    expect((await dewar('lab', 'list')).out.split('\n')).toHaveLength(2);
+  });
+
   test('a host that cannot be read is listed with the reason, and can be removed', async () => {
     await dewar('lab', 'new', 'a');
     writeFileSync(join(folder, 'state/hosts/a/host.json'), '{}');

@@ -9,6 +9,7 @@ import type { Finish } from './guest-commands.ts';
 import {
   flaskOption,
   hostOption,
+  iommuOption,
   jsonOption,
   policyOption,
   requestFlags,
@@ -61,11 +62,17 @@ export function addLabCommands(program: Command, finish: Finish, terminal: Termi
     .addOption(policyOption())
     .addOption(xenOption())
     .addOption(flaskOption())
+    .addOption(iommuOption())
     .option('--memory <size>', 'memory of the host, dom0 included, such as 64G', parseHostMemory)
+    .option(
+      '--devices <file>',
+      'its PCI devices, one a line: `03:00.0 ports=e000-e01f memory=fb200000-fb2fffff irq=33`',
+    )
     .addOption(jsonOption())
     .action(async (name, args) => {
       const { runLabNew } = await import('./commands/lab.ts');
-      await finish(runLabNew(name, { ...requestFlags(args), memoryMib: args.memory }, terminal));
+      const made = { memoryMib: args.memory, devices: args.devices };
+      await finish(runLabNew(name, { ...requestFlags(args), ...made }, terminal));
     });
   lab
     .command('list')

@@ -9,5 +9,6 @@
  * @module
  */
 export type { FlaskMode, FlaskState, IommuKind } from '@dewar/hypervisor';
+export { readDeviceFile } from './device-file.ts';
 export { type BootedHost, Lab, type LabPolicy, type LabSlot, type RunningHost } from './lab.ts';
 export { LabError, type LabErrorCode } from './lab-error.ts';

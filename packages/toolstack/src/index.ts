@@ -13,7 +13,7 @@ export { parseCpuRange, showCpus } from './libxl/cpu-range.ts';
 export { DOM0 } from './libxl/daemons.ts';
 export { denialNotes, guest as guestDiagnostics } from './libxl/diagnostics.ts';
 export { LibxlHost } from './libxl/libxl-host.ts';
-export { sbdfText } from './libxl/pci.ts';
+export { parseSbdf, sbdfText } from './libxl/pci.ts';
 export {
   type Attachment,
   emptyToolstackState,

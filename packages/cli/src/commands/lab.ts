@@ -3,18 +3,22 @@
  *
  * @module
  */
-import { LabError, type RunningHost } from '@dewar/lab';
-import { hasErrors } from '@dewar/policy/text';
+import { type IommuKind, LabError, type LabSlot, type RunningHost, readDeviceFile } from '@dewar/lab';
+import { type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
+import { sbdfText } from '@dewar/toolstack';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
+import { readLatin1 } from '../files.ts';
 import { type HostChoice, isReservedName, noSuchHost, openLab } from '../host-session.ts';
-import { readPolicy, sha256 } from '../policy-input.ts';
+import { displayPath, readPolicy, sha256 } from '../policy-input.ts';
 import { jsonText } from '../report-json.ts';
-import { coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { byteText, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 
 export interface LabNewFlags extends HostChoice {
   readonly isJson: boolean;
   /** Memory of the host, dom0's included. */
   readonly memoryMib: number | undefined;
+  /** A file of its PCI devices. */
+  readonly devices: string | undefined;
 }
 
 /** A host for a listing. */
@@ -25,6 +29,9 @@ interface HostRow {
   readonly flask?: string;
   readonly memoryMib?: number;
   readonly guests?: number;
+  readonly iommu?: IommuKind;
+  /** Addresses of its PCI devices. */
+  readonly devices?: readonly string[];
   readonly policy?: string;
   readonly fault?: string;
 }
@@ -45,14 +52,28 @@ function rowOf(name: string, isCurrent: boolean, running: RunningHost): HostRow 
     flask: flaskWord(running),
     memoryMib: hypervisor.memoryMib,
     guests: hypervisor.domainCount - 1,
+    iommu: hypervisor.iommu,
+    devices: hypervisor.pciDevices().map(({ sbdf }) => sbdfText(sbdf)),
     policy: policy.name,
   };
+}
+
+/** What a host is booted with, beside its policy. */
+type BootOptions = NonNullable<Parameters<LabSlot['boot']>[1]>;
+
+/** The devices of a file; undefined where it is not sound. */
+function readDevices(path: string, terminal: Terminal): BootOptions['devices'] {
+  const found: Diagnostic[] = [];
+  const source = new SourceText(byteText(displayPath(path)), readLatin1(path));
+  const devices = readDeviceFile(source, (one) => found.push(one));
+  printDiagnostics(terminal, found);
+  return hasErrors(found) ? undefined : devices;
 }
 
 /** Boots a host of the user's own; one of that name must not exist. */
 export async function runLabNew(name: string, flags: LabNewFlags, terminal: Terminal): Promise<number> {
   const lab = await openLab(terminal);
-  const { policy: named, release, flask, memoryMib } = flags;
+  const { policy: named, release, flask, iommu, memoryMib } = flags;
   if (isReservedName(name)) throw new UsageError(`\`--host ${name}\` means another host: take another name`);
   if (lab.names().includes(name)) {
     throw new UsageError(`there is a simulated host \`${name}\` already: \`dewar lab rm ${name}\` removes it`);
@@ -62,8 +83,12 @@ export async function runLabNew(name: string, flags: LabNewFlags, terminal: Term
   if (policy.errorOutput !== '') print(terminal.err, policy.errorOutput);
   const { bytes } = policy;
   if (bytes === undefined || hasErrors(policy.diagnostics)) return EXIT.problem;
+  const devices = flags.devices === undefined ? undefined : readDevices(flags.devices, terminal);
+  if (flags.devices !== undefined && devices === undefined) return EXIT.problem;
   const options = {
     ...(flask === undefined ? {} : { flask }),
+    ...(iommu === undefined ? {} : { iommu }),
+    ...(devices === undefined ? {} : { devices }),
     ...(release === undefined ? {} : { release }),
     ...(memoryMib === undefined ? {} : { memoryMib }),
   };

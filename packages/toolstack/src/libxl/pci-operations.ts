@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { PciDevice, Sbdf } from '../device-hypercalls.ts';
+import type { PciDevice } from '../device-hypercalls.ts';
 import type { AssignableDevice, GuestPciSlot, OperationReport } from '../host.ts';
 import type { Domid, ResourceRange } from '../hypercalls.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
@@ -18,19 +18,10 @@ import {
   makeAssignable,
   makeUnassignable,
   type PciOutcome,
+  parseSbdf,
   removePciDevice,
   resolvePci,
 } from './pci.ts';
-
-const ADDRESS = /^(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])$/i;
-
-/** `[DDDD:]BB:DD.F` as a number; undefined for anything else. */
-function parseSbdf(text: string): Sbdf | undefined {
-  const [, segment = '0', bus = '', device = '', func = ''] = ADDRESS.exec(text) ?? [];
-  const slot = Number.parseInt(device, 16);
-  if (Number.isNaN(slot) || slot > 0x1f) return undefined;
-  return ((Number.parseInt(segment, 16) << 16) | (Number.parseInt(bus, 16) << 8) | (slot << 3) | Number(func)) >>> 0;
-}
 
 /** The device of an entry, without its slot and its options; undefined where it is none. */
 function parseSpec(spec: string): GuestPciDevice | undefined {

@@ -26,6 +26,17 @@ export function sbdfText(sbdf: Sbdf): string {
   return `${hex(sbdf >>> 16, 4)}:${hex((sbdf >> 8) & 0xff, 2)}:${hex((sbdf >> 3) & 0x1f, 2)}.${sbdf & 7}`;
 }
 
+/** `[DDDD:]BB:DD.F` */
+const ADDRESS = /^(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])$/i;
+
+/** `[DDDD:]BB:DD.F` as a number; undefined for anything else. */
+export function parseSbdf(text: string): Sbdf | undefined {
+  const [, segment = '0', bus = '', device = '', func = ''] = ADDRESS.exec(text) ?? [];
+  const slot = Number.parseInt(device, 16);
+  if (Number.isNaN(slot) || slot > 0x1f) return undefined;
+  return ((Number.parseInt(segment, 16) << 16) | (Number.parseInt(bus, 16) << 8) | (slot << 3) | Number(func)) >>> 0;
+}
+
 /** As some messages of libxl write it. */
 function shortText(sbdf: Sbdf): string {
   const parts = [sbdf >>> 16, (sbdf >> 8) & 0xff, (sbdf >> 3) & 0x1f, sbdf & 7];
