@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { finishHash, hashStep, type MappedText, type Origin, type Report, SpellingTable } from '../text/index.ts';
+import { type MappedText, type Origin, type Report, SpellingTable } from '../text/index.ts';
 import { language } from './diagnostics.ts';
 import { KEYWORDS } from './keywords.ts';
 
@@ -88,18 +88,17 @@ const classes = (() => {
 const isHex = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66);
 
 /** Letters, digits, `_` and `-`: what an identifier goes on with. */
-const isWordByte = (c: number): boolean => {
-  const kind = classes[c] ?? CLASS.other;
-  return kind === CLASS.letter || kind === CLASS.digit || c === 0x5f || c === 0x2d;
-};
+const wordBytes = Uint8Array.from(classes, (kind, c) =>
+  kind === CLASS.letter || kind === CLASS.digit || c === 0x5f || c === 0x2d ? 1 : 0,
+);
 
 /** End of the identifier that begins at `at`: runs of word bytes with single dots between. */
 function identifierEnd(text: string, at: number): number {
   let end = at + 1;
   for (;;) {
     const c = text.charCodeAt(end);
-    if (isWordByte(c)) end++;
-    else if (c === 0x2e && isWordByte(text.charCodeAt(end + 1))) end += 2;
+    if (wordBytes[c] === 1) end++;
+    else if (c === 0x2e && wordBytes[text.charCodeAt(end + 1)] === 1) end += 2;
     else return end;
   }
 }
@@ -167,8 +166,7 @@ class TokenBuilder {
   /** A keyword or an identifier. */
   pushName(text: string, start: number, end: number): void {
     let hash = 0;
-    for (let at = start; at < end; at++) hash = hashStep(hash, text.charCodeAt(at));
-    hash = finishHash(hash);
+    for (let at = start; at < end; at++) hash = (hash << 5) ^ (hash >>> 27) ^ text.charCodeAt(at);
     let spelling = this.#words.find(text, start, end, hash);
     if (spelling < 0) spelling = this.#words.add(-1 - spelling, text.slice(start, end), hash);
     let kind = this.#nameKinds[spelling] ?? 0;

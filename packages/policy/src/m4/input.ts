@@ -23,6 +23,8 @@ export class Entry {
   readonly file: string;
   line: number;
   index = 0;
+  /** The current stretch, and its text. */
+  chunk: Chunk | undefined;
   text: string;
   at = 0;
   #leaves: Provenance[] | undefined;
@@ -34,18 +36,15 @@ export class Entry {
     this.file = file;
     this.line = line;
     this.source = source;
-    this.text = chunks[0]?.text ?? '';
-  }
-
-  get chunk(): Chunk | undefined {
-    return this.chunks[this.index];
+    this.chunk = chunks[0];
+    this.text = this.chunk?.text ?? '';
   }
 
   /** Goes to the next stretch; false when there is none. */
   advance(): boolean {
     if (this.index + 1 >= this.chunks.length) return false;
-    this.index++;
-    this.text = this.chunks[this.index]?.text ?? '';
+    this.chunk = this.chunks[++this.index];
+    this.text = this.chunk?.text ?? '';
     this.at = 0;
     this.#leaves = undefined;
     return true;

@@ -144,7 +144,7 @@ export class PieceBuilder {
   /** Adds text. `inert` is the generation under which the whole of it stands for itself, or 0. */
   add(text: string, provenance: Provenance, inert: number): void {
     if (text === '') return;
-    this.#spread();
+    if (this.#only !== undefined) this.#spread();
     if (inert === 0) {
       this.#addOpen(text, provenance, 0, false, false);
     } else {
@@ -222,7 +222,7 @@ export class PieceBuilder {
 
   /** Adds one stretch of another piece. */
   addChunk(chunk: Chunk): void {
-    this.#spread();
+    if (this.#only !== undefined) this.#spread();
     if (chunk.quoted !== undefined || (chunk.text.length >= LONG && this.#opensNothing())) {
       this.#close();
       this.#chunks.push(chunk);
@@ -245,7 +245,7 @@ export class PieceBuilder {
 
   /** Adds a piece of a macro's body as the expansion of `call`. */
   addExpanded(chunk: Chunk, call: Call): void {
-    this.#spread();
+    if (this.#only !== undefined) this.#spread();
     if (chunk.text === '') return;
     const provenance = expandedBy(chunk.provenance, call);
     this.#addOpen(chunk.text, provenance, chunk.inert, chunk.startsInWord, chunk.endsInWord);

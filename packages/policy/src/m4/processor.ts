@@ -226,10 +226,11 @@ export class Processor {
 
   /** Reads arguments from the opening parenthesis through the closing one. */
   #collect(call: Call, takesBuiltins: boolean): Piece[] {
-    this.#scanner.next();
+    const scanner = this.#scanner;
+    scanner.skipOpening();
     const args: Piece[] = [];
-    do args.push(this.#argument(call, takesBuiltins));
-    while (this.#scanner.text === ',');
+    do args.push(scanner.shortArgument() ?? this.#argument(call, takesBuiltins));
+    while (scanner.text === ',');
     return args;
   }
 

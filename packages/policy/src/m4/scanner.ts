@@ -8,12 +8,12 @@
  *
  * @module
  */
-import { type Diagnostic, finishHash, hashStep, type Origin } from '../text/index.ts';
+import { type Diagnostic, hashOf, type Origin } from '../text/index.ts';
 import { m4 as messages } from './diagnostics.ts';
 import type { Entry, Input } from './input.ts';
 import type { M4Limits } from './limits.ts';
 import type { Definition, MacroTable } from './macro-table.ts';
-import { type Chunk, EMPTY, isWordCode, Piece, PieceBuilder, tokenPiece } from './pieces.ts';
+import { type Chunk, EMPTY, isWordCode, Piece, PieceBuilder, pieceOf, tokenPiece } from './pieces.ts';
 import { originOf, type Provenance, sequence } from './provenance.ts';
 import { BLANK, NAME, NAME_START, SPECIAL, STRUCTURE, type Syntax } from './syntax.ts';
 
@@ -48,15 +48,25 @@ export interface Run {
 /** Reads tokens; the fields are those of the token that `next` found last. */
 export class Scanner {
   text = '';
-  provenance: Provenance = { length: 0, frame: undefined, offset: 0, fixed: 0, parts: [], call: undefined };
   piece: Piece | undefined;
   definition: Definition | undefined;
-  /** The line that the token counts under. */
+  /** The line that the token counts under; known with sync lines only. */
   line = 0;
   /** The generation under which a plain stretch stands for itself, or 0. */
   inert = 0;
   /** Set for a plain stretch that was passed as a whole. */
   #chunk: Chunk | undefined;
+  /** Where the token came from; for a sign, which is seldom asked, found when it is. */
+  #provenance: Provenance | undefined = {
+    length: 0,
+    frame: undefined,
+    offset: 0,
+    fixed: 0,
+    parts: [],
+    call: undefined,
+  };
+  #signEntry: Entry | undefined;
+  #signAt = 0;
   readonly #run: Run;
   #scanned = 0;
 
@@ -66,17 +76,17 @@ export class Scanner {
 
   /** Reads one token. */
   next(): FoundKind {
-    const { input, syntax } = this.#run;
+    const { input, syntax, output } = this.#run;
     const entry = input.top();
     if (entry === undefined) return Found.end;
-    const chunk = entry.chunk;
+    const { chunk } = entry;
     if (entry.at >= entry.text.length) {
       this.definition = chunk?.builtin;
       input.skipBuiltin(entry);
       return Found.builtin;
     }
     const from = entry.at;
-    this.line = entry.lineAt(from);
+    if (output.isSynced) this.line = entry.lineAt(from);
     if (chunk !== undefined) {
       if (from === 0 && chunk.quoted !== undefined && chunk.quoteGeneration === syntax.quoteGeneration) {
         if (this.#isBalanced(chunk.quoted)) {
@@ -93,18 +103,40 @@ export class Scanner {
     const code = entry.text.charCodeAt(from);
     const sort = syntax.classes[code] ?? 0;
     if ((sort & SPECIAL) !== 0) {
-      if (syntax.openComment !== '' && input.startsWith(syntax.openComment)) return this.#readComment();
+      if (this.#begins(syntax.openComment, code)) return this.#readComment();
       if ((sort & NAME_START) === 0) {
-        if (syntax.openQuote !== '' && input.startsWith(syntax.openQuote)) return this.#readQuotation();
-        this.#take(entry, from + 1);
-        return Found.sign;
+        if (this.#begins(syntax.openQuote, code)) return this.#readQuotation();
+        return this.#sign(entry, from);
       }
     }
-    if ((sort & NAME_START) === 0 && (sort & STRUCTURE) !== 0) {
-      this.#take(entry, from + 1);
-      return Found.sign;
-    }
+    if ((sort & NAME_START) === 0 && (sort & STRUCTURE) !== 0) return this.#sign(entry, from);
     return this.#readPlain(entry, from);
+  }
+
+  /** Whether the input, whose next character is `code`, goes on with a delimiter. */
+  #begins(delimiter: string, code: number): boolean {
+    if (delimiter.length <= 1) return delimiter.length === 1 && delimiter.charCodeAt(0) === code;
+    return this.#run.input.startsWith(delimiter);
+  }
+
+  #sign(entry: Entry, from: number): FoundKind {
+    this.text = entry.text.charAt(from);
+    this.#provenance = undefined;
+    this.#signEntry = entry;
+    this.#signAt = from;
+    this.#chunk = undefined;
+    this.#count(1);
+    this.#run.input.consume(entry, 1);
+    return Found.sign;
+  }
+
+  /** Where the token came from. For a sign it must be asked before the next token is read. */
+  get provenance(): Provenance {
+    if (this.#provenance === undefined) {
+      const at = this.#signAt;
+      this.#provenance = this.#signEntry?.provenance(at, at + 1) ?? sequence([], 0);
+    }
+    return this.#provenance;
   }
 
   /** The token as a piece of its own. */
@@ -126,7 +158,7 @@ export class Scanner {
   #take(entry: Entry, to: number): void {
     const from = entry.at;
     this.text = entry.text.slice(from, to);
-    this.provenance = entry.provenance(from, to);
+    this.#provenance = entry.provenance(from, to);
     this.#chunk = undefined;
     this.#count(to - from);
     this.#run.input.consume(entry, to - from);
@@ -192,14 +224,14 @@ export class Scanner {
         while (end < text.length) {
           const code = text.charCodeAt(end);
           if (((classes[code] ?? 0) & NAME) === 0) break;
-          hash = hashStep(hash, code);
+          hash = (hash << 5) ^ (hash >>> 27) ^ code;
           end++;
         }
         if (end === text.length) {
           if (at > from) break;
           return this.#readJoinedWord();
         }
-        const definition = this.#run.macros.lookUp(text, at, end, finishHash(hash));
+        const definition = this.#run.macros.lookUp(text, at, end, hash);
         if (definition !== undefined) {
           if (at > from) break;
           this.#take(entry, end);
@@ -237,10 +269,8 @@ export class Scanner {
     this.#count(word.length);
     this.#chunk = undefined;
     this.text = word;
-    this.provenance = sequence(parts, word.length);
-    let hash = 0;
-    for (let at = 0; at < word.length; at++) hash = hashStep(hash, word.charCodeAt(at));
-    const definition = this.#run.macros.lookUp(word, 0, word.length, finishHash(hash));
+    this.#provenance = sequence(parts, word.length);
+    const definition = this.#run.macros.lookUp(word, 0, word.length, hashOf(word));
     if (definition !== undefined) return this.#nameOf(definition);
     this.inert = this.#run.syntax.generation;
     return Found.plain;
@@ -296,8 +326,9 @@ export class Scanner {
     const { openQuote, closeQuote } = syntax;
     const open = openQuote.charCodeAt(0);
     const close = closeQuote.charCodeAt(0);
-    const builder = new PieceBuilder();
     const start = this.#readDelimiter(openQuote, undefined);
+    if (syntax.hasSimpleQuotes && this.#readShortQuotation()) return Found.string;
+    const builder = new PieceBuilder();
     for (let level = 1; ; ) {
       const entry = input.top();
       if (entry === undefined) return this.#run.fail(messages['unterminated-quote'](originOf(start), {}));
@@ -315,7 +346,7 @@ export class Scanner {
         }
         this.#move(entry, to, builder);
         if (to === text.length) continue;
-        this.#readDelimiter(closeQuote, undefined);
+        input.consume(entry, 1);
         break;
       }
       while (to < text.length && text.charCodeAt(to) !== open && text.charCodeAt(to) !== close) to++;
@@ -336,6 +367,21 @@ export class Scanner {
     }
     this.piece = builder.finish();
     return Found.string;
+  }
+
+  /** Reads a quotation that ends in the stretch in which it begins, behind its opening quote; false where it does not. */
+  #readShortQuotation(): boolean {
+    const { input, limits } = this.#run;
+    const entry = input.top();
+    if (entry === undefined) return false;
+    const { text, at: from } = entry;
+    const to = this.#endOfQuotation(text, from);
+    if (to < 0) return false;
+    this.#count(to - from);
+    if (to - from > limits.argument) this.#run.tooMuch('argument', originOf(this.provenance));
+    this.piece = from === to ? EMPTY : pieceOf(text.slice(from, to), entry.provenance(from, to));
+    input.consume(entry, to + 1 - from);
+    return true;
   }
 
   /** Steps over a delimiter that is known to stand here, and adds it to `builder`. Answers where it stood. */
@@ -376,6 +422,84 @@ export class Scanner {
       piece.isBalanced = syntax.hasSimpleQuotes && isBalancedText(piece.text, syntax.openQuote, syntax.closeQuote);
     }
     return piece.isBalanced;
+  }
+
+  /** Steps over the opening parenthesis that is known to stand here. */
+  skipOpening(): void {
+    const entry = this.#run.input.top();
+    if (entry === undefined) return;
+    this.#count(1);
+    this.#run.input.consume(entry, 1);
+  }
+
+  /**
+   * Reads an argument of one token or none, with the blanks before it and the sign behind it, which is `text` then. Most
+   * arguments are such, and are read several times faster than token by token. Undefined, with nothing read, where the
+   * argument is more than that.
+   */
+  shortArgument(): Piece | undefined {
+    const { input, syntax, output, limits } = this.#run;
+    const entry = input.top();
+    if (entry === undefined || output.isSynced || entry.chunk?.quoted !== undefined) return undefined;
+    const { text } = entry;
+    const { classes, generation } = syntax;
+    let from = entry.at;
+    while (((classes[text.charCodeAt(from)] ?? 0) & (BLANK | SPECIAL)) === BLANK) from++;
+    const first = text.charCodeAt(from);
+    const isQuoted =
+      syntax.hasSimpleQuotes &&
+      first === syntax.openQuote.charCodeAt(0) &&
+      first !== syntax.openComment.charCodeAt(0) &&
+      ((classes[first] ?? 0) & NAME_START) === 0;
+    if (isQuoted) from++;
+    else if (entry.chunk?.inert === generation) return undefined;
+    const to = isQuoted ? this.#endOfQuotation(text, from) : this.#endOfPlain(text, from);
+    const end = isQuoted ? to + 1 : to;
+    const sign = text.charCodeAt(end);
+    const isEnd = (sign === 41 || sign === 44) && ((classes[sign] ?? 0) & (STRUCTURE | SPECIAL)) === STRUCTURE;
+    if (to < 0 || !isEnd || to - from > limits.argument) return undefined;
+    const piece =
+      from === to ? EMPTY : tokenPiece(text.slice(from, to), entry.provenance(from, to), isQuoted ? 0 : generation);
+    this.#count(end + 1 - entry.at);
+    this.text = sign === 44 ? ',' : ')';
+    input.consume(entry, end + 1 - entry.at);
+    return piece;
+  }
+
+  /** Where the quotation ends whose text begins at `from`; -1 where the stretch ends before. */
+  #endOfQuotation(text: string, from: number): number {
+    const { openQuote, closeQuote } = this.#run.syntax;
+    const open = openQuote.charCodeAt(0);
+    const close = closeQuote.charCodeAt(0);
+    let level = 1;
+    for (let at = from; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code === open) level++;
+      else if (code === close && --level === 0) return at;
+    }
+    return -1;
+  }
+
+  /** Where text that stands for itself ends; -1 where a macro's name stands in it, or where it may go on in another stretch. */
+  #endOfPlain(text: string, from: number): number {
+    const { syntax, macros } = this.#run;
+    const { classes } = syntax;
+    let at = from;
+    while (at < text.length) {
+      const sort = classes[text.charCodeAt(at)] ?? 0;
+      if ((sort & SPECIAL) !== 0) return -1;
+      if ((sort & STRUCTURE) !== 0) return at;
+      const start = at++;
+      if ((sort & NAME_START) === 0) continue;
+      let hash = text.charCodeAt(start);
+      for (; at < text.length; at++) {
+        const code = text.charCodeAt(at);
+        if (((classes[code] ?? 0) & NAME) === 0) break;
+        hash = (hash << 5) ^ (hash >>> 27) ^ code;
+      }
+      if (at === text.length || macros.lookUp(text, start, at, hash) !== undefined) return -1;
+    }
+    return -1;
   }
 
   /** Drops the input through the next newline. */

@@ -33,12 +33,19 @@ export class ByteWriter {
   /** The bytes of a text that has one character per byte. */
   string(text: string): void {
     this.#reserve(text.length);
-    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.#length = at;
   }
 
   /** SPEC: ebitmap: unit size, end of the last unit, count, then units that are not empty. */
   ebitmap(set: Ebitmap): void {
     const { bits } = set;
+    if (bits.length === 0) {
+      this.u32(64, 0, 0);
+      return;
+    }
     const units: { start: number; low: number; high: number }[] = [];
     for (const bit of bits) {
       const start = bit & ~63;
