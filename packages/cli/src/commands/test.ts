@@ -150,7 +150,9 @@ async function runAll(path: string, flags: TestFlags): Promise<TestRun> {
   const chosen = scenarios.filter(
     ({ name, source }) => flags.filter === undefined || `${source.name} ${name}`.includes(byteText(flags.filter)),
   );
-  const world = new World(flags.compile, paths, async (policy, flask) => bootSimulatedHost(policy, flask));
+  const world = new World(flags.compile, paths, async (policy, flask, hardware) =>
+    bootSimulatedHost(policy, flask, hardware),
+  );
   const recorder =
     flags.coverage === undefined && flags.lcov === undefined && !(flags.isJson && flags.shard === undefined)
       ? undefined

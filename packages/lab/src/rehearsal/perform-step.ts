@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { Host, OperationReport } from '@dewar/toolstack';
+import { type DeviceHost, type Host, LibxlHost, type Migration, type OperationReport } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import type { ScenarioStep } from './scenario.ts';
 import type { PolicyImage } from './scenario-world.ts';
+import { STEP_KINDS } from './step-kinds.ts';
 
 /** What the steps of one scenario hand on to each other. */
 export interface StepContext {
@@ -16,6 +17,8 @@ export interface StepContext {
   readonly config: (guest: string, settings: readonly string[]) => DomainConfig;
   /** The names of guests on their hosts, where these are other ones than in the scenario. */
   readonly domains: Map<string, string>;
+  /** The hosts of the scenario, by name. */
+  readonly hosts: ReadonlyMap<string, Host>;
   readonly policy: (path: string) => Promise<PolicyImage>;
   /** UUIDs given out: the same scenario gives the same ones. */
   uuids: number;
@@ -28,6 +31,8 @@ export interface Performed {
   readonly guest: string | undefined;
   /** The policy that it loaded. */
   readonly loaded?: PolicyImage;
+  /** Of a migration, what happened on either side; `report` is then both. */
+  readonly sides?: Migration;
 }
 
 const KIB_PER_MIB = 1024;
@@ -104,7 +109,88 @@ export async function performStep(step: ScenarioStep, host: Host, context: StepC
     });
     return { report, guest };
   }
+  if (step.kind === 'migrate') return migrate(guest, host, options, context);
+  const onDevices = deviceStep(step, guest, host, options);
+  if (onDevices !== undefined) {
+    return { report: await onDevices, guest: STEP_KINDS[step.kind].subject === 'guest' ? guest : undefined };
+  }
   return { report: await guestStep(step, guest, host, options), guest };
+}
+
+/** Both sides of a migration as one report: done where the guest has arrived and left nothing behind. */
+function joined({ source, target }: Migration): OperationReport<unknown> {
+  const isDone = source.outcome === 'done' && target?.outcome === 'done';
+  return {
+    ...source,
+    outcome: isDone ? 'done' : 'failed',
+    xlMessages: [...source.xlMessages, ...(target?.xlMessages ?? [])],
+    timeline: [...source.timeline, ...(target?.timeline ?? [])],
+    labelChanges: target?.labelChanges ?? [],
+    domain: isDone ? target?.domain : source.domain,
+    diagnostics: [...source.diagnostics, ...(target?.diagnostics ?? [])],
+  };
+}
+
+/** Has a guest go to another host of the scenario. */
+async function migrate(guest: string, host: Host, options: Options, context: StepContext): Promise<Performed> {
+  const target = context.hosts.get(options.text('to') ?? '');
+  if (!(host instanceof LibxlHost && target instanceof LibxlHost)) {
+    throw new RangeError('guests of a scenario migrate between simulated hosts');
+  }
+  const sides = await host.migrate(guest, target, { uuid: nextUuid(context), paused: options.is('paused') });
+  return { report: joined(sides), guest, sides };
+}
+
+/** A step about devices or consoles; undefined for other steps. */
+function deviceStep(
+  { kind, subject = '' }: ScenarioStep,
+  guest: string,
+  host: Host,
+  options: Options,
+): Promise<OperationReport<unknown>> | undefined {
+  const hasDevices = (one: Host): one is DeviceHost => 'pciAttach' in one;
+  if (!hasDevices(host)) return undefined;
+  const [device, disk, card] = [options.text('device') ?? '', options.text('disk') ?? '', options.text('card') ?? ''];
+  const force = { force: options.is('force') };
+  switch (kind) {
+    case 'block-attach':
+      return host.blockAttach(guest, [disk]);
+    case 'block-detach':
+      return host.blockDetach(guest, disk, force);
+    case 'block-list':
+      return host.blockList([guest]);
+    case 'network-attach':
+      return host.networkAttach(
+        guest,
+        card.split(/[ ,]+/).filter((part) => part !== ''),
+      );
+    case 'network-detach':
+      return host.networkDetach(guest, card);
+    case 'network-list':
+      return host.networkList([guest]);
+    case 'pci-attach':
+      return host.pciAttach(guest, device);
+    case 'pci-detach':
+      return host.pciDetach(guest, device, force);
+    case 'pci-list':
+      return host.pciList(guest);
+    case 'pci-assignable-add':
+      return host.pciAssignableAdd(subject, options.text('name'));
+    case 'pci-assignable-remove':
+      return host.pciAssignableRemove(subject);
+    case 'pci-assignable-list':
+      return host.pciAssignableList();
+    case 'label-pci':
+      return host.labelPci(subject, options.text('label') ?? '');
+    case 'console': {
+      const number = options.count('number');
+      return host.console(guest, number === undefined ? {} : { type: 'pv', number });
+    }
+    case 'debug-keys':
+      return host.debugKeys(options.text('keys') ?? '');
+    default:
+      return undefined;
+  }
 }
 
 /** A step that is about no guest. */

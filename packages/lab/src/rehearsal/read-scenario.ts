@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { FLASK_MODES, type FlaskMode } from '@dewar/hypervisor';
+import { FLASK_MODES, type FlaskMode, IOMMU_KINDS, type IommuKind } from '@dewar/hypervisor';
 import type { Report, SourceText } from '@dewar/policy/text';
 import { isScalar } from 'yaml';
 import { type CheckPattern, parsePattern } from './check-patterns.ts';
@@ -21,7 +21,7 @@ import {
 import { STEP_KINDS, type StepKind, type StepShape } from './step-kinds.ts';
 import { type YamlEntry, type YamlNode, YamlReader } from './yaml-reading.ts';
 
-const SCENARIO_KEYS = ['name', 'policy', 'mls', 'flask', 'hosts', 'guests', 'steps'];
+const SCENARIO_KEYS = ['name', 'policy', 'mls', 'flask', 'iommu', 'devices', 'hosts', 'guests', 'steps'];
 const EXPECTATION_KEYS = [
   'outcome',
   'exit',
@@ -90,6 +90,8 @@ function readScenario(reader: YamlReader, document: YamlNode, fallbackName: stri
     policy: optional('policy', (node) => reader.text(node, '`policy`')),
     isMls: optional('mls', (node) => reader.truth(node, '`mls`')) ?? false,
     flask: optional('flask', (node) => reader.choice<FlaskMode>(node, '`flask`', FLASK_MODES)) ?? 'enforcing',
+    iommu: optional('iommu', (node) => reader.choice<IommuKind>(node, '`iommu`', IOMMU_KINDS)),
+    devices: optional('devices', (node) => reader.text(node, '`devices`')),
     hosts: known.hosts,
     guests,
     steps: steps.flatMap((node) => readStep(reader, node, known) ?? []),
@@ -164,6 +166,10 @@ function finish(
   const host = on === undefined ? known.hosts[0] : reader.text(on.value, `\`on\` of ${where}`);
   if (on !== undefined && host !== undefined && !known.hosts.includes(host))
     reader.unknown(on.value, 'host', host, known.hosts);
+  const to = entries.get('to');
+  const target = options['to'];
+  if (kind === 'migrate' && typeof target === 'string' && !known.hosts.includes(target))
+    reader.unknown(to?.value, 'host', target, known.hosts);
   const expect = entries.get('expect');
   return {
     kind,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { type CompiledPolicy, compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
 import { SourceText } from '@dewar/policy/text';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CoverageRecorder } from './coverage.ts';
 import { junitText } from './junit.ts';
 import { lcovText } from './lcov.ts';
@@ -27,7 +27,7 @@ const world: ScenarioWorld = {
       ? { refused: 'there is no such policy' }
       : { name: 'example', bytes: compiled.bytes ?? new Uint8Array(), compiled },
   readText: () => ({ refused: 'there is no such file' }),
-  boot: async (policy, flask) => bootSimulatedHost(policy, flask),
+  boot: async (policy, flask, hardware) => bootSimulatedHost(policy, flask, hardware),
 };
 
 async function run(text: string, coverage?: CoverageRecorder): Promise<ScenarioResult[]> {
@@ -96,6 +96,55 @@ describe('a scenario', () => {
       '- readable: true',
       '+ readable: false',
     ]);
+  });
+
+  test('has a guest go to another host, and looks at it there', async () => {
+    const text = (label: string, then: string): string =>
+      `hosts: [a, b]\n${GUESTS}steps:\n  - create: web\n  - migrate: web\n    to: b\n    expect: { label: ${label}, state: running, readable: true, granted: ['dom0_t domU_t:domain create', 'dom0_t domU_t:shadow logdirty'] }\n  - ${then}\n`;
+    const [right] = await run(text('domU_t', 'pause: web\n    on: b'));
+    expect([right?.outcome, lines(right)]).toEqual(['passed', []]);
+    const [wrong] = await run(text('nomigrate_t', 'pause: web'));
+    expect(lines(wrong)).toEqual([
+      'migrate web on a',
+      '- label: nomigrate_t',
+      '+ label: customer_1:vm_r:domU_t',
+      'pause web on a',
+      '- outcome: done',
+      expect.stringMatching(/^\+ outcome: failed: /),
+    ]);
+    const [refused] = await run(
+      `hosts: [a, b]\n${GUESTS}steps:\n  - create: vault\n  - migrate: vault\n    to: b\n    expect: { outcome: failed, state: running }\n`,
+    );
+    expect(refused).toMatchObject({ outcome: 'passed', steps: 2 });
+    const found: string[] = [];
+    readScenarios(new SourceText('s', `hosts: [a, b]\n${GUESTS}steps:\n  - migrate: web\n    to: c\n`), ({ code }) =>
+      found.push(code),
+    );
+    expect(found).toEqual(['scenario/unknown-name']);
+  });
+
+  test('counts what both hosts of a migration have done', async () => {
+    const recorder = new CoverageRecorder();
+    const told = vi.spyOn(recorder, 'addReport');
+    await run(`hosts: [a, b]\n${GUESTS}steps:\n  - create: web\n  - migrate: web\n    to: b\n`, recorder);
+    expect(told.mock.calls.map(([, { operation }]) => operation)).toEqual(['create', 'migrate', 'migrate-receive']);
+    expect(recorder.result().checked.has('shadow logdirty')).toBe(true);
+  });
+
+  test('gives guests disks, cards and devices, and takes them back', async () => {
+    const [right] = await run(`iommu: with-remapping\n${GUESTS}steps:
+  - create: web
+  - block-attach: web
+    disk: phy:/dev/vg/web,xvdb,w
+    expect: { granted: ['dom0_t domU_t:grant map_read'] }
+  - block-list: web
+  - block-attach: web
+    disk: phy:/dev/vg/web,xvdb,w
+    expect: { outcome: failed, exit: 1, messages: [device already exists in xenstore] }
+`);
+    expect([right?.outcome, lines(right)]).toEqual(['passed', []]);
+    const [devices] = await run(`devices: none.devices\nsteps: [list]\n`);
+    expect([devices?.outcome, devices?.reason]).toEqual(['broken', '`devices`: there is no such file']);
   });
 
   test('asks any guest whether it reads another', async () => {

@@ -5,14 +5,15 @@
  *
  * @module
  */
-import { hasErrors, type Origin, SourceText, userSpan } from '@dewar/policy/text';
+import { type Diagnostic, hasErrors, type Origin, SourceText, userSpan } from '@dewar/policy/text';
 import type { Host, OperationReport } from '@dewar/toolstack';
 import { type DomainConfig, parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import { readDeviceFile } from '../device-file.ts';
 import type { CoverageRecorder } from './coverage.ts';
 import { compareReport, type Mismatch } from './expectations.ts';
 import { performStep, type StepContext } from './perform-step.ts';
 import type { Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';
-import type { PolicyImage, ScenarioHost, ScenarioWorld } from './scenario-world.ts';
+import type { PolicyImage, ScenarioHardware, ScenarioHost, ScenarioWorld } from './scenario-world.ts';
 
 /** Where a step stands in its file. */
 export interface StepPlace {
@@ -85,14 +86,28 @@ function readConfig(
   return config;
 }
 
+/** What the hosts have beside their policy. */
+function hardwareOf({ iommu, devices, source }: Scenario, world: ScenarioWorld): ScenarioHardware {
+  const chosen = iommu === undefined ? {} : { iommu };
+  if (devices === undefined) return chosen;
+  const read = world.readText(devices, source.name);
+  if ('refused' in read) throw new Broken(`\`devices\`: ${read.refused}`);
+  const faults: Diagnostic[] = [];
+  const found = readDeviceFile(new SourceText(devices, read.text), (one) => faults.push(one));
+  const [fault] = faults;
+  if (fault !== undefined) throw new Broken(`\`devices\`: ${fault.message}`);
+  return { ...chosen, devices: found };
+}
+
 async function bootHosts(
   scenario: Scenario,
   world: ScenarioWorld,
   policy: PolicyImage,
 ): Promise<Map<string, RunningHost>> {
   const hosts = new Map<string, RunningHost>();
+  const hardware = hardwareOf(scenario, world);
   for (const name of scenario.hosts) {
-    const boot = await world.boot(policy, scenario.flask);
+    const boot = await world.boot(policy, scenario.flask, hardware);
     if (boot.kind === 'refused') throw new Broken(`the host does not boot: ${boot.reason}`);
     hosts.set(name, { ...boot.host, policy });
   }
@@ -134,6 +149,7 @@ export async function runScenario(
         return readConfig(guest, settings, scenario, world);
       },
       domains: new Map(),
+      hosts: new Map([...hosts].map(([name, { host }]) => [name, host])),
       policy: async (path) => {
         const image = await world.policy(path, scenario.source.name, scenario.isMls);
         if ('refused' in image) throw new Broken(image.refused);
@@ -144,7 +160,8 @@ export async function runScenario(
     for (const [i, step] of scenario.steps.entries()) {
       const running = hosts.get(step.host);
       if (running === undefined) throw new Broken(`there is no host \`${step.host}\``);
-      const isDone = await runStep(step, running, context, coverage, (mismatches) =>
+      const sides = { running, target: hosts.get(String(step.options['to'] ?? '')) };
+      const isDone = await runStep(step, sides, context, coverage, (mismatches) =>
         failures.push({ step: i, title: titleOf(step, hosts.size), place: placeOf(step.origin), mismatches }),
       );
       steps++;
@@ -157,24 +174,43 @@ export async function runScenario(
   return result(failures.length === 0 ? 'passed' : 'failed');
 }
 
+/** The host of a step, and that to which a guest goes from there. */
+interface StepSides {
+  readonly running: RunningHost;
+  readonly target: RunningHost | undefined;
+}
+
+/** Tells coverage what was done on one host. */
+type Tell = (reports: readonly OperationReport<unknown>[]) => void;
+
+/** Listens to a host for coverage; answers what takes its reports, and ends the listening. */
+async function listen(running: RunningHost, coverage: CoverageRecorder): Promise<Tell> {
+  const stop = coverage.observe(running.policy, running);
+  const booleans = await readBooleans(running.host);
+  return (reports) => {
+    stop();
+    for (const report of reports) coverage.addReport(running.policy, report, booleans);
+  };
+}
+
 /** Runs a step; false where it did not end as it must, so that what follows has no ground. */
 async function runStep(
   step: ScenarioStep,
-  running: RunningHost,
+  { running, target }: StepSides,
   context: StepContext,
   coverage: CoverageRecorder | undefined,
   fail: (mismatches: readonly Mismatch[]) => void,
 ): Promise<boolean> {
   const { host } = running;
-  const stop = coverage?.observe(running.policy, running);
-  const booleans = coverage === undefined ? undefined : await readBooleans(host);
-  const { report, guest, loaded } = await performStep(step, host, context);
-  const found = await compareReport(step.expect, report, guest, host, (name) => context.domains.get(name) ?? name);
-  stop?.();
-  if (coverage !== undefined && booleans !== undefined) {
-    coverage.addReport(running.policy, report, booleans);
-    for (const probe of found.probes) coverage.addReport(running.policy, probe, booleans);
-  }
+  const tell = coverage === undefined ? undefined : await listen(running, coverage);
+  const arrives = coverage === undefined || target === undefined ? undefined : await listen(target, coverage);
+  const { report, guest, loaded, sides } = await performStep(step, host, context);
+  const hasArrived = sides !== undefined && report.outcome === 'done';
+  const place = hasArrived && target !== undefined ? target.host : host;
+  const found = await compareReport(step.expect, report, guest, place, (name) => context.domains.get(name) ?? name);
+  const probes = found.probes;
+  tell?.([...(sides === undefined ? [report] : [sides.source]), ...(hasArrived ? [] : probes)]);
+  arrives?.([...(sides?.target === undefined ? [] : [sides.target]), ...(hasArrived ? probes : [])]);
   if (loaded !== undefined && report.outcome === 'done') running.policy = loaded;
   if (found.mismatches.length > 0) fail(found.mismatches);
   return report.outcome === step.expect.outcome;

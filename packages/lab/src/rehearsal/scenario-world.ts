@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FlaskMode } from '@dewar/hypervisor';
+import type { BootOptions, FlaskMode } from '@dewar/hypervisor';
 import { Hypervisor, type ObservedTransition } from '@dewar/hypervisor';
 import type { CompiledPolicy } from '@dewar/policy/compiler';
 import { type Host, LibxlHost } from '@dewar/toolstack';
@@ -40,12 +40,15 @@ export interface ScenarioWorld {
   /** A file as text with one character per byte, or why it cannot be read. */
   readonly readText: (path: string, scenarioFile: string) => { readonly text: string } | { readonly refused: string };
   /** A host of its own for each call. */
-  readonly boot: (policy: PolicyImage, flask: FlaskMode) => Promise<HostBoot>;
+  readonly boot: (policy: PolicyImage, flask: FlaskMode, hardware: ScenarioHardware) => Promise<HostBoot>;
 }
 
+/** What the hosts of a scenario have; what is left out is as on a host of which nothing is said. */
+export type ScenarioHardware = Pick<BootOptions, 'iommu' | 'devices'>;
+
 /** Boots a simulated host. */
-export function bootSimulatedHost(policy: PolicyImage, flask: FlaskMode): HostBoot {
-  const outcome = Hypervisor.boot({ policy: policy.bytes, flask });
+export function bootSimulatedHost(policy: PolicyImage, flask: FlaskMode, hardware: ScenarioHardware = {}): HostBoot {
+  const outcome = Hypervisor.boot({ ...hardware, policy: policy.bytes, flask });
   if (outcome.kind === 'refused') return outcome;
   const { hypervisor } = outcome;
   return {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FlaskMode } from '@dewar/hypervisor';
+import type { FlaskMode, IommuKind } from '@dewar/hypervisor';
 import type { Origin, SourceText } from '@dewar/policy/text';
 import type { CheckPattern } from './check-patterns.ts';
 import type { StepKind } from './step-kinds.ts';
@@ -68,6 +68,10 @@ export interface Scenario {
   readonly policy: string | undefined;
   readonly isMls: boolean;
   readonly flask: FlaskMode;
+  /** What its hosts have between devices and memory; undefined for one that remaps interrupts. */
+  readonly iommu: IommuKind | undefined;
+  /** A file of their PCI devices, as it was written; undefined for those of a host of which nothing is said. */
+  readonly devices: string | undefined;
   readonly hosts: readonly string[];
   readonly guests: readonly ScenarioGuest[];
   readonly steps: readonly ScenarioStep[];

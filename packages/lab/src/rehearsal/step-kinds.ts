@@ -7,7 +7,7 @@
  */
 
 /** What the value behind a step's word names. */
-type SubjectKind = 'guest' | 'nothing' | 'mode' | 'boolean' | 'policy';
+type SubjectKind = 'guest' | 'nothing' | 'mode' | 'boolean' | 'policy' | 'device';
 
 /** How an option is written. */
 type OptionKind = 'truth' | 'count' | 'text';
@@ -45,6 +45,22 @@ export type StepKind =
   | 'sched-credit2'
   | 'trigger'
   | 'sysrq'
+  | 'migrate'
+  | 'block-attach'
+  | 'block-detach'
+  | 'block-list'
+  | 'network-attach'
+  | 'network-detach'
+  | 'network-list'
+  | 'pci-attach'
+  | 'pci-detach'
+  | 'pci-list'
+  | 'pci-assignable-add'
+  | 'pci-assignable-remove'
+  | 'pci-assignable-list'
+  | 'label-pci'
+  | 'console'
+  | 'debug-keys'
   | 'vm-list'
   | 'domid'
   | 'host-info'
@@ -77,6 +93,22 @@ export const STEP_KINDS: Readonly<Record<StepKind, StepShape>> = {
   'sched-credit2': shape('guest', { weight: 'count', cap: 'count' }),
   trigger: shape('guest', { event: 'text' }, ['event']),
   sysrq: shape('guest', { key: 'text' }, ['key']),
+  migrate: shape('guest', { to: 'text', paused: 'truth' }, ['to']),
+  'block-attach': shape('guest', { disk: 'text' }, ['disk']),
+  'block-detach': shape('guest', { disk: 'text', force: 'truth' }, ['disk']),
+  'block-list': shape('guest'),
+  'network-attach': shape('guest', { card: 'text' }),
+  'network-detach': shape('guest', { card: 'text' }, ['card']),
+  'network-list': shape('guest'),
+  'pci-attach': shape('guest', { device: 'text' }, ['device']),
+  'pci-detach': shape('guest', { device: 'text', force: 'truth' }, ['device']),
+  'pci-list': shape('guest'),
+  'pci-assignable-add': shape('device', { name: 'text' }),
+  'pci-assignable-remove': shape('device'),
+  'pci-assignable-list': shape('nothing'),
+  'label-pci': shape('device', { label: 'text' }, ['label']),
+  console: shape('guest', { number: 'count' }),
+  'debug-keys': shape('nothing', { keys: 'text' }, ['keys']),
   'vm-list': shape('nothing'),
   domid: shape('guest'),
   'host-info': shape('nothing'),
