@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MEMORY_WAYS } from '@dewar/policy/analysis';
 import { type Context, readPolicydb } from '@dewar/policy/policydb';
 import { xenRelease } from '@dewar/policy/releases';
 import { PolicyView } from '@dewar/policy/security-server';
@@ -12,6 +11,7 @@ import type { BooleanState, DomainState } from '@dewar/toolstack';
 import { PolicyStore, type XenHost } from '@dewar/xen';
 import { RequestError } from './failures.ts';
 import { realHostFolder, tablesOf } from './host-session.ts';
+import { type Exposures, newExposures } from './memory-exposure.ts';
 import { readPolicy } from './policy-input.ts';
 import { printDiagnostics, type Terminal } from './terminal.ts';
 
@@ -82,10 +82,10 @@ export interface PolicyChanges {
     readonly lacks: readonly string[];
   }[];
   /** Who could newly reach whose memory, and how. */
-  readonly exposed: readonly { readonly by: DomainState; readonly of: DomainState; readonly does: string }[];
+  readonly exposures: Exposures;
 }
 
-/** What dom0 asks for to do something with a guest that runs; one of them granted to somebody is a way to its memory. */
+/** What dom0 asks for to do something with a guest that runs. */
 async function commandTable(): Promise<
   readonly {
     readonly command: string;
@@ -116,13 +116,13 @@ export async function changesFor(
   domains: readonly DomainState[],
   before: PolicyView | undefined,
   after: PolicyView,
+  initialSids: readonly string[],
 ): Promise<PolicyChanges> {
   const labelled = domains.filter(({ label }) => label !== undefined);
   const invalid = labelled.filter(({ label }) => contextIn(after, label ?? '') === undefined);
   const dom0Label = domains.find(({ domid }) => domid === 0)?.label ?? '';
   const table = await commandTable();
   const lost: PolicyChanges['lost'][number][] = [];
-  const exposed: PolicyChanges['exposed'][number][] = [];
   const dom0 = { before: before && contextIn(before, dom0Label), after: contextIn(after, dom0Label) };
   for (const domain of labelled) {
     const now = contextIn(after, domain.label ?? '');
@@ -138,27 +138,8 @@ export async function changesFor(
       const texts = [...new Set(lacks.map((one) => `${one.class} { ${one.permissions.join(' ')} }`))];
       if (worked && texts.length > 0) lost.push({ domain, command, lacks: texts });
     }
-    for (const by of labelled) {
-      if (by.domid === domain.domid) continue;
-      const actor = contextIn(after, by.label ?? '');
-      if (actor === undefined) continue;
-      const could = before && contextIn(before, by.label ?? '');
-      for (const way of MEMORY_WAYS) {
-        if (way.gives.kind !== 'memory' || way.gives.extent !== 'all' || !way.phases.includes('running')) continue;
-        if (way.consent !== undefined || way.checks.some((one) => one.source !== 'actor' || one.target !== 'guest'))
-          continue;
-        const open = (view: PolicyView, a: Context, g: Context): boolean =>
-          way.checks.every((one) =>
-            one.isAnyEnough
-              ? one.permissions.some((name) => grants(view, a, g, one.class, [name]))
-              : grants(view, a, g, one.class, one.permissions),
-          );
-        const isNew = !(before !== undefined && could !== undefined && then !== undefined && open(before, could, then));
-        if (open(after, actor, now) && isNew) exposed.push({ by, of: domain, does: way.does });
-      }
-    }
   }
-  return { invalid, lost, exposed };
+  return { invalid, lost, exposures: newExposures(labelled, before, after, initialSids) };
 }
 
 /** So many decisions are compared to tell one policy from another; each is a hypercall. */

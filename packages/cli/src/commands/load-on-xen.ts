@@ -72,7 +72,7 @@ function shownName({ name, domid }: DomainState): string {
   return name === undefined ? `domain ${domid}` : `\`${name}\``;
 }
 
-function printChanges({ invalid, lost, exposed }: PolicyChanges, isOldKnown: boolean, { err }: Terminal): void {
+function printChanges({ invalid, lost, exposures }: PolicyChanges, isOldKnown: boolean, { err }: Terminal): void {
   const colours = coloursFor(err);
   const line = (text: string): void => printLine(err, `  ${text}`);
   if (!isOldKnown)
@@ -88,11 +88,21 @@ function printChanges({ invalid, lost, exposed }: PolicyChanges, isOldKnown: boo
     line(
       `${colours.warning('operation')} ${shownName(domain)}: ${isOldKnown ? 'stops working' : 'refused'}: ${commands.join('; ')}`,
     );
-  for (const { by, of, does } of exposed)
-    line(
-      `${colours.error('memory')}    ${shownName(by)} ${isOldKnown ? 'newly ' : ''}reaches the memory of ${shownName(of)}: ${does}`,
-    );
-  if (invalid.length + lost.length + exposed.length === 0) line('nothing changes for the domains that run');
+  for (const { by, of, ways, steps } of exposures.found) {
+    const [first = '', ...rest] = ways;
+    const more = rest.length === 0 ? '' : `; and in ${rest.length} more ways`;
+    const newly = isOldKnown ? 'newly ' : '';
+    if (steps.length === 0)
+      line(
+        `${colours.error('memory')}    ${shownName(by)} ${newly}reaches the memory of ${shownName(of)}: ${first}${more}`,
+      );
+    else {
+      line(`${colours.error('memory')}    ${shownName(by)} can ${newly}come to the memory of ${shownName(of)}:`);
+      for (const [i, step] of steps.entries()) line(`            ${i + 1}. ${step}`);
+    }
+  }
+  for (const bound of exposures.bounds) line(`${colours.warning('not seen')}  who comes to whose memory: ${bound}`);
+  if (invalid.length + lost.length + exposures.found.length === 0) line('nothing changes for the domains that run');
 }
 
 /** Asks on the terminal; without one there is nobody to ask. */
@@ -140,7 +150,7 @@ export async function loadOnXen(
   const old = viewOf(before?.bytes);
   if (old !== undefined) applyBooleans(old, booleans);
   printLine(err, `what ${next.name} changes for the domains that run:`);
-  printChanges(await changesFor(domains, old, view), old !== undefined, terminal);
+  printChanges(await changesFor(domains, old, view, release.initialSids), old !== undefined, terminal);
   if (!flags.isSure && !(await isConfirmed(`load ${next.name} into this host?`))) {
     printLine(err, 'nothing was loaded');
     return EXIT.problem;

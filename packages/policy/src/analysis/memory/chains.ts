@@ -32,6 +32,8 @@ export interface ChainQuestion {
   /** The setting of booleans at first. */
   readonly present: BooleanSetting;
   readonly labelIn: (phase: GuestPhase) => Label;
+  /** Whether there is no time left. */
+  readonly isOverdue: () => boolean;
 }
 
 /** A setting that somebody can bring about. */
@@ -49,7 +51,7 @@ export class Chains {
   readonly #bounds: string[];
   readonly #holders: Holders;
   readonly #relabel: readonly NumberedWay[];
-  /** Whether chains were searched; false where there were too many labels. */
+  /** Whether all chains were searched; false where there were too many labels, or too little time. */
   isSearched = true;
   /** The booleans that are otherwise than at first while a search goes on. */
   #under = NO_CHANGES;
@@ -81,8 +83,15 @@ export class Chains {
     const direct = phases.map((one) =>
       holdersIn(one.phase === 'device model' ? phases.filter(({ phase }) => phase === 'running').concat(one) : [one]),
     );
-    for (const actor of actors) {
-      const open = phases.filter((_, i) => direct[i]?.has(actor) !== true).map(({ phase }) => phase);
+    for (const [i, actor] of actors.entries()) {
+      if (this.#q.isOverdue()) {
+        this.isSearched = false;
+        this.#bounds.push(
+          `of ${actors.length} labels it was searched for ${i} what they can come to; then time was up`,
+        );
+        break;
+      }
+      const open = phases.filter((_, at) => direct[at]?.has(actor) !== true).map(({ phase }) => phase);
       if (open.length === 0) continue;
       for (const [phase, steps] of this.#chainsOf(actor, open, acting)) {
         const key = `${actor.id}/${steps.map((step) => step.way.name).join('/')}/${steps.length}`;

@@ -29,6 +29,13 @@ export interface ReachQuestion {
   readonly initialSids: readonly string[];
   /** Labels that domains are known to have, beside those that follow from the policy. */
   readonly present?: readonly Context[];
+  /**
+   * Asked before each label of which it is searched what it can come to. Once the answer is yes the search ends, and a
+   * bound tells so.
+   */
+  readonly isOverdue?: () => boolean;
+  /** Ways that are to be no step of what somebody can come to; they are answered as access and powers all the same. */
+  readonly isPassedOver?: (way: MemoryWay) => boolean;
 }
 
 /** The answer. */
@@ -98,15 +105,18 @@ class Reach {
   answer(): ReachAnswer {
     const phases = GUEST_PHASES.map((phase) => this.#phase(phase));
     const powers = this.#powers();
+    const { isPassedOver = () => false } = this.#question;
+    const ways = this.#numbered.ways.filter(({ way }) => !isPassedOver(way));
     const chains = new Chains(
       {
         decisions: this.#decisions,
         search: this.#search,
-        numbered: this.#numbered,
+        numbered: { ...this.#numbered, ways },
         fixed: this.#fixed,
         possible: this.#possible,
         present: this.#question.setting,
         labelIn: (phase) => this.#labelIn(phase),
+        isOverdue: this.#question.isOverdue ?? (() => false),
       },
       this.#bounds,
     );
