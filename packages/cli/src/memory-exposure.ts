@@ -15,7 +15,7 @@ import type { DomainState } from '@dewar/toolstack';
 const PATIENCE_MS = 10_000;
 
 /** One domain and the memory of another. */
-export interface Exposure {
+interface Exposure {
   readonly by: DomainState;
   readonly of: DomainState;
   /** Ways that are open at once, as sentences without their subject; none where there are steps. */

@@ -9,8 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Hypervisor } from '@dewar/hypervisor';
 import { compileDirectory } from '@dewar/policy/compiler';
-import { AVTAB_ALLOWED, expandPolicyRules, readPolicydb, writePolicydb } from '@dewar/policy/policydb';
-import { examplePolicy } from '@dewar/testkit';
+import { examplePolicy, withoutPermission } from '@dewar/testkit';
 import { LibxlHost } from '@dewar/toolstack';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { dewarOn, type Ran } from './captured-run.ts';
@@ -73,22 +72,10 @@ beforeEach(() => {
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** The example policy, with one permission granted to nobody, as a binary. */
+/** The example policy, with one permission granted to nobody, as a file. */
 function examplePolicyWithout(className: string, permission: string): string {
-  const read = readPolicydb(example);
-  if ('diagnostic' in read) throw new Error(read.diagnostic.message);
-  const { policy, version } = read;
-  const tclass = policy.classes.byName.get(className);
-  const bit = tclass?.permissions.find(({ name }) => name === permission)?.value ?? 0;
-  const tables = [policy.rules, ...policy.conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])];
-  for (const rules of tables) {
-    for (let row = 0; row < rules.length; row++) {
-      if (((rules.kind[row] ?? 0) & AVTAB_ALLOWED) !== 0 && rules.tclass[row] === tclass?.value)
-        rules.data[row] = ((rules.data[row] ?? 0) & ~(1 << (bit - 1))) >>> 0;
-    }
-  }
   const path = join(scratch, `without-${permission}.policy`);
-  writeFileSync(path, writePolicydb(policy, expandPolicyRules(policy).rules, version));
+  writeFileSync(path, withoutPermission(example, className, permission));
   return path;
 }
 

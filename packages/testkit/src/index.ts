@@ -6,4 +6,5 @@
 export * from './example-policy.ts';
 export * from './random.ts';
 export * from './reference-tool.ts';
+export { withoutPermission } from './without-permission.ts';
 export * from './xen-tree.ts';

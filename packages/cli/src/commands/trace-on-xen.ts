@@ -272,12 +272,16 @@ export async function traceOnXen(
         followed = await follow(start(command, isJson && output === undefined), interruption, log, reader, record);
     } finally {
       end = await putBack(auditing, terminal);
+      const { child } = interruption;
+      if (child?.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+        warn(`the command still runs, as process ${child.pid}, and is not recorded any more`);
+        child.unref();
+      }
       if (end.kind === 'failed') error(`${STILL_AUDITED}: ${end.reason}; each command of Dewar tries again`);
       if (end.kind === 'replaced') warn('another policy was loaded meanwhile; it stays in force');
     }
     const { ending = { code: INTERRUPTED, problem: undefined }, lost = 0 } = followed ?? {};
-    if (followed?.ending === undefined)
-      warn(followed === undefined ? 'interrupted before the command began' : 'interrupted: the command still runs');
+    if (followed === undefined) warn('interrupted before the command began');
     if (ending.problem !== undefined) error(ending.problem);
     tell(record, {
       command,
