@@ -30,15 +30,20 @@ export class BinaryError extends Error {
   }
 }
 
+/** A function is called with no more arguments than this at once. */
+const MAX_ARGUMENTS = 4096;
+
 /** A cursor over the bytes of a policy. `what` in every call names the thing read, for messages. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #length: number;
   offset = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#length = bytes.length;
   }
 
   get remaining(): number {
@@ -54,15 +59,17 @@ export class ByteReader {
   }
 
   u16(what: string): number {
-    this.need(2, what);
-    this.offset += 2;
-    return this.#view.getUint16(this.offset - 2, true);
+    const at = this.offset;
+    if (at + 2 > this.#length) this.need(2, what);
+    this.offset = at + 2;
+    return this.#view.getUint16(at, true);
   }
 
   u32(what: string): number {
-    this.need(4, what);
-    this.offset += 4;
-    return this.#view.getUint32(this.offset - 4, true);
+    const at = this.offset;
+    if (at + 4 > this.#length) this.need(4, what);
+    this.offset = at + 4;
+    return this.#view.getUint32(at, true);
   }
 
   u64(what: string): bigint {
@@ -88,9 +95,13 @@ export class ByteReader {
 
   string(length: number, what: string): string {
     this.need(length, what);
-    let text = '';
-    for (let i = 0; i < length; i++) text += String.fromCharCode(this.#bytes[this.offset + i] ?? 0);
+    const start = this.offset;
     this.offset += length;
+    let text = '';
+    for (let at = start; at < this.offset; at += MAX_ARGUMENTS) {
+      const end = Math.min(at + MAX_ARGUMENTS, this.offset);
+      text += Reflect.apply(String.fromCharCode, undefined, this.#bytes.subarray(at, end));
+    }
     return text;
   }
 

@@ -165,6 +165,7 @@ test('not, and, or take what stands before them', () => {
   expect(pairs.map((pair) => holds([...pair, and]))).toEqual([true, false, false, false]);
   expect(pairs.map((pair) => holds([...pair, or]))).toEqual([true, true, true, false]);
   expect(holds([no, yes, yes, and, or])).toBe(true);
+  expect(holds([yes, yes, yes, and, and])).toBe(true);
   expect(holds([yes, no, or, no, and])).toBe(false);
 });
 

@@ -40,6 +40,18 @@ test('one byte behind the type is too many, but for a lone separator', () => {
   }
 });
 
+test('a category that does not exist is named as it is written, and may be empty', () => {
+  const said = (range: string): string => shown(mls, `customer_1:vm_r:guest_t:${range}`);
+  expect(said('s1:.c1')).toBe('range: the policy has no category ``');
+  expect(said('s1:c1.')).toBe('range: the policy has no category ``');
+  expect(said('s1:c99.c1')).toBe('range: the policy has no category `c99`');
+});
+
+test('a context may be 4096 bytes long, and no longer', () => {
+  expect(shown(plain, 'x'.repeat(4096))).toMatch(/has not the form/);
+  expect(shown(plain, 'x'.repeat(4097))).toBe('form: the context is longer than 4096 bytes');
+});
+
 test('categories are written as ranges where three or more follow each other', () => {
   const written = (range: string): string =>
     shown(mls, `customer_1:vm_r:guest_t:${range}`).split(':').slice(3).join(':');
