@@ -24,15 +24,22 @@ function anyGuest(denial: string): string {
 
 /** Takes out of what was said what is another number each time: guests, frames, the size of a configuration as text. */
 function anyNumbers(line: string): string {
-  return line
-    .replace(/\b((?:[Dd]omain|[Dd]om|domid|d)[ =]?)[1-9]\d*\b/g, '$1N')
-    .replace(/\b(mfn|pfn|pages) (?:0x[0-9a-f]+(?:\+0x[0-9a-f]+)?|\d+)/g, '$1 N')
-    .replace(/(info 0x3\/0x0\/)\d+/, '$1N');
+  return (
+    line
+      .replace(/\b((?:[Dd]omain|[Dd]om|domid|d)[ =]?)[1-9]\d*\b/g, '$1N')
+      .replace(/\b(mfn|pfn|pages) (?:0x[0-9a-f]+(?:\+0x[0-9a-f]+)?|\d+)/g, '$1 N')
+      .replace(/(info 0x3\/0x0\/)\d+/, '$1N')
+      // libxl names an errno here that is of something else.
+      .replace(/(libxl__userdata_path: unable to find domain info for domain N): .*/, '$1')
+  );
 }
 
-/** The words of a state, in which a guest that runs and one that waits for an event are alike. */
-function withoutLuck(line: string): string {
-  return line.replace(/ \d+$/, '').replace(/ [r-][b-]---- (\S+).*/, ' runs $1');
+/** Takes out of a state whether the guest was running or waiting for an event at the moment. */
+function anyMoment(line: string): string {
+  return line
+    .replace(/ \d+$/, '')
+    .replace(/ [r-][b-]---- /, ' runs ')
+    .replace(/ [r-][b-]p/, ' --p');
 }
 
 /** Brings a course into the common form. */
@@ -41,6 +48,6 @@ export function course(raw: Course): Course {
     said: raw.said.filter((line) => !line.startsWith('xc: progress')).map(anyNumbers),
     exitCode: raw.exitCode,
     denials: [...new Set(raw.denials.map(anyGuest))],
-    left: raw.left.map(withoutLuck),
+    left: raw.left.map(anyMoment),
   };
 }

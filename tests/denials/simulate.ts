@@ -4,7 +4,7 @@
  * @module
  */
 import { Hypervisor } from '@dewar/hypervisor';
-import { type DomainInfo, LibxlHost, type OperationReport, type ShutdownReason } from '@dewar/toolstack';
+import { DOM0, type DomainInfo, LibxlHost, type OperationReport, type ShutdownReason } from '@dewar/toolstack';
 import { GUEST_UUID, guestConfig } from '../traces/rig-policy.ts';
 import { type Course, course } from './course.ts';
 import { type Before, CONFIGURATIONS, type Operation, type Stage } from './operations.ts';
@@ -48,14 +48,19 @@ function letters({ isPaused, isDying, shutdownReason, isRunning }: DomainInfo): 
   return `${isUp ? 'r' : '-'}-${isPaused ? 'p' : '-'}${end}${isDying ? 'd' : '-'}`;
 }
 
+/** As `flask-loadpolicy` does it, which asks nothing else. */
+function load(hypervisor: Hypervisor, bytes: Uint8Array): void {
+  hypervisor.call({ domid: DOM0, process: 'flask tools' }, 'xsm_op.load_policy', { bytes });
+}
+
 /** What comes of the operation under a policy that lacks something; what stays is seen with the whole one. */
 export async function simulate(operation: Operation, whole: Uint8Array, lacking: Uint8Array): Promise<Course> {
   const stage = await setStage(operation.before, whole);
   const { host, hypervisor } = stage;
-  await host.loadPolicy(lacking);
+  load(hypervisor, lacking);
   await host.dmesg({ clear: true });
   const report = await operation.ask(stage);
-  await host.loadPolicy(whole);
+  load(hypervisor, whole);
   const ring = (await host.dmesg()).value ?? '';
   const left = ((await host.list()).value ?? [])
     .filter(({ domid }) => domid !== 0)

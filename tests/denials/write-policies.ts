@@ -20,24 +20,35 @@ for (const [name, text] of Object.entries(CONFIGURATIONS)) {
   writeFileSync(join(directory, `${name}.cfg`), text + kernel);
 }
 
-/** Those that share what is there before them stand together; without `load_policy` there is no way back. */
-function rank({ operation, missing }: Variant): number {
+/** Those that share what is there before them stand together. */
+function rank({ operation }: Variant): number {
   const names = Object.keys(OPERATIONS);
   const stages = ['nothing', 'paused', 'waiting', 'linux', 'saved'];
-  const stage = stages.indexOf(OPERATIONS[operation]?.before ?? 'nothing');
-  return missing.endsWith('load_policy;') ? Number.POSITIVE_INFINITY : stage * names.length + names.indexOf(operation);
+  return stages.indexOf(OPERATIONS[operation]?.before ?? 'nothing') * names.length + names.indexOf(operation);
+}
+
+/**
+ * After these a host is of no use: without `load_policy` there is no way back, and an xenstored that may not look at dom0
+ * when a domain ends takes dom0 for dead, and removes what is dom0's from xenstore.
+ */
+function isLast({ operation, missing }: Variant): boolean {
+  if (missing.endsWith('load_policy;')) return true;
+  return missing === 'allow dom0_t dom0_t:domain getdomaininfo;' && /^(destroy|save|checkpoint)$/.test(operation);
 }
 
 writeFileSync(join(directory, 'whole'), policyWithout(NOTHING));
 const controls = Object.keys(OPERATIONS).map((operation): Variant => ({ operation, missing: NOTHING }));
 const chosen = (await variants()).slice(0, Number(count));
-const lines = [...controls, ...chosen]
-  .sort((a, b) => rank(a) - rank(b))
-  .map(({ operation, missing }, index) => {
-    writeFileSync(join(directory, String(index)), policyWithout(missing));
-    const { before, command, wait } = OPERATIONS[operation] ?? { before: 'nothing', command: 'false', wait: 1 };
-    return `${[index, before, wait ?? 1, operation, missing, command].join('|')}\n`;
-  });
-for (let list = 0; list * AT_ONCE < lines.length; list++) {
-  writeFileSync(join(directory, `list-${list}`), lines.slice(list * AT_ONCE, (list + 1) * AT_ONCE).join(''));
+const all = [...controls, ...chosen].sort((a, b) => rank(a) - rank(b));
+const ends = all.filter(isLast);
+const rest = all.filter((variant) => !isLast(variant));
+let index = 0;
+const lineOf = ({ operation, missing }: Variant): string => {
+  writeFileSync(join(directory, String(index)), policyWithout(missing));
+  const { before, command, wait } = OPERATIONS[operation] ?? { before: 'nothing', command: 'false', wait: 1 };
+  return `${[index++, before, wait ?? 1, operation, missing, command].join('|')}\n`;
+};
+for (let list = 0; list * AT_ONCE < rest.length || list < ends.length; list++) {
+  const some = [...rest.slice(list * AT_ONCE, (list + 1) * AT_ONCE), ...ends.slice(list, list + 1)];
+  writeFileSync(join(directory, `list-${list}`), some.map(lineOf).join(''));
 }

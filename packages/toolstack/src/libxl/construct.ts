@@ -321,12 +321,19 @@ export interface ConstructOptions {
 export function constructGuest(operation: Operation, config: GuestConfig, options: ConstructOptions): Progress {
   const { recorder } = operation;
   let sids: GuestSids | undefined;
+  let isHostKnown = false;
   recorder.step('libxl turns the labels into SIDs', 'libxl', () => {
     const physinfo = recorder.ask('libxl', 'sysctl.physinfo', {});
-    if (physinfo.kind === 'ok') operation.host.hasIommu = physinfo.value.hasIommu;
+    isHostKnown = physinfo.kind === 'ok';
+    if (physinfo.kind === 'error') {
+      logLibxl(operation, 'libxl.c:361:libxl_get_physinfo', 'getting physinfo', physinfo.errno);
+      return 'failed';
+    }
+    operation.host.hasIommu = physinfo.value.hasIommu;
     sids = resolveLabels(operation, config);
     return sids === undefined ? 'failed' : 'done';
   });
+  if (!isHostKnown) return reportFailed(operation, config, 'the look at the host');
   if (sids === undefined) return { kind: 'failed', domid: undefined, rc: -1 };
   const fault = platformFault(operation, config);
   if (fault !== undefined) return fault;

@@ -8,11 +8,15 @@
  */
 import type { Domid, Errno } from '../hypercalls.ts';
 import { lookAt, type Operation } from './operation.ts';
-import { logLibxl } from './said.ts';
+import { logLibxc, logLibxl } from './said.ts';
 
 /** Asks Xen about the pool; false where it refuses. A simulated host has one. */
 export function lookAtPool(operation: Operation): boolean {
-  const pool = operation.recorder.ask('libxl', 'sysctl.cpupool_op', {});
+  const { recorder, host } = operation;
+  // XEN: the answer has room for as many CPUs as there are.
+  const cpus = host.isRefused === true ? recorder.ask('libxl', 'sysctl.physinfo', {}) : undefined;
+  if (cpus?.kind === 'error') logLibxc(operation, 'Could not get number of cpus', cpus.errno);
+  const pool = cpus?.kind === 'error' ? cpus : recorder.ask('libxl', 'sysctl.cpupool_op', {});
   if (pool.kind === 'ok') return true;
   logLibxl(operation, 'libxl_cpupool.c:36:cpupool_info', 'failed to get info for cpupool0', pool.errno);
   return false;

@@ -60,6 +60,10 @@ const entries = {
   'name-taken': { severity: 'error', message: 'a guest with the name `{name}` exists already' },
   'bad-request': { severity: 'error', message: 'cannot create guest `{guest}`: {reason}' },
   'unknown-domain': { severity: 'error', message: '`{domain}` is no domain of this host' },
+  'dom0-taken-for-dead': {
+    severity: 'warning',
+    message: 'xenstored may not look at dom0 and takes it for dead: it removes the entries of dom0 from xenstore',
+  },
   'is-dom0': { severity: 'error', message: 'cannot {operation} dom0' },
   'operation-failed': { severity: 'error', message: 'cannot {operation} domain {domid}' },
   'request-failed': { severity: 'error', message: 'cannot {operation}' },

@@ -7,7 +7,7 @@ import type { Diagnostic } from '@dewar/policy/text';
 import type { DomainState, LabelChange, OperationName, OperationReport } from '../host.ts';
 import type { DomainInfo, Domid, HypercallResult, OpenMapping } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
-import { guest } from './diagnostics.ts';
+import { denialNotes, guest } from './diagnostics.ts';
 import type { Recorder } from './recorder.ts';
 import { logLibxl, sayXsmDenied } from './said.ts';
 import type { ToolstackState } from './toolstack-state.ts';
@@ -23,7 +23,7 @@ export interface Operation {
   readonly diagnostics: Diagnostic[];
   readonly labelChanges: LabelChange[];
   /** What xl learned of the host when it started. */
-  readonly host: { cpus: number; hasIommu: boolean };
+  readonly host: { cpus: number; hasIommu: boolean; isRefused?: boolean };
 }
 
 /** libxl's own look at one domain; undefined when there is none, or none that it may see. XEN: `libxl_domain_info`. */
@@ -88,6 +88,7 @@ const CPU_SETS = 3;
 
 /** The request that every xl command starts with. XEN: `xc_get_max_cpus`, which keeps an answer but no refusal. */
 export function startXl(operation: Operation): void {
+  if (operation.host.isRefused === true) return;
   for (let set = 0; set < CPU_SETS; set++) {
     const physinfo = operation.recorder.ask('xl', 'sysctl.physinfo', {});
     if (physinfo.kind === 'ok') {
@@ -96,10 +97,11 @@ export function startXl(operation: Operation): void {
     }
     sayNoCpus(operation);
   }
+  operation.host.isRefused = true;
 }
 
 /** How many physical CPUs there are could not be had. */
-function sayNoCpus(operation: Operation): void {
+export function sayNoCpus(operation: Operation): void {
   logLibxl(operation, 'libxl_utils.c:815:libxl_cpu_bitmap_alloc', 'failed to retrieve the maximum number of cpus');
 }
 
@@ -143,6 +145,21 @@ export function distinctPages(mappings: readonly OpenMapping[]): OpenMapping[] {
   });
 }
 
+/**
+ * XEN: `domain_cleanup` of xenstored: when some domain ends, it asks after dom0 too, and believes the answer. What xl then
+ * finds in xenstore is not rehearsed.
+ */
+function warnOfLostXenstore({ recorder, diagnostics }: Operation): void {
+  const look = recorder.timeline
+    .flatMap(({ hypercalls }) => hypercalls)
+    .find(({ process, name, targetDomid, result }) => {
+      return process === 'xenstored' && name === 'domctl.getdomaininfo' && targetDomid === DOM0 && result !== 'ok';
+    });
+  if (look === undefined) return;
+  const notes = look.checks.flatMap((check) => (check.isEnforced ? denialNotes(check) : []));
+  diagnostics.push(guest['dom0-taken-for-dead'](undefined, {}, { notes }));
+}
+
 /** A report about an operation that is over. */
 export function report<T>(
   operation: Operation,
@@ -153,6 +170,7 @@ export function report<T>(
     readonly domain?: DomainState | undefined;
   },
 ): OperationReport<T> {
+  warnOfLostXenstore(operation);
   return {
     operation: operation.name,
     outcome: result.isDone ? 'done' : 'failed',

@@ -7,7 +7,8 @@
  */
 import type { OperationReport, SchedulerState } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
-import { learnScheduler, logNoScheduling } from './cpupools.ts';
+import { learnScheduler, logNoScheduling, lookAtPool } from './cpupools.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
 import { finalState, findDomain, listDomains, lookAt, type Operation, report, startXl } from './operation.ts';
 import { failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
@@ -33,12 +34,19 @@ export function showScheduler(
   const { recorder } = operation;
   const domids: Domid[] = [];
   if (text === undefined) {
-    recorder.step('xl lists the domains and the pools', 'xl', () => {
+    const listed = recorder.step('xl lists the domains and the pools', 'xl', () => {
       startXl(operation);
       domids.push(...listDomains(operation).map(({ domid }) => domid));
-      recorder.ask('libxl', 'sysctl.cpupool_op', {});
-      return 'done';
+      return lookAtPool(operation) ? 'done' : 'failed';
     });
+    if (listed === 'failed') {
+      operation.messages.push('error getting cpupool info');
+      const notes = refusalNotes(recorder.refusal);
+      operation.diagnostics.push(
+        guest['request-failed'](undefined, { operation: 'list the pools of CPUs' }, { notes }),
+      );
+      return report(operation, { isDone: false, xlExitCode: 1, value: [] });
+    }
   } else {
     const domid = findDomain(operation, text);
     if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });

@@ -8,8 +8,9 @@
 import type { OperationReport, VcpuState } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { parseCpuRange, showCpus } from './cpu-range.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
-import { findDomain, listDomains, lookAt, type Operation, report, startXl } from './operation.ts';
+import { findDomain, listDomains, lookAt, type Operation, report, sayNoCpus, startXl } from './operation.ts';
 import { doneOn, failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { errnoText, logLibxl } from './said.ts';
@@ -54,11 +55,19 @@ function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {
 /** `xl vcpu-list`. xl prints nothing for a domain whose vCPUs it may not see, and ends with 0. */
 export function listVcpus(operation: Operation, text: string | undefined): OperationReport<readonly VcpuState[]> {
   const { recorder } = operation;
-  recorder.step('xl starts', 'xl', () => {
+  const started = recorder.step('xl starts', 'xl', () => {
     startXl(operation);
-    recorder.ask('xl', 'sysctl.physinfo', {});
-    return 'done';
+    const physinfo = recorder.ask('xl', 'sysctl.physinfo', {});
+    if (physinfo.kind === 'ok') return 'done';
+    logLibxl(operation, 'libxl.c:361:libxl_get_physinfo', 'getting physinfo', physinfo.errno);
+    return 'failed';
   });
+  if (started === 'failed') {
+    operation.messages.push('libxl_physinfo failed.');
+    const notes = refusalNotes(recorder.refusal);
+    operation.diagnostics.push(guest['request-failed'](undefined, { operation: 'list the vCPUs' }, { notes }));
+    return report(operation, { isDone: false, xlExitCode: 0, value: [] });
+  }
   const domids: Domid[] = [];
   if (text === undefined) {
     recorder.step('xl lists the domains', 'xl', () => {
@@ -101,6 +110,10 @@ export function pinVcpu(
   if (!isAll && !/^[0-9]{1,5}$/.test(vcpuText)) {
     operation.messages.push(`Error: Invalid argument ${vcpuText} as VCPU.`);
     return refuse(operation, domid, verb, `\`${vcpuText}\` is no vCPU`);
+  }
+  if (operation.host.isRefused === true) {
+    sayNoCpus(operation);
+    return failedOn(operation, domid, verb);
   }
   const hostCpus = operation.host.cpus;
   const hard = hardText === '-' ? undefined : parseCpuRange(hardText, hostCpus);
