@@ -62,12 +62,17 @@ export async function simulateMoves(kind: Kind): Promise<ReadonlyMap<string, rea
   return found;
 }
 
+/** A kernel that was still starting when its guest was saved has its own lines between those of the save. */
+function ofHost(name: string, lines: readonly string[]): readonly string[] {
+  return name.endsWith('-save') ? lines.filter((line) => !/ guest_t \S+$/.test(line)) : lines;
+}
+
 /** The recordings of moves of this kind, by name, made comparable. */
 export function recordedMoves(kind: Kind): ReadonlyMap<string, readonly string[]> {
   const names = readdirSync(new URL('./golden', import.meta.url)).map((file) => file.replace(/\.txt$/, ''));
   const moves = /-(?:save|save-continue|restore|restored-unpause|migrate-sender|migrate-receiver|moved-destroy)$/;
   const own = names.filter((name) => name.startsWith(`${kind}-`) && moves.test(name));
-  return new Map(own.sort().map((name) => [name, withoutTurns(withoutPolls(golden(name)))]));
+  return new Map(own.sort().map((name) => [name, withoutTurns(withoutPolls(ofHost(name, golden(name))))]));
 }
 
 /** All kinds of which there are recordings. */

@@ -63,6 +63,9 @@ function pvActs(operation: Operation, actor: Actor, record: GuestRecord): readon
   ];
 }
 
+/** The vector through which Linux hears of events. */
+const CALLBACK = 0xf3;
+
 function pvhActs(operation: Operation, actor: Actor, record: GuestRecord): readonly Act[] {
   const { recorder } = operation;
   const { domid } = actor;
@@ -77,11 +80,15 @@ function pvhActs(operation: Operation, actor: Actor, record: GuestRecord): reado
     place('shared_info'),
     { ask: () => recorder.askAs(actor, 'xen_version.extraversion', {}), isOptional: true, isOnce: true },
     // Through this Xen tells the kernel of events.
-    { ask: () => recorder.askAs(actor, 'hvm_op.set_param', { domid, param: 'CALLBACK_IRQ', value: 0xf3 }) },
+    { ask: () => recorder.askAs(actor, 'hvm_op.set_param', { domid, param: 'CALLBACK_IRQ', value: CALLBACK }) },
     get('CONSOLE_EVTCHN'),
     get('CONSOLE_PFN'),
     { ask: () => recorder.askAs(actor, 'grant_table_op.query_size', { domid }) },
     place('grant_table'),
+    // XEN: xen_console_resume() of Linux asks anew, once the grant table is there.
+    ...(record.isRestored
+      ? [{ ask: () => recorder.askAs(actor, 'hvm_op.get_param', { domid, param: 'CONSOLE_EVTCHN' }) }]
+      : []),
     get('STORE_EVTCHN'),
     get('STORE_PFN'),
     ...bringUpVcpus(operation, actor, record),
@@ -170,6 +177,33 @@ function startModelOf(operation: Operation, actor: Actor, plan: ModelPlan): void
     return channel === undefined ? 'ignored-failure' : 'done';
   });
   startDeviceModel(operation, plan, actor.domid, channel);
+}
+
+/**
+ * The kernel of a PVH guest, or of an HVM guest with PV drivers, goes on after a suspend that nothing came of.
+ *
+ * XEN: xen_hvm_post_suspend(), gnttab_resume() and xen_console_resume() of Linux.
+ */
+export function wakeGuest(operation: Operation, domid: Domid): void {
+  const { recorder, state } = operation;
+  const record = state.guests.get(domid);
+  const running = recorder.hypercalls.inspectDomain(domid);
+  if (record?.hasStarted !== true || record.isStuck || running?.info.isHvm !== true) return;
+  if (running.info.isPaused) return;
+  const actor: Actor = { domid, process: 'guest kernel' };
+  const outcome = recorder.step(`the kernel of domain ${domid} goes on`, 'guest kernel', () =>
+    run([
+      { ask: () => recorder.askAs(actor, 'hvm_op.set_param', { domid, param: 'CALLBACK_IRQ', value: CALLBACK }) },
+      { ask: () => recorder.askAs(actor, 'grant_table_op.query_size', { domid }) },
+      { ask: () => recorder.askAs(actor, 'memory_op.add_to_physmap', { domid, space: 'grant_table' }) },
+      { ask: () => recorder.askAs(actor, 'hvm_op.get_param', { domid, param: 'CONSOLE_EVTCHN' }) },
+    ]),
+  );
+  if (outcome !== 'failed') return;
+  const check = recorder.refusal?.check;
+  record.isStuck = true;
+  const notes = check === undefined ? [] : denialNotes(check);
+  operation.diagnostics.push(guest['start-denied'](undefined, { guest: record.name ?? String(domid) }, { notes }));
 }
 
 /**

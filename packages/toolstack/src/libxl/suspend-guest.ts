@@ -13,6 +13,7 @@ import { resumeModel, saveModel } from './model-state.ts';
 import { lookAt, type Operation } from './operation.ts';
 import { inOrder } from './recorder.ts';
 import { logLibxc, logLibxl } from './said.ts';
+import { wakeGuest } from './start-guest.ts';
 
 /** How a guest is brought to suspend itself. */
 type Way = 'asked' | 'stopped' | 'failed';
@@ -102,7 +103,7 @@ export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['o
   const { recorder, state } = operation;
   const isEmulated = state.guests.get(domid)?.config?.type === 'hvm';
   if (isEmulated && !resumeModel(operation, domid)) return 'failed';
-  return recorder.step(`libxl lets domain ${domid} go on`, 'libxl', () => {
+  const resumed = recorder.step(`libxl lets domain ${domid} go on`, 'libxl', () => {
     const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
     const reason = info.kind === 'ok' ? info.value.shutdownReason : undefined;
     if (info.kind === 'ok' && reason !== 'suspend') {
@@ -125,4 +126,9 @@ export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['o
     if (outcome === 'done' && served !== undefined) served.hasToldOfEnd = false;
     return outcome;
   });
+  if (resumed !== 'done') return resumed;
+  const { refusal } = recorder;
+  wakeGuest(operation, domid);
+  recorder.blame(refusal);
+  return resumed;
 }
