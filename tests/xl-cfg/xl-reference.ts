@@ -28,6 +28,8 @@ export interface DryRun {
 export interface XlReference {
   /** `xl create -n` of a file with this text and these extra words. */
   dryRun(text: string, extraWords: readonly string[]): DryRun;
+  /** xl with these words; its file would be called `guest.cfg`. */
+  run(words: readonly string[]): DryRun;
   dispose(): void;
 }
 
@@ -37,13 +39,16 @@ export function xlReference(): XlReference | Unavailable {
   const shim = compile('xl-shim.c', ['-shared', '-fPIC']);
   if ('reason' in shim) return shim;
   const env = { ...process.env, LD_PRELOAD: shim.path };
+  const run = (args: readonly string[]): DryRun => {
+    const result = spawnSync(xl, args, { cwd: shim.folder, env, argv0: 'xl', encoding: 'latin1', timeout: PATIENCE });
+    return { stdout: result.stdout, stderr: result.stderr, end: result.signal ?? result.status ?? -1 };
+  };
   return {
     dryRun(text, extraWords) {
       writeFileSync(join(shim.folder, GUEST_FILE), text, 'latin1');
-      const args = ['create', '-n', GUEST_FILE, ...extraWords];
-      const result = spawnSync(xl, args, { cwd: shim.folder, env, encoding: 'latin1', timeout: PATIENCE });
-      return { stdout: result.stdout, stderr: result.stderr, end: result.signal ?? result.status ?? -1 };
+      return run(['create', '-n', GUEST_FILE, ...extraWords]);
     },
+    run,
     dispose: shim.dispose,
   };
 }

@@ -41,10 +41,13 @@ export function addGuestCommands(program: Command, finish: Finish, terminal: Ter
       .argument('[domain]', DOMAIN)
       .option('-a, --all', 'all guests')
       .option('-w, --wait', 'say what became of them')
-      .option('-F', 'accepted as by xl; a guest without PV drivers is not rehearsed')
+      .option('-F', 'where an HVM guest has no PV drivers, press its button')
       .action(async (domain, args) => {
         const { runStop } = await import('./commands/guest-operations.ts');
-        const choice = { domain, isAll: args.all === true, isWaiting: args.wait === true };
+        const choice = {
+          ...{ domain, isAll: args.all === true, isWaiting: args.wait === true },
+          isForced: args.F === true,
+        };
         await finish(runStop(verb, choice, requestFlags(args), terminal));
       });
   }

@@ -46,6 +46,11 @@ function makeProgram(terminal: Terminal, version: string, finish: Finish): Comma
   program.commandsGroup('Hosts:');
   addHostCommands(program, finish, terminal, (args, other) => run(args, other, version));
   addLabCommands(program, finish, terminal, version);
+  program
+    .command('xl')
+    .description("xl's own command line on a simulated host: options, output and exit status of xl 4.17")
+    .argument('[words...]', 'what would stand behind `xl`; before it, `--host` or `--policy`')
+    .allowUnknownOption();
   program.commandsGroup('Help:');
   program
     .command('help')
@@ -81,6 +86,12 @@ function standardOutput(): NodeJS.WriteStream {
 
 /** Runs one command line and answers the exit code. */
 export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
+  try {
+    // What stands behind this word is read as xl reads it.
+    if (args[0] === 'xl') return await (await import('./xl/run-xl.ts')).runXl(args.slice(1), terminal);
+  } catch (error) {
+    return explain(error, terminal);
+  }
   let code: number = EXIT.done;
   const program = makeProgram(terminal, version, async (result) => {
     code = await result;

@@ -258,6 +258,14 @@ export interface SaveOptions {
   readonly file?: string;
 }
 
+/** How a guest is asked to stop. */
+export interface StopOptions {
+  /** Say what became of it (`-w`). */
+  readonly wait?: boolean;
+  /** Press the button of an HVM guest that takes no requests (`-F`). */
+  readonly force?: boolean;
+}
+
 /** How a guest goes to another host. */
 export interface MigrateOptions {
   /** Takes the place of the configuration that libxl stored, its labels included (`xl migrate -C`). */
@@ -334,10 +342,10 @@ export interface Host {
   destroy(domain: string): Promise<OperationReport>;
   /** `file` is what messages call the core. */
   dumpCore(domain: string, file?: string): Promise<OperationReport<CoreDump>>;
-  /** Asks a guest to power off; with `wait`, says what became of it. */
-  shutdown(domain: string, options?: { readonly wait?: boolean }): Promise<OperationReport>;
+  /** Asks a guest to power off. */
+  shutdown(domain: string, options?: StopOptions): Promise<OperationReport>;
   /** Asks a guest to reboot. What is built in its place is built under the first label again. */
-  reboot(domain: string, options?: { readonly wait?: boolean }): Promise<OperationReport>;
+  reboot(domain: string, options?: StopOptions): Promise<OperationReport>;
   /** Writes a guest down and, unless asked not to, ends it. */
   save(domain: string, options?: SaveOptions): Promise<OperationReport<SavedGuest>>;
   /** Builds a guest from what was written down; `saved` comes from a file and is looked at. */
@@ -346,8 +354,8 @@ export interface Host {
   vcpuList(domain?: string): Promise<OperationReport<readonly VcpuState[]>>;
   /** Says on which physical CPUs a vCPU, or `all`, may run: `0-1,^1`, `all`, or `-` for no change. */
   vcpuPin(domain: string, vcpu: string, hard: string, soft?: string): Promise<OperationReport>;
-  /** How many of its vCPUs a guest is to use. */
-  vcpuSet(domain: string, count: number): Promise<OperationReport>;
+  /** How many of its vCPUs a guest is to use; without `ignoreHost` no more than the host has CPUs. */
+  vcpuSet(domain: string, count: number, options?: { readonly ignoreHost?: boolean }): Promise<OperationReport>;
   /** How much memory a guest is to have; `text` is what messages call it. */
   memSet(domain: string, kib: number, text?: string): Promise<OperationReport>;
   /** How much memory a guest may have at most. */

@@ -5,7 +5,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hasErrors, SourceText } from '@dewar/policy/text';
-import type { Host, OperationReport, RestoreOptions, SaveOptions, SchedulerState, VcpuState } from '@dewar/toolstack';
+import type {
+  Host,
+  HostInfo,
+  OperationReport,
+  RestoreOptions,
+  SaveOptions,
+  SchedulerState,
+  VcpuState,
+} from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { EXIT } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
@@ -28,16 +36,18 @@ export interface StopChoice {
   readonly domain: string | undefined;
   readonly isAll: boolean;
   readonly isWaiting: boolean;
+  /** Where a guest takes no requests, press its power button. */
+  readonly isForced?: boolean;
 }
 
 export async function runStop(
   verb: 'shutdown' | 'reboot',
-  { domain, isAll, isWaiting }: StopChoice,
+  { domain, isAll, isWaiting, isForced = false }: StopChoice,
   flags: RequestFlags,
   terminal: Terminal,
 ): Promise<number> {
   const stop = (one: string): Promise<number> =>
-    runPlain((host) => host[verb](one, { wait: isWaiting }), flags, terminal);
+    runPlain((host) => host[verb](one, { wait: isWaiting, force: isForced }), flags, terminal);
   if (!isAll) {
     if (domain !== undefined) return stop(domain);
     printLine(terminal.err, 'You must specify -a or a domain id.');
@@ -80,7 +90,7 @@ export function runSave(
       return report;
     },
     (saved) => {
-      if (saved !== undefined)
+      if (saved !== undefined && flags.isXl !== true)
         printLine(terminal.err, `Saving to ${file}: a simulated guest has labels, vCPUs and a size, but no content`);
     },
   );
@@ -218,6 +228,25 @@ export function runDomname(domid: string, flags: RequestFlags, terminal: Termina
 }
 
 /** The lines of `xl info` that a simulated host has an answer for; it has no hardware. */
+export function hostInfoLines(info: HostInfo): string[] {
+  const [major = '', minor = ''] = info.release.split('.');
+  const lines: readonly (readonly [name: string, value: string | number])[] = [
+    ['nr_cpus', info.cpus],
+    ['max_cpu_id', info.cpus - 1],
+    ['nr_nodes', 1],
+    ['total_memory', info.totalMib],
+    ['free_memory', info.freeMib],
+    ['xen_major', major],
+    ['xen_minor', minor],
+    ['xen_extra', info.extraVersion],
+    ['xen_version', `${info.release}${info.extraVersion}`],
+    ['xen_scheduler', info.scheduler],
+    ['xen_pagesize', 4096],
+    ['xend_config_format', 4],
+  ];
+  return lines.map(([name, value]) => `${name.padEnd(22)} : ${value}`);
+}
+
 export function runHostInfo(flags: RequestFlags, terminal: Terminal): Promise<number> {
   return request(
     flags,
@@ -225,21 +254,7 @@ export function runHostInfo(flags: RequestFlags, terminal: Terminal): Promise<nu
     (host) => host.info(),
     (info) => {
       if (info === undefined) return;
-      const [major = '', minor = ''] = info.release.split('.');
-      const lines: readonly (readonly [name: string, value: string | number])[] = [
-        ['nr_cpus', info.cpus],
-        ['max_cpu_id', info.cpus - 1],
-        ['nr_nodes', 1],
-        ['total_memory', info.totalMib],
-        ['free_memory', info.freeMib],
-        ['xen_major', major],
-        ['xen_minor', minor],
-        ['xen_extra', info.extraVersion],
-        ['xen_version', `${info.release}${info.extraVersion}`],
-        ['xen_scheduler', info.scheduler],
-        ['xen_pagesize', 4096],
-      ];
-      for (const [name, value] of lines) printLine(terminal.out, `${name.padEnd(22)} : ${value}`);
+      for (const line of hostInfoLines(info)) printLine(terminal.out, line);
     },
   );
 }

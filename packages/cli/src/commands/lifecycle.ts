@@ -15,6 +15,8 @@ import type { LoadFlags } from './load-on-xen.ts';
 export interface RequestFlags extends HostChoice {
   readonly isJson: boolean;
   readonly isVerbose: boolean;
+  /** Speak as xl does, and end with its exit status. */
+  readonly isXl?: boolean;
 }
 
 /** Makes one request, prints what xl would say and what Xen refused, and answers the exit code. */
@@ -34,6 +36,7 @@ export function answer<T>(
   terminal: Terminal,
   show: (value: T | undefined, report: OperationReport<T>) => void,
 ): number {
+  if (flags.isXl === true) return answerAsXl(report, terminal, show);
   if (flags.isJson) {
     print(terminal.out, jsonText(reportJson(report)));
   } else {
@@ -43,6 +46,21 @@ export function answer<T>(
   }
   if (report.xlExitCode !== 0) return report.xlExitCode;
   return report.outcome === 'done' ? EXIT.done : EXIT.problem;
+}
+
+/** What xl prints, and its exit status. What xl keeps silent about is said by us. */
+function answerAsXl<T>(
+  report: OperationReport<T>,
+  terminal: Terminal,
+  show: (value: T | undefined, report: OperationReport<T>) => void,
+): number {
+  show(report.value, report);
+  for (const message of report.xlMessages) printLine(terminal.err, message);
+  const isSilent = report.xlExitCode === 0 || report.xlMessages.length === 0;
+  for (const { severity, message } of isSilent ? report.diagnostics : []) {
+    if (severity === 'error') printLine(terminal.err, `dewar: ${message}`);
+  }
+  return report.xlExitCode;
 }
 
 function printTimeline(report: OperationReport<unknown>, { err }: Terminal): void {
@@ -72,8 +90,13 @@ const REASON_LETTERS: Readonly<Record<ShutdownReason, string>> = {
   'soft-reset': 'S',
 };
 
-/** One line of `xl list`. XEN: `tools/xl/xl_list.c`, `list_domains`. */
-function listLine(domain: DomainState, withLabels: boolean): string {
+/** The columns of `xl list`. */
+export function listTitle(): string {
+  return `Name${' '.repeat(40)}ID   Mem VCPUs\tState\tTime(s)`;
+}
+
+/** One line of `xl list`. XEN: `tools/xl/xl_info.c`, `list_domains`. */
+export function listLine(domain: DomainState, withLabels: boolean): string {
   const { domid, name, memoryMib, vcpus, state, shutdownReason, label } = domain;
   const stopped = shutdownReason === undefined ? '-' : REASON_LETTERS[shutdownReason];
   const flags = [
@@ -94,6 +117,20 @@ function listLine(domain: DomainState, withLabels: boolean): string {
   return withLabels ? `${line} ${(label ?? '-').padStart(16)}` : line;
 }
 
+/** Of all domains the one that is named, or xl's word for one that there is not. */
+export function matchDomain(
+  report: OperationReport<readonly DomainState[]>,
+  domain: string | undefined,
+): OperationReport<readonly DomainState[]> {
+  if (domain === undefined) return report;
+  const value = report.value?.filter(({ domid, name }) => name === domain || String(domid) === domain);
+  if (value === undefined || value.length > 0) return { ...report, value };
+  const message = /^[0-9]+$/.test(domain)
+    ? `Error: Domain '${domain}' does not exist.`
+    : `${domain} is an invalid domain identifier (rc=-6)`;
+  return { ...report, value: undefined, outcome: 'failed', xlExitCode: 1, xlMessages: [message] };
+}
+
 export function runList(
   domain: string | undefined,
   withLabels: boolean,
@@ -104,19 +141,11 @@ export function runList(
     flags,
     terminal,
     async (host) => {
-      const report = await host.list();
-      if (domain === undefined) return report;
-      const value = report.value?.filter(({ domid, name }) => name === domain || String(domid) === domain);
-      if (value === undefined || value.length > 0) return { ...report, value };
-      const message = /^[0-9]+$/.test(domain)
-        ? `Error: Domain '${domain}' does not exist.`
-        : `${domain} is an invalid domain identifier (rc=-6)`;
-      return { ...report, value: undefined, outcome: 'failed', xlExitCode: 1, xlMessages: [message] };
+      return matchDomain(await host.list(), domain);
     },
     (domains) => {
       if (domains === undefined) return;
-      const title = `Name${' '.repeat(40)}ID   Mem VCPUs\tState\tTime(s)`;
-      printLine(terminal.out, withLabels ? `${title}   Security Label` : title);
+      printLine(terminal.out, withLabels ? `${listTitle()}   Security Label` : listTitle());
       for (const one of domains) printLine(terminal.out, listLine(one, withLabels));
       const stranded = domains.filter(({ isStranded }) => isStranded);
       for (const { domid, label } of stranded) {
@@ -160,7 +189,7 @@ export function runDumpCore(domain: string, file: string, flags: RequestFlags, t
     terminal,
     (host) => host.dumpCore(domain, file),
     (core) => {
-      if (core === undefined) return;
+      if (core === undefined || flags.isXl === true) return;
       if (core.bytesWritten !== undefined) {
         printLine(terminal.out, `the core of domain ${core.domid} is in \`${file}\`: ${core.bytesWritten} bytes`);
         return;

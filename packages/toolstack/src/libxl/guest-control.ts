@@ -7,13 +7,13 @@
  *
  * @module
  */
-import type { OperationReport } from '../host.ts';
+import type { OperationReport, StopOptions } from '../host.ts';
 import type { Actor, Domid, ShutdownReason } from '../hypercalls.ts';
 import type { ShutdownAction } from '../xl-cfg/index.ts';
 import { constructGuest } from './construct.ts';
 import { startBuilt } from './create.ts';
 import { settleDeaths, xenstoredOf } from './daemons.ts';
-import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { destroyDomain, errnoText, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
@@ -75,13 +75,14 @@ export function stopGuest(
   operation: Operation,
   text: string,
   reason: 'poweroff' | 'reboot',
-  isWaiting: boolean,
+  { wait: isWaiting = false, force = false }: StopOptions,
 ): OperationReport {
   const { recorder, state } = operation;
   const verb = reason === 'reboot' ? 'reboot' : 'shutdown';
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   operation.messages.push(`${reason === 'reboot' ? 'Rebooting' : 'Shutting down'} domain ${domid}`);
+  let hasDrivers = true;
   const asked = recorder.step(
     `libxl asks domain ${domid} to ${reason === 'reboot' ? 'reboot' : 'power off'}`,
     'libxl',
@@ -91,14 +92,18 @@ export function stopGuest(
         // XEN: libxl__domain_pvcontrol_available(): an HVM guest without PV drivers has set no callback.
         const callback = recorder.ask('libxl', 'hvm_op.get_param', { domid, param: 'CALLBACK_IRQ' });
         if (callback.kind === 'ok' && callback.value.value !== 0) return 'done';
-        const words = `Domain ${domid}:unable to get pv control: -1`;
-        logLibxl(operation, 'libxl_domain.c:823:libxl__domain_pvcontrol', words);
+        hasDrivers = callback.kind === 'error';
+        if (callback.kind === 'error') {
+          const words = `Domain ${domid}:Getting HVM callback IRQ: ${errnoText(callback.errno)}`;
+          logLibxl(operation, 'libxl_domain.c:740:libxl__domain_pvcontrol_available', words);
+        }
         return 'failed';
       }
       logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
       return 'failed';
     },
   );
+  if (!hasDrivers) return pressButton(operation, domid, reason, force);
   if (asked === 'failed') {
     operation.messages.push(`${verb} failed (rc=-3)`);
     reportRefusal(operation, verb, domid);
@@ -130,6 +135,50 @@ export function stopGuest(
   const isDone = successor.kind !== 'failed' && !operation.diagnostics.some(({ severity }) => severity === 'error');
   const left = successor.kind === 'restarted' ? successor.domid : domid;
   return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, left) });
+}
+
+/** XEN: `ERROR_NOPARAVIRT`. */
+const RC_NO_PARAVIRT = -10;
+
+/** An HVM guest without PV drivers cannot be asked: there is only its power or reset button. XEN: `shutdown_domain`. */
+function pressButton(
+  operation: Operation,
+  domid: Domid,
+  reason: 'poweroff' | 'reboot',
+  isForced: boolean,
+): OperationReport {
+  const { recorder, messages } = operation;
+  const [verb, button, trigger] =
+    reason === 'reboot' ? (['reboot', 'reset', 'reset'] as const) : (['shutdown', 'power', 'power'] as const);
+  const end = (isDone: boolean, xlExitCode: number): OperationReport =>
+    report(operation, { isDone, xlExitCode, domain: finalState(operation, domid) });
+  const why = { message: 'an HVM guest without PV drivers takes no requests' };
+  if (!isForced) {
+    messages.push(
+      `PV control interface not available: external graceful ${verb} not possible.`,
+      `Use "-F" to fallback to ACPI ${button} event.`,
+      `${verb} failed (rc=${RC_NO_PARAVIRT})`,
+    );
+    operation.diagnostics.push(guest['no-answer'](undefined, { domid, operation: verb }, { notes: [why] }));
+    return end(false, 1);
+  }
+  messages.push(`PV control interface not available: sending ACPI ${button} button event.`);
+  const pressed = recorder.step(`libxl presses the ${button} button of domain ${domid}`, 'libxl', () => {
+    const sent = recorder.ask('libxl', 'domctl.sendtrigger', { domid, trigger, vcpu: 0 });
+    if (sent.kind === 'ok') return 'done';
+    const words = `Domain ${domid}:Send trigger '${trigger}' failed: ${errnoText(sent.errno)}`;
+    logLibxl(operation, 'libxl_domain.c:2207:libxl_send_trigger', words);
+    return 'failed';
+  });
+  if (pressed === 'failed') {
+    messages.push(`${verb} failed (rc=-3)`);
+    reportRefusal(operation, verb, domid);
+    return end(false, 1);
+  }
+  // XEN: xl does not wait to see whether anyone listens; firmware does not.
+  const notes = [why, { message: 'its button was pressed, and nothing in it listens' }];
+  operation.diagnostics.push(guest['no-answer'](undefined, { domid, operation: verb }, { notes }));
+  return end(false, 0);
 }
 
 /** What came of a guest that had stopped by itself. */

@@ -24,6 +24,7 @@ import type {
   SavedGuest,
   SaveOptions,
   SchedulerState,
+  StopOptions,
   VcpuState,
   XenstoreDomainOptions,
 } from '../host.ts';
@@ -146,12 +147,12 @@ export class LibxlHost implements DeviceHost {
     return renameGuest(this.#begin('rename'), domain, newName);
   }
 
-  async shutdown(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
-    return stopGuest(this.#begin('shutdown'), domain, 'poweroff', options.wait === true);
+  async shutdown(domain: string, options: StopOptions = {}): Promise<OperationReport> {
+    return stopGuest(this.#begin('shutdown'), domain, 'poweroff', options);
   }
 
-  async reboot(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
-    return stopGuest(this.#begin('reboot'), domain, 'reboot', options.wait === true);
+  async reboot(domain: string, options: StopOptions = {}): Promise<OperationReport> {
+    return stopGuest(this.#begin('reboot'), domain, 'reboot', options);
   }
 
   async save(domain: string, options: SaveOptions = {}): Promise<OperationReport<SavedGuest>> {
@@ -179,8 +180,12 @@ export class LibxlHost implements DeviceHost {
     return pinVcpu(this.#begin('vcpu-pin'), domain, vcpu, hard, soft);
   }
 
-  async vcpuSet(domain: string, count: number): Promise<OperationReport> {
-    return setVcpus(this.#begin('vcpu-set'), domain, count);
+  async vcpuSet(
+    domain: string,
+    count: number,
+    options: { readonly ignoreHost?: boolean } = {},
+  ): Promise<OperationReport> {
+    return setVcpus(this.#begin('vcpu-set'), domain, count, options.ignoreHost === true);
   }
 
   async memSet(domain: string, kib: number, text = `${kib}k`): Promise<OperationReport> {

@@ -147,7 +147,7 @@ export function pinVcpu(
 }
 
 /** `xl vcpu-set`: xenstore says how many there are to be, and the guest brings them up and down. */
-export function setVcpus(operation: Operation, text: string, count: number): OperationReport {
+export function setVcpus(operation: Operation, text: string, count: number, isHostIgnored = false): OperationReport {
   const { recorder, state } = operation;
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
@@ -161,7 +161,7 @@ export function setVcpus(operation: Operation, text: string, count: number): Ope
   const outcome = recorder.step(`libxl tells domain ${domid} how many vCPUs to use`, 'libxl', () => {
     const info = lookAt(operation, domid, true);
     if (info === undefined) return 'failed';
-    if (count > info.onlineVcpus && count > operation.host.cpus) {
+    if (!isHostIgnored && count > info.onlineVcpus && count > operation.host.cpus) {
       operation.messages.push(
         `You are overcommmitting! You have ${operation.host.cpus} physical CPUs and want ${count} vCPUs! Aborting, use --ignore-host to continue`,
       );

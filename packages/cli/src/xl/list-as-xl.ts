@@ -1,0 +1,122 @@
+/**
+ * `xl list` and `xl info`, in xl's columns.
+ *
+ * Follows Xen `tools/xl/xl_info.c`, `list_domains` and `print_info`.
+ *
+ * @module
+ */
+import type { DomainState, HostInfo } from '@dewar/toolstack';
+import { hostInfoLines } from '../commands/guest-operations.ts';
+import { listLine, listTitle, matchDomain, request } from '../commands/lifecycle.ts';
+import { print, printLine } from '../terminal.ts';
+import { printXlHelp, type XlCall } from './xl-call.ts';
+
+const FAILURE = 1;
+
+/** XEN: `SHUTDOWN_*`. */
+const REASON_CODES: Readonly<Record<NonNullable<DomainState['shutdownReason']>, number>> = {
+  poweroff: 0,
+  reboot: 1,
+  suspend: 2,
+  crash: 3,
+  watchdog: 4,
+  'soft-reset': 5,
+};
+
+/** Which columns were asked for. */
+interface Columns {
+  readonly isVerbose: boolean;
+  readonly hasLabel: boolean;
+  readonly hasPool: boolean;
+  readonly hasNodes: boolean;
+}
+
+function title({ isVerbose, hasLabel, hasPool, hasNodes }: Columns): string {
+  const parts = [listTitle()];
+  if (isVerbose) parts.push(`   UUID${' '.repeat(28)}Reason-Code\tSecurity Label`);
+  else if (hasLabel) parts.push('   Security Label');
+  if (hasPool) parts.push('         Cpupool');
+  if (hasNodes) parts.push(' NODE Affinity');
+  return parts.join('');
+}
+
+function line(domain: DomainState, { isVerbose, hasLabel, hasPool, hasNodes }: Columns): string {
+  const { uuid, shutdownReason, label } = domain;
+  const parts = [listLine(domain, false)];
+  if (isVerbose) {
+    parts.push(` ${uuid}`);
+    const reason = shutdownReason === undefined ? '-' : REASON_CODES[shutdownReason].toString(16);
+    parts.push(` ${reason.padStart(8)}`);
+  }
+  if (isVerbose || hasLabel) parts.push(` ${(label ?? '-').padStart(16)}`);
+  if (hasPool) parts.push('Pool-0'.padStart(16));
+  // All guests of a simulated host may run everywhere.
+  if (hasNodes) parts.push(' all');
+  return parts.join('');
+}
+
+/** `xl list`. */
+export async function listAsXl({ words, options, flags, terminal }: XlCall): Promise<number> {
+  const has = (letter: string): boolean => options.some((one) => one.letter === letter);
+  if (words.length > 1) {
+    printXlHelp('list', terminal);
+    return FAILURE;
+  }
+  if (has('l')) {
+    printLine(
+      terminal.err,
+      'dewar: `xl list -l` is not simulated: the defaults that libxl fills in are not known here',
+    );
+    return FAILURE;
+  }
+  const columns = { isVerbose: has('v'), hasLabel: has('Z'), hasPool: has('c'), hasNodes: has('n') };
+  return request(
+    flags,
+    terminal,
+    async (host) => matchDomain(await host.list(), words[0]),
+    (domains) => {
+      if (domains === undefined) return;
+      printLine(terminal.out, title(columns));
+      for (const domain of domains) printLine(terminal.out, line(domain, columns));
+    },
+  );
+}
+
+/** `xl info`, as far as a simulated host has an answer; with a name, the values of the lines that begin so. */
+export function infoAsXl({ words, options, flags, terminal }: XlCall): Promise<number> {
+  const isTopology = options.some(({ letter }) => letter === 'n');
+  const [name] = isTopology ? [] : words;
+  return request(
+    flags,
+    terminal,
+    (host) => host.info(),
+    (info: HostInfo | undefined) => {
+      if (info === undefined) return;
+      for (const one of hostInfoLines(info)) {
+        if (name === undefined) printLine(terminal.out, one);
+        else if (one.startsWith(name)) printLine(terminal.out, one.slice(one.indexOf(':') + 2));
+      }
+      if (isTopology) print(terminal.out, topology(info));
+    },
+  );
+}
+
+/** One node with all the CPUs, each a core of its own. */
+function topology({ cpus, totalMib, freeMib }: HostInfo): string {
+  const rows = Array.from(
+    { length: cpus },
+    (_, cpu) => `${String(cpu).padStart(3)}:    ${String(cpu).padStart(4)}        0        0`,
+  );
+  return [
+    'cpu_topology           :',
+    'cpu:    core    socket     node',
+    ...rows,
+    'device topology        :',
+    'device           node',
+    'No device topology data available',
+    'numa_info              :',
+    'node:    memsize    memfree    distances',
+    `   0:    ${String(totalMib).padStart(6)}     ${String(freeMib).padStart(6)}      10`,
+    '',
+  ].join('\n');
+}
