@@ -62,9 +62,9 @@ export async function simulateMoves(kind: Kind): Promise<ReadonlyMap<string, rea
   return found;
 }
 
-/** A kernel that was still starting when its guest was saved has its own lines between those of the save. */
+/** A kernel that was still starting when its guest was saved or sent has its own lines between those of the helper. */
 function ofHost(name: string, lines: readonly string[]): readonly string[] {
-  return name.endsWith('-save') ? lines.filter((line) => !/ guest_t \S+$/.test(line)) : lines;
+  return /-save$|-migrate-sender$/.test(name) ? lines.filter((line) => !/ guest_t \S+$/.test(line)) : lines;
 }
 
 /** The recordings of moves of this kind, by name, made comparable. */

@@ -13,7 +13,7 @@ import type { ShutdownAction } from '../xl-cfg/index.ts';
 import { constructGuest } from './construct.ts';
 import { startBuilt } from './create.ts';
 import { settleDeaths, xenstoredOf } from './daemons.ts';
-import { destroyDomain, errnoText, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
@@ -94,8 +94,8 @@ export function stopGuest(
         if (callback.kind === 'ok' && callback.value.value !== 0) return 'done';
         hasDrivers = callback.kind === 'error';
         if (callback.kind === 'error') {
-          const words = `Domain ${domid}:Getting HVM callback IRQ: ${errnoText(callback.errno)}`;
-          logLibxl(operation, 'libxl_domain.c:740:libxl__domain_pvcontrol_available', words);
+          const place = 'libxl_domain.c:740:libxl__domain_pvcontrol_available';
+          logLibxl(operation, place, `Domain ${domid}:Getting HVM callback IRQ`, callback.errno);
         }
         return 'failed';
       }
@@ -166,8 +166,8 @@ function pressButton(
   const pressed = recorder.step(`libxl presses the ${button} button of domain ${domid}`, 'libxl', () => {
     const sent = recorder.ask('libxl', 'domctl.sendtrigger', { domid, trigger, vcpu: 0 });
     if (sent.kind === 'ok') return 'done';
-    const words = `Domain ${domid}:Send trigger '${trigger}' failed: ${errnoText(sent.errno)}`;
-    logLibxl(operation, 'libxl_domain.c:2207:libxl_send_trigger', words);
+    const words = `Domain ${domid}:Send trigger '${trigger}' failed`;
+    logLibxl(operation, 'libxl_domain.c:2207:libxl_send_trigger', words, sent.errno);
     return 'failed';
   });
   if (pressed === 'failed') {

@@ -168,13 +168,22 @@ function completePv(operation: Operation, domid: Domid, { onlineVcpus }: Content
       [() => recorder.ask(HELPER, 'domctl.setvcpuextstate', { domid, vcpu }), `Failed to set vcpu${vcpu}'s xsave info`],
       [() => recorder.ask(HELPER, 'domctl.set_vcpu_msrs', { domid, vcpu }), `Failed to set vcpu${vcpu}'s msrs`],
     ]);
+    const shared = recorder.hypercalls.inspectDomain(domid)?.info.sharedInfoFrame ?? 0;
+    const mfn = (frame: number): string => `0x${frame.toString(16)}`;
     return askAll(operation, [
       timeRequest(operation, domid),
+      // XEN: handle_shared_info(), process_start_info() and update_guest_p2m() write into pages of the guest.
+      [() => writeTo(operation, domid, shared), `Failed to map Shared Info at mfn ${mfn(shared)}`],
+      [
+        () => writeTo(operation, domid, SPECIAL_FRAMES.startInfo),
+        `Failed to map Start Info at mfn ${mfn(SPECIAL_FRAMES.startInfo)}`,
+      ],
       ...vcpus,
       [
         () => recorder.ask(HELPER, 'mmuext_op.pin_table', { domid, frame: SPECIAL_FRAMES.pageTable }),
         'Failed to pin batch of pagetables',
       ],
+      [() => writeTo(operation, domid, FIRST_FRAME), 'Failed to map p2m frames'],
     ]);
   });
 }
@@ -199,7 +208,7 @@ function completeHvm(
     const params = [...hvmParams].map(([param, value]): HelperRequest => {
       const set = (): AnyResult => {
         // XEN: whether a page could be cleared is not looked at.
-        if (CLEARED.has(param)) clearPage(operation, domid, value);
+        if (CLEARED.has(param)) writeTo(operation, domid, value);
         return recorder.ask(HELPER, 'hvm_op.set_param', { domid, param, value });
       };
       return [set, `set HVM param ${paramNumber(param)} = 0x${value.toString(16).padStart(16, '0')}`];
@@ -223,11 +232,16 @@ function completeHvm(
   });
 }
 
-function clearPage({ recorder }: Operation, domid: Domid, first: number): void {
+/** Maps a page to write into it, and gives it back at once. */
+function writeTo({ recorder }: Operation, domid: Domid, first: number): AnyResult {
   const args = { domid, frames: { first, count: 1 }, isWritable: true };
   const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', args);
   if (mapped.kind === 'ok') recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+  return mapped;
 }
+
+/** Where the list begins in which a PV guest keeps its memory. */
+const FIRST_FRAME = 0;
 
 /** Where the memory of a guest goes that was so large where it comes from. */
 function framesFor({ type, pages: ownPages, videoPages }: BuildPlan, pages: number): readonly FrameRange[] {
