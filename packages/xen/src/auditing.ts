@@ -20,7 +20,7 @@ import type { XenHost } from './xen-host.ts';
 /** A process, and not another one that has its number later. */
 interface ProcessMark {
   readonly pid: number;
-  /** XEN has no part in it: field 22 of Linux's `/proc/PID/stat`. */
+  /** When it was started: field 22 of Linux's `/proc/PID/stat`. */
   readonly start: string;
 }
 
@@ -75,7 +75,9 @@ function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name of the program, in parentheses, may hold anything.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const { 0: state = '', 19: start } = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // What is dead and was not waited for does nothing any more.
+    return state === 'Z' || state === 'X' ? undefined : start;
   } catch {
     return undefined;
   }
