@@ -5,7 +5,14 @@
  *
  * @module
  */
-import { runAssignableList, runBlockList, runNetworkList, runOnDevices, runPciList } from '../commands/devices.ts';
+import {
+  runAssignableList,
+  runBlockList,
+  runConsole,
+  runNetworkList,
+  runOnDevices,
+  runPciList,
+} from '../commands/devices.ts';
 import {
   runDomid,
   runDomname,
@@ -47,8 +54,9 @@ async function refuseAfterLook({ flags, terminal }: XlCall, domain: string, word
 
 /** A number of KiB. XEN: `parse_mem_size_kb`; undefined for what is none. */
 function parseMemSizeKb(text: string): number | undefined {
-  const [, digits = '', unit = ''] = /^[ \t\n\v\f\r]*([+-]?[0-9]*)(.?)$/s.exec(text) ?? [];
-  if (!/^[+-]?[0-9]*[bkmgt]?$/i.test(`${digits}${unit}`)) return undefined;
+  const match = /^[ \t\n\v\f\r]*([+-]?[0-9]*)([bkmgt]?)$/i.exec(text);
+  if (match === null) return undefined;
+  const [, digits = '', unit = ''] = match;
   const number = /[0-9]/.test(digits) ? Number(digits) : 0;
   switch (unit.toLowerCase()) {
     case 'b':
@@ -277,6 +285,11 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
       call.flags,
       call.terminal,
     ),
+  console: (call) => {
+    const words = { type: lastOf(call, 't'), number: lastOf(call, 'n') };
+    return runConsole(call.words[0] ?? '', words, call.flags, call.terminal);
+  },
+  'debug-keys': ({ words, flags, terminal }) => runOnDevices((host) => host.debugKeys(words[0] ?? ''), flags, terminal),
   'pci-list': ({ words, flags, terminal }) => runPciList(words[0] ?? '', flags, terminal),
   'pci-assignable-list': (call) => runAssignableList(has(call, 'n'), call.flags, call.terminal),
   'pci-assignable-add': (call) =>

@@ -7,9 +7,10 @@
  */
 import type { HostInfo, OperationReport } from '../host.ts';
 import type { Domid, Trigger } from '../hypercalls.ts';
+import { talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
-import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
+import { finalState, findDomain, listDomains, lookAt, type Operation, report, startXl } from './operation.ts';
 import { nameOf } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { errnoText, logLibxl } from './said.ts';
@@ -100,14 +101,17 @@ export function sendTrigger(operation: Operation, text: string, name: string, vc
   const { recorder } = operation;
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
-  const trigger = TRIGGERS.find((one) => one === name);
+  // XEN: libxl_trigger_from_string() takes either case.
+  const word = name.toLowerCase();
+  if (word === 's3resume') return wakeFromSleep(operation, domid);
+  const trigger = TRIGGERS.find((one) => one === word);
   if (trigger === undefined) {
     operation.messages.push(`Invalid trigger "${name}"`);
     const notes = [{ message: `the triggers are ${TRIGGERS.map((one) => `\`${one}\``).join(', ')}` }];
     operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'trigger', domid }, { notes }));
     return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
   }
-  const outcome = recorder.step(`libxl sends ${name} to domain ${domid}`, 'libxl', () => {
+  const outcome = recorder.step(`libxl sends ${trigger} to domain ${domid}`, 'libxl', () => {
     const sent = recorder.ask('libxl', 'domctl.sendtrigger', { domid, trigger, vcpu });
     if (sent.kind === 'ok') return 'done';
     const words = `Domain ${domid}:Send trigger '${name}' failed: ${errnoText(sent.errno)}`;
@@ -115,6 +119,27 @@ export function sendTrigger(operation: Operation, text: string, name: string, vc
     return 'failed';
   });
   if (outcome === 'failed') reportRefusal(operation, 'trigger', domid);
+  return report(operation, { isDone: outcome === 'done', xlExitCode: 0, domain: finalState(operation, domid) });
+}
+
+/** The trigger that goes to QEMU, and there is one for HVM guests only. XEN: `domain_s3_resume`. */
+function wakeFromSleep(operation: Operation, domid: Domid): OperationReport {
+  const { recorder, state } = operation;
+  let rc = -6;
+  const outcome = recorder.step(`libxl tells QEMU to wake domain ${domid}`, 'libxl', () => {
+    if (lookAt(operation, domid, false) === undefined || state.guests.get(domid)?.config?.type !== 'hvm')
+      return 'failed';
+    rc = -3;
+    const channel = talkToModel(operation, domid);
+    channel?.close();
+    return channel === undefined ? 'failed' : 'done';
+  });
+  if (outcome === 'failed') {
+    const words = `Domain ${domid}:Send trigger 's3resume' failed, rc=${rc}`;
+    logLibxl(operation, 'libxl_domain.c:2162:domain_s3_resume_done', words);
+    const notes = [{ message: 'only an HVM guest can be woken from sleep' }, ...refusalNotes(recorder.refusal)];
+    operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'wake', domid }, { notes }));
+  }
   return report(operation, { isDone: outcome === 'done', xlExitCode: 0, domain: finalState(operation, domid) });
 }
 

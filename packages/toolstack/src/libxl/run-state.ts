@@ -94,6 +94,7 @@ export function renameGuest(operation: Operation, text: string, newName: string)
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   const isDone = renameDomain(operation, domid, newName);
+  if (!isDone) operation.messages.push(`Can't rename domain '${text}'.`);
   return report(operation, { isDone, xlExitCode: isDone ? 0 : 1, domain: finalState(operation, domid) });
 }
 

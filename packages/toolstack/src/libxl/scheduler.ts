@@ -61,6 +61,7 @@ export function showScheduler(
     });
     // XEN: the list of all ends at the first that may not be asked for, and xl with 0.
     if (outcome === 'done') continue;
+    operation.messages.push('libxl_domain_sched_params_get failed.');
     reportRefusal(operation, 'ask for the scheduler parameters of', domid);
     return report(operation, { isDone: false, xlExitCode: text === undefined ? 0 : 1, value: states });
   }

@@ -119,7 +119,9 @@ export function pinVcpu(
   const hard = hardText === '-' ? undefined : parseCpuRange(hardText, hostCpus);
   const soft = softText === undefined || softText === '-' ? undefined : parseCpuRange(softText, hostCpus);
   if (hard === 'invalid' || soft === 'invalid') {
-    const bad = hard === 'invalid' ? hardText : softText;
+    const bad = (hard === 'invalid' ? hardText : softText) ?? '';
+    const part = bad.split(',').find((one) => parseCpuRange(one, hostCpus) === 'invalid') ?? bad;
+    operation.messages.push(`Invalid pcpu range: ${part.replace(/^\^?(?:nodes?:)?/, '')}.`);
     return refuse(operation, domid, verb, `\`${bad}\` is no list of physical CPUs; an example is \`0-1,^1\``);
   }
   const args = { domid, ...(hard === undefined ? {} : { hard }), ...(soft === undefined ? {} : { soft }) };
