@@ -54,10 +54,12 @@ function permissionUse({ checked }: Coverage): PermissionUse {
 
 /** Coverage as data. */
 export function coverageJson(coverage: Coverage): object {
-  const { rules, exercised, files, withoutSource } = coverage;
+  const { rules, exercised, others, neverAsked, files, withoutSource } = coverage;
   return {
     rules,
     exercised,
+    others,
+    neverAsked,
     withoutSource,
     files: files.map(({ source, lines }) => ({
       file: source.name,
@@ -136,17 +138,28 @@ function* missedLines({ source, lines }: CoveredFile, colours: Colours): Generat
   }
 }
 
+const TITLES: Readonly<Record<Coverage['others'][number]['kind'], string>> = {
+  constraint: 'constraints',
+  'role allow': 'changes of role',
+  role_transition: 'role transitions',
+  range_transition: 'range transitions',
+  user: 'users',
+};
+
 /** Coverage in lines: `summary` shows what was not exercised, `source` all sources with counts. */
 export function* coverageLines(coverage: Coverage, how: 'summary' | 'source', colours: Colours): Generator<string> {
-  const { rules, exercised, files, withoutSource } = coverage;
+  const { rules, exercised, others, neverAsked, files, withoutSource } = coverage;
   yield colours.strong(`rules: ${exercised} of ${rules} exercised${percent(exercised, rules)}`);
+  for (const one of others)
+    yield `${TITLES[one.kind]}: ${one.exercised} of ${one.all} exercised${percent(one.exercised, one.all)}`;
+  if (neverAsked > 0) yield `type_member and type_change: ${neverAsked}, and no operation of Xen asks for them`;
   for (const { source, lines } of files) {
     const reached = lines.filter(isReached).length;
     yield `  ${String(reached).padStart(4)} of ${String(lines.length).padStart(4)} lines  ${source.name}`;
   }
   for (const name of withoutSource) yield `  ${name} has no source: nothing is known of its rules`;
   yield colours.faint(
-    '  counted are rules between types; not constraints, and not rules about roles, users and labels',
+    '  counted are rules, constraints, changes of role and range, and users; not declarations, and not labels of SIDs and devices',
   );
   for (const file of files) {
     const lines = [...(how === 'source' ? sourceLines(file, colours) : missedLines(file, colours))];

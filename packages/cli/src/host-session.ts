@@ -93,14 +93,33 @@ export async function openRealHost(terminal: Terminal): Promise<XenHost> {
 /** What ends a command before its time, and can be caught. */
 export const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Uses the Xen host that this machine is. When the command is interrupted, what is half done is undone first. */
-export async function useRealHost(terminal: Terminal, use: (host: XenHost) => Promise<number>): Promise<number> {
+/**
+ * Uses the Xen host that this machine is. When the command is interrupted, what is half done is undone first. With `wind`,
+ * the first interruption only calls that: `use` then ends by itself.
+ */
+export async function useRealHost(
+  terminal: Terminal,
+  use: (host: XenHost) => Promise<number>,
+  wind?: () => void,
+): Promise<number> {
   const host = await openRealHost(terminal);
+  let isWinding = false;
   const interrupt = (): void => {
+    if (wind !== undefined && !isWinding) {
+      isWinding = true;
+      printLine(
+        terminal.err,
+        'interrupted: the step that is under way ends, then all is put back; once more to stop at once',
+      );
+      wind();
+      return;
+    }
+    // Once more ends the command at once, as signals do.
+    for (const signal of INTERRUPTS) process.off(signal, interrupt);
     printLine(terminal.err, 'interrupted: what is half done is undone first');
     void host.close().then(() => process.exit(INTERRUPTED));
   };
-  for (const signal of INTERRUPTS) process.once(signal, interrupt);
+  for (const signal of INTERRUPTS) process.on(signal, interrupt);
   try {
     return await use(host);
   } finally {

@@ -237,7 +237,9 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
 
   program
     .command('test')
-    .description('run scenarios on simulated hosts; the status is 1 where something came otherwise than it must')
+    .description(
+      'run scenarios on simulated hosts, or on a real one; the status is 1 where something came otherwise than it must',
+    )
     .argument('[path]', 'a folder with `.scenario.yaml` files, or one of them', '.')
     .option('--filter <text>', 'only scenarios with this text in their file or name')
     .addOption(
@@ -247,7 +249,7 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
     )
     .option('--lcov <file>', 'write the coverage as an lcov tracefile')
     .option('--junit <file>', 'write the results as JUnit XML')
-    .option('--host <kind>', 'on what hosts', 'simulated')
+    .option('--host <kind>', 'on what hosts: `simulated`, or `xen`, the host that this machine is', 'simulated')
     .option('--jobs <number>', 'threads at most; many scenarios get as many as there are processors', parseCount)
     .option('--shard <part>', 'only one of several parts, such as `2/4`', parseShard)
     .option('-w, --watch', 'run again after each change')

@@ -5,7 +5,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ScenarioResult } from '@dewar/lab/rehearsal';
-import type { TestFlags } from './commands/test.ts';
+import type { TestFlags } from './scenario-runs.ts';
 
 /** The results of one part. */
 async function runPart(words: readonly string[]): Promise<readonly ScenarioResult[]> {

@@ -30,6 +30,10 @@ export interface ProveFlags {
   readonly compile: CompileOptions;
 }
 
+/** What a verdict is about. */
+const SCOPE =
+  'every valid label counts, also one that no domain can be given; what FLASK is not asked about is not proved';
+
 /** A proof with the policy that it is of. */
 interface Proven {
   readonly name: string;
@@ -115,6 +119,7 @@ async function proofJson(proven: Proven): Promise<object> {
       counterexample: counterexample && {
         what: counterexample.what,
         condition: counterexample.condition,
+        impossible: counterexample.impossible.map((label) => proof.decisions.labels.text(label)),
         checks: checks.map(({ places, ...check }) => ({ ...check, places: places.map(originJson) })),
       },
     });
@@ -122,7 +127,7 @@ async function proofJson(proven: Proven): Promise<object> {
   const count = (outcome: string): number => proof.results.filter((one) => one.outcome === outcome).length;
   const outcome = count('refuted') > 0 ? 'refuted' : count('undecided') > 0 ? 'undecided' : 'proved';
   const { bounds, diagnostics } = proof;
-  return { policy: name, outcome, results, bounds, diagnostics: diagnostics.map(diagnosticJson) };
+  return { policy: name, outcome, scope: SCOPE, results, bounds, diagnostics: diagnostics.map(diagnosticJson) };
 }
 
 async function printProof(proven: Proven, terminal: Terminal): Promise<void> {
@@ -137,9 +142,14 @@ async function printProof(proven: Proven, terminal: Terminal): Promise<void> {
     printLine(terminal.out, `    ${counterexample.what}`);
     for (const line of checkLines(await shownChecks(proven, counterexample.checks), colours))
       printLine(terminal.out, line);
+    for (const label of counterexample.impossible) {
+      const text = safeLine(proof.decisions.labels.text(label));
+      printLine(terminal.out, `    ${colours.note('note:')} no domain can be given the label ${text} as things are`);
+    }
     if (counterexample.condition !== undefined) printLine(terminal.out, `    where ${counterexample.condition}`);
   }
   for (const bound of proof.bounds) printLine(terminal.out, `${colours.warning('bound:')} ${bound}`);
+  printLine(terminal.out, colours.faint(SCOPE));
 }
 
 function checkLines(checks: readonly ShownCheck[], colours: Colours): string[] {

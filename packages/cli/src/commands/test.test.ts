@@ -119,10 +119,25 @@ describe('dewar test', () => {
     expect(run('3').replace(/in \d+ ms/, '')).toBe(one);
   });
 
-  test('says that it runs on no real host', async () => {
-    const { code, err } = await dewar('test', good, '--host', 'xen');
+  test('says what a real host cannot do before it looks for one', async () => {
+    const file = scenario(
+      'real/much.scenario.yaml',
+      'name: much\nflask: late\nsteps:\n  - setenforce: permissive\n  - list\n',
+    );
+    const { code, err } = await dewar('test', file, '--host', 'xen');
     expect(code).toBe(2);
-    expect(err).toContain('cannot run them on a real Xen host');
+    expect(err).toContain('nothing was done, because a real host cannot do all of it:\n');
+    expect(err).toContain('`much`: it boots with `flask=late`, and this host has been booted\n');
+    expect(err).toContain('`much`: step 1, `setenforce`: it changes the mode for all guests of the host\n');
+    for (const more of [
+      ['--coverage'],
+      ['--lcov', join(folder, 'x')],
+      ['--jobs', '2'],
+      ['--shard', '1/2'],
+      ['--watch'],
+    ])
+      expect((await dewar('test', file, '--host', 'xen', ...more)).code).toBe(2);
+    expect((await dewar('test', file, '--host', 'other')).err).toContain('there is no kind of host `other`');
   });
 
   test('says where there is no scenario', async () => {

@@ -3,7 +3,8 @@
  *
  * A rule is exercised by a check that it helps to grant, by a denial that it keeps out of the log (`dontaudit`), by a line
  * that it puts there (`auditallow`), and by a label that it gives to something new. Rules in a conditional block count
- * while their branch holds. Constraints, rules about roles and users, and labels are not counted.
+ * while their branch holds. What it means for constraints, roles and users `other-statements.ts` says. `type_member` and
+ * `type_change` rules are not counted: no operation of Xen asks for what they give.
  *
  * Start reading at `CoverageRecorder`.
  *
@@ -17,6 +18,7 @@ import { conditionHolds } from '@dewar/policy/security-server';
 import type { Origin, SourceText } from '@dewar/policy/text';
 import type { CheckRecord, OperationReport } from '@dewar/toolstack';
 import { checksOf, typeOf } from './check-patterns.ts';
+import { type OtherKind, OtherStatements } from './other-statements.ts';
 import type { PolicyImage, ScenarioHost } from './scenario-world.ts';
 
 /** One rule, or all rules of a macro call, at a line; and how often it was exercised. */
@@ -46,6 +48,10 @@ export interface Coverage {
   /** Statements that make rules, as they stand after m4, and how many of them were exercised. */
   readonly rules: number;
   readonly exercised: number;
+  /** The same for each kind of other statement that the policies have. */
+  readonly others: readonly { readonly kind: OtherKind; readonly all: number; readonly exercised: number }[];
+  /** Statements of `type_member` and `type_change`, for which nothing asks. */
+  readonly neverAsked: number;
   /** `class permission` of every check that was made. */
   readonly checked: ReadonlySet<string>;
   /** Policies without a source: of their rules nothing is known. */
@@ -58,20 +64,33 @@ class PolicyCoverage {
   readonly policy: PolicyDb;
   /** How often each statement was exercised. */
   readonly counts = new Map<number, number>();
+  readonly others: OtherStatements;
+  /** Statements for which nothing in Xen asks. */
+  readonly neverAsked: number;
   readonly #finder: RuleFinder;
 
   constructor(compiled: CompiledPolicy, policy: PolicyDb) {
     this.compiled = compiled;
     this.policy = policy;
     this.#finder = new RuleFinder(policy);
-    for (const { statement } of this.#finder.all()) this.counts.set(statement, 0);
+    this.others = new OtherStatements(compiled);
+    const never = new Set<number>();
+    for (const { kind, statement } of this.#finder.all())
+      if (kind === 'type_member' || kind === 'type_change') never.add(statement);
+      else this.counts.set(statement, 0);
+    this.neverAsked = never.size;
+    for (const start of this.others.starts.keys()) this.counts.set(start, 0);
+  }
+
+  #add(statements: Iterable<number>, count: number): void {
+    for (const one of new Set(statements)) this.counts.set(one, (this.counts.get(one) ?? 0) + count);
   }
 
   #hit(rules: readonly WrittenRule[], count: number, booleans: ReadonlyMap<string, boolean>): void {
-    const statements = new Set(
+    this.#add(
       rules.filter((rule) => this.#isInForce(rule, booleans)).map(({ statement }) => statement),
+      count,
     );
-    for (const statement of statements) this.counts.set(statement, (this.counts.get(statement) ?? 0) + count);
   }
 
   #isInForce({ block }: WrittenRule, booleans: ReadonlyMap<string, boolean>): boolean {
@@ -90,9 +109,12 @@ class PolicyCoverage {
     this.#hit(find('allow', granted), check.count, booleans);
     if (check.avcLine !== undefined) this.#hit(find('auditallow', granted), check.count, booleans);
     this.#hit(find('dontaudit', check.denied), check.count, booleans);
+    this.#add(this.others.ofCheck(check), check.count);
   }
 
-  addTransition({ source, target, class: tclass }: ObservedTransition, booleans: ReadonlyMap<string, boolean>): void {
+  addTransition(transition: ObservedTransition, booleans: ReadonlyMap<string, boolean>): void {
+    const { source, target, class: tclass } = transition;
+    this.#add(this.others.ofTransition(transition), 1);
     const ends = { source: typeOf(source), target: typeOf(target), class: tclass };
     this.#hit(this.#finder.find({ kind: 'type_transition', ...ends }), 1, booleans);
   }
@@ -129,6 +151,7 @@ export class CoverageRecorder {
   /** Counts what an operation did under a policy, with the booleans as they stood. */
   addReport(image: PolicyImage, report: OperationReport<unknown>, booleans: ReadonlyMap<string, boolean>): void {
     const policy = this.#of(image);
+    policy?.others.setBooleans(booleans);
     for (const check of checksOf(report)) {
       for (const permission of check.permissions) this.#checked.add(`${check.class} ${permission}`);
       policy?.addCheck(check, booleans);
@@ -145,10 +168,22 @@ export class CoverageRecorder {
     >();
     let rules = 0;
     let exercised = 0;
-    for (const { compiled, counts } of this.#policies.values()) {
+    let neverAsked = 0;
+    const byKind = new Map<OtherKind, { all: number; exercised: number }>();
+    for (const policy of this.#policies.values()) {
+      const { compiled, counts, others } = policy;
+      neverAsked += policy.neverAsked;
       for (const [statement, count] of counts) {
-        rules++;
-        if (count > 0) exercised++;
+        const kind = others.starts.get(statement);
+        const sum = kind === undefined ? undefined : (byKind.get(kind) ?? { all: 0, exercised: 0 });
+        if (kind !== undefined && sum !== undefined) {
+          byKind.set(kind, sum);
+          sum.all++;
+          if (count > 0) sum.exercised++;
+        } else {
+          rules++;
+          if (count > 0) exercised++;
+        }
         for (const [origin, key] of placesOf(ruleOrigin(compiled, statement))) {
           const { source, start } = origin.span;
           let file = files.get(source.name);
@@ -174,6 +209,8 @@ export class CoverageRecorder {
         .sort((a, b) => (a.source.name < b.source.name ? -1 : 1)),
       rules,
       exercised,
+      others: [...byKind].map(([kind, sum]) => ({ kind, ...sum })).sort((a, b) => (a.kind < b.kind ? -1 : 1)),
+      neverAsked,
       checked: this.#checked,
       withoutSource: [...this.#withoutSource].sort(),
     };

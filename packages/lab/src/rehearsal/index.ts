@@ -20,6 +20,7 @@ export { compareLives, type LifeChange, type LifeOperation, rehearseLife } from 
 export { junitText } from './junit.ts';
 export { lcovText } from './lcov.ts';
 export { readScenarios } from './read-scenario.ts';
+export { destroyLeftovers, hindranceNow, hindrancesOnRealHost, type RealHostUse, runOnRealHost } from './real-host.ts';
 export { mismatchLines, stepPlaceText } from './result-text.ts';
 export { runScenario, type ScenarioResult, type StepFailure, type StepPlace } from './run-scenario.ts';
 export type { Expectations, MemoryPhase, Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';

@@ -20,8 +20,10 @@ export interface StepContext {
   /** The hosts of the scenario, by name. */
   readonly hosts: ReadonlyMap<string, Host>;
   readonly policy: (path: string) => Promise<PolicyImage>;
-  /** UUIDs given out: the same scenario gives the same ones. */
-  uuids: number;
+  /** A UUID for a new guest. */
+  readonly uuid: () => string;
+  /** The path of a file that a step calls by a word; undefined where no file is written. */
+  readonly fileFor: ((name: string) => string) | undefined;
 }
 
 /** What came of a step. */
@@ -36,11 +38,6 @@ export interface Performed {
 }
 
 const KIB_PER_MIB = 1024;
-
-function nextUuid(context: StepContext): string {
-  context.uuids++;
-  return `00000000-0000-4000-8000-${context.uuids.toString(16).padStart(12, '0')}`;
-}
 
 /** The options of a step, each of the kind that `STEP_KINDS` says. */
 class Options {
@@ -79,7 +76,7 @@ export async function performStep(step: ScenarioStep, host: Host, context: StepC
     const config = context.config(subject, options.text('settings')?.split(/\s*;\s*/) ?? []);
     const name = config.name ?? subject;
     context.domains.set(subject, name);
-    const report = await host.create(config, { uuid: nextUuid(context), paused: options.is('paused') });
+    const report = await host.create(config, { uuid: context.uuid(), paused: options.is('paused') });
     return { report, guest: name };
   }
   const guest = context.domains.get(subject) ?? subject;
@@ -89,20 +86,22 @@ export async function performStep(step: ScenarioStep, host: Host, context: StepC
     return { report, guest: report.outcome === 'done' ? to : guest };
   }
   if (step.kind === 'save') {
-    const file = options.text('as') ?? subject;
+    const named = options.text('as') ?? subject;
+    const file = context.fileFor?.(named) ?? named;
     const report = await host.save(guest, {
       checkpoint: options.is('checkpoint'),
       leavePaused: options.is('paused'),
       file,
     });
-    if (report.value !== undefined) context.saved.set(file, report.value);
+    if (report.value !== undefined) context.saved.set(named, report.value);
     return { report, guest };
   }
   if (step.kind === 'restore') {
-    const file = options.text('from') ?? subject;
+    const named = options.text('from') ?? subject;
+    const file = context.fileFor?.(named) ?? named;
     const config = options.is('reconfigured') ? { config: context.config(subject, []) } : {};
-    const report = await host.restore(context.saved.get(file), {
-      uuid: nextUuid(context),
+    const report = await host.restore(context.saved.get(named), {
+      uuid: context.uuid(),
       paused: options.is('paused'),
       file,
       ...config,
@@ -114,6 +113,8 @@ export async function performStep(step: ScenarioStep, host: Host, context: StepC
   if (onDevices !== undefined) {
     return { report: await onDevices, guest: STEP_KINDS[step.kind].subject === 'guest' ? guest : undefined };
   }
+  if (step.kind === 'dump-core')
+    return { report: await host.dumpCore(guest, context.fileFor?.(`${subject}.core`)), guest };
   return { report: await guestStep(step, guest, host, options), guest };
 }
 
@@ -137,7 +138,7 @@ async function migrate(guest: string, host: Host, options: Options, context: Ste
   if (!(host instanceof LibxlHost && target instanceof LibxlHost)) {
     throw new RangeError('guests of a scenario migrate between simulated hosts');
   }
-  const sides = await host.migrate(guest, target, { uuid: nextUuid(context), paused: options.is('paused') });
+  const sides = await host.migrate(guest, target, { uuid: context.uuid(), paused: options.is('paused') });
   return { report: joined(sides), guest, sides };
 }
 
@@ -236,8 +237,6 @@ function guestStep(
       return host.unpause(guest);
     case 'destroy':
       return host.destroy(guest);
-    case 'dump-core':
-      return host.dumpCore(guest);
     case 'shutdown':
       return host.shutdown(guest, { wait: options.is('wait') });
     case 'reboot':

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { type CompiledPolicy, compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
+import { type CompiledPolicy, compileDirectory, compileText, type PolicyFiles } from '@dewar/policy/compiler';
 import { SourceText } from '@dewar/policy/text';
 import { describe, expect, test, vi } from 'vitest';
 import { CoverageRecorder } from './coverage.ts';
@@ -289,6 +289,56 @@ describe('coverage', () => {
       ?.lines.find(({ line }) => line === number)?.parts[0]?.count;
     // The first setting is allowed, with its commit; the second one is not, and no rule helps it.
     expect(count).toBe(before);
+  });
+
+  test('counts constraints, changes of role and range, and users, where they decided', async () => {
+    const base = compileDirectory(example, {}).text.text;
+    // Statements of their kinds, at the places where they may stand.
+    const text = base
+      .replace(
+        /^(?=user )/m,
+        'role one_r; role two_r; role one_r types domU_t; role two_r types domU_t;\nallow one_r two_r;\n',
+      )
+      .replace(
+        /^(?=user )/m,
+        'type_change dom0_t domU_t:domain xen_t;\nrole_transition system_r nic_dev_t:domain two_r;\n',
+      );
+    const own = compileText(new SourceText('own.conf', text));
+    expect(own.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+    const ownWorld: ScenarioWorld = {
+      ...world,
+      policy: async () => ({ name: 'own', bytes: own.bytes ?? new Uint8Array(), compiled: own }),
+    };
+    const counted = async (steps: string): Promise<(name: string) => number> => {
+      const recorder = new CoverageRecorder();
+      const [scenario] = readScenarios(
+        new SourceText('s.scenario.yaml', `${GUESTS}steps:\n${steps}`),
+        ({ message }) => {
+          throw new Error(message);
+        },
+      );
+      if (scenario === undefined) throw new Error('there is no scenario');
+      expect((await runScenario(scenario, ownWorld, recorder)).failures).toEqual([]);
+      const { files, others, neverAsked } = recorder.result();
+      expect(neverAsked).toBe(1);
+      expect(others.map(({ kind }) => kind)).toEqual(['constraint', 'role allow', 'role_transition', 'user']);
+      return (name) => {
+        const number = text.split('\n').findIndex((line) => line.includes(name)) + 1;
+        const parts = files[0]?.lines.find(({ line }) => line === number)?.parts ?? [];
+        return parts.reduce((sum, { count }) => sum + count, 0);
+      };
+    };
+    const idle = await counted('  - list\n');
+    expect(['constrain domain transition', 'user customer_1', 'allow one_r two_r'].map(idle)).toEqual([0, 0, 0]);
+    expect(idle('user system_u')).toBeGreaterThan(0);
+    const built = await counted('  - create: vault\n');
+    // The relabel is one transition, which the constraint lets pass; nobody changed a role.
+    expect(built('constrain domain transition')).toBe(1);
+    expect(built('user customer_1')).toBeGreaterThan(0);
+    expect(built('user customer_2')).toBe(0);
+    expect(built('allow one_r two_r')).toBe(0);
+    expect(built('role_transition system_r')).toBe(0);
+    expect(built('constrain domain set_target')).toBe(0);
   });
 
   test('leaves nothing out: without the rules that were not exercised, all comes as before', async () => {

@@ -59,21 +59,30 @@ interface RunningHost extends ScenarioHost {
   policy: PolicyImage;
 }
 
+/** UUIDs that are the same in each run. */
+function countingUuids(): () => string {
+  let count = 0;
+  return () => {
+    count++;
+    return `00000000-0000-4000-8000-${count.toString(16).padStart(12, '0')}`;
+  };
+}
+
 /** Why a scenario cannot go on. */
 class Broken extends Error {
   override readonly name = 'Broken';
 }
 
-/** A guest's configuration. Where it has no name, the guest's name in the scenario is its name. */
-function readConfig(
+/** A guest's configuration, or why there is none. Where it has no name, the guest's name in the scenario is its name. */
+export function readConfig(
   guest: ScenarioGuest,
   settings: readonly string[],
   scenario: Scenario,
   world: ScenarioWorld,
-): DomainConfig {
+): DomainConfig | { readonly refused: string } {
   const { kind, text } = guest.config;
   const read = kind === 'text' ? { text } : world.readText(text, scenario.source.name);
-  if ('refused' in read) throw new Broken(`guest \`${guest.name}\`: ${read.refused}`);
+  if ('refused' in read) return { refused: `guest \`${guest.name}\`: ${read.refused}` };
   const source = new SourceText(kind === 'text' ? `${scenario.source.name} (guest ${guest.name})` : text, read.text);
   const hasName = parseXlCfg(source, settings).settings.some(({ key }) => key === 'name');
   const { config, diagnostics } = readDomainConfig(
@@ -81,7 +90,8 @@ function readConfig(
   );
   if (config === undefined || hasErrors(diagnostics)) {
     const fault = diagnostics.find(({ severity }) => severity === 'error');
-    throw new Broken(`guest \`${guest.name}\` has no sound configuration: ${fault?.message ?? 'it cannot be read'}`);
+    const why = fault?.message ?? 'it cannot be read';
+    return { refused: `guest \`${guest.name}\` has no sound configuration: ${why}` };
   }
   return config;
 }
@@ -146,7 +156,9 @@ export async function runScenario(
       config: (name, settings) => {
         const guest = scenario.guests.find((one) => one.name === name);
         if (guest === undefined) throw new Broken(`guest \`${name}\` has no configuration`);
-        return readConfig(guest, settings, scenario, world);
+        const config = readConfig(guest, settings, scenario, world);
+        if ('refused' in config) throw new Broken(config.refused);
+        return config;
       },
       domains: new Map(),
       hosts: new Map([...hosts].map(([name, { host }]) => [name, host])),
@@ -155,10 +167,12 @@ export async function runScenario(
         if ('refused' in image) throw new Broken(image.refused);
         return image;
       },
-      uuids: 0,
+      uuid: world.uuid ?? countingUuids(),
+      fileFor: world.fileFor,
     };
     for (const [i, step] of scenario.steps.entries()) {
       const running = hosts.get(step.host);
+      if (world.isStopped?.() === true) throw new Broken('it was interrupted');
       if (running === undefined) throw new Broken(`there is no host \`${step.host}\``);
       const sides = { running, target: hosts.get(String(step.options['to'] ?? '')) };
       const isDone = await runStep(step, sides, context, coverage, (mismatches) =>

@@ -41,6 +41,12 @@ export interface ScenarioWorld {
   readonly readText: (path: string, scenarioFile: string) => { readonly text: string } | { readonly refused: string };
   /** A host of its own for each call. */
   readonly boot: (policy: PolicyImage, flask: FlaskMode, hardware: ScenarioHardware) => Promise<HostBoot>;
+  /** A UUID for a new guest; without it, the same ones are given out each time. */
+  readonly uuid?: () => string;
+  /** The path of a file that a step writes or reads; without it the step's word for it, which a simulated host does not use. */
+  readonly fileFor?: (name: string) => string;
+  /** Whether the scenario is to end before its next step. */
+  readonly isStopped?: () => boolean;
 }
 
 /** What the hosts of a scenario have; what is left out is as on a host of which nothing is said. */

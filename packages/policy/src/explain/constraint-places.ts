@@ -43,17 +43,27 @@ export class ConstraintPlaces {
    * are not as many as the nodes: then no place can be told for certain.
    */
   of(className: string): readonly Origin[] {
+    const { source } = this.#subject;
+    if (source === undefined) return [];
+    const { origins } = source.compiled.text;
+    return this.#statementsOf(className).map(({ start, length }) => origins.originAt(start, start + length));
+  }
+
+  /** Where they begin in the text after m4; else as `of`. */
+  startsOf(className: string): readonly number[] {
+    return this.#statementsOf(className).map(({ start }) => start);
+  }
+
+  #statementsOf(className: string): readonly Found[] {
     const { view, source } = this.#subject;
     if (source === undefined) return [];
-    const { text } = source.compiled;
-    this.#found ??= statementsIn(text.text);
+    this.#found ??= statementsIn(source.compiled.text.text);
     const named = this.#found.flatMap((one) => {
       const times = one.classes.match(/[\w.-]+/g)?.filter((name) => name === className).length ?? 0;
       return Array.from({ length: times }, () => one);
     });
     const nodes = view.policy.classes.byName.get(className)?.constraints.length ?? 0;
-    if (named.length !== nodes) return [];
     // XEN: checkpolicy puts each new node before those that the class has.
-    return named.toReversed().map(({ start, length }) => text.origins.originAt(start, start + length));
+    return named.length === nodes ? named.toReversed() : [];
   }
 }

@@ -7,6 +7,7 @@
  * @module
  */
 export type { ChosenFix, Need, Proposal } from './choose-fix.ts';
+export { ConstraintPlaces } from './constraint-places.ts';
 export { explainLog } from './explain-log.ts';
 export type { FailedConstraint, FailedTerm } from './failed-constraints.ts';
 export type { Cause, ConditionPlace, ExplainedLines, Finding, LogExplanation, RulePlace } from './findings.ts';

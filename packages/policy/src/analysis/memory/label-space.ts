@@ -4,11 +4,18 @@
  * Users that no rule can tell apart stand for each other, and so do levels. Three of each kind of user are kept where
  * users are compared, because no operation of Xen compares the labels of more than three domains. Levels are kept for each
  * set of categories that the users' ranges can tell apart; where that is too many, fewer are, and `bounds` says so.
+ *
+ * Where constraints only ask that levels dominate each other or are equal, levels that no name tells apart need not be looked
+ * at: what is allowed to some is allowed to those that stand for them. Else three groups of such categories are kept, enough for two labels, whose four levels can lie to each other in no way that three groups do not
+ * show; for more labels at once `chainBounds` says so.
  * Start reading at `LabelSpace`.
  *
  * @module
  */
 import {
+  CEXPR_DOM,
+  CEXPR_DOMBY,
+  CEXPR_EQ,
   CEXPR_H1H2,
   CEXPR_H1L2,
   CEXPR_L1H1,
@@ -26,6 +33,8 @@ import {
 import type { PolicyView } from '../../security-server/index.ts';
 
 const OBJECT_R = 1;
+/** Comparisons that look at a high level. */
+const HIGHS = CEXPR_L1H2 | CEXPR_H1L2 | CEXPR_H1H2 | CEXPR_L1H1 | CEXPR_L2H2;
 const LEVELS = CEXPR_L1L2 | CEXPR_L1H2 | CEXPR_H1L2 | CEXPR_H1H2 | CEXPR_L1H1 | CEXPR_L2H2;
 /** How many blocks of categories there may be at most: the number of ranges grows with their third power. */
 const BLOCK_LIMIT = 3;
@@ -41,6 +50,10 @@ export interface Label extends Context {
 interface Looks {
   readonly comparesUsers: boolean;
   readonly comparesLevels: boolean;
+  /** A constraint looks at the high level of a range: else a range is as good as its low level. */
+  readonly comparesHighs: boolean;
+  /** A constraint is met because levels do not dominate each other, or are not equal. */
+  readonly needsUnrelated: boolean;
   /** Names of users that a constraint tells from others, as sets. */
   readonly userSets: readonly Ebitmap[];
 }
@@ -49,15 +62,42 @@ function looksOf(policy: PolicyDb): Looks {
   const userSets: Ebitmap[] = [];
   let comparesUsers = false;
   let comparesLevels = false;
+  let needsUnrelated = false;
+  let comparesHighs = false;
   const look = (step: ConstraintStep): void => {
     if (step.kind === 'names' && (step.attribute & CEXPR_USER) !== 0) userSets.push(step.names);
     if (step.kind !== 'attribute') return;
     if (step.attribute === CEXPR_USER) comparesUsers = true;
     if ((step.attribute & LEVELS) !== 0) comparesLevels = true;
+    if ((step.attribute & HIGHS) !== 0) comparesHighs = true;
   };
   for (const { constraints } of policy.classes.entries)
-    for (const { expression } of constraints) for (const step of expression) look(step);
-  return { comparesUsers, comparesLevels, userSets };
+    for (const { expression } of constraints) {
+      for (const step of expression) look(step);
+      needsUnrelated ||= asksForUnrelated(expression);
+    }
+  return { comparesUsers, comparesLevels, comparesHighs, needsUnrelated, userSets };
+}
+
+/** Whether an expression can hold because a level does not dominate, or equal, another. */
+function asksForUnrelated(expression: readonly ConstraintStep[]): boolean {
+  /** For each part whether it asks for related levels, and whether for unrelated ones. */
+  const stack: (readonly [related: boolean, unrelated: boolean])[] = [];
+  for (const step of expression) {
+    if (step.kind === 'not') {
+      const [related, unrelated] = stack.pop() ?? [false, false];
+      stack.push([unrelated, related]);
+    } else if (step.kind === 'and' || step.kind === 'or') {
+      const [a, b] = stack.pop() ?? [false, false];
+      const [c, d] = stack.pop() ?? [false, false];
+      stack.push([a || c, b || d]);
+    } else {
+      const isOfLevels = step.kind === 'attribute' && (step.attribute & LEVELS) !== 0;
+      const isRelated = isOfLevels && [CEXPR_DOM, CEXPR_DOMBY, CEXPR_EQ].includes(step.operator);
+      stack.push([isRelated, isOfLevels && !isRelated]);
+    }
+  }
+  return stack.some(([, unrelated]) => unrelated);
 }
 
 /** All labels of a policy that matter, by type. */
@@ -65,6 +105,10 @@ export class LabelSpace {
   readonly view: PolicyView;
   /** What was left out, in words; empty where every label is stood for. */
   readonly bounds: readonly string[];
+  /** What is not stood for where more than two labels are compared at once; empty where all is. */
+  readonly chainBounds: readonly string[];
+  /** Levels stand for others that no name tells from them: enough to find what is allowed, not what is refused. */
+  readonly hasFreeLevels: boolean;
   /** How many users there are beside those that stand for them. */
   readonly otherUsers: number;
   readonly #labels = new Map<string, Label>();
@@ -97,7 +141,24 @@ export class LabelSpace {
     const bounds: string[] = [];
     this.#users = keptUsers(policy, looks, pinned);
     this.otherUsers = policy.users.entries.length - this.#users.length;
-    const ranges = policy.isMls && looks.comparesLevels ? levelRanges(policy, pinned, bounds) : undefined;
+    const levels =
+      policy.isMls && looks.comparesLevels
+        ? levelRanges(
+            policy,
+            pinned,
+            {
+              comparesHighs: looks.comparesHighs || comparesLevels,
+              isFree: looks.needsUnrelated || comparesLevels,
+            },
+            bounds,
+          )
+        : undefined;
+    const ranges = levels?.ranges;
+    this.hasFreeLevels = levels?.isWhole === false;
+    this.chainBounds =
+      this.hasFreeLevels && looks.needsUnrelated
+        ? ['levels of more than two labels at once were looked at over a part of the categories and sensitivities']
+        : [];
     for (const user of this.#users) {
       const own = pinned.filter((one) => one.user === user.value).map(({ range }) => range);
       const given = ranges ?? [{ low: user.range.low, high: user.range.low }, ...own];
@@ -180,19 +241,24 @@ function levelKey({ sensitivity, categories }: MlsLevel): string {
 }
 
 /** Ranges for every way in which the levels that the policy and the question name can lie to a domain's. */
-function levelRanges(policy: PolicyDb, pinned: readonly Context[], bounds: string[]): MlsRange[] {
-  const named: MlsLevel[] = [
-    ...policy.users.entries.map(({ range }) => range),
+function levelRanges(
+  policy: PolicyDb,
+  pinned: readonly Context[],
+  { comparesHighs, isFree }: { readonly comparesHighs: boolean; readonly isFree: boolean },
+  bounds: string[],
+): { readonly ranges: readonly MlsRange[]; readonly isWhole: boolean } {
+  const given: MlsRange[] = [
     ...policy.rangeTransitions.map(({ range }) => range),
     ...policy.objectContexts.initialSids.map(({ context }) => context.range),
     ...pinned.map(({ range }) => range),
-  ].flatMap(({ low, high }) => [low, high]);
-  const sensitivities = keptSensitivities(policy, named, bounds);
+  ];
+  const named = [...policy.users.entries.map(({ range }) => range), ...given].flatMap(({ low, high }) => [low, high]);
+  const sensitivities = keptSensitivities(policy, named, isFree ? 2 : 0, bounds);
   const sets = [
     ...named.map(({ categories }) => categories),
     ...policy.sensitivities.entries.filter(({ isAlias }) => !isAlias).map(({ level }) => level.categories),
   ];
-  const blocks = categoryBlocks(policy, sets, bounds);
+  const blocks = categoryBlocks(policy, sets, isFree ? [3, 2, 1] : [1], bounds);
   const levels: MlsLevel[] = [];
   for (const sensitivity of sensitivities) {
     for (let chosen = 0; chosen < 1 << blocks.length; chosen++) {
@@ -200,15 +266,21 @@ function levelRanges(policy: PolicyDb, pinned: readonly Context[], bounds: strin
       levels.push({ sensitivity, categories: Ebitmap.of(bits) });
     }
   }
-  return levels.flatMap((low) =>
-    levels
-      .filter((high) => high.sensitivity >= low.sensitivity && low.categories.isSubsetOf(high.categories))
-      .map((high) => ({ low, high })),
-  );
+  const highsOf = (low: MlsLevel): MlsLevel[] =>
+    levels.filter((high) => high.sensitivity >= low.sensitivity && low.categories.isSubsetOf(high.categories));
+  const made = levels.flatMap((low) => (comparesHighs ? highsOf(low) : [low]).map((high) => ({ low, high })));
+  const rangeKey = ({ low, high }: MlsRange): string => `${levelKey(low)}-${levelKey(high)}`;
+  // What the policy and the question give is there, also where its high level makes no difference.
+  const ranges = [...new Map([...made, ...given].map((range) => [rangeKey(range), range])).values()];
+  const all = new Set(policy.sensitivities.entries.map(({ level }) => level.sensitivity));
+  return {
+    ranges,
+    isWhole: sensitivities.length === all.size && blocks.every((block) => block.length === 1),
+  };
 }
 
 /** The sensitivities that are named, and one in each gap between them. */
-function keptSensitivities(policy: PolicyDb, named: readonly MlsLevel[], bounds: string[]): number[] {
+function keptSensitivities(policy: PolicyDb, named: readonly MlsLevel[], inGap: number, bounds: string[]): number[] {
   const all = [...new Set(policy.sensitivities.entries.map(({ level }) => level.sensitivity))].sort((a, b) => a - b);
   const isNamed = new Set(named.map(({ sensitivity }) => sensitivity));
   const kept: number[] = [];
@@ -216,7 +288,7 @@ function keptSensitivities(policy: PolicyDb, named: readonly MlsLevel[], bounds:
   for (const one of all) {
     if (isNamed.has(one)) gap = 0;
     // Two in a gap can be told from each other by no name, but one can be above the other.
-    if (isNamed.has(one) || gap++ < 2) kept.push(one);
+    if (isNamed.has(one) || gap++ < inGap) kept.push(one);
   }
   if (kept.length > SENSITIVITY_LIMIT) {
     bounds.push(`of ${all.length} sensitivities ${SENSITIVITY_LIMIT} were looked at`);
@@ -226,7 +298,12 @@ function keptSensitivities(policy: PolicyDb, named: readonly MlsLevel[], bounds:
 }
 
 /** Categories that no named set tells apart, each such kind in up to three blocks. */
-function categoryBlocks(policy: PolicyDb, sets: readonly Ebitmap[], bounds: string[]): number[][] {
+function categoryBlocks(
+  policy: PolicyDb,
+  sets: readonly Ebitmap[],
+  tried: readonly number[],
+  bounds: string[],
+): number[][] {
   const kinds = new Map<string, number[]>();
   const distinct = [...new Map(sets.map((set) => [set.bits.join(','), set])).values()];
   for (const { value, isAlias } of policy.categories.entries.toSorted((a, b) => a.value - b.value)) {
@@ -241,11 +318,12 @@ function categoryBlocks(policy: PolicyDb, sets: readonly Ebitmap[], bounds: stri
     const rest = kind.slice(parts - 1);
     return rest.length > 0 ? [...singles, rest] : singles;
   };
-  for (const parts of [3, 2, 1]) {
+  for (const parts of tried) {
     const blocks = [...kinds.values()].flatMap((kind) => split(kind, parts));
     if (blocks.length > BLOCK_LIMIT) continue;
     const isWhole = [...kinds.values()].every((kind) => kind.length <= parts);
-    if (!isWhole && parts < 3) bounds.push(`categories that nothing tells apart were taken in ${parts} groups at most`);
+    if (!isWhole && parts < (tried[0] ?? 1))
+      bounds.push(`categories that nothing tells apart were taken in ${parts} groups at most`);
     return blocks;
   }
   bounds.push(`of ${kinds.size} kinds of categories ${BLOCK_LIMIT} were looked at`);

@@ -97,7 +97,7 @@ class Reach {
       else list.push(label);
     }
     this.#search = new WaySearch(this.#decisions, (type) => byType.get(type) ?? []);
-    this.#bounds = [...labels.bounds];
+    this.#bounds = [...labels.bounds, ...labels.chainBounds];
     if (this.#possible.untriedBooleans > 0)
       this.#bounds.push(`${this.#possible.untriedBooleans} booleans were left as they are`);
   }

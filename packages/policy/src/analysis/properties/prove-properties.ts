@@ -7,15 +7,15 @@
  *
  * @module
  */
-import type { PolicyDb } from '../../policydb/index.ts';
+import { CEXPR_L1L2, type PolicyDb } from '../../policydb/index.ts';
 import type { Diagnostic, Report } from '../../text/index.ts';
 import { prove } from '../diagnostics.ts';
 import { waysThatGive } from '../memory/acting.ts';
 import { type BooleanSetting, Decisions, type Request } from '../memory/decisions.ts';
 import { type Making, makingsOf, relabellingsOf } from '../memory/domain-lives.ts';
 import type { Label } from '../memory/label-space.ts';
-import { allSettings } from '../memory/possible-labels.ts';
-import { initialContext } from '../memory/reach.ts';
+import { allSettings, possibleLabels } from '../memory/possible-labels.ts';
+import { bootLabels, initialContext } from '../memory/reach.ts';
 import { isWhole } from '../memory/reach-answer.ts';
 import { type NumberedWay, numberWays, type Parties, requestOf, WaySearch } from '../memory/way-search.ts';
 import type { MemoryWay, Party } from '../memory/way-types.ts';
@@ -41,6 +41,8 @@ export interface Counterexample {
   readonly checks: readonly PassedCheck[];
   /** What it rests on beside the checks. */
   readonly condition: string | undefined;
+  /** Labels in the checks that domains would have to have, and that no domain can be given. */
+  readonly impossible: readonly Label[];
 }
 
 /** What came of one property. */
@@ -84,9 +86,72 @@ export function proveProperties(
   const bootType = initialContext(policy, initialSids, 'xenboot')?.type;
   const results: ProvedProperty[] = [];
   if (diagnostics.length > 0) return { results, diagnostics, decisions, bounds: [] };
-  for (const prepared of tests) results.push(new Prover(decisions, prepared, report, bootType).result());
-  return { results, diagnostics, decisions, bounds: decisions.labels.bounds };
+  const bounds = new Set(decisions.labels.bounds);
+  for (const prepared of tests) {
+    results.push(new Prover(decisions, prepared, report, bootType).result());
+    for (const bound of chainBoundsOf(prepared.property.claim, decisions)) bounds.add(bound);
+  }
+  return { results: withImpossible(results, decisions, initialSids), diagnostics, decisions, bounds: [...bounds] };
 }
+
+const REFUSAL_BOUND = ['levels that no name tells apart were not all tried for what is refused'];
+
+/** What is not stood for in a claim about more than two labels at once. */
+function chainBoundsOf({ kind }: Claim, { labels, policy }: Decisions): readonly string[] {
+  if (kind === 'only' || kind === 'never') return [];
+  if (labels.chainBounds.length > 0) return labels.chainBounds;
+  // What must be refused is met by less, not by more.
+  return kind === 'destroy' && labels.hasFreeLevels && levelsGuardDestruction(policy) ? REFUSAL_BOUND : [];
+}
+
+function levelsGuardDestruction({ classes }: PolicyDb): boolean {
+  const domain = classes.byName.get('domain');
+  const destroy = domain?.permissions.find(({ name }) => name === 'destroy');
+  if (domain === undefined || destroy === undefined) return false;
+  const bit = 1 << (destroy.value - 1);
+  return domain.constraints.some(
+    ({ permissions, expression }) =>
+      (permissions & bit) !== 0 && expression.some((step) => step.kind === 'attribute' && step.attribute >= CEXPR_L1L2),
+  );
+}
+
+/** The results, with the labels of counterexamples that no domain can be given. */
+function withImpossible(
+  results: readonly ProvedProperty[],
+  decisions: Decisions,
+  initialSids: readonly string[],
+): ProvedProperty[] {
+  if (results.every(({ counterexample }) => counterexample === undefined)) return [...results];
+  const { policy, labels } = decisions;
+  const requests = MAKING.flatMap(([tclass, permission]) => requestOf(policy, tclass, [permission]) ?? []);
+  const security = initialContext(policy, initialSids, 'security');
+  const { labels: possible } = possibleLabels(
+    decisions,
+    new Map(),
+    decisions.booleansBehind(requests),
+    bootLabels(decisions, initialSids),
+    security === undefined ? undefined : labels.label(security),
+  );
+  return results.map((result) => {
+    const { counterexample } = result;
+    if (counterexample === undefined) return result;
+    const domains = counterexample.checks.flatMap(({ source, target, class: tclass }) =>
+      tclass === 'domain' || tclass === 'domain2' ? [source, target] : [source],
+    );
+    const impossible = [...new Set(domains)].filter((label) => !possible.has(label));
+    return { ...result, counterexample: { ...counterexample, impossible } };
+  });
+}
+
+/** What gives domains their labels, and what changes the booleans that it hangs on. */
+const MAKING: readonly (readonly [tclass: string, permission: string])[] = [
+  ['domain', 'create'],
+  ['domain', 'transition'],
+  ['domain2', 'relabelfrom'],
+  ['domain2', 'relabelto'],
+  ['domain2', 'relabelself'],
+  ['security', 'setbool'],
+];
 
 /** A property with its names looked up. */
 interface Prepared {
@@ -176,7 +241,7 @@ class Prover {
     const settings = allSettings(booleans).map((one): BooleanSetting => new Map([...fixed, ...one]));
     if (!this.#hasSubject(claim)) return { property, outcome: 'undecided', counterexample: undefined, settings: 0 };
     const counterexample = this.#refute(claim, settings);
-    const isBounded = this.#decisions.labels.bounds.length > 0;
+    const isBounded = this.#decisions.labels.bounds.length > 0 || chainBoundsOf(claim, this.#decisions).length > 0;
     const outcome = counterexample !== undefined ? 'refuted' : isBounded ? 'undecided' : 'proved';
     return { property, outcome, counterexample, settings: settings.length };
   }
@@ -277,7 +342,7 @@ class Prover {
               if (!this.#decisions.allows(source, target, request)) continue;
               const checks = [this.#passed(source, target, rights.class.text, [permission])];
               const what = verb === 'only' ? 'somebody else may' : 'it is allowed';
-              return { what, checks, condition: undefined };
+              return { what, checks, condition: undefined, impossible: [] };
             }
           }
         }
@@ -369,7 +434,7 @@ class Prover {
   #counterexample(way: MemoryWay, parties: Parties, before: readonly PassedCheck[]): Counterexample {
     const checks = [...before, ...this.#checksOf(way, parties)];
     const isAboutGuest = way.checks.some(({ target }) => GUEST_PARTIES.includes(target));
-    return { what: isAboutGuest ? `somebody ${way.does}` : way.does, checks, condition: way.condition };
+    return { what: isAboutGuest ? `somebody ${way.does}` : way.does, checks, condition: way.condition, impossible: [] };
   }
 
   /** Who may create a domain may end it, also under a label that they give it, whatever booleans are then. */
@@ -390,6 +455,7 @@ class Prover {
           what: 'a domain can be made that its creator cannot destroy',
           checks: [...this.#makingChecks(making), missing],
           condition: undefined,
+          impossible: [],
         };
       }
     }
@@ -420,7 +486,8 @@ class Prover {
         for (const old of frontier) {
           for (const [next, checks] of this.#relabels(old)) {
             const all = [...(reached.get(old) ?? []), ...checks];
-            if (isEnd(next)) return { what: 'a relabel leads there', checks: all, condition: undefined };
+            if (isEnd(next))
+              return { what: 'a relabel leads there', checks: all, condition: undefined, impossible: [] };
             if (reached.has(next)) continue;
             reached.set(next, all);
             nexts.push(next);

@@ -1,0 +1,173 @@
+/**
+ * `dewar test --host xen`: runs scenarios on the Xen host that this machine is, and leaves it as it was.
+ *
+ * What such a host cannot do is refused before anything is done, for all scenarios together. The host has to decide as the
+ * policy of each scenario does: no policy is loaded for it.
+ *
+ * @module
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Scenario, ScenarioResult } from '@dewar/lab/rehearsal';
+import { xenRelease } from '@dewar/policy/releases';
+import { hasErrors } from '@dewar/policy/text';
+import type { XenHost } from '@dewar/xen';
+import { EXIT, RequestError, UsageError } from '../failures.ts';
+import { writeWhole } from '../files.ts';
+import { INTERRUPTED, realHostFolder, tablesOf, useRealHost } from '../host-session.ts';
+import { applyBooleans, firstDifference, viewOf } from '../policy-on-host.ts';
+import { readAllScenarios, type TestFlags, tellRun, World } from '../scenario-runs.ts';
+import { coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+
+/** The guests that a run has made and not yet destroyed, kept over the end of the command. */
+class Remembered {
+  readonly #file: string;
+  readonly #boot: string;
+
+  constructor(host: XenHost) {
+    this.#boot = host.boot;
+    this.#file = join(realHostFolder(), 'scenario-guests.json');
+  }
+
+  /** Those of a run before, of this boot. */
+  read(): ReadonlySet<string> {
+    if (!existsSync(this.#file)) return new Set();
+    try {
+      const found: unknown = JSON.parse(readFileSync(this.#file, 'utf8'));
+      if (typeof found !== 'object' || found === null || !('boot' in found) || !('uuids' in found)) return new Set();
+      if (found.boot !== this.#boot || !Array.isArray(found.uuids)) return new Set();
+      return new Set(found.uuids.filter((one) => typeof one === 'string'));
+    } catch {
+      return new Set();
+    }
+  }
+
+  write(uuids: readonly string[]): void {
+    mkdirSync(realHostFolder(), { recursive: true, mode: 0o700 });
+    writeWhole(this.#file, Buffer.from(`${JSON.stringify({ boot: this.#boot, uuids })}\n`));
+  }
+}
+
+/** Ends with all that a real host cannot do, if there is something. */
+function refuse(title: string, reasons: readonly string[]): void {
+  if (reasons.length > 0) throw new UsageError([title, ...reasons].join('\n  '));
+}
+
+async function hindrances(scenarios: readonly Scenario[]): Promise<string[]> {
+  const { hindrancesOnRealHost } = await import('@dewar/lab/rehearsal');
+  return scenarios.flatMap((scenario) =>
+    hindrancesOnRealHost(scenario).map((why) => `${scenario.source.name}, \`${scenario.name}\`: ${why}`),
+  );
+}
+
+/** Why the host as it is now is not one for these scenarios. */
+async function hindrancesNow(scenarios: readonly Scenario[], world: World, host: XenHost): Promise<string[]> {
+  const { hindranceNow } = await import('@dewar/lab/rehearsal');
+  const enforcing = await host.getenforce();
+  if (enforcing.value !== true) return ['FLASK is not enforcing on this host'];
+  const found: string[] = [];
+  const { value: booleans = [] } = await host.booleans();
+  const { value: domains = [] } = await host.list();
+  const { classes } = xenRelease(tablesOf(host.release));
+  for (const scenario of scenarios) {
+    const say = (why: string): void => void found.push(`${scenario.source.name}, \`${scenario.name}\`: ${why}`);
+    const policy = await world.policy(scenario.policy, scenario.source.name, scenario.isMls);
+    if ('refused' in policy) {
+      say(policy.refused);
+      continue;
+    }
+    const view = viewOf(policy.bytes);
+    if (view === undefined) throw new RequestError(`policy \`${policy.name}\` cannot be read`);
+    applyBooleans(view, booleans);
+    const answer = await firstDifference(host, view, domains, classes);
+    if (answer === 'not-asked')
+      say('dom0 may not ask Xen for decisions, so that its policy cannot be told from others');
+    else if (answer.difference !== undefined)
+      say(`the host does not decide as the policy \`${policy.name}\`: ${answer.difference}`);
+    const now = await hindranceNow(scenario, world, host);
+    if (now !== undefined) say(now);
+  }
+  return found;
+}
+
+/** Runs scenarios on the host that this machine is. */
+export async function testOnXen(path: string, flags: TestFlags, terminal: Terminal): Promise<number> {
+  if (flags.coverage !== undefined || flags.lcov !== undefined)
+    throw new UsageError('Xen logs what it denies, and not what it grants: `--coverage` is for simulated hosts');
+  if (flags.shard !== undefined || (flags.jobs ?? 1) > 1)
+    throw new UsageError('one host runs one scenario at a time: `--jobs` and `--shard` are for simulated hosts');
+  const start = performance.now();
+  const { scenarios, diagnostics, paths } = await readAllScenarios(path, flags);
+  if (hasErrors(diagnostics)) {
+    printDiagnostics(terminal, diagnostics);
+    return EXIT.problem;
+  }
+  refuse('nothing was done, because a real host cannot do all of it:', await hindrances(scenarios));
+  let isStopped = false;
+  const folder = mkdtempSync(join(tmpdir(), 'dewar-test-'));
+  try {
+    return await useRealHost(
+      terminal,
+      async (host) => {
+        const results = await runScenarios(scenarios, host, paths, folder, () => isStopped, flags, terminal);
+        const run = { results, diagnostics, coverage: undefined, files: [resolve(path)] };
+        const code = await tellRun(path, run, performance.now() - start, flags, terminal);
+        return isStopped ? INTERRUPTED : code;
+      },
+      () => {
+        isStopped = true;
+      },
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runScenarios(
+  scenarios: readonly Scenario[],
+  host: XenHost,
+  paths: ReadonlyMap<string, string>,
+  folder: string,
+  isStopped: () => boolean,
+  flags: TestFlags,
+  terminal: Terminal,
+): Promise<ScenarioResult[]> {
+  const { destroyLeftovers, runOnRealHost } = await import('@dewar/lab/rehearsal');
+  const release = flags.compile.release ?? tablesOf(host.release);
+  const world = new World({ ...flags.compile, release }, paths, async () => ({
+    kind: 'refused',
+    reason: 'a real host was booted already',
+  }));
+  const remembered = new Remembered(host);
+  const before = remembered.read();
+  if (before.size > 0) {
+    const left = await destroyLeftovers(host, before);
+    refuse('guests of an earlier run are left on the host:', left);
+    printLine(
+      terminal.err,
+      `${coloursFor(terminal.err).warning('note:')} what an earlier run left behind was destroyed`,
+    );
+    remembered.write([]);
+  }
+  refuse(
+    'nothing was done, because the host is not one for these scenarios:',
+    await hindrancesNow(scenarios, world, host),
+  );
+  const results: ScenarioResult[] = [];
+  for (const scenario of scenarios) {
+    if (isStopped()) break;
+    results.push(
+      await runOnRealHost(scenario, world, {
+        host,
+        uuid: randomUUID,
+        // A word of a scenario may have any character.
+        fileFor: (name) => join(folder, encodeURIComponent(name).replaceAll('.', '%2E')),
+        remember: (uuids) => remembered.write(uuids),
+        isStopped,
+      }),
+    );
+  }
+  return results;
+}
