@@ -37,6 +37,7 @@ const TESTS = [
   'damaged-policies.test.ts',
   'av-index.test.ts',
   'type-rules.test.ts',
+  'key-table.test.ts',
 ];
 /** A mutant that makes an endless loop is noticed by its silence. */
 const PATIENCE_MS = 120_000;

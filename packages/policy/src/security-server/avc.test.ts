@@ -164,6 +164,8 @@ describe('the cache', () => {
     avc.hasPerm(1, 512, 1, 1, { current: 0 });
     expect(avc.hashStats().entries).toBe(512 - 16 + 1);
     expect(avc.cacheStats()).toMatchObject({ allocations: 513, reclaims: 16, frees: 16 });
+    // Every fourth slot holds four: slots 1, 5, 9 and 13 were emptied, and the next turn goes on from there.
+    expect(avc.snapshot().hint).toBe(13);
   });
 
   test('with a lower threshold throws out what is there', () => {
@@ -172,6 +174,8 @@ describe('the cache', () => {
     // The third makes room by throwing out both others, and the fourth stays beside it.
     expect(avc.cacheStats()).toMatchObject({ reclaims: 2 });
     expect(avc.hashStats().entries).toBe(2);
+    // Each slot was looked at once, so the next turn begins where this one did.
+    expect(avc.snapshot().hint).toBe(0);
   });
 
   test('that has forgotten a permissive denial tells it again', () => {
