@@ -70,6 +70,14 @@ async function runAll({ host }: Rig, cfg?: string): Promise<void> {
   await done(host.sysrq(name, 's'));
   await done(host.domid(name));
   await done(host.domname('1'));
+  await done(host.console(name));
+  await done(host.debugKeys('h'));
+  await done(host.blockAttach(name, ['phy:/dev/loop0,xvda,w']));
+  await done(host.blockList([name]));
+  await done(host.networkAttach(name, []));
+  await done(host.networkList([name]));
+  await done(host.networkDetach(name, '0'));
+  await done(host.blockDetach(name, 'xvda'));
   await done(host.dumpCore(name));
   await done(host.reboot(name, { wait: false }));
   await done(host.save(name, { checkpoint: true }));

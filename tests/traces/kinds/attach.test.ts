@@ -1,7 +1,7 @@
 /** Holds disks and network cards that guests are given while they exist against what real Xen 4.17.5 was seen to check. */
 import { DOM0, type OpenMapping } from '@dewar/toolstack';
 import { expect, test } from 'vitest';
-import { bootKinds, checksOf, golden, recordedGuest } from './kinds-policy.ts';
+import { bootKinds, checksOf, golden, kindsPolicy, recordedGuest } from './kinds-policy.ts';
 
 const uuid = '25818b54-c2d4-49e7-bab3-d3966a3d81ed';
 const other = '25818b54-c2d4-49e7-bab3-d3966a3d81ee';
@@ -71,4 +71,32 @@ test('a guest that does not answer keeps a disk, but not by force, and loses a c
   const taken = await host.networkDetach('bare', '0');
   expect(checksOf(taken)).toEqual(golden('bare-network-detach'));
   expect([forced.outcome, taken.outcome]).toEqual(['done', 'done']);
+});
+
+test('a device that its driver domain may not map is attached to xl, and ends at once', async () => {
+  // As a host was seen to do that booted this policy.
+  const rule = 'allow { ALL -driver_t } ALL:grant *; allow driver_t driver_t:grant *;';
+  const policy = kindsPolicy((text) => text.replace('allow ALL ALL:grant *;', rule));
+  const { host } = bootKinds({}, policy);
+  await host.create(recordedGuest('driver'), { uuid: other });
+  await host.create(recordedGuest('none'), { uuid });
+  const disk = await host.blockAttach('none', ['backend=driver,format=raw,vdev=xvda,access=rw,target=/dev/loop0']);
+  const card = await host.networkAttach('none', ['backend=driver', MAC]);
+  for (const { outcome, xlExitCode, diagnostics, timeline } of [disk, card]) {
+    expect([outcome, xlExitCode, diagnostics.map(({ code }) => code)]).toEqual([
+      'done',
+      0,
+      ['guest/device-not-served'],
+    ]);
+    const denied = timeline.flatMap(({ hypercalls }) => hypercalls).flatMap(({ checks }) => checks);
+    expect(denied.filter(({ outcome: one }) => one === 'denied').map(({ denied: one }) => one)).toEqual([
+      ['map_read', 'map_write'],
+    ]);
+  }
+  const [disks, cards] = [await host.blockList(['none']), await host.networkList(['none'])];
+  const backendPath = '/local/domain/1/backend/vbd/2/51712';
+  expect(disks.value).toMatchObject([{ state: 6, ringRef: 8, backendPath }]);
+  expect(cards.value).toMatchObject([{ state: 6, eventChannel: -1, backendPath: '/local/domain/1/backend/vif/2/0' }]);
+  expect((await host.networkDetach('none', '0')).outcome).toBe('done');
+  expect((await host.blockDetach('none', 'xvda')).outcome).toBe('done');
 });

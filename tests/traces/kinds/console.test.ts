@@ -22,6 +22,10 @@ test('the console of a guest is found as real xl finds it', async () => {
     'Unable to attach console',
   ]);
   expect(await told('0')).toEqual([22, "Can't specify Domain-0"]);
+  expect(await told('bare', { type: 'pv', number: 5 })).toEqual([
+    2,
+    'xenconsole: Could not read tty from store: No such file or directory',
+  ]);
 });
 
 test('the serial line of a guest with a stub domain is a console of that', async () => {
