@@ -88,7 +88,7 @@ export function policyPath(named: string | undefined): string {
 }
 
 /** A policy directory with fewer bytes of sources is compiled before optimized code would pay. */
-const SHORT_SOURCES = 100_000;
+const SHORT_SOURCES = 80_000;
 
 /** The same for a text after m4. */
 const SHORT_TEXT = 400_000;
