@@ -44,8 +44,8 @@ test('vCPUs are listed, pinned and set in the columns of xl', async () => {
   expect((await dewar('vcpu-list', 'plain')).out).toBe(
     [
       'Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)',
-      'plain                                1     0     0   r--       0.0  all / all',
-      'plain                                1     1     -   --p       0.0  0 / all',
+      'plain                                1     0    0   r--       0.0  all / all',
+      'plain                                1     1    -   --p       0.0  0 / all',
       '',
     ].join('\n'),
   );

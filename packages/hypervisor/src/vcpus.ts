@@ -69,6 +69,8 @@ export const VCPU_OPS: Handlers<VcpuName> = {
   'domctl.set_vcpu_msrs': onVcpu('domctl.set_vcpu_msrs', () => ok({})),
   'domctl.setvcpuaffinity': (machine, caller, { domid, vcpu, hard, soft }) =>
     onDomain('domctl.setvcpuaffinity', machine, caller, domid, (domain) => {
+      // XEN: XEN_DOMCTL_setvcpuaffinity: first that there could be such a vCPU, then that there is.
+      if (!Number.isInteger(vcpu) || vcpu < 0 || vcpu >= domain.maxVcpus) return failed('EINVAL');
       if (!hasVcpu(domain, vcpu)) return failed('ESRCH');
       const before = affinityOf(domain, vcpu);
       const onHost = (cpus: readonly number[]): number[] => ALL_CPUS.filter((cpu) => cpus.includes(cpu));

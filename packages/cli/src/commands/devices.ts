@@ -38,7 +38,8 @@ export function runPciList(domain: string, flags: RequestFlags, terminal: Termin
     terminal,
     (host) => devicesOf(host).pciList(domain),
     (devices) => {
-      if (devices === undefined) return;
+      // XEN: without a device there is no title.
+      if (devices === undefined || devices.length === 0) return;
       printLine(terminal.out, 'Vdev Device');
       for (const { sbdf, slot } of devices) {
         printLine(terminal.out, `${slot.toString(16).padStart(2, '0')}.0 ${sbdfText(sbdf)}`);

@@ -139,21 +139,29 @@ function vcpuLine({ name, domid, vcpu, isOnline, isRunning, cpu, hard, soft, ...
   const how = isOnline
     ? `${String(cpu).padStart(5)} ${isRunning ? '  r' : '  -'}${more.isBlocked === true ? 'b' : '-'}- `
     : `${'-'.padStart(5)} ${'-'.padStart(3)}-p `;
-  return `${who} ${how}${(more.cpuSeconds ?? 0).toFixed(1).padStart(9)}  ${hard} / ${soft}`;
+  return `${who}${how}${(more.cpuSeconds ?? 0).toFixed(1).padStart(9)}  ${hard} / ${soft}`;
 }
 
-export function runVcpuList(domain: string | undefined, flags: RequestFlags, terminal: Terminal): Promise<number> {
+/** `isNext` for one of several domains that is not the first: the title is there already. */
+export function runVcpuList(
+  domain: string | undefined,
+  flags: RequestFlags,
+  terminal: Terminal,
+  isNext = false,
+): Promise<number> {
   return request(
     flags,
     terminal,
     (host) => host.vcpuList(domain),
     (vcpus) => {
-      if (vcpus === undefined) return;
-      printLine(
-        terminal.out,
-        `${'Name'.padEnd(32)}${'ID'.padStart(6)} ${'VCPU'.padStart(5)} ${'CPU'.padStart(5)} State ${'Time(s)'.padStart(9)} Affinity (Hard / Soft)`,
-      );
-      for (const vcpu of vcpus) printLine(terminal.out, vcpuLine(vcpu));
+      if (vcpus === undefined && flags.isXl !== true) return;
+      if (!isNext) {
+        printLine(
+          terminal.out,
+          `${'Name'.padEnd(32)}${'ID'.padStart(6)} ${'VCPU'.padStart(5)} ${'CPU'.padStart(5)} State ${'Time(s)'.padStart(9)} Affinity (Hard / Soft)`,
+        );
+      }
+      for (const vcpu of vcpus ?? []) printLine(terminal.out, vcpuLine(vcpu));
     },
   );
 }

@@ -258,8 +258,9 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
     return FAILURE;
   },
   'vcpu-list': async ({ words, flags, terminal }) => {
-    if (words.length <= 1) return runVcpuList(words[0], flags, terminal);
-    return notSimulated({ terminal }, '`xl vcpu-list` of several domains at once');
+    let code = await runVcpuList(words[0], flags, terminal);
+    for (const word of words.slice(1)) if (code === 0) code = await runVcpuList(word, flags, terminal, true);
+    return code;
   },
   'block-attach': dryDevice('block-attach', ({ words, flags, terminal }) =>
     runOnDevices((host) => host.blockAttach(words[0] ?? '', words.slice(1)), flags, terminal),

@@ -147,18 +147,18 @@ function wakeFromSleep(operation: Operation, domid: Domid): OperationReport {
 export function sendSysrq(operation: Operation, text: string, key: string): OperationReport {
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
-  const refuse = (reason: string): OperationReport => {
+  const refuse = (reason: string, xlExitCode = 1): OperationReport => {
     const notes = [{ message: reason }];
     operation.diagnostics.push(
       guest['operation-failed'](undefined, { operation: 'send a magic key to', domid }, { notes }),
     );
-    return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
+    return report(operation, { isDone: false, xlExitCode, domain: finalState(operation, domid) });
   };
   if (key.length !== 1) {
     operation.messages.push('Invalid sysrq.', '');
     return refuse('it is one character');
   }
-  if (!operation.state.guests.has(domid)) return refuse('xenstore has no such guest');
+  if (!operation.state.guests.has(domid)) return refuse('xenstore has no such guest', 0);
   tellGuest(operation, domid, `the kernel of domain ${domid} reads the key \`${key}\``, () => []);
   return report(operation, { isDone: true, xlExitCode: 0, domain: finalState(operation, domid) });
 }

@@ -88,7 +88,7 @@ export function detachPci(operation: Operation, text: string, spec: string, isFo
     });
     const words = 'PCI device not attached to this domain';
     operation.messages.push(`libxl: error: libxl_pci.c:1968:do_pci_remove: Domain ${domid}:${words}`);
-    operation.messages.push('libxl: error: libxl_device.c:1492:device_addrm_aocomplete: unable to remove device');
+    operation.messages.push('libxl: error: libxl_device.c:1486:device_addrm_aocomplete: unable to remove device');
     return failedOnGuest(operation, domid, 'detach a PCI device from');
   }
   if (removePciDevice(operation, domid, record, { isForced })) return doneOn(operation, domid);

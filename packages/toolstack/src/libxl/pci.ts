@@ -102,7 +102,7 @@ export function makeAssignable(operation: Operation, sbdf: Sbdf, name: string | 
     recorder.step(`libxl looks for ${what}`, 'libxl', () => {
       const path = `/sys/bus/pci/devices/${sbdfText(sbdf)}`;
       const words = `Couldn't lstat ${path}: No such file or directory`;
-      logLibxl(operation, 'libxl_pci.c:791:libxl__device_pci_assignable_add', words);
+      logLibxl(operation, 'libxl_pci.c:792:libxl__device_pci_assignable_add', words);
       recorder.explain('domctl.assign_device', 'ENODEV', 'the host has no such device');
       return 'failed';
     });

@@ -132,6 +132,11 @@ export function pinVcpu(
       operation.messages.push('Could not get domain info');
       return 'failed';
     }
+    // XEN: apply_global_affinity_masks()
+    if (hard?.length === 0) {
+      operation.messages.push('vcpu hard affinity map is empty');
+      return 'failed';
+    }
     const vcpus = isAll ? (vcpusOf(operation, domid)?.map(({ vcpu }) => vcpu) ?? []) : [Number(vcpuText)];
     if (vcpus.length === 0) operation.messages.push('libxl_list_vcpu failed.');
     for (const vcpu of vcpus) {
@@ -172,10 +177,10 @@ export function setVcpus(operation: Operation, text: string, count: number, isHo
     }
     lookAt(operation, domid, true);
     if (count === 0) {
-      say(1864, 'Requested 0 VCPUs!');
+      say(1863, 'Requested 0 VCPUs!: Success');
       fault = 'a guest needs a vCPU';
     } else if (count > info.vcpus) {
-      say(1869, `Requested ${count} VCPUs, however maxcpus is ${info.vcpus}!`);
+      say(1869, `Requested ${count} VCPUs, however maxcpus is ${info.vcpus}!: Success`);
       fault = `it has ${info.vcpus} vCPU${info.vcpus === 1 ? '' : 's'} at most`;
     }
     if (fault !== undefined || record === undefined) return 'failed';
