@@ -111,6 +111,7 @@ function basis(
           ]
         : []),
       ...(explained.withoutPermission > 0 ? [`${explained.withoutPermission} lines that name no permission`] : []),
+      ...(log.guestLines > 0 ? [`${log.guestLines} avc lines that a guest wrote to its console, and not Xen`] : []),
       ...(log.linuxLines > 0 ? [`${log.linuxLines} avc lines of SELinux in Linux`] : []),
       ...(log.skipped + explained.groupsLeft > 0
         ? [`${log.skipped} lines and ${explained.groupsLeft} kinds of lines beyond the limit`]
@@ -295,6 +296,7 @@ async function explanationJson(
     avcLines: log.lines.filter(({ kind }) => kind === 'avc').length,
     broken: log.broken,
     linuxLines: log.linuxLines,
+    guestLines: log.guestLines,
     findings,
     fix,
     ...basis(input, log, held),

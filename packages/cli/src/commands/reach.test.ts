@@ -1,7 +1,9 @@
 /** `dewar reach`: what it says of Xen's own example policy, whose answers are known, and of ours. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { xenTree } from '@dewar/testkit';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dewar } from '../captured-run.ts';
 
 interface AccessJson {
@@ -146,4 +148,41 @@ test('a label that is not valid is an error with a suggestion', async () => {
 test('a guest is named in one way', async () => {
   expect((await dewar('reach', '-l', 'a:b:c', '--domain', 'x')).code).toBe(2);
   expect((await dewar('reach', '-b', 'a:b:c')).code).toBe(2);
+});
+
+describe('on a simulated host', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dewar-reach-'));
+  const guest = join(folder, 'prot.cfg');
+  beforeAll(async () => {
+    process.env['DEWAR_STATE_DIR'] = join(folder, 'state');
+    writeFileSync(
+      guest,
+      "name = 'prot'\nseclabel = 'customer_1:vm_r:prot_domU_t'\nkernel = '/boot/vmlinuz'\nmemory = 64\n",
+    );
+    expect((await dewar('create', guest, '--host', 'simulated')).code).toBe(0);
+  });
+  afterAll(() => {
+    delete process.env['DEWAR_STATE_DIR'];
+    rmSync(folder, { recursive: true });
+  });
+  const readers = (answer: ReachJson): string[] => types(phase(answer, 'running').access.filter(whole));
+
+  test('a guest that runs is named by its domain', async () => {
+    const answer = await reach('--domain', 'prot');
+    expect(readers(answer)).toEqual(['dom0_t']);
+    const { phases, obtained } = await reach('--host', 'simulated', '-l', 'customer_1:vm_r:prot_domU_t');
+    expect([answer.phases, answer.obtained]).toEqual([phases, obtained]);
+    const missing = await dewar('reach', '--domain', 'nobody');
+    expect([missing.code, missing.err]).toEqual([1, expect.stringContaining('the host has no domain `nobody`')]);
+  });
+
+  test('the booleans of the host count, not those of a fresh boot', async () => {
+    expect((await dewar('set-bool', 'prot_doms_locked', '1', '--host', 'simulated')).code).toBe(0);
+    const locked = await reach('--domain', 'prot');
+    expect(readers(locked)).toEqual([]);
+    const without = await reach('-l', 'customer_1:vm_r:prot_domU_t');
+    expect(readers(without)).toEqual(['dom0_t']);
+    expect((await dewar('set-bool', 'prot_doms_locked', '0', '--host', 'simulated')).code).toBe(0);
+    expect(readers(await reach('--domain', 'prot'))).toEqual(['dom0_t']);
+  });
 });

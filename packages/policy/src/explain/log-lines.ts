@@ -77,6 +77,8 @@ export interface LogReading {
   readonly broken: readonly number[];
   /** avc lines of SELinux in Linux, which are none of Xen's. */
   readonly linuxLines: number;
+  /** avc lines that a guest wrote to its console, which Xen marks with its number: they prove nothing. */
+  readonly guestLines: number;
   /** Lines that FLASK wrote beyond the limit, and that were not looked at. */
   readonly skipped: number;
 }

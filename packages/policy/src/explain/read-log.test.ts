@@ -79,6 +79,38 @@ test('what Linux denies is not taken for something that Xen denies', () => {
   expect(readLog(text)).toMatchObject({ lines: [], linuxLines: 1, broken: [] });
 });
 
+test('a line that was wrapped is read whole, wherever it was wrapped, and nothing of a stranger', () => {
+  const whole = `avc:  denied  { pause destroy } for source=d0 target=d9 ${LABELS}`;
+  const wanted = only(`(XEN) ${whole}`);
+  for (let at = 14; at < whole.length - 6; at++) {
+    const [head, tail] = [whole.slice(0, at), whole.slice(at)];
+    const wraps = [`${head}\n${tail}`, `${head}\r\n${tail}`];
+    // A letter loses the space at which it wraps, or indents the rest.
+    if (/\S$/.test(head) && tail.startsWith(' '))
+      wraps.push(`${head}\n${tail.trimStart()}`, `${head}\n    ${tail.trimStart()}`);
+    for (const text of wraps) {
+      const { lines, broken } = readLog(`(XEN) ${text}\n(XEN) something else\n`);
+      expect({ lines, broken }, text).toEqual({ lines: [wanted], broken: [] });
+    }
+  }
+  const three = `(XEN) ${whole.slice(0, 50)}\n${whole.slice(50, 100)}\n${whole.slice(100)}\n`;
+  expect(readLog(`${three}(XEN) ${whole}\n`).lines).toEqual([wanted, { ...wanted, line: 4 }]);
+  // What is cut off within its last word stays so: the next line is another's.
+  const cut = `(XEN) ${whole.replace('domain', '')}`;
+  for (const next of ['Nov 28 host systemd[1]: started', `(XEN) ${whole}`, ''])
+    expect(readLog(`${cut}\n${next}\n`).broken).toEqual([1]);
+});
+
+test('what a guest wrote to its console is not what Xen denied', () => {
+  const whole = `avc:  denied  { pause } for source=d0 target=d9 ${LABELS}`;
+  const { lines, guestLines } = readLog(
+    `(d5) ${whole}\n(XEN) [2026-01-01 00:00:00] (d12) x ${whole}\n(XEN) ${whole}\n`,
+  );
+  expect([lines.map(({ line }) => line), guestLines]).toEqual([[3], 2]);
+  // On a shared serial line Xen's own message can follow a guest's.
+  expect(avcLines(`(d5) booting(XEN) ${whole}`)).toHaveLength(1);
+});
+
 test('a line that is cut off is told by its number, wherever it ends', () => {
   const whole = `(XEN) avc:  denied  { pause } for source=d0 target=d1 ${LABELS}`;
   for (let length = whole.indexOf('avc:') + 4; length < whole.length - 'domain'.length; length++)

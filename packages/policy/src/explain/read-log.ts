@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { releasesWith } from '../releases/index.ts';
 import {
   type AvcLine,
   DEFAULT_LOG_LIMITS,
@@ -187,11 +188,81 @@ function readMode(text: string, line: number): ModeLine | undefined {
   return found && { kind: 'mode', line, mode: found[1] };
 }
 
+/** Lines over which one message can be wrapped, beside the first. */
+const WRAPPED = 4;
+/** Longer pieces than this were not wrapped for a screen or a letter. */
+const PIECE = 400;
+
+/** What a line can hold that goes on with the one before: nothing that begins a message of its own. */
+function continuation(line: string): string | undefined {
+  const text = cleaned(line);
+  return text.length > PIECE || text.includes(MARK) || text.includes('(XEN)') || text.trim() === '' ? undefined : text;
+}
+
+function isOfSomeXen({ class: tclass, permissions }: AvcLine): boolean {
+  return permissions.length > 0 && permissions.every((one) => releasesWith(tclass, one).length > 0);
+}
+
+/** How much a line names. */
+function namedBy({ sourceDomain, targetDomain, currentDomain, details, permissions }: AvcLine): number {
+  const domains = [sourceDomain, targetDomain, currentDomain].filter((one) => one !== undefined).length;
+  return domains + Object.keys(details).length + permissions.length;
+}
+
+/**
+ * A message that goes on in the next lines, as terminals and letters wrap them: within a word, or at a space that is lost.
+ * What comes of it must be of a class and of permissions that some Xen has; else a stranger's line could be taken for the rest.
+ */
+function readWrapped(
+  first: string,
+  next: readonly string[],
+  line: number,
+): { line: AvcLine; used: number } | undefined {
+  let pieces = [first];
+  for (const [i, more] of next.entries()) {
+    const text = continuation(more);
+    if (text === undefined) return undefined;
+    // Both ways for each break: few enough.
+    pieces = pieces.flatMap((piece) => [
+      piece + text,
+      `${piece.trimEnd()} ${text.trimStart()}`,
+      piece + text.trimStart(),
+    ]);
+    const read = pieces.flatMap((piece) => {
+      const found = readAvc(piece.replaceAll('\t', ' '), line);
+      return typeof found !== 'string' && isOfSomeXen(found) ? [found] : [];
+    });
+    // Words that were glued together name less; of equals the first one, in which nothing was put.
+    const [best] = read.toSorted((a, b) => namedBy(b) - namedBy(a));
+    if (best !== undefined) return { line: best, used: i + 1 };
+  }
+  return undefined;
+}
+
+/** The next few lines of a text. */
+function linesFrom(text: string, start: number): string[] {
+  const found: string[] = [];
+  for (let from = start; from < text.length && found.length < WRAPPED; ) {
+    const newline = text.indexOf('\n', from);
+    const end = newline < 0 ? text.length : newline;
+    // One character more than a piece may have tells that it is too long.
+    found.push(text.slice(from, Math.min(end, from + PIECE + 1)));
+    from = end + 1;
+  }
+  return found;
+}
+
+/** Whether what stands before a mark is the beginning of a guest's own line: Xen puts `(d1)` before those. */
+function isGuests(before: string): boolean {
+  return /\(d\d{1,5}\)[^(]{0,512}$/.test(before.slice(-600));
+}
+
 /** All that FLASK wrote into a text. Lines end with a newline, with or without a carriage return. */
 export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): LogReading {
   const lines: LogLine[] = [];
   const broken: number[] = [];
   let linuxLines = 0;
+  let guestLines = 0;
   let skipped = 0;
   let number = 0;
   const keep = (one: LogLine): void => {
@@ -214,14 +285,25 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
       continue;
     }
     // On a shared serial line several messages can stand in one line.
-    const parts = cleaned(whole).split(MARK).slice(1);
-    for (const part of parts) {
+    const [before = '', ...parts] = cleaned(whole).split(MARK);
+    if (isGuests(before)) {
+      guestLines++;
+      continue;
+    }
+    for (const [i, part] of parts.entries()) {
       const one = readAvc(part.replaceAll('\t', ' '), number);
       if (one === 'linux') linuxLines++;
       else if (one === 'broken') {
+        const wrapped = i === parts.length - 1 ? readWrapped(part, linesFrom(text, from), number) : undefined;
+        if (wrapped !== undefined) {
+          keep(wrapped.line);
+          for (let used = 0; used < wrapped.used; used++) from = text.indexOf('\n', from) + 1 || text.length;
+          number += wrapped.used;
+          continue;
+        }
         if (broken.at(-1) !== number) broken.push(number);
       } else if (one !== 'other') keep(one);
     }
   }
-  return { lines, lineCount: number, broken, linuxLines, skipped };
+  return { lines, lineCount: number, broken, linuxLines, guestLines, skipped };
 }
