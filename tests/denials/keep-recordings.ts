@@ -18,11 +18,11 @@ function blocksOf(text: string): Map<string, string> {
   return new Map(blocks.map((block) => [block.slice(0, block.indexOf('\n')), block]));
 }
 
-/** Without how far each save came, and how long it took. */
+/** Without how far each save came. */
 function compact(block: string): string {
   return block
     .split('\n')
-    .filter((line) => !/^! xc: progress|^took |^$/.test(line))
+    .filter((line) => !/^! xc: progress|^$/.test(line))
     .map((line) => `${line.trimEnd()}\n`)
     .join('');
 }

@@ -12,7 +12,7 @@ import { tellGuest } from './guest-control.ts';
 import { findDomain, lookAt, type Operation, report } from './operation.ts';
 import { doneOn, failedOn, refuse } from './outcomes.ts';
 import { inOrder } from './recorder.ts';
-import { errnoText, logLibxl } from './said.ts';
+import { logLibxl } from './said.ts';
 
 const KIB_PER_PAGE = 4;
 
@@ -56,15 +56,15 @@ export function setMemory(operation: Operation, text: string, kib: number, shown
     }
     const allowed = inOrder([() => recorder.ask('libxl', 'domctl.max_mem', { domid, maxPages: pages + SLACK_PAGES })]);
     if (allowed === 'failed') {
-      const words = `xc_domain_setmaxmem memkb=${kib + SLACK_PAGES * KIB_PER_PAGE} failed rc=-1`;
-      logLibxl(operation, place(299), `Domain ${domid}:${words}: ${errnoText(recorder.refusal?.errno ?? 'EINVAL')}`);
+      const words = `xc_domain_setmaxmem memkb=${kib + SLACK_PAGES * KIB_PER_PAGE} failed rc=-1\n`;
+      logLibxl(operation, place(299), `Domain ${domid}:${words}`, recorder.refusal?.errno ?? 'EINVAL');
       return 'failed';
     }
     if (record.config.type !== 'pv') {
       const target = recorder.ask('libxl', 'memory_op.set_pod_target', { domid, pages: pages + SLACK_PAGES });
       if (target.kind === 'error') {
-        const words = `xc_domain_set_pod_target memkb=${pages + SLACK_PAGES} failed rc=-1`;
-        logLibxl(operation, place(313), `Domain ${domid}:${words}: ${errnoText(target.errno)}`);
+        const words = `xc_domain_set_pod_target memkb=${pages + SLACK_PAGES} failed rc=-1\n`;
+        logLibxl(operation, place(313), `Domain ${domid}:${words}`, target.errno);
         return 'failed';
       }
     }

@@ -179,7 +179,10 @@ export function coreOf(operation: Operation, domid: Domid): Dump {
       // XEN: a vCPU whose registers cannot be had is left out; without any there is no core.
       if (recorder.ask('libxc', 'domctl.getvcpucontext', { domid, vcpu }).kind === 'ok') vcpus++;
     }
-    if (vcpus === 0) return 'failed';
+    if (vcpus === 0) {
+      logLibxc(operation, 'No VCPU context could be grabbed', recorder.refusal?.errno);
+      return 'failed';
+    }
     let top: HypercallResult<'memory_op.maximum_gpfn'> = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
     if (top.kind === 'ok' && !isHvm) top = recorder.ask('libxc', 'memory_op.maximum_gpfn', { domid });
     if (top.kind === 'error') return 'failed';
