@@ -22,6 +22,10 @@ export class FileError extends Error {
   readonly code = 'file';
 }
 
+/** What is said where a command is about FLASK and there is none. */
+export const NO_FLASK =
+  'FLASK is disabled on this host: Xen needs `xsm=flask` and `flask=enforcing` (or `permissive`) at boot';
+
 /** Why a system call failed, in words. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -53,11 +53,10 @@ beforeAll(() => {
   writeFileSync(examplePath, example);
 });
 
-/** Each test has a host of its own, which has booted the example policy. */
-beforeEach(() => {
+function boot(flask: 'enforcing' | 'disabled'): void {
   const folder = join(scratch, `case-${++cases}`);
   mkdirSync(folder);
-  const booted = Hypervisor.boot({ policy: example, flask: 'enforcing' });
+  const booted = Hypervisor.boot({ policy: example, flask });
   if (booted.kind === 'refused') throw new Error(booted.reason);
   const { hypervisor } = booted;
   process.env['STAND_IN_HOST'] = join(folder, 'host.json');
@@ -68,7 +67,10 @@ beforeEach(() => {
   const tools = new LibxlHost(hypervisor).snapshot();
   writeFileSync(process.env['STAND_IN_HOST'], JSON.stringify({ xen: hypervisor.snapshot(), tools }));
   rmSync(logFile, { force: true });
-});
+}
+
+/** Each test has a host of its own, which has booted the example policy. */
+beforeEach(() => boot('enforcing'));
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -379,6 +381,28 @@ describe('trace', () => {
     const type = await trace('--type', 'no_such_t', '--', 'true');
     expect([type.code, type.err]).toEqual([1, 'dewar: the policy has no type `no_such_t`\n']);
   });
+});
+
+test('where FLASK is disabled, what is about it is refused with clear words', async () => {
+  boot('disabled');
+  // The second are xl's own.
+  const words = /FLASK is disabled on this host|Flask XSM disabled/;
+  for (const args of [
+    ['getenforce'],
+    ['get-bool'],
+    ['setenforce', '1'],
+    ['loadpolicy', '--yes', examplePath],
+    ['trace', '--policy', examplePath, '--', 'true'],
+    ['create', guestCfg],
+  ]) {
+    const { code, out, err } = await xen(...args);
+    expect([args[0], code === 0, words.test(`${out}${err}`)]).toEqual([args[0], false, true]);
+  }
+  expect(await guests()).toEqual([]);
+  const plain = join(scratch, 'plain.cfg');
+  writeFileSync(plain, readFileSync(guestCfg, 'utf8').replaceAll(/^.*seclabel.*$/gm, ''));
+  const { code, out } = await xen('create', plain);
+  expect([code, /is running under no label$/m.test(out)]).toEqual([0, true]);
 });
 
 describe('watch', () => {

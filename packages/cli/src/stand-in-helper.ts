@@ -153,8 +153,9 @@ function booleans(session: Session): BooleanState[] {
   for (let id = 0; ; id++) {
     try {
       found.push(ask(session, 'xsm_op.getbool', { id }));
-    } catch {
-      return found;
+    } catch (error) {
+      if (error instanceof Failed && error.failure.kind === 'errno' && error.failure.errno === 'ENOENT') return found;
+      throw error;
     }
   }
 }
@@ -235,6 +236,10 @@ const CALLS: Handlers = {
     return { text: all.slice(from), index: all.length, lost: from - index };
   },
   'flask.getenforce': (session) => ask(session, 'xsm_op.getenforce', {}),
+  'flask.setenforce': (session, params) => {
+    ask(session, 'xsm_op.setenforce', params);
+    return {};
+  },
   'flask.booleans': booleans,
   'flask.setBoolean': (session, { name, value: isSet }) => {
     ask(session, 'xsm_op.setbool', { name, value: isSet, commit: true });

@@ -486,6 +486,12 @@ export class XenHost implements Host {
     );
   }
 
+  /** Whether Xen was booted with `flask=disabled`, or built without FLASK. */
+  async isFlaskDisabled(): Promise<boolean> {
+    const { kind, ...rest } = await this.#helper.call('flask.getenforce', {});
+    return kind === 'failed' && 'failure' in rest && rest.failure.kind === 'errno' && rest.failure.errno === 'ENOSYS';
+  }
+
   setenforce(isEnforcing: boolean): Promise<OperationReport> {
     return this.#changing('setenforce', { isEnforcing }, (operation) =>
       this.#single<'flask.setenforce', undefined>(

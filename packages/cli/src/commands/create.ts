@@ -125,7 +125,7 @@ export async function runCreate(
         const words = 'nobody waits for the end of this guest, as the daemon of xl does';
         printLine(terminal.err, `note: ${words}: when it stops, it stays until it is destroyed`);
       }
-      const state = mode === undefined ? 'FLASK disabled' : mode ? 'enforcing' : 'permissive';
+      const state = mode === undefined ? NO_MODE : mode ? 'enforcing' : 'permissive';
       const policyName = rehearsal.kind === 'none' ? 'the one that the host has loaded' : policyTitle(rehearsal.policy);
       const named = { policyName, cfgName: source.name, host: `Xen ${host.release}`, xen: host.release };
       return tell({ report, held, probes }, { ...named, state }, undefined);
@@ -198,9 +198,12 @@ interface Heading {
   readonly state: string;
 }
 
+/** How FLASK stands where there is none. */
+const NO_MODE = 'FLASK disabled';
+
 /** How FLASK stands, in a word or a few. */
 function flaskText({ mode, isEnforcing, isLoaded }: FlaskState): string {
-  if (mode === 'disabled') return 'FLASK disabled';
+  if (mode === 'disabled') return NO_MODE;
   if (!isLoaded) return 'no policy loaded, everything allowed';
   return isEnforcing ? 'enforcing' : 'permissive';
 }
@@ -239,7 +242,7 @@ function printCreation(
     for (const line of refusalLines(report, names, colours)) printLine(out, line);
   }
   if (!flags.isQuiet) for (const one of held) printProbe(one, 'while it was built', colours, terminal);
-  printEnd(report, colours, terminal);
+  printEnd(report, state, colours, terminal);
   if (!flags.isQuiet) for (const one of probes) printProbe(one, undefined, colours, terminal);
   const notes = report.diagnostics.filter(({ severity }) => severity !== 'note' || !flags.isQuiet);
   if (notes.length > 0 && !flags.isQuiet) printLine(out);
@@ -247,13 +250,14 @@ function printCreation(
   if (report.outcome === 'failed') for (const message of report.xlMessages) printLine(terminal.err, `xl: ${message}`);
 }
 
-function printEnd({ outcome, domain }: OperationReport, colours: Colours, { out }: Terminal): void {
+function printEnd({ outcome, domain }: OperationReport, mode: string, colours: Colours, { out }: Terminal): void {
   if (domain === undefined) {
     printLine(out, `${colours.error('failed:')} no guest was created, and nothing of it is left`);
     return;
   }
   const { domid, name, state, memoryMib, vcpus, isStranded } = domain;
-  const label = domain.label === '' ? 'no label' : (domain.label ?? 'a label that dom0 may not see');
+  const unseen = mode === NO_MODE ? 'no label' : 'a label that dom0 may not see';
+  const label = domain.label === '' ? 'no label' : (domain.label ?? unseen);
   const size = `${memoryMib} MiB, ${vcpus} vCPU${vcpus === 1 ? '' : 's'}`;
   const who = name === undefined ? `domain ${domid}` : `${colours.strong(name)} (domain ${domid}, ${size})`;
   if (outcome === 'done') {

@@ -12,7 +12,7 @@ import { SecurityServer } from '@dewar/policy/security-server';
 import { hasErrors } from '@dewar/policy/text';
 import type { DomainState } from '@dewar/toolstack';
 import { PolicyStore, type XenHost } from '@dewar/xen';
-import { EXIT, RequestError, UsageError } from '../failures.ts';
+import { EXIT, NO_FLASK, RequestError, UsageError } from '../failures.ts';
 import { realHostFolder, tablesOf } from '../host-session.ts';
 import { readPolicy } from '../policy-input.ts';
 import {
@@ -123,6 +123,7 @@ export async function loadOnXen(
 ): Promise<number> {
   const { err, out } = terminal;
   const colours = coloursFor(err);
+  if (await host.isFlaskDisabled()) throw new RequestError(NO_FLASK);
   const store = new PolicyStore(realHostFolder());
   const next = await candidate(named, host, store, flags, terminal);
   if (next === undefined) return EXIT.problem;

@@ -23,7 +23,7 @@ import {
   XenError,
   type XenHost,
 } from '@dewar/xen';
-import { EXIT, RequestError } from '../failures.ts';
+import { EXIT, NO_FLASK, RequestError } from '../failures.ts';
 import { INTERRUPTED, INTERRUPTS, openRealHost, realHostFolder, tablesOf } from '../host-session.ts';
 import { findPolicy, viewOf } from '../policy-on-host.ts';
 import { coloursFor, printLine, safeLine, type Terminal } from '../terminal.ts';
@@ -48,9 +48,9 @@ interface Prepared {
 
 /** Whatever can be found out before anything is changed. */
 async function prepare(host: XenHost, { policy, types, isWhole }: TraceFlags, terminal: Terminal): Promise<Prepared> {
+  if (await host.isFlaskDisabled()) throw new RequestError(NO_FLASK);
   const { value: isEnforcing } = await host.getenforce();
-  if (isEnforcing === undefined)
-    throw new RequestError('Xen does not tell its mode: FLASK is disabled on this host, or dom0 may not ask');
+  if (isEnforcing === undefined) throw new RequestError('Xen does not tell its mode');
   const known = await findPolicy(host, policy, terminal);
   if (known === undefined)
     throw new RequestError(
