@@ -36,9 +36,12 @@ function compileSubject(name: string, text: string, version: 24 | 30, isMls: boo
 
 const corpus = new URL('../checkpolicy/policies/', import.meta.url);
 
+/** What checkpolicy writes for these, which Dewar equals to the byte (`tests/checkpolicy`), libsepol 3.4 does not read. */
+const UNREADABLE: ReadonlySet<string> = new Set(['optional-roles.conf', 'optional-users-mls.conf']);
+
 /** The policies that `tests/checkpolicy` holds against checkpolicy, at one of its versions: these bytes are checkpolicy's. */
 export function corpusSubjects(): Subject[] {
-  const names = readdirSync(corpus).filter((name) => name.endsWith('.conf'));
+  const names = readdirSync(corpus).filter((name) => name.endsWith('.conf') && !UNREADABLE.has(name));
   return names.sort().map((name, i) => {
     const text = readFileSync(new URL(name, corpus), 'latin1');
     return compileSubject(name, text, i % 2 === 0 ? 24 : 30, name.includes('-mls'));

@@ -207,8 +207,9 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
   const config = readStoredConfig(record['config']);
   if (record['config'] !== undefined && config === undefined) return undefined;
   if (name !== undefined && (typeof name !== 'string' || name.length > 4096)) return undefined;
-  if (storePort !== undefined && !isWhole(storePort)) return undefined;
-  if (consolePort !== undefined && !isWhole(consolePort)) return undefined;
+  // A port that Xen refused is kept as libxl keeps it, as -1.
+  if (storePort !== undefined && storePort !== -1 && !isWhole(storePort)) return undefined;
+  if (consolePort !== undefined && consolePort !== -1 && !isWhole(consolePort)) return undefined;
   // The numbers were checked just now; only Xen can say what they stand for.
   return {
     domid: domid as Domid,
