@@ -8,6 +8,7 @@
  */
 import type { OperationReport, RestoreOptions, SavedGuest, TimelineStep } from '../host.ts';
 import type { Domid, FrameRange, HvmParam, Port } from '../hypercalls.ts';
+import { SPECIAL_PARAMS, setContainerPlatform, TIMER_PARAMS } from './build-container.ts';
 import {
   allocatePorts,
   type BuildOutcome,
@@ -19,9 +20,9 @@ import {
   setScheduler,
   stoppedAt,
 } from './build-guest.ts';
-import { setHvmPlatform } from './build-hvm.ts';
+import { HVM_PARAMS } from './build-hvm.ts';
 import { SPECIAL_FRAMES, setPvPlatform } from './build-pv.ts';
-import { PVH_RINGS, pvhFrames, setPvhPlatform } from './build-pvh.ts';
+import { pvhFrames } from './build-pvh.ts';
 import { constructGuest } from './construct.ts';
 import { faultOf, startBuilt } from './create.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
@@ -83,7 +84,7 @@ function readSaved(saved: unknown): Image | string {
 
 /** The parameters of a saved container. A file of an older Dewar has none: there they are those of a new container. */
 function readParams(value: unknown): Map<HvmParam, number> | undefined {
-  const given = value ?? PVH_RINGS;
+  const given = value ?? SPECIAL_PARAMS;
   if (typeof given !== 'object') return undefined;
   const params = new Map<HvmParam, number>();
   for (const [name, number] of Object.entries(given)) {
@@ -261,9 +262,9 @@ function setPlatform(operation: Operation, plan: BuildPlan): TimelineStep['outco
     case 'pv':
       return setPvPlatform(operation, plan);
     case 'pvh':
-      return setPvhPlatform(operation, plan);
+      return setContainerPlatform(operation, plan, TIMER_PARAMS);
     case 'hvm':
-      return setHvmPlatform(operation, plan);
+      return setContainerPlatform(operation, plan, HVM_PARAMS);
   }
 }
 
@@ -300,7 +301,7 @@ function readStream(
 }
 
 function ringsOf({ type }: BuildPlan): { readonly console: number; readonly xenstore: number } {
-  return type !== 'pv' ? { console: PVH_RINGS.CONSOLE_PFN, xenstore: PVH_RINGS.STORE_PFN } : SPECIAL_FRAMES;
+  return type !== 'pv' ? { console: SPECIAL_PARAMS.CONSOLE_PFN, xenstore: SPECIAL_PARAMS.STORE_PFN } : SPECIAL_FRAMES;
 }
 
 /** What the helper says in the end. */

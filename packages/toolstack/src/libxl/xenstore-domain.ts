@@ -8,9 +8,9 @@
  */
 import type { OperationReport, XenstoreDomainOptions } from '../host.ts';
 import type { Domid, FrameRange, Process, SidNumber } from '../hypercalls.ts';
+import { RING_PARAMS, SPECIAL, SPECIAL_FRAME, SPECIAL_PAGES, SPECIAL_PARAMS } from './build-container.ts';
 import { GuestMappings } from './build-guest.ts';
 import { SPECIAL_FRAMES } from './build-pv.ts';
-import { PVH_RINGS, RING_PARAMS, SPECIAL, SPECIAL_FRAME, SPECIAL_PAGES } from './build-pvh.ts';
 import { defaultSid } from './create-labels.ts';
 import { attachConsole, CONSOLE_REF, DOM0 } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
@@ -88,7 +88,7 @@ function loadPvh({ recorder }: Operation, domid: Domid, pages: number, mappings:
   if (given.kind === 'error' || given.value.pagesDone < SPECIAL_PAGES || mappings.map(frames) !== undefined)
     return false;
   for (const param of [...RING_PARAMS, 'IDENT_PT'] as const) {
-    recorder.ask('libxc', 'hvm_op.set_param', { domid, param, value: PVH_RINGS[param] ?? 0 });
+    recorder.ask('libxc', 'hvm_op.set_param', { domid, param, value: SPECIAL_PARAMS[param] ?? 0 });
   }
   if (recorder.ask('libxc', 'domctl.getdomaininfo', { domid }).kind === 'error') return false;
   if (mappings.map({ first: KERNEL_FRAME, count: 1 }) !== undefined) return false;
