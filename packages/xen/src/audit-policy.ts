@@ -9,8 +9,10 @@ import {
   AVTAB_TRANSITION,
   expandPolicyRules,
   type PolicyDb,
+  permissionsOf,
   RuleTable,
   readPolicydb,
+  ruleTables,
   writePolicydb,
 } from '@dewar/policy/policydb';
 import type { Diagnostic } from '@dewar/policy/text';
@@ -46,10 +48,10 @@ export interface AuditChoice {
 /** For each class, the permissions that are audited. */
 function auditedPermissions(policy: PolicyDb, leftOut: typeof NOT_AUDITED): ReadonlyMap<number, number> {
   const masks = new Map<number, number>();
-  for (const { name, value, permissions, common, permissionCount } of policy.classes.entries) {
-    const inherited = common === undefined ? [] : (policy.commons.byName.get(common)?.permissions ?? []);
+  for (const tclass of policy.classes.entries) {
+    const { name, value, permissionCount } = tclass;
     let mask = permissionCount >= 32 ? 0xffffffff : 2 ** permissionCount - 1;
-    for (const permission of [...inherited, ...permissions]) {
+    for (const permission of permissionsOf(policy, tclass)) {
       if (leftOut[name]?.includes(permission.name) === true) mask &= ~(1 << (permission.value - 1));
     }
     masks.set(value, mask >>> 0);
@@ -86,8 +88,7 @@ function withAuditing(policy: PolicyDb, { types, isWhole = false }: AuditChoice)
     if (((rules.kind[row] ?? 0) & AVTAB_AUDITALLOW) !== 0) known.set(key, row);
   }
   // A rule inside a conditional is audited outside of it: where it does not hold nothing is granted, so nothing logged.
-  const tables = [policy.rules, ...policy.conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])];
-  for (const table of tables) {
+  for (const table of ruleTables(policy)) {
     for (let row = 0; row < table.length; row++) {
       if (((table.kind[row] ?? 0) & AVTAB_ALLOWED) === 0) continue;
       const [source = 0, target = 0, tclass = 0] = [table.source[row], table.target[row], table.tclass[row]];

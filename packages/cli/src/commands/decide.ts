@@ -4,6 +4,7 @@
  * @module
  */
 import type { CompileOptions } from '@dewar/policy/compiler';
+import { permissionNames } from '@dewar/policy/policydb';
 import { hasErrors } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
 import { readPolicy } from '../policy-input.ts';
@@ -72,17 +73,12 @@ export async function runDecide(
     );
     return fail(`the policy has no class \`${className}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`);
   }
-  const decisions = wanted.map(({ name, value, common, permissions }): ClassDecision => {
-    const shared = common === undefined ? [] : (policy.commons.byName.get(common)?.permissions ?? []);
-    const av = server.computeAv(ssid, tsid, value);
+  const decisions = wanted.map((tclass): ClassDecision => {
+    const av = server.computeAv(ssid, tsid, tclass.value);
     const bits = av === 'EINVAL' ? { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff } : av;
-    const sorted = [...shared, ...permissions].sort((a, b) => a.value - b.value);
-    const select = (vector: number): string[] =>
-      sorted
-        .filter((permission) => ((vector >>> (permission.value - 1)) & 1) === 1)
-        .map((permission) => permission.name);
+    const select = (vector: number): string[] => permissionNames(policy, tclass, vector);
     return {
-      class: name,
+      class: tclass.name,
       granted: select(bits.allowed),
       denied: select(~bits.allowed),
       auditAllow: select(bits.allowed & bits.auditAllow),

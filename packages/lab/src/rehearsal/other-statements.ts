@@ -19,7 +19,7 @@
 import type { ObservedTransition } from '@dewar/hypervisor';
 import type { CompiledPolicy } from '@dewar/policy/compiler';
 import { ConstraintPlaces } from '@dewar/policy/explain';
-import { type ClassSymbol, type PolicyDb, readPolicydb } from '@dewar/policy/policydb';
+import { type PermissionSymbol, type PolicyDb, permissionsOf, readPolicydb } from '@dewar/policy/policydb';
 import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
 import { PolicyView } from '@dewar/policy/security-server';
 import type { CheckRecord } from '@dewar/toolstack';
@@ -143,7 +143,7 @@ export class OtherStatements {
     const [source, target] = [view.read(check.source), view.read(check.target)];
     if (source === undefined || target === undefined) return;
     const given = view.ruleVectors(source.type, target.type, symbol.value).allowed;
-    const asked = bitsOf(symbol, view.policy, check.permissions);
+    const asked = bitsOf(permissionsOf(view.policy, symbol), check.permissions);
     for (const [i, { permissions }] of symbol.constraints.entries()) {
       const start = starts[i];
       if (start !== undefined && (permissions & asked & given) !== 0) yield start;
@@ -164,7 +164,6 @@ export class OtherStatements {
   }
 }
 
-function bitsOf({ common, permissions }: ClassSymbol, { commons }: PolicyDb, names: readonly string[]): number {
-  const all = [...(common === undefined ? [] : (commons.byName.get(common)?.permissions ?? [])), ...permissions];
-  return all.reduce((bits, { name, value }) => (names.includes(name) ? bits | (1 << (value - 1)) : bits), 0);
+function bitsOf(permissions: readonly PermissionSymbol[], names: readonly string[]): number {
+  return permissions.reduce((bits, { name, value }) => (names.includes(name) ? bits | (1 << (value - 1)) : bits), 0);
 }

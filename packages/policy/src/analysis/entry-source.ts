@@ -17,6 +17,7 @@ import {
   type PolicyDb,
   RuleTable,
   rowKeys,
+  ruleTables,
 } from '../policydb/index.ts';
 import type { Matcher } from './query-matchers.ts';
 
@@ -57,7 +58,7 @@ export class EntrySource {
     this.#policy = policy;
     this.source = source;
     this.target = target;
-    const written = [policy.rules, ...policy.conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])];
+    const written = ruleTables(policy);
     if (policy.isExpanded) {
       this.#tables = written;
       return;

@@ -13,6 +13,7 @@ import {
   AVTAB_MEMBER,
   AVTAB_TRANSITION,
   type PolicyDb,
+  permissionsOf,
   type RuleTable,
 } from '../policydb/index.ts';
 
@@ -91,17 +92,15 @@ export class RuleFinder {
   }
 
   #add(rules: RuleTable, block: WrittenRule['block']): void {
-    const { classes, commons } = this.#policy;
-    const symbols = new Map(classes.entries.map((symbol) => [symbol.value, symbol]));
+    const symbols = new Map(this.#policy.classes.entries.map((symbol) => [symbol.value, symbol]));
     for (let row = 0; row < rules.length; row++) {
       const kind = KINDS[rules.kind[row] ?? 0];
       const symbol = symbols.get(rules.tclass[row] ?? 0);
       if (kind === undefined || symbol === undefined) continue;
-      const common = symbol.common === undefined ? undefined : commons.byName.get(symbol.common);
       const data = rules.data[row] ?? 0;
       const permissions = kind.startsWith('type')
         ? []
-        : [...(common?.permissions ?? []), ...symbol.permissions]
+        : permissionsOf(this.#policy, symbol)
             .filter(({ value }) => ((data >>> (value - 1)) & 1) === 1)
             .map(({ name }) => name);
       const statement = rules.statement[row] ?? 0;

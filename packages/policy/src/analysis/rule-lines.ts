@@ -15,6 +15,7 @@ import {
   type MlsLevel,
   type MlsRange,
   type PolicyDb,
+  permissionsOf,
 } from '../policydb/index.ts';
 
 /** Names of a policy by number; a number without a name is shown as itself. */
@@ -60,11 +61,9 @@ export class RuleNames {
   permissions(tclass: number, bits: number): string[] {
     let all = this.#permissions.get(tclass);
     if (all === undefined) {
-      const { classes, commons } = this.#policy;
-      const symbol = classes.entries.find(({ value }) => value === tclass);
-      const common = symbol?.common === undefined ? undefined : commons.byName.get(symbol.common);
+      const symbol = this.#policy.classes.entries.find(({ value }) => value === tclass);
       const found: (string | undefined)[] = [];
-      for (const { name, value } of [...(common?.permissions ?? []), ...(symbol?.permissions ?? [])])
+      for (const { name, value } of symbol === undefined ? [] : permissionsOf(this.#policy, symbol))
         found[value - 1] = name;
       all = found;
       this.#permissions.set(tclass, all);

@@ -11,6 +11,7 @@ import {
   AVTAB_ALLOWED,
   type Conditional,
   type RuleTable,
+  ruleTables,
   type TypeSets,
 } from '../policydb/index.ts';
 
@@ -94,7 +95,7 @@ export function findViolations(rules: RuleTable, conditionals: readonly Conditio
   for (let row = 0; row < rules.length; row++) if (rules.kind[row] === AVRULE_NEVERALLOW) never.push(row);
   if (never.length === 0) return [];
   const byClass = new Map<number, { table: RuleTable; row: number }[]>();
-  for (const table of [rules, ...conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])]) {
+  for (const table of ruleTables({ rules, conditionals })) {
     for (let row = 0; row < table.length; row++) {
       if (table.kind[row] !== AVTAB_ALLOWED) continue;
       const tclass = table.tclass[row] ?? 0;

@@ -9,6 +9,7 @@ import { type ParseHints, parsePolicy, type Statement } from '../language/index.
 import { runM4 } from '../m4/index.ts';
 import {
   type HandleUnknown,
+  MAX_POLICY_SIZE,
   optimizeRules,
   type PolicyDb,
   type PolicyVersion,
@@ -73,9 +74,6 @@ const MLS_DEFINITIONS = [
 ];
 
 const MAX_DIAGNOSTICS = 1000;
-
-/** XEN: `xsm/flask/flask_op.c`: what `FLASK_LOAD` takes from the toolstack. At boot there is no such limit. */
-const MAX_POLICY_SIZE = 0x4000000;
 
 /** Keeps each thing said once: a fault in the body of a macro shows up in every expansion. */
 class Diagnostics {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PolicyDb, RuleClash } from '../policydb/index.ts';
+import { type PolicyDb, permissionNames, type RuleClash } from '../policydb/index.ts';
 import type { Origin } from '../text/index.ts';
 import { policy as messages } from './diagnostics.ts';
 import { findViolations } from './neverallow.ts';
@@ -69,29 +69,21 @@ export function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly 
   }
 }
 
-function permissionNames(policy: PolicyDb, tclass: number, bits: number): string {
-  const symbol = policy.classes.entries.find(({ value }) => value === tclass);
-  const common = symbol?.common === undefined ? undefined : policy.commons.byName.get(symbol.common);
-  const names = [...(common?.permissions ?? []), ...(symbol?.permissions ?? [])]
-    .filter(({ value }) => ((bits >>> (value - 1)) & 1) === 1)
-    .sort((a, b) => a.value - b.value);
-  return names.map(({ name }) => name).join(' ');
-}
-
 /** Reports rules that allow what a neverallow rule forbids. */
 export function reportViolations(scope: Scope, policy: PolicyDb): void {
   const typeName = (value: number): string =>
     policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
   const at = (offset: number) => keywordOrigin(scope, offset);
   for (const found of findViolations(policy.rules, policy.conditionals, policy.typeSets)) {
+    const tclass = policy.classes.entries.find(({ value }) => value === found.tclass);
     scope.report(
       messages['neverallow-violated'](
         at(found.allow),
         {
           source: typeName(found.source),
           target: typeName(found.target),
-          class: policy.classes.entries.find(({ value }) => value === found.tclass)?.name ?? '',
-          permissions: permissionNames(policy, found.tclass, found.permissions),
+          class: tclass?.name ?? '',
+          permissions: tclass === undefined ? '' : permissionNames(policy, tclass, found.permissions).join(' '),
         },
         { notes: [{ message: 'this `neverallow` rule forbids it', origin: at(found.neverallow) }] },
       ),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PolicyDb } from '../policydb/index.ts';
+import { type PolicyDb, permissionsOf } from '../policydb/index.ts';
 import { XEN_RELEASES, type XenReleaseName, xenRelease } from '../releases/index.ts';
 
 /** The release whose classes and permissions are most like those of the policy, and whether they are the same. */
@@ -14,9 +14,9 @@ export interface ReleaseMatch {
 
 function permissionKeys(policy: PolicyDb): Set<string> {
   const keys = new Set<string>();
-  for (const { name, value, common, permissions } of policy.classes.entries) {
-    const inherited = common === undefined ? [] : (policy.commons.byName.get(common)?.permissions ?? []);
-    for (const one of [...inherited, ...permissions]) keys.add(`${value} ${name} ${one.value} ${one.name}`);
+  for (const tclass of policy.classes.entries) {
+    for (const one of permissionsOf(policy, tclass))
+      keys.add(`${tclass.value} ${tclass.name} ${one.value} ${one.name}`);
   }
   return keys;
 }

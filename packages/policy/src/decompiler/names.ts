@@ -6,14 +6,15 @@
  * @module
  */
 import { KEYWORDS } from '../language/keywords.ts';
-import type {
-  ClassSymbol,
-  MlsLevel,
-  MlsRange,
-  PolicyDb,
-  RoleSymbol,
-  TypeSymbol,
-  UserSymbol,
+import {
+  type ClassSymbol,
+  type MlsLevel,
+  type MlsRange,
+  type PolicyDb,
+  permissionsOf,
+  type RoleSymbol,
+  type TypeSymbol,
+  type UserSymbol,
 } from '../policydb/index.ts';
 import type { Report } from '../text/index.ts';
 import { decompile, printable } from './diagnostics.ts';
@@ -141,8 +142,7 @@ export class Names {
     let names = this.#permissions.get(tclass.value);
     if (names === undefined) {
       const found: (string | undefined)[] = [];
-      const common = tclass.common === undefined ? undefined : this.policy.commons.byName.get(tclass.common);
-      for (const { name, value } of [...(common?.permissions ?? []), ...tclass.permissions]) found[value - 1] = name;
+      for (const { name, value } of permissionsOf(this.policy, tclass)) found[value - 1] = name;
       names = found;
       this.#permissions.set(tclass.value, names);
     }

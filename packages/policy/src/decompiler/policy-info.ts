@@ -17,7 +17,7 @@ import {
   POLICY_CAPABILITIES,
   type PolicyDb,
   type PolicyVersion,
-  type RuleTable,
+  ruleTables,
 } from '../policydb/index.ts';
 import { BASELINE_RELEASE, type XenReleaseName, xenRelease } from '../releases/index.ts';
 import { constraintStatements } from './constraints-text.ts';
@@ -79,10 +79,7 @@ const byName = (a: { readonly name: string }, b: { readonly name: string }): num
 const byValue = (a: { readonly value: number }, b: { readonly value: number }): number => a.value - b.value;
 
 function countRules(policy: PolicyDb): Record<string, number> {
-  const tables: RuleTable[] = [
-    policy.rules,
-    ...policy.conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]),
-  ];
+  const tables = ruleTables(policy);
   const ofKind = (kind: number): number =>
     tables.reduce((sum, { kind: kinds, length }) => {
       for (let row = 0; row < length; row++) if (kinds[row] === kind) sum++;

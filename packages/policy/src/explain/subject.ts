@@ -4,7 +4,13 @@
  * @module
  */
 import type { CompiledPolicy, CompileOptions, PolicyFiles } from '../compiler/index.ts';
-import type { ClassSymbol, Context, PolicyDb } from '../policydb/index.ts';
+import {
+  type ClassSymbol,
+  type Context,
+  permissionNames as namesOfBits,
+  type PolicyDb,
+  permissionsOf,
+} from '../policydb/index.ts';
 import type { XenRelease } from '../releases/index.ts';
 import type { PolicyView } from '../security-server/index.ts';
 
@@ -39,19 +45,13 @@ export function typeName({ view }: Subject, value: number): string {
 
 /** The bit of a permission of a class; 0 where the class has no such permission. */
 export function permissionBit({ view }: Subject, tclass: ClassSymbol, name: string): number {
-  const common = tclass.common === undefined ? undefined : view.policy.commons.byName.get(tclass.common);
-  const found =
-    tclass.permissions.find((one) => one.name === name) ?? common?.permissions.find((one) => one.name === name);
+  const found = permissionsOf(view.policy, tclass).findLast((one) => one.name === name);
   return found === undefined ? 0 : (1 << (found.value - 1)) >>> 0;
 }
 
 /** The names of bits of a class, in the order of the bits. */
 export function permissionNames({ view }: Subject, tclass: ClassSymbol, bits: number): string[] {
-  const common = tclass.common === undefined ? undefined : view.policy.commons.byName.get(tclass.common);
-  return [...(common?.permissions ?? []), ...tclass.permissions]
-    .filter(({ value }) => ((bits >>> (value - 1)) & 1) === 1)
-    .toSorted((a, b) => a.value - b.value)
-    .map(({ name }) => name);
+  return namesOfBits(view.policy, tclass, bits);
 }
 
 /** The context of an initial SID; undefined where the release or the policy has none. */

@@ -20,7 +20,7 @@ import {
 } from '../analysis/index.ts';
 import { type CompiledPolicy, ruleOrigin } from '../compiler/index.ts';
 import { originOf, parsePolicy, type SyntaxTree, statementEnd, type Token, wordOf } from '../language/index.ts';
-import { AVTAB_ALLOWED, AVTAB_TRANSITION, type PolicyDb } from '../policydb/index.ts';
+import { AVTAB_ALLOWED, AVTAB_TRANSITION, type PolicyDb, permissionNames, ruleTables } from '../policydb/index.ts';
 import type { XenRelease } from '../releases/index.ts';
 import { type Fix, type Origin, userSpan } from '../text/index.ts';
 
@@ -61,6 +61,15 @@ function channelsOf({ classes, rules }: PolicyDb, decisions: Decisions): Channel
   return { byOwner, byChannel };
 }
 
+/** A type that domains are given by those who make them. */
+export interface MadeType {
+  /** Who makes the first of them, and the label under which. */
+  readonly by: Label;
+  readonly first: Label;
+  /** The labels with the type that domains are given. */
+  readonly labels: Set<Label>;
+}
+
 /** A policy made ready. What is costly is found when it is first asked for. */
 export class LintSubject {
   readonly policy: PolicyDb;
@@ -71,6 +80,7 @@ export class LintSubject {
   readonly possible: Possible;
   #tree: SyntaxTree | undefined;
   #makings: readonly Making[] | undefined;
+  #madeTypes: Map<number, MadeType> | undefined;
   #setting: BooleanSetting | undefined;
   #finder: RuleFinder | undefined;
   #foundChannels: Channels | undefined;
@@ -130,11 +140,6 @@ export class LintSubject {
   /** The labels of a type that a domain can come to have. */
   readonly actorsOf = (type: number): readonly Label[] => this.#actors.get(type) ?? [];
 
-  /** The types that domains can come to have, ascending. */
-  get domainTypes(): readonly number[] {
-    return [...this.#actors.keys()].sort((a, b) => a - b);
-  }
-
   /** The labels that domains can be given by those who make them. */
   get makings(): readonly Making[] {
     if (this.#makings === undefined) {
@@ -142,6 +147,19 @@ export class LintSubject {
       this.#setting = undefined;
     }
     return this.#makings;
+  }
+
+  /** The types that domains can be given by those who make them, in the order of the makings. */
+  get madeTypes(): ReadonlyMap<number, MadeType> {
+    if (this.#madeTypes === undefined) {
+      this.#madeTypes = new Map();
+      for (const { by, first, made } of this.makings) {
+        const known = this.#madeTypes.get(made.type) ?? { by, first, labels: new Set<Label>() };
+        this.#madeTypes.set(made.type, known);
+        known.labels.add(made);
+      }
+    }
+    return this.#madeTypes;
   }
 
   /** The sources as the parser reads them; undefined for a binary. */
@@ -178,6 +196,18 @@ export class LintSubject {
     return rule === undefined ? undefined : ruleOrigin(compiled, rule.statement);
   }
 
+  /** The policy whose rows are looked at: as it was written where there are sources, else as it was read. */
+  get written(): PolicyDb {
+    return this.compiled?.policy ?? this.policy;
+  }
+
+  /** The types that a row of that policy names by one of its sets. */
+  membersOf(set: number): readonly number[] {
+    const { isExpanded, typeSets } = this.written;
+    if (isExpanded) return this.decisions.membersOf(set);
+    return set === 0 ? [] : [...typeSets.members(set)];
+  }
+
   /**
    * Visits each `allow` rule of whatever branch that gives some of a request: where it was written, its source types, and the
    * target types for each of them.
@@ -190,16 +220,13 @@ export class LintSubject {
       targets: (source: number) => readonly number[],
     ) => void,
   ): void {
-    const { rules, conditionals, typeSets, isExpanded } = this.compiled?.policy ?? this.policy;
-    const members = (set: number): readonly number[] =>
-      isExpanded ? this.decisions.membersOf(set) : set === 0 ? [] : [...typeSets.members(set)];
-    for (const table of [rules, ...conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse])]) {
+    for (const table of ruleTables(this.written)) {
       for (let row = 0; row < table.length; row++) {
         if (table.kind[row] !== AVTAB_ALLOWED || table.tclass[row] !== tclass) continue;
         if (((table.data[row] ?? 0) & mask) === 0) continue;
-        const others = members(table.target[row] ?? 0);
+        const others = this.membersOf(table.target[row] ?? 0);
         const targets = (source: number): readonly number[] => (table.self[row] === 1 ? [...others, source] : others);
-        visit(this.statementOrigin(table.statement[row] ?? 0), members(table.source[row] ?? 0), targets);
+        visit(this.statementOrigin(table.statement[row] ?? 0), this.membersOf(table.source[row] ?? 0), targets);
       }
     }
   }
@@ -222,10 +249,7 @@ export class LintSubject {
   /** The names of bits of a class, in their order. */
   permissionNames(tclass: number, bits: number): string[] {
     const symbol = this.decisions.view.classSymbol(tclass);
-    const common = symbol?.common === undefined ? undefined : this.policy.commons.byName.get(symbol.common);
-    return [...(common?.permissions ?? []), ...(symbol?.permissions ?? [])]
-      .filter(({ value }) => ((bits >>> (value - 1)) & 1) === 1)
-      .map(({ name }) => name);
+    return symbol === undefined ? [] : permissionNames(this.policy, symbol, bits);
   }
 
   /** The types that event channels of domains of a type can have. */

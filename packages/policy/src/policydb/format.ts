@@ -146,8 +146,11 @@ export const DEFAULT_GLBLUB = 7;
 /** First version with the default `glblub`, which no Xen has. */
 export const POLICYDB_VERSION_GLBLUB = 32;
 
-/** Largest policy that `FLASK_LOAD` takes (Xen `xen/xsm/flask/flask_op.c`). */
+/** Largest policy that `FLASK_LOAD` takes from the toolstack (Xen `xen/xsm/flask/flask_op.c`). At boot there is no such limit. */
 export const MAX_POLICY_SIZE = 0x4000000;
+
+/** The role of things: any type and any user may have it. Value of `object_r` in every policy. */
+export const OBJECT_R = 1;
 
 /** Policy capabilities in bit order. */
 export const POLICY_CAPABILITIES = [

@@ -14,6 +14,7 @@ export { expandPolicyRules } from './expand-policy-rules.ts';
 export { rowKeys } from './expand-rules.ts';
 export * from './format.ts';
 export { type OptimizedRules, optimizeRules } from './optimize-rules.ts';
+export { permissionNames, permissionsOf, ruleTables } from './policy-parts.ts';
 export * from './policydb.ts';
 export { type ReadPolicy, readPolicydb } from './read-policydb.ts';
 export { RuleTable } from './rule-table.ts';

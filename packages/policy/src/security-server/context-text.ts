@@ -11,6 +11,7 @@ import {
   Ebitmap,
   type MlsLevel,
   type MlsRange,
+  OBJECT_R,
   type PolicyDb,
   type SymbolTable,
 } from '../policydb/index.ts';
@@ -203,8 +204,6 @@ export function rangeFault({ low, high }: MlsRange, { sensitivities }: ContextLo
   }
   return undefined;
 }
-
-const OBJECT_R = 1;
 
 /** Symbols by value. */
 export interface ContextLookup {

@@ -25,6 +25,7 @@ import {
   Ebitmap,
   type MlsLevel,
   type MlsRange,
+  OBJECT_R,
   type PolicyDb,
 } from '../policydb/index.ts';
 import { InvariantError } from '../text/index.ts';
@@ -65,7 +66,6 @@ export interface Vectors {
 /** Told of permissions that the bounds of a type take away. */
 export type OnBounds = (source: Context, target: Context, tclass: number, removed: number) => void;
 
-const OBJECT_R = 1;
 /** Each side may be bounded three deep in a policy that Xen loads. Other policies may be looked at too. */
 const BOUNDS_DEPTH = 6;
 
@@ -166,6 +166,12 @@ export class PolicyView {
   /** The context that a text names, valid or not; undefined where a name in it is not known. */
   read(text: string): Context | undefined {
     const context = readContext(text, this.policy);
+    return 'part' in context ? undefined : context;
+  }
+
+  /** The valid context that a text names; undefined where there is none. */
+  readValid(text: string): Context | undefined {
+    const context = this.parse(text);
     return 'part' in context ? undefined : context;
   }
 

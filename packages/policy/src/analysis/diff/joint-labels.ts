@@ -8,12 +8,6 @@
  */
 import type { Names } from '../../decompiler/index.ts';
 import {
-  CEXPR_H1H2,
-  CEXPR_H1L2,
-  CEXPR_L1H1,
-  CEXPR_L1H2,
-  CEXPR_L1L2,
-  CEXPR_L2H2,
   CEXPR_USER,
   type ConstraintStep,
   type Context,
@@ -23,10 +17,8 @@ import {
   type PolicyDb,
 } from '../../policydb/index.ts';
 import { PolicyView } from '../../security-server/index.ts';
-import { LabelSpace } from '../memory/label-space.ts';
+import { LabelSpace, LEVELS } from '../memory/label-space.ts';
 import type { SharedNames } from './shared-names.ts';
-
-const LEVELS = CEXPR_L1L2 | CEXPR_L1H2 | CEXPR_H1L2 | CEXPR_H1H2 | CEXPR_L1H1 | CEXPR_L2H2;
 
 /** A label that is valid on both sides. */
 export interface JointLabel {

@@ -28,14 +28,15 @@ import {
   Ebitmap,
   type MlsLevel,
   type MlsRange,
+  OBJECT_R,
   type PolicyDb,
 } from '../../policydb/index.ts';
 import type { PolicyView } from '../../security-server/index.ts';
 
-const OBJECT_R = 1;
 /** Comparisons that look at a high level. */
 const HIGHS = CEXPR_L1H2 | CEXPR_H1L2 | CEXPR_H1H2 | CEXPR_L1H1 | CEXPR_L2H2;
-const LEVELS = CEXPR_L1L2 | CEXPR_L1H2 | CEXPR_H1L2 | CEXPR_H1H2 | CEXPR_L1H1 | CEXPR_L2H2;
+/** Comparisons of levels. */
+export const LEVELS: number = CEXPR_L1L2 | CEXPR_L1H2 | CEXPR_H1L2 | CEXPR_H1H2 | CEXPR_L1H1 | CEXPR_L2H2;
 /** How many blocks of categories there may be at most: the number of ranges grows with their third power. */
 const BLOCK_LIMIT = 3;
 const SENSITIVITY_LIMIT = 8;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { PolicyDb } from '../../policydb/index.ts';
+import { type PolicyDb, permissionsOf } from '../../policydb/index.ts';
 import { InvariantError } from '../../text/index.ts';
 import type { Decisions, Request } from './decisions.ts';
 import type { Label } from './label-space.ts';
@@ -44,10 +44,10 @@ export function requestOf(
 ): Request | undefined {
   const found = policy.classes.byName.get(className);
   if (found === undefined) return undefined;
-  const common = found.common === undefined ? [] : (policy.commons.byName.get(found.common)?.permissions ?? []);
+  const all = permissionsOf(policy, found);
   let mask = 0;
   for (const name of permissions) {
-    const known = [...common, ...found.permissions].find((one) => one.name === name);
+    const known = all.find((one) => one.name === name);
     if (known === undefined && !isAnyEnough) return undefined;
     if (known !== undefined) mask |= 1 << (known.value - 1);
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Context, PolicyDb } from '../../policydb/index.ts';
+import { type Context, type PolicyDb, permissionsOf } from '../../policydb/index.ts';
 import { contextLookup, parseContext } from '../../security-server/index.ts';
 import { nearestName, type Report } from '../../text/index.ts';
 import { prove } from '../diagnostics.ts';
@@ -117,17 +117,16 @@ function contextTest(name: Place, { policy, report, pinned }: Names): LabelTest 
 
 /** The requests for each permission by itself, in order. */
 export function rightsOf({ class: tclass, permissions }: Rights, names: Names): Request[] {
-  const { classes, commons } = names.policy;
+  const { classes } = names.policy;
   const found = classes.byName.get(tclass.text);
   if (found === undefined) {
     unknown(names, 'class', tclass, classes.byName.keys());
     return [];
   }
-  const shared = found.common === undefined ? [] : (commons.byName.get(found.common)?.permissions ?? []);
   return permissions.flatMap((permission) => {
     const request = requestOf(names.policy, tclass.text, [permission.text]);
     if (request !== undefined) return [request];
-    const known = [...shared, ...found.permissions].map(({ name }) => name);
+    const known = permissionsOf(names.policy, found).map(({ name }) => name);
     unknown(names, `permission of class \`${tclass.text}\``, permission, known);
     return [];
   });

@@ -31,12 +31,10 @@ function argoRequests(subject: LintSubject): ArgoRequests | undefined {
 
 /** The types of guests: those under which domains are made and run, with the labels that they have. */
 function guestLabels(subject: LintSubject): ReadonlyMap<number, readonly Label[]> {
-  const found = new Map<number, Label[]>();
-  for (const { made } of subject.makings) {
-    if (!canBeUnpaused(subject, made)) continue;
-    const labels = found.get(made.type) ?? [];
-    found.set(made.type, labels);
-    if (!labels.includes(made)) labels.push(made);
+  const found = new Map<number, readonly Label[]>();
+  for (const [type, { labels }] of subject.madeTypes) {
+    const running = [...labels].filter((label) => canBeUnpaused(subject, label));
+    if (running.length > 0) found.set(type, running);
   }
   return found;
 }

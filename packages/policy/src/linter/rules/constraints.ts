@@ -6,13 +6,11 @@
 
 import type { Label } from '../../analysis/index.ts';
 import { readSet, type Statement, type SyntaxTree, wordOf } from '../../language/index.ts';
-import { AVTAB_ALLOWED, type Constraint, type PolicyDb, type RuleTable } from '../../policydb/index.ts';
+import { AVTAB_ALLOWED, type Constraint, OBJECT_R, type RuleTable, ruleTables } from '../../policydb/index.ts';
 import { evaluateConstraint } from '../../security-server/index.ts';
 import type { Diagnostic, Origin } from '../../text/index.ts';
 import { lint } from '../diagnostics.ts';
 import type { LintSubject } from '../lint-subject.ts';
-
-const OBJECT_R = 1;
 
 /** So many pairs of labels are tried for one rule; a rule that gives more pairs is left alone. */
 const MOST_PAIRS = 20_000;
@@ -29,14 +27,14 @@ interface ConstraintNode extends Constraint {
 /** Looks at each `allow` rule whose class has constraints. */
 class ConstraintLint {
   readonly #subject: LintSubject;
-  readonly #policy: PolicyDb;
   readonly #labels = new Map<number, readonly Label[]>();
   readonly #nodes = new Map<number, readonly ConstraintNode[]>();
+  /** Bits that were told of, by statement and class. */
+  readonly #told = new Map<number, number>();
   readonly found: Diagnostic[] = [];
 
   constructor(subject: LintSubject) {
     this.#subject = subject;
-    this.#policy = subject.compiled?.policy ?? subject.policy;
     for (const { value, constraints } of subject.policy.classes.entries) {
       if (constraints.length === 0) continue;
       this.#nodes.set(
@@ -47,35 +45,23 @@ class ConstraintLint {
   }
 
   run(): Diagnostic[] {
-    const told = new Map<number, number>();
-    this.#table(this.#policy.rules, told);
-    for (const { whenTrue, whenFalse } of this.#policy.conditionals) {
-      this.#table(whenTrue, told);
-      this.#table(whenFalse, told);
-    }
+    for (const table of ruleTables(this.#subject.written)) this.#table(table);
     this.#constraints();
     return this.found;
   }
 
-  #table(rules: RuleTable, told: Map<number, number>): void {
+  #table(rules: RuleTable): void {
     for (let row = 0; row < rules.length; row++) {
       if (rules.kind[row] !== AVTAB_ALLOWED) continue;
       const tclass = rules.tclass[row] ?? 0;
       const nodes = this.#nodes.get(tclass);
       if (nodes === undefined) continue;
       const bits = nodes.reduce((all, node) => all | node.permissions, 0) & (rules.data[row] ?? 0);
-      if (bits !== 0) this.#row(rules, row, tclass, bits >>> 0, nodes, told);
+      if (bits !== 0) this.#row(rules, row, tclass, bits >>> 0, nodes);
     }
   }
 
-  #row(
-    rules: RuleTable,
-    row: number,
-    tclass: number,
-    bits: number,
-    nodes: readonly ConstraintNode[],
-    told: Map<number, number>,
-  ): void {
+  #row(rules: RuleTable, row: number, tclass: number, bits: number, nodes: readonly ConstraintNode[]): void {
     for (const node of nodes) node.given |= node.permissions & bits;
     let left = bits;
     let open = nodes.filter((node) => (node.permissions & bits & ~node.met) !== 0);
@@ -100,13 +86,13 @@ class ConstraintLint {
     }
     // Types without labels are told of by themselves.
     if (left === 0 || pairs === 0) return;
-    this.#tell(rules.statement[row] ?? 0, tclass, left >>> 0, told);
+    this.#tell(rules.statement[row] ?? 0, tclass, left >>> 0);
   }
 
-  #tell(statement: number, tclass: number, bits: number, told: Map<number, number>): void {
+  #tell(statement: number, tclass: number, bits: number): void {
     const key = statement * 256 + tclass;
-    const before = told.get(key) ?? 0;
-    told.set(key, before | bits);
+    const before = this.#told.get(key) ?? 0;
+    this.#told.set(key, before | bits);
     if ((bits & ~before) === 0) return;
     const origin = this.#subject.statementOrigin(statement);
     this.found.push(lint['rule-never-holds'](origin, this.#rights(tclass, bits)));
@@ -120,8 +106,8 @@ class ConstraintLint {
 
   /** The pairs of types that a row is about. */
   *#typePairs(rules: RuleTable, row: number): Generator<readonly [number, number]> {
-    const sources = this.#members(rules.source[row] ?? 0);
-    const targets = this.#members(rules.target[row] ?? 0);
+    const sources = this.#subject.membersOf(rules.source[row] ?? 0);
+    const targets = this.#subject.membersOf(rules.target[row] ?? 0);
     const isSelf = rules.self[row] === 1;
     for (const source of sources) {
       if (isSelf && !targets.includes(source)) yield [source, source];
@@ -139,11 +125,6 @@ class ConstraintLint {
       this.#labels.set(type, found);
     }
     return found;
-  }
-
-  #members(set: number): readonly number[] {
-    if (this.#policy.isExpanded) return this.#subject.decisions.membersOf(set);
-    return set === 0 ? [] : [...this.#policy.typeSets.members(set)];
   }
 
   /** Constraints whose permissions rules give, and that no labels meet. */

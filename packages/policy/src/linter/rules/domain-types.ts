@@ -4,12 +4,11 @@
  * @module
  */
 import { type Label, type Request, requestOf } from '../../analysis/index.ts';
+import { OBJECT_R } from '../../policydb/index.ts';
 import type { Diagnostic } from '../../text/index.ts';
 import { lint } from '../diagnostics.ts';
 import { addBehind, type LintSubject } from '../lint-subject.ts';
 import { canBeUnpaused } from './lives-of-domains.ts';
-
-const OBJECT_R = 1;
 
 /** What a guest asks of itself when it starts. */
 interface OwnRight {
@@ -35,13 +34,8 @@ const ONE_KIND: readonly OwnRight[] = [
 /** Types that can be made to run and lack what a guest does to itself, under every setting of the booleans. */
 export function noOwnRights(subject: LintSubject): Diagnostic[] {
   const found: Diagnostic[] = [];
-  const types = new Map<number, { readonly by: Label; readonly first: Label; readonly labels: Label[] }>();
-  for (const { by, first, made } of subject.makings) {
-    const entry = types.get(made.type) ?? { by, first, labels: [] };
-    types.set(made.type, entry);
-    if (!entry.labels.includes(made)) entry.labels.push(made);
-  }
-  for (const [type, { by, first, labels }] of types) {
+  for (const [type, { by, first, labels: made }] of subject.madeTypes) {
+    const labels = [...made];
     if (!labels.some((label) => canBeUnpaused(subject, label))) continue;
     const has = (right: OwnRight): boolean => labels.some((label) => hasOwn(subject, label, right));
     const missing = ALL_KINDS.filter((right) => !has(right));

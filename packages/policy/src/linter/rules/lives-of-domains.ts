@@ -65,14 +65,8 @@ export function canBeUnpaused(subject: LintSubject, label: Label): boolean {
 
 /** Types under which a domain can be made that never comes to run. */
 export function neverUnpaused(subject: LintSubject): Diagnostic[] {
-  const byType = new Map<number, { readonly by: Label; readonly first: Label; readonly labels: Set<Label> }>();
-  for (const { by, first, made } of subject.makings) {
-    const entry = byType.get(made.type) ?? { by, first, labels: new Set<Label>() };
-    byType.set(made.type, entry);
-    entry.labels.add(made);
-  }
   const found: Diagnostic[] = [];
-  for (const [type, { by, first, labels }] of byType) {
+  for (const [type, { by, first, labels }] of subject.madeTypes) {
     const isRun = [...labels].some((label) => labelsFrom(subject, label).some((one) => canBeUnpaused(subject, one)));
     if (isRun) continue;
     const origin = subject.ruleOrigin(by.type, first.type, 'domain', 'create');

@@ -12,12 +12,10 @@ import {
   TokenKind,
   wordOf,
 } from '../../language/index.ts';
-import { COND_BOOL } from '../../policydb/index.ts';
+import { COND_BOOL, OBJECT_R } from '../../policydb/index.ts';
 import type { Diagnostic } from '../../text/index.ts';
 import { lint } from '../diagnostics.ts';
 import { type LintSubject, takeAway } from '../lint-subject.ts';
-
-const OBJECT_R = 1;
 
 /** Which names a policy uses: those that stand in it elsewhere than where they are declared or handed out. */
 class NameUses {
