@@ -39,12 +39,6 @@ function isPower({ gives }: MemoryWay): boolean {
   return gives.kind === 'host' || gives.kind === 'policy';
 }
 
-/** A label as the policy has it; undefined where it has it not. */
-function contextIn(view: PolicyView, label: string | undefined): Context | undefined {
-  const context = view.parse(label ?? '');
-  return 'type' in context ? context : undefined;
-}
-
 type WaysByLabel = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Ways in words, by whose they are. */
@@ -123,14 +117,14 @@ export function newExposures(
   const bounds = new Set<string>();
   const contexts = (view: PolicyView): Context[] =>
     domains.flatMap(({ label }) => {
-      const context = contextIn(view, label);
+      const context = view.readValid(label ?? '');
       return context === undefined ? [] : [context];
     });
   const known = new Map<string, { readonly old: Reached | undefined; readonly next: Reached } | undefined>();
   const compare = (label: string) => {
-    const guest = contextIn(after, label);
+    const guest = after.readValid(label);
     if (guest === undefined) return undefined;
-    const guestBefore = before && contextIn(before, label);
+    const guestBefore = before?.readValid(label);
     const old =
       before === undefined || guestBefore === undefined
         ? undefined
@@ -146,7 +140,7 @@ export function newExposures(
     for (const bound of next.answer.bounds) bounds.add(bound);
     for (const bound of old?.answer.bounds ?? []) bounds.add(`of the policy before: ${bound}`);
     for (const by of domains) {
-      const actor = contextIn(after, by.label);
+      const actor = after.readValid(by.label ?? '');
       if (by.domid === of.domid || actor === undefined) continue;
       const name = after.text(actor);
       const fresh = (now: WaysByLabel, then: WaysByLabel | undefined): string[] =>

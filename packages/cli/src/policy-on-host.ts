@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { initialContext } from '@dewar/policy/analysis';
 import { type Context, readPolicydb } from '@dewar/policy/policydb';
 import { xenRelease } from '@dewar/policy/releases';
 import { PolicyView } from '@dewar/policy/security-server';
@@ -31,18 +32,6 @@ export function applyBooleans(view: PolicyView, booleans: readonly BooleanState[
   view.applyBooleans();
 }
 
-/** The context that a policy gives to an initial SID; numbers are Xen's. */
-function initialContext(view: PolicyView, names: readonly string[], name: string): Context | undefined {
-  const sid = names.indexOf(name) + 1;
-  return view.policy.objectContexts.initialSids.find((one) => one.sid === sid)?.context;
-}
-
-/** A label as a context, if the policy has it. */
-function contextIn(view: PolicyView, label: string): Context | undefined {
-  const context = view.parse(label);
-  return 'type' in context ? context : undefined;
-}
-
 /** Whether a policy grants all of some permissions. */
 function grants(
   view: PolicyView,
@@ -62,10 +51,10 @@ function grants(
 
 /** What dom0 could no longer do: sentences; none when it is not locked out. */
 export function lockOuts(view: PolicyView, dom0Label: string, initialSids: readonly string[]): string[] {
-  const dom0 = contextIn(view, dom0Label);
+  const dom0 = view.readValid(dom0Label);
   if (dom0 === undefined) return [`the policy has no label \`${dom0Label}\`, which dom0 has`];
   return LIFELINES.flatMap(({ class: className, target, permission }) => {
-    const context = target === 'dom0' ? dom0 : initialContext(view, initialSids, 'security');
+    const context = target === 'dom0' ? dom0 : initialContext(view.policy, initialSids, 'security');
     const isGranted = context !== undefined && grants(view, dom0, context, className, [permission]);
     return isGranted ? [] : [`dom0 lacks \`${className} { ${permission} }\``];
   });
@@ -119,14 +108,14 @@ export async function changesFor(
   initialSids: readonly string[],
 ): Promise<PolicyChanges> {
   const labelled = domains.filter(({ label }) => label !== undefined);
-  const invalid = labelled.filter(({ label }) => contextIn(after, label ?? '') === undefined);
+  const invalid = labelled.filter(({ label }) => after.readValid(label ?? '') === undefined);
   const dom0Label = domains.find(({ domid }) => domid === 0)?.label ?? '';
   const table = await commandTable();
   const lost: PolicyChanges['lost'][number][] = [];
-  const dom0 = { before: before && contextIn(before, dom0Label), after: contextIn(after, dom0Label) };
+  const dom0 = { before: before?.readValid(dom0Label), after: after.readValid(dom0Label) };
   for (const domain of labelled) {
-    const now = contextIn(after, domain.label ?? '');
-    const then = before === undefined ? undefined : contextIn(before, domain.label ?? '');
+    const now = after.readValid(domain.label ?? '');
+    const then = before?.readValid(domain.label ?? '');
     if (now === undefined || dom0.after === undefined || domain.domid === 0) continue;
     for (const { command, checks } of table) {
       const lacks = checks.filter((one) => !grants(after, dom0.after as Context, now, one.class, one.permissions));
@@ -174,7 +163,7 @@ export async function firstDifference(
   for (const [i, question] of asked.entries()) {
     const { name = '', permissions = [] } = classes[question.tclass - 1] ?? {};
     const tclass = view.policy.classes.byName.get(name);
-    const [source, target] = [contextIn(view, question.source), contextIn(view, question.target)];
+    const [source, target] = [view.readValid(question.source), view.readValid(question.target)];
     if (tclass === undefined) continue;
     if (source === undefined || target === undefined)
       return notTheSame(`the policy has no label \`${question.source}\``);

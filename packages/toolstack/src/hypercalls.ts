@@ -78,6 +78,16 @@ export interface FrameRange {
 /** Why a guest stopped. Xen `SHUTDOWN_*`. */
 export type ShutdownReason = 'poweroff' | 'reboot' | 'suspend' | 'crash' | 'watchdog' | 'soft-reset';
 
+/** Their numbers. XEN: `xen/include/public/sched.h`, `SHUTDOWN_*`. */
+export const SHUTDOWN_CODES: Readonly<Record<ShutdownReason, number>> = {
+  poweroff: 0,
+  reboot: 1,
+  suspend: 2,
+  crash: 3,
+  watchdog: 4,
+  'soft-reset': 5,
+};
+
 /** The parameters of an HVM container that libxl or a guest works with. Xen `HVM_PARAM_*`. */
 export type HvmParam =
   | 'CALLBACK_IRQ'

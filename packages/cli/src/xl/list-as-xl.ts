@@ -5,23 +5,13 @@
  *
  * @module
  */
-import type { DomainState, HostInfo } from '@dewar/toolstack';
+import { type DomainState, type HostInfo, SHUTDOWN_CODES } from '@dewar/toolstack';
 import { hostInfoLines } from '../commands/guest-operations.ts';
 import { listLine, listTitle, matchDomain, request } from '../commands/lifecycle.ts';
 import { print, printLine } from '../terminal.ts';
 import { printXlHelp, type XlCall } from './xl-call.ts';
 
 const FAILURE = 1;
-
-/** XEN: `SHUTDOWN_*`. */
-const REASON_CODES: Readonly<Record<NonNullable<DomainState['shutdownReason']>, number>> = {
-  poweroff: 0,
-  reboot: 1,
-  suspend: 2,
-  crash: 3,
-  watchdog: 4,
-  'soft-reset': 5,
-};
 
 /** Which columns were asked for. */
 interface Columns {
@@ -45,7 +35,7 @@ function line(domain: DomainState, { isVerbose, hasLabel, hasPool, hasNodes }: C
   const parts = [listLine(domain, false)];
   if (isVerbose) {
     parts.push(` ${uuid}`);
-    const reason = shutdownReason === undefined ? '-' : REASON_CODES[shutdownReason].toString(16);
+    const reason = shutdownReason === undefined ? '-' : SHUTDOWN_CODES[shutdownReason].toString(16);
     parts.push(` ${reason.padStart(8)}`);
   }
   if (isVerbose || hasLabel) parts.push(` ${(label ?? '-').padStart(16)}`);

@@ -8,7 +8,7 @@
  * @module
  */
 import type { OperationReport, StopOptions } from '../host.ts';
-import type { Actor, Domid, ShutdownReason } from '../hypercalls.ts';
+import { type Actor, type Domid, SHUTDOWN_CODES, type ShutdownReason } from '../hypercalls.ts';
 import type { ShutdownAction } from '../xl-cfg/index.ts';
 import { constructGuest } from './construct.ts';
 import { startBuilt } from './create.ts';
@@ -59,16 +59,6 @@ export function tellGuest(
 
 /** How many seconds xl waits for an answer. XEN: `LIBXL_INIT_TIMEOUT` times six. */
 const ANSWER_SECONDS = 60;
-
-/** XEN: `SHUTDOWN_*` as numbers. */
-const REASON_CODES: Readonly<Record<ShutdownReason, number>> = {
-  poweroff: 0,
-  reboot: 1,
-  suspend: 2,
-  crash: 3,
-  watchdog: 4,
-  'soft-reset': 5,
-};
 
 /** `xl shutdown` and `xl reboot`. */
 export function stopGuest(
@@ -127,7 +117,7 @@ export function stopGuest(
     return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
   }
   if (isWaiting) {
-    const code = REASON_CODES[reason];
+    const code = SHUTDOWN_CODES[reason];
     operation.messages.push('Waiting for 1 domains', `Domain ${domid} has been shut down, reason code ${code}`);
   }
   const successor = handleEnd(operation, domid, reason);
