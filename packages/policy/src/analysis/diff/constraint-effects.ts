@@ -17,7 +17,7 @@ import type { FactChange } from './fact-changes.ts';
 import { joinPairs, type TypeBlock } from './join-pairs.ts';
 import { constraintSteps, type JointLabel, type JointLabels, jointLabels } from './joint-labels.ts';
 import { PAGE_BITS, PAGES, pageBits, type SharedNames, type Side } from './shared-names.ts';
-import { termTexts, wordPairs } from './word-pairs.ts';
+import { type Term, termTexts, wordPairs } from './word-pairs.ts';
 
 /** Access that changed constraints give or take, the same for each source with each target. */
 export interface ConstraintEffect extends TypeBlock {
@@ -165,12 +165,13 @@ class Weighing {
   weigh(tclass: number, old: ComparedSide, next: ComparedSide): void {
     const changes = this.#changesOf(tclass);
     if (changes === undefined) return;
+    const terms = termTexts(this.#shared, tclass);
     for (const [isGained, side] of [
       [true, next],
       [false, old],
     ] as const) {
       for (let page = 0; page < PAGES; page++) {
-        const turned = this.#turned(tclass, page, isGained, changes);
+        const turned = this.#turned({ tclass, page, isGained }, changes, terms);
         if (turned.size > 0) this.#holdAgainst(side, tclass, page, turned);
       }
     }
@@ -206,12 +207,15 @@ class Weighing {
   }
 
   /** What turned for each pair of kinds of types. */
-  #turned(tclass: number, page: number, isGained: boolean, changes: Uint32Array): Map<number, Turned[]> {
+  #turned(
+    { tclass, page, isGained }: Pick<EffectHead, 'tclass' | 'page' | 'isGained'>,
+    changes: Uint32Array,
+    terms: readonly Term[],
+  ): Map<number, Turned[]> {
     const count = this.#kinds.length;
     const bitsOf = (source: Kind, target: Kind): number =>
       changes[((source.id * count + target.id) * PAGES + page) * 2 + (isGained ? 0 : 1)] ?? 0;
     const found = new Map<number, Turned[]>();
-    const terms = termTexts(this.#shared, tclass);
     for (const from of this.#typeKinds) {
       for (const to of this.#typeKinds) {
         const pairs = from.kinds.flatMap((source) => to.kinds.map((target) => ({ source, target })));

@@ -111,5 +111,5 @@ function fewest(
   const needed = taken.filter(
     (one) => taken.length === 1 || !all.every((i) => taken.some((other) => other !== one && settles(other, i))),
   );
-  return needed.length === taken.length || all.every((i) => needed.some((one) => settles(one, i))) ? needed : taken;
+  return all.every((i) => needed.some((one) => settles(one, i))) ? needed : taken;
 }
