@@ -52,6 +52,12 @@ async function refuseAfterLook({ flags, terminal }: XlCall, domain: string, word
   });
 }
 
+/** The number with which a word begins, as C's `strtol` reads it; undefined where it begins with none. */
+function leadingNumber(text: string): number | undefined {
+  const digits = /^\s*[+-]?[0-9]+/.exec(text)?.[0];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** A number of KiB. XEN: `parse_mem_size_kb`; undefined for what is none. */
 function parseMemSizeKb(text: string): number | undefined {
   const match = /^[ \t\n\v\f\r]*([+-]?[0-9]*)([bkmgt]?)$/i.exec(text);
@@ -146,7 +152,7 @@ const restore: CarryOut = async (call) => {
 const scheduler: CarryOut = async (call) => {
   const { terminal, flags } = call;
   const [weight, cap] = [lastOf(call, 'w'), lastOf(call, 'c')].map((text) =>
-    text === undefined ? undefined : Math.trunc(Number(/^\s*[+-]?[0-9]+/.exec(text)?.[0] ?? 0)),
+    text === undefined ? undefined : (leadingNumber(text) ?? 0),
   );
   const domain = lastOf(call, 'd');
   const isChange = weight !== undefined || cap !== undefined;
@@ -164,9 +170,9 @@ const scheduler: CarryOut = async (call) => {
 
 const trigger: CarryOut = async (call) => {
   const [domain = '', name = '', vcpu] = call.words;
-  const digits = /^\s*[+-]?[0-9]+/.exec(vcpu ?? '0')?.[0];
-  if (digits === undefined) print(call.terminal.err, 'Invalid vcpuid, using default vcpuid=0.\n\n');
-  return runPlain((host) => host.trigger(domain, name, Number(digits ?? 0)), call.flags, call.terminal);
+  const number = leadingNumber(vcpu ?? '0');
+  if (number === undefined) print(call.terminal.err, 'Invalid vcpuid, using default vcpuid=0.\n\n');
+  return runPlain((host) => host.trigger(domain, name, number ?? 0), call.flags, call.terminal);
 };
 
 const buttonPress: CarryOut = async (call) => {
@@ -200,8 +206,8 @@ const setenforce: CarryOut = async ({ words, flags, terminal }) => {
 
 const vcpuPin: CarryOut = async (call) => {
   const [domain = '', vcpu = '', hard = '', soft] = call.words;
-  const digits = /^\s*[+-]?[0-9]+/.exec(vcpu)?.[0];
-  const isNumber = digits !== undefined && Number(digits) >= 0;
+  const number = leadingNumber(vcpu);
+  const isNumber = number !== undefined && number >= 0;
   if (!isNumber && vcpu !== 'all') {
     return refuseAfterLook(call, domain, `Error: Invalid argument ${vcpu} as VCPU.\n`);
   }
@@ -209,7 +215,7 @@ const vcpuPin: CarryOut = async (call) => {
     return refuseAfterLook(call, domain, "Error: --force and 'all' as VCPU not allowed.\n");
   }
   if (call.isDryRun) return notSimulated(call, '`xl -N vcpu-pin`');
-  const which = isNumber ? String(Number(digits)) : vcpu;
+  const which = isNumber ? String(number) : vcpu;
   return runPlain((host) => host.vcpuPin(domain, which, hard, soft), call.flags, call.terminal);
 };
 
@@ -252,8 +258,8 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
   'vm-list': ({ flags, terminal }) => runVmList(flags, terminal),
   domid: ({ words, flags, terminal }) => runDomid(words[0] ?? '', flags, terminal),
   domname: async (call) => {
-    const digits = /^\s*[+-]?[0-9]+/.exec(call.words[0] ?? '')?.[0];
-    if (digits !== undefined) return runDomname(String(Number(digits)), call.flags, call.terminal);
+    const number = leadingNumber(call.words[0] ?? '');
+    if (number !== undefined) return runDomname(String(number), call.flags, call.terminal);
     print(call.terminal.err, 'Invalid domain id.\n\n');
     return FAILURE;
   },
@@ -300,9 +306,9 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
 };
 
 /** The words that a command takes before it looks for options. XEN: `main_create` takes a file there. */
-export function firstWords({ name }: TableEntry, [first, ...rest]: readonly string[]): readonly string[] | undefined {
+export function firstWords({ name }: TableEntry, [first]: readonly string[]): readonly string[] {
   const isFile = name === 'create' && first !== undefined && !first.startsWith('-') && !first.includes('=');
-  return isFile && rest.length >= 0 ? [first] : undefined;
+  return isFile ? [first] : [];
 }
 
 /** Carries a command out and answers xl's exit status. */

@@ -104,7 +104,7 @@ async function dispatch(
   }
   if (!command.readsOptions) return carryOut(command, { ...rest, words: given, options: [] });
   const early = firstWords(command, given);
-  const parsed = parseOptions(early === undefined ? given : given.slice(early.length), command);
+  const parsed = parseOptions(given.slice(early.length), command);
   if (parsed.kind === 'help') {
     printXlHelp(command.name, terminal);
     return 0;
@@ -120,5 +120,5 @@ async function dispatch(
     printXlHelp(name, terminal);
     return WRONG_USE;
   }
-  return carryOut(command, { ...rest, words: [...(early ?? []), ...parsed.rest], options: parsed.options });
+  return carryOut(command, { ...rest, words: [...early, ...parsed.rest], options: parsed.options });
 }
