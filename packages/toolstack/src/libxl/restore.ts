@@ -35,7 +35,15 @@ import type { AnyResult } from './recorder.ts';
 import { piecesOf } from './run-state.ts';
 import { type Cause, errnoNumber, logLibxc, logLibxl } from './said.ts';
 import type { GuestState } from './save.ts';
-import { askAll, BATCH_PAGES, HELPER, type HelperRequest, paramNumber, SAVED_PARAMS } from './save-helper.ts';
+import {
+  askAll,
+  BATCH_PAGES,
+  HELPER,
+  type HelperRequest,
+  mapBriefly,
+  paramNumber,
+  SAVED_PARAMS,
+} from './save-helper.ts';
 
 const PAGE_LIMIT = 2 ** 32;
 const VCPU_LIMIT = 8192;
@@ -140,7 +148,7 @@ function fillMemory(operation: Operation, domid: Domid, ranges: readonly FrameRa
         logLibxc(operation, `Failed to populate pfns for batch of ${frames.count} pages`);
         return 'failed';
       }
-      const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', { domid, frames, isWritable: true });
+      const mapped = mapBriefly(operation, domid, frames, true);
       if (mapped.kind === 'error') {
         // XEN: Linux tells of each page by itself, so that there is no errno.
         cause = 'none';
@@ -149,7 +157,6 @@ function fillMemory(operation: Operation, domid: Domid, ranges: readonly FrameRa
         logLibxc(operation, `${words} failed with -${errnoNumber(mapped.errno)}`);
         return 'failed';
       }
-      recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
     }
     return 'done';
   });
@@ -233,12 +240,9 @@ function completeHvm(
   });
 }
 
-/** Maps a page to write into it, and gives it back at once. */
-function writeTo({ recorder }: Operation, domid: Domid, first: number): AnyResult {
-  const args = { domid, frames: { first, count: 1 }, isWritable: true };
-  const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', args);
-  if (mapped.kind === 'ok') recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
-  return mapped;
+/** Writes into one page of the guest. */
+function writeTo(operation: Operation, domid: Domid, first: number): AnyResult {
+  return mapBriefly(operation, domid, { first, count: 1 }, true);
 }
 
 /** Where the list begins in which a PV guest keeps its memory. */

@@ -6,7 +6,7 @@
  * @module
  */
 import type { TimelineStep } from '../host.ts';
-import type { HvmParam, Process } from '../hypercalls.ts';
+import type { Domid, FrameRange, HvmParam, Process } from '../hypercalls.ts';
 import type { Operation } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
 import { logLibxc } from './said.ts';
@@ -43,6 +43,13 @@ export const SAVED_PARAMS: readonly HvmParam[] = [...PARAM_NUMBERS.keys()];
 /** The number of a parameter that is saved. XEN: `HVM_PARAM_*`. */
 export function paramNumber(param: HvmParam): number {
   return PARAM_NUMBERS.get(param) ?? 0;
+}
+
+/** Maps pages of a guest, to read them or to write into them, and gives them back at once. */
+export function mapBriefly({ recorder }: Operation, domid: Domid, frames: FrameRange, isWritable: boolean): AnyResult {
+  const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', { domid, frames, isWritable });
+  if (mapped.kind === 'ok') recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+  return mapped;
 }
 
 /** A request of the save helper, and what it says when that is refused. */

@@ -18,7 +18,15 @@ import type { AnyResult, Refusal } from './recorder.ts';
 import { retrieveConfig } from './retrieve-config.ts';
 import { piecesOf, reportRefusal } from './run-state.ts';
 import { type Cause, logLibxc, logLibxl } from './said.ts';
-import { askAll, BATCH_PAGES, HELPER, type HelperRequest, paramNumber, SAVED_PARAMS } from './save-helper.ts';
+import {
+  askAll,
+  BATCH_PAGES,
+  HELPER,
+  type HelperRequest,
+  mapBriefly,
+  paramNumber,
+  SAVED_PARAMS,
+} from './save-helper.ts';
 import { type GuestType, resumeGuest, suspendGuest } from './suspend-guest.ts';
 
 /** What is left to read of a guest once it has suspended itself. */
@@ -34,13 +42,6 @@ export interface Stop {
   readonly refusal: Refusal | undefined;
 }
 
-/** Maps pages to read them, and gives them back at once. */
-function read({ recorder }: Operation, domid: Domid, frames: FrameRange): AnyResult {
-  const mapped = recorder.ask(HELPER, 'mmu_update.map_foreign', { domid, frames, isWritable: false });
-  if (mapped.kind === 'ok') recorder.ask(HELPER, 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
-  return mapped;
-}
-
 const FIRST_PAGE: FrameRange = { first: 0, count: 1 };
 
 /** XEN: `x86_pv_setup`: the shared info names the pages in which a PV guest keeps the list of its memory. */
@@ -50,8 +51,11 @@ function layoutRequests(operation: Operation, domid: Domid, sharedInfoFrame: num
   return [
     [() => recorder.ask(HELPER, 'domctl.get_address_size', { domid }), `Unable to determine dom${domid}'s width`],
     [() => recorder.ask(HELPER, 'mmu_update.map_machphys', {}), 'Failed to mmap() m2p ranges'],
-    [() => read(operation, domid, shared), `Failed to map shared info frame at mfn 0x${sharedInfoFrame.toString(16)}`],
-    [() => read(operation, domid, FIRST_PAGE), 'Failed to map 1 page table pages for p2m list'],
+    [
+      () => mapBriefly(operation, domid, shared, false),
+      `Failed to map shared info frame at mfn 0x${sharedInfoFrame.toString(16)}`,
+    ],
+    [() => mapBriefly(operation, domid, FIRST_PAGE, false), 'Failed to map 1 page table pages for p2m list'],
   ];
 }
 
@@ -94,7 +98,7 @@ function readMemory(operation: Operation, domid: Domid, ranges: readonly FrameRa
           () => recorder.ask(HELPER, 'domctl.getpageframeinfo3', { domid, frames }),
           'Failed to get types for pfn batch',
         ],
-        [() => read(operation, domid, frames), 'Failed to map guest pages'],
+        [() => mapBriefly(operation, domid, frames, false), 'Failed to map guest pages'],
       ]);
       if (outcome === 'failed') return 'failed';
     }
