@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { gunzipSync } from 'node:zlib';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import type { Subject } from '@dewar/policy/explain';
 import type { XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
-import { FileError, RequestError, UsageError } from './failures.ts';
+import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
 import { readBytes } from './files.ts';
 import { REAL_HOST, useHost, useRealHost } from './host-session.ts';
 import { type PolicyReading, readPolicy } from './policy-input.ts';
@@ -101,14 +102,48 @@ async function readingOf(
   return { name: called, path: called, bytes, diagnostics: [], errorOutput: '', files: [], compiled: undefined };
 }
 
+const GZIP = 0x8b1f;
+/** Other ways to compress, by the first bytes of their files. */
+const PACKED: readonly (readonly [name: string, start: string])[] = [
+  ['xz', '\xfd7zXZ\0'],
+  ['zstd', '\x28\xb5\x2f\xfd'],
+  ['bzip2', 'BZh'],
+];
+
+/** What a log holds where it was rotated away and packed. */
+function unpacked(content: Buffer): Buffer {
+  if (content.length >= 2 && content.readUInt16LE(0) === GZIP) {
+    try {
+      return gunzipSync(content, { maxOutputLength: LOG_LIMIT });
+    } catch (error) {
+      throw new UsageError(`the log is packed with gzip, and cannot be unpacked: ${reasonOf(error)}`);
+    }
+  }
+  const packed = PACKED.find(([, text]) => content.subarray(0, text.length).equals(Buffer.from(text, 'latin1')));
+  if (packed !== undefined) throw new UsageError(`the log is packed with ${packed[0]}: give it unpacked`);
+  return content;
+}
+
+/** The text of a log: one character for each byte, or for two where a program of Windows wrote it in UTF-16. */
+function logText(bytes: Uint8Array): string {
+  const content = unpacked(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const mark = content.length < 2 ? 0 : content.readUInt16LE(0);
+  if (mark === 0xfeff) return content.subarray(2).toString('utf16le');
+  if (mark === 0xfffe)
+    return Buffer.from(content.subarray(2, content.length & ~1))
+      .swap16()
+      .toString('utf16le');
+  return content.toString('latin1');
+}
+
 function readLogFile(log: string | undefined): { name: string; text: string } {
   if (log === undefined && process.stdin.isTTY === true)
     throw new UsageError('name a log, or give one on the standard input: `xl dmesg | dewar explain`');
   const path = log ?? '-';
   const bytes = readBytes(path);
   if (bytes.length > LOG_LIMIT)
-    throw new RequestError(`the log is larger than ${LOG_LIMIT / MIB} MiB: give the part of it that is meant`);
-  return { name: path === '-' ? 'standard input' : path, text: Buffer.from(bytes).toString('latin1') };
+    throw new UsageError(`the log is larger than ${LOG_LIMIT / MIB} MiB: give the part of it that is meant`);
+  return { name: path === '-' ? 'standard input' : path, text: logText(bytes) };
 }
 
 async function readState({ host, policy }: SubjectChoice, terminal: Terminal): Promise<HostState | undefined> {

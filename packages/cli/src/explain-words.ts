@@ -272,9 +272,10 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
       );
     case 'label':
       return {
-        title: 'a label that is not what it should be',
+        title:
+          cause.labels.length > 1 ? 'labels that are not what they should be' : 'a label that is not what it should be',
         because: [
-          `${quoted(cause.label)}: ${cause.message}`,
+          `${list(cause.labels.map(quoted))}: ${cause.message}`,
           ...(cause.owners.length === 0 ? [] : [`event channels of ${list(cause.owners.map(quoted))} get such labels`]),
         ],
         remedy: [
@@ -282,7 +283,7 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
             ? `did you mean ${quoted(cause.suggestion)}?`
             : cause.owners.length > 0
               ? 'declare the type that owns the channel with `declare_domain`, which labels its channels, or label the domain otherwise'
-              : 'the log is of another policy, or the label was given under one: explain it with the policy of that host (`--policy`)',
+              : `the log is of another policy, or the label was given under one: explain it with the policy of that host (\`--policy\`${cause.isOfOtherMls ? '; with `--mls` a policy directory is compiled with MLS, without it without' : ''})`,
         ],
       };
     case 'unknown-name': {

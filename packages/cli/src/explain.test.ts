@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { dewar } from './captured-run.ts';
 
@@ -64,6 +65,23 @@ test('the transcript in the documents is what the command prints', async () => {
   }
   expect(blocks.length).toBeGreaterThan(1);
   await expect(renewed.join('')).toMatchFileSnapshot(path);
+});
+
+test('a log that was rotated and packed, or written in UTF-16, is read as what it holds', async () => {
+  const log = logFile(avc('mmu map_read', 'nomigrate_t'), '');
+  const plain = await dewar('explain', log);
+  expect(plain.code).toBe(1);
+  const bytes = readFileSync(log);
+  const wide = Buffer.from(`\ufeff${bytes.toString('latin1')}`, 'utf16le');
+  for (const content of [gzipSync(bytes), wide, Buffer.from(wide).swap16(), gzipSync(wide)]) {
+    writeFileSync(log, content);
+    expect(await dewar('explain', log)).toEqual(plain);
+  }
+  writeFileSync(log, gzipSync(bytes).subarray(0, 20));
+  expect((await dewar('explain', log)).err).toContain('packed with gzip, and cannot be unpacked');
+  writeFileSync(log, Buffer.from('\xfd7zXZ\0\0\x04', 'latin1'));
+  const xz = await dewar('explain', log);
+  expect([xz.code, xz.err]).toEqual([2, 'dewar: the log is packed with xz: give it unpacked\n']);
 });
 
 describe('exit status', () => {

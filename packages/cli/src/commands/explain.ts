@@ -194,7 +194,8 @@ function askedLines({ cause, lines }: Finding, { subject }: ExplainInput): strin
       : [];
   });
   if (permissive.length > 0) said.push(`\`${permissive[0]}\` is permissive in this policy: it is told, and let pass`);
-  if (isOfItself) said.push('a domain asks it of itself: no step of the toolstack waits for it');
+  if (isOfItself)
+    said.push('a domain asks it of itself: no step of the toolstack waits for it, and only its own request fails');
   if (cause.kind !== 'no-rule' && cause.kind !== 'protective') return said;
   for (const { command, asked, denied } of outlooks(subject, lines))
     said.push(

@@ -243,10 +243,38 @@ test('a device without a label of its own is to be labelled, not to be opened to
 
 test('a label that the policy does not know is told with the one that may be meant', () => {
   const finding = explainOne('label', example, avc(DOM0, guest('nomigrate_tt'), 'domain pause'));
-  expect(finding.cause).toMatchObject({ label: guest('nomigrate_tt'), suggestion: 'nomigrate_t' });
+  expect(finding.cause).toMatchObject({ labels: [guest('nomigrate_tt')], suggestion: 'nomigrate_t' });
   expect(
-    explainOne('label', example, avc('a:b:c', DOM0, 'domain pause').replace('scontext=a:b:c', 'ssid=77')).cause.label,
-  ).toBe('SID 77');
+    explainOne('label', example, avc('a:b:c', DOM0, 'domain pause').replace('scontext=a:b:c', 'ssid=77')).cause.labels,
+  ).toEqual(['SID 77']);
+});
+
+test('labels with the same fault are one cause: a type that is gone, ranges without MLS, and MLS without ranges', () => {
+  const gone = explainOne(
+    'label',
+    example,
+    avc(DOM0, guest('gone_t'), 'domain pause'),
+    avc(DOM0, guest('gone_t', 'customer_2'), 'domain destroy'),
+    avc(guest('gone_t'), guest('gone_t'), 'domain pause'),
+  );
+  expect(gone.cause).toMatchObject({ message: 'the policy has no type `gone_t`', isOfOtherMls: false });
+  expect([gone.cause.labels, gone.lines.length]).toEqual([[guest('gone_t'), guest('gone_t', 'customer_2')], 3]);
+
+  const ranges = [avc(`${DOM0}:s0-s15:c0.c255`, `${guest('domU_t')}:s0`, 'mmu map_read')];
+  expect(explainOne('label', example, ...ranges).cause).toMatchObject({
+    labels: [`${DOM0}:s0-s15:c0.c255`, `${guest('domU_t')}:s0`],
+    isOfOtherMls: true,
+  });
+  const mls = subjectOf(examplePolicy(), { isMls: true });
+  const plain = explainOne('label', mls, avc(DOM0, guest('domU_t'), 'domain pause'));
+  expect([plain.cause.isOfOtherMls, plain.cause.labels, plain.lines.length]).toEqual([
+    true,
+    [DOM0, guest('domU_t')],
+    1,
+  ]);
+  // A range that MLS does not have is another fault.
+  const wrong = avc(`${DOM0}:s0-s15:c0.c255`, `${guest('domU_t')}:s99`, 'domain pause');
+  expect(explainOne('label', mls, wrong).cause).toMatchObject({ isOfOtherMls: false, suggestion: 's9' });
 });
 
 test('classes, permissions and bits that the policy lacks are told with the releases that have them', () => {

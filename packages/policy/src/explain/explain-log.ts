@@ -106,11 +106,11 @@ class Explainer {
     const source = readLabel(this.#subject, group.source);
     const target = readLabel(this.#subject, group.target);
     if (source.kind === 'unknown' || target.kind === 'unknown') {
-      for (const [label, read] of [
-        [group.source, source],
-        [group.target, target],
-      ] as const)
-        this.#unknownLabel({ group, permissions: known }, label, read);
+      const lines = { group, permissions: known };
+      this.#unknownLabel(lines, group.source, source);
+      // What is said of both labels is said of the lines once.
+      const isSame = source.kind === 'unknown' && target.kind === 'unknown' && source.message === target.message;
+      this.#unknownLabel(isSame ? undefined : lines, group.target, target);
       return;
     }
     if (group.outcome === 'granted') this.#granted(group, source.context, target.context, tclass, bits);
@@ -130,16 +130,19 @@ class Explainer {
     );
   }
 
-  #unknownLabel(lines: ExplainedLines, label: string | number, read: ReadLabel): void {
+  #unknownLabel(lines: ExplainedLines | undefined, label: string | number, read: ReadLabel): void {
     if (read.kind !== 'unknown') return;
-    const { message, suggestion } = read;
-    this.#add(`label ${label}`, lines, () => ({
-      kind: 'label',
-      label: typeof label === 'number' ? `SID ${label}` : label,
-      message,
-      suggestion,
-      owners: [],
-    }));
+    const { message, suggestion, isOfOtherMls } = read;
+    const text = typeof label === 'number' ? `SID ${label}` : label;
+    this.#add(
+      `label ${message}`,
+      lines,
+      () => ({ kind: 'label', labels: [text], message, suggestion, isOfOtherMls, owners: [] }),
+      (before) =>
+        before.kind === 'label' && !before.labels.includes(text)
+          ? { ...before, labels: [...before.labels, text] }
+          : before,
+    );
   }
 
   #granted(group: LineGroup, source: Context, target: Context, tclass: ClassSymbol, bits: number): void {
@@ -280,7 +283,14 @@ class Explainer {
       return;
     }
     const message = 'no `type_transition` rule made this label of an event channel; the type is that of the other end';
-    this.#add(`channel ${text}`, lines, () => ({ kind: 'label', label: text, message, suggestion: undefined, owners }));
+    this.#add(`channel ${text}`, lines, () => ({
+      kind: 'label',
+      labels: [text],
+      message,
+      suggestion: undefined,
+      isOfOtherMls: false,
+      owners,
+    }));
   }
 
   #unlabeledCause(

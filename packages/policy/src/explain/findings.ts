@@ -87,10 +87,13 @@ export type Cause =
     }
   | {
       readonly kind: 'label';
-      readonly label: string;
+      /** Labels of which the same is to be said. */
+      readonly labels: readonly string[];
       /** One clause, lower case. */
       readonly message: string;
       readonly suggestion: string | undefined;
+      /** The labels have ranges where the policy has no MLS, or the other way round. */
+      readonly isOfOtherMls: boolean;
       /** Types whose event channels get such a label. */
       readonly owners: readonly string[];
     }

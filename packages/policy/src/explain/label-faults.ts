@@ -15,17 +15,25 @@ export type ReadLabel =
       /** One clause, lower case. */
       readonly message: string;
       readonly suggestion: string | undefined;
+      /** The label has a range where the policy has no MLS, or the other way round. */
+      readonly isOfOtherMls: boolean;
     };
 
 /** What the policy makes of a label in a line. A label that is not valid but has known names is taken as it is. */
 export function readLabel({ view }: Subject, label: string | number): ReadLabel {
   if (typeof label === 'number')
-    return { kind: 'unknown', message: `Xen had no label for SID ${label}`, suggestion: undefined };
+    return {
+      kind: 'unknown',
+      message: `Xen had no label for SID ${label}`,
+      suggestion: undefined,
+      isOfOtherMls: false,
+    };
   const valid = view.parse(label);
   if (!('part' in valid)) return { kind: 'context', context: valid };
   const known = view.read(label);
   if (known !== undefined) return { kind: 'context', context: known };
-  return { kind: 'unknown', message: valid.message, suggestion: valid.suggestion };
+  const isOfOtherMls = valid.part === 'range' && (!view.policy.isMls || label.split(':').length <= 3);
+  return { kind: 'unknown', message: valid.message, suggestion: valid.suggestion, isOfOtherMls };
 }
 
 /** Whether a label is that of things that nobody labelled. */

@@ -8,6 +8,7 @@
  * @module
  */
 import { releasesWith } from '../releases/index.ts';
+import { type BrokenMessage, cleaned, joined, withoutSign } from './join-lines.ts';
 import {
   type AvcLine,
   DEFAULT_LOG_LIMITS,
@@ -30,12 +31,6 @@ const DETAILS: readonly DetailName[] = ['device', 'irq', 'range', 'pte', 'mfn', 
 function isDetail(name: string): name is DetailName {
   const names: readonly string[] = DETAILS;
   return names.includes(name);
-}
-
-/** Colours of a terminal, and whatever else is not text. */
-function cleaned(text: string): string {
-  // One character after the other: the pattern of a colour has a bounded length.
-  return text.replaceAll(/\x1b\[[0-9;]{0,16}[A-Za-z]|[\0-\x08\x0b-\x1f\x7f]/g, '');
 }
 
 /** The name at the beginning of a word: what stands behind it may be glued to it. */
@@ -188,73 +183,65 @@ function readMode(text: string, line: number): ModeLine | undefined {
   return found && { kind: 'mode', line, mode: found[1] };
 }
 
-/** Lines over which one message can be wrapped, beside the first. */
-const WRAPPED = 4;
-/** Longer pieces than this were not wrapped for a screen or a letter. */
-const PIECE = 400;
-
-/** What a line can hold that goes on with the one before: nothing that begins a message of its own. */
-function continuation(line: string): string | undefined {
-  const text = cleaned(line);
-  return text.length > PIECE || text.includes(MARK) || text.includes('(XEN)') || text.trim() === '' ? undefined : text;
-}
-
+/** Whether some release of Xen has the class and the permissions of a line. */
 function isOfSomeXen({ class: tclass, permissions }: AvcLine): boolean {
   return permissions.length > 0 && permissions.every((one) => releasesWith(tclass, one).length > 0);
 }
 
-/** How much a line names. */
-function namedBy({ sourceDomain, targetDomain, currentDomain, details, permissions }: AvcLine): number {
-  const domains = [sourceDomain, targetDomain, currentDomain].filter((one) => one !== undefined).length;
-  return domains + Object.keys(details).length + permissions.length;
+/** A label as policies have them: what was put together of pieces must have no other. */
+function isPlainLabel(label: string | number): boolean {
+  return typeof label === 'number' || /^[A-Za-z0-9_.:,-]+$/.test(label);
+}
+
+/** A line of the log, and what it shows of one message. */
+interface Place extends BrokenMessage {
+  readonly text: string;
+  /** Where the next line begins. */
+  readonly next: number;
+  readonly line: number;
 }
 
 /**
- * A message that goes on in the next lines, as terminals and letters wrap them: within a word, or at a space that is lost.
- * What comes of it must be of a class and of permissions that some Xen has; else a stranger's line could be taken for the rest.
+ * A message that goes on in the next lines. What comes of it must be of a class and of permissions that some Xen has; else
+ * a stranger's line could be taken for the rest.
  */
-function readWrapped(
-  first: string,
-  next: readonly string[],
-  line: number,
-): { line: AvcLine; used: number } | undefined {
-  let pieces = [first];
-  for (const [i, more] of next.entries()) {
-    const text = continuation(more);
-    if (text === undefined) return undefined;
-    // Both ways for each break: few enough.
-    pieces = pieces.flatMap((piece) => [
-      piece + text,
-      `${piece.trimEnd()} ${text.trimStart()}`,
-      piece + text.trimStart(),
-    ]);
-    const read = pieces.flatMap((piece) => {
-      const found = readAvc(piece.replaceAll('\t', ' '), line);
-      return typeof found !== 'string' && isOfSomeXen(found) ? [found] : [];
-    });
-    // Words that were glued together name less; of equals the first one, in which nothing was put.
-    const [best] = read.toSorted((a, b) => namedBy(b) - namedBy(a));
-    if (best !== undefined) return { line: best, used: i + 1 };
+function readWrapped(place: Place): { line: AvcLine; used: number } | undefined {
+  for (const { message, used } of joined(place, place.text, place.next, MARK)) {
+    const found = readAvc(message.replaceAll('\t', ' '), place.line);
+    if (typeof found === 'string' || !isOfSomeXen(found)) continue;
+    if (isPlainLabel(found.source) && isPlainLabel(found.target)) return { line: found, used };
   }
   return undefined;
 }
 
-/** The next few lines of a text. */
-function linesFrom(text: string, start: number): string[] {
-  const found: string[] = [];
-  for (let from = start; from < text.length && found.length < WRAPPED; ) {
-    const newline = text.indexOf('\n', from);
-    const end = newline < 0 ? text.length : newline;
-    // One character more than a piece may have tells that it is too long.
-    found.push(text.slice(from, Math.min(end, from + PIECE + 1)));
-    from = end + 1;
+/** What FLASK says beside avc lines, whole or as the beginning of what was wrapped. */
+const OTHER_BEGINNINGS =
+  /FLASK: (?:Denying|Allowing) unknown|flask_[a-z_]{1,40}: Unknown op|Flask: {1,4}(?:invalidating )?context|security_compute_sid: {1,4}invalid context/;
+
+function readOther(text: string, line: number): LogLine | undefined {
+  return readUnknown(text, line) ?? readLabel(text, line) ?? readMode(text, line);
+}
+
+/** The same of a line of FLASK's that is no avc line; 'broken' where it begins as one and does not end. */
+function readOtherAt(place: Place): { line: LogLine; used: number } | 'broken' | undefined {
+  const whole = readOther(place.first, place.line);
+  if (whole !== undefined) return { line: whole, used: 0 };
+  if (!OTHER_BEGINNINGS.test(place.first)) return undefined;
+  for (const { message, used } of joined(place, place.text, place.next, MARK)) {
+    const found = readOther(message, place.line);
+    if (found !== undefined) return { line: found, used };
   }
-  return found;
+  return 'broken';
 }
 
 /** Whether what stands before a mark is the beginning of a guest's own line: Xen puts `(d1)` before those. */
 function isGuests(before: string): boolean {
   return /\(d\d{1,5}\)[^(]{0,512}$/.test(before.slice(-600));
+}
+
+/** A line that has the end of an avc message, whose beginning is lost: a ring that was full begins with one. */
+function isRest(line: string): boolean {
+  return line.includes('scontext=') && line.includes('tclass=') && !line.includes('SELinux');
 }
 
 /** All that FLASK wrote into a text. Lines end with a newline, with or without a carriage return. */
@@ -265,23 +252,39 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
   let guestLines = 0;
   let skipped = 0;
   let number = 0;
-  const keep = (one: LogLine): void => {
+  let from = 0;
+  /** `used` more lines were read with it. */
+  const keep = (one: LogLine, used = 0): void => {
     if (lines.length < limits.lines) lines.push(one);
     else skipped++;
+    for (let left = used; left > 0; left--) from = text.indexOf('\n', from) + 1 || text.length;
+    number += used;
   };
-  for (let from = 0; from < text.length; ) {
+  const tellBroken = (line: number): void => {
+    if (broken.at(-1) !== line) broken.push(line);
+  };
+  while (from < text.length) {
     const newline = text.indexOf('\n', from);
     const end = newline < 0 ? text.length : newline;
     number++;
     // Most of a log is of others: only what can be FLASK's is looked at closely.
-    const whole = text.slice(from, Math.min(end, from + limits.lineLength));
+    let whole = text.slice(from, Math.min(end, from + limits.lineLength));
     from = end + 1;
-    const first = whole.indexOf(MARK);
-    if (first < 0) {
-      const folded = /flask|security_compute_sid/i.test(whole) ? cleaned(whole) : undefined;
-      if (folded === undefined) continue;
-      const one = readUnknown(folded, number) ?? readLabel(folded, number) ?? readMode(folded, number);
-      if (one !== undefined) keep(one);
+    const isQuoted = whole.includes('=3D');
+    // A colour can stand within the mark, where a search put it.
+    if (whole.includes('\x1b')) whole = cleaned(whole);
+    const line = number;
+    if (!whole.includes(MARK)) {
+      if (/flask|security_compute_sid/i.test(whole)) {
+        const clean = cleaned(whole);
+        const at = OTHER_BEGINNINGS.exec(clean)?.index ?? 0;
+        const place = { before: clean.slice(0, at), first: clean.slice(at), isQuoted, text, next: from, line };
+        // Linux has messages in the same words.
+        const isOthers = isGuests(place.before) || place.before.includes('SELinux');
+        const one = isOthers ? undefined : readOtherAt(place);
+        if (one === 'broken') tellBroken(line);
+        else if (one !== undefined) keep(one.line, one.used);
+      } else if (isRest(whole)) tellBroken(line);
       continue;
     }
     // On a shared serial line several messages can stand in one line.
@@ -290,19 +293,22 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
       guestLines++;
       continue;
     }
-    for (const [i, part] of parts.entries()) {
-      const one = readAvc(part.replaceAll('\t', ' '), number);
-      if (one === 'linux') linuxLines++;
-      else if (one === 'broken') {
-        const wrapped = i === parts.length - 1 ? readWrapped(part, linesFrom(text, from), number) : undefined;
-        if (wrapped !== undefined) {
-          keep(wrapped.line);
-          for (let used = 0; used < wrapped.used; used++) from = text.indexOf('\n', from) + 1 || text.length;
-          number += wrapped.used;
-          continue;
-        }
-        if (broken.at(-1) !== number) broken.push(number);
-      } else if (one !== 'other') keep(one);
+    for (const [i, written] of parts.entries()) {
+      const isLast = i === parts.length - 1;
+      const part = isLast ? withoutSign(written, isQuoted) : written;
+      const one = readAvc(part.replaceAll('\t', ' '), line);
+      if (one === 'linux') {
+        linuxLines++;
+        continue;
+      }
+      if (one === 'other') continue;
+      // The class itself can be cut in two.
+      const isCut = one === 'broken' || (/tclass=\w*$/.test(part) && !isOfSomeXen(one));
+      const wrapped =
+        isCut && isLast ? readWrapped({ before, first: part, isQuoted, text, next: from, line }) : undefined;
+      if (wrapped !== undefined) keep(wrapped.line, wrapped.used);
+      else if (one === 'broken') tellBroken(line);
+      else keep(one);
     }
   }
   return { lines, lineCount: number, broken, linuxLines, guestLines, skipped };
