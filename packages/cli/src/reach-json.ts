@@ -6,7 +6,7 @@
 import type { Access, GuestPhase, MemoryWay, OperationCheck, Parties, Step } from '@dewar/policy/analysis';
 import type { Context } from '@dewar/policy/policydb';
 import type { Origin } from '@dewar/policy/text';
-import type { ReachResult } from './commands/reach.ts';
+import type { ReachResult } from './reach-result.ts';
 import { originJson } from './report-json.ts';
 
 /** A check that was passed, and the rules that it rests on. */

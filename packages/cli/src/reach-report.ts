@@ -4,10 +4,10 @@
  * @module
  */
 import type { Access, GuestPhase, Label, MemoryExtent, Obtained, PhaseAnswer, Step } from '@dewar/policy/analysis';
-import type { ReachResult } from './commands/reach.ts';
 import { policyTitle } from './host-session.ts';
 import { placeLine } from './place-line.ts';
 import { Evidence, NOT_COVERED, type Operations, operations, type ShownCheck, settingNames } from './reach-json.ts';
+import type { ReachResult } from './reach-result.ts';
 import { type Colours, coloursFor, printLine, safeLine, type Terminal } from './terminal.ts';
 
 const PHASE_TITLES: Readonly<Record<GuestPhase, string>> = {

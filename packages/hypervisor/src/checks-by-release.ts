@@ -12,24 +12,9 @@
  */
 import { isSince, type XenReleaseName } from '@dewar/policy/releases';
 import type { HypercallName } from '@dewar/toolstack';
+import type { CheckDifference } from './check-difference.ts';
 import { CHECKS, type CheckRow, row } from './checks.ts';
 import { DEVICE_CHECK_DIFFERENCES } from './device-checks-by-release.ts';
-
-/** Checks of one hypercall that are not those of 4.17. */
-export interface CheckDifference {
-  readonly hypercall: HypercallName;
-  readonly from: XenReleaseName;
-  readonly to: XenReleaseName;
-  /** All checks of the hypercall in these releases, in order. */
-  readonly rows: readonly CheckRow[];
-  /**
-   * What these releases have in its place: the request by another name, `nothing` where they do not know the request,
-   * or `the same`.
-   */
-  readonly instead: string;
-  /** The function of Xen that shows it. */
-  readonly seen: string;
-}
 
 /** What releases check otherwise. */
 export const CHECK_DIFFERENCES: readonly CheckDifference[] = [

@@ -7,8 +7,8 @@
  * @module
  */
 
+import type { CheckDifference } from './check-difference.ts';
 import { CHECKS, type CheckRow, row } from './checks.ts';
-import type { CheckDifference } from './checks-by-release.ts';
 
 type Difference = CheckDifference;
 type Name = Difference['hypercall'];

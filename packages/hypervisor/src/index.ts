@@ -14,8 +14,9 @@ export {
   commandsAsking,
   hypercallsAsking,
 } from './asked-by.ts';
+export type { CheckDifference } from './check-difference.ts';
 export { CHECKS, type CheckRow, type Condition, type Endpoint, type IommuUse } from './checks.ts';
-export { CHECK_DIFFERENCES, type CheckDifference, type CheckTable, checksOf } from './checks-by-release.ts';
+export { CHECK_DIFFERENCES, type CheckTable, checksOf } from './checks-by-release.ts';
 export { FLASK_MODES, type FlaskMode, type FlaskSnapshot, type ObservedTransition } from './flask.ts';
 export {
   type BootOptions,

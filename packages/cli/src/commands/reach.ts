@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BooleanSetting, ReachAnswer } from '@dewar/policy/analysis';
+import type { BooleanSetting } from '@dewar/policy/analysis';
 import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
 import type { Context, PolicyDb } from '@dewar/policy/policydb';
 import type { XenRelease, XenReleaseName } from '@dewar/policy/releases';
@@ -12,6 +12,7 @@ import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
 import { type HostChoice, useHost } from '../host-session.ts';
 import { displayPath, readPolicy } from '../policy-input.ts';
+import type { ReachResult } from '../reach-result.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { byteText, print, printDiagnostics, type Terminal } from '../terminal.ts';
 
@@ -45,23 +46,6 @@ interface GuestLabels {
   readonly name: string | undefined;
   readonly build: string | undefined;
   readonly run: string | undefined;
-}
-
-/** What reports are made of. */
-export interface ReachResult {
-  readonly policyName: string;
-  readonly guestName: string | undefined;
-  readonly answer: ReachAnswer;
-  readonly build: Context;
-  readonly run: Context;
-  readonly dom0: Context | undefined;
-  readonly domxen: Context | undefined;
-  readonly device: Context | undefined;
-  /** Whether something of a type is to be shown. */
-  readonly shows: (context: Context) => boolean;
-  /** The policy whose rules are named: the compiled one, where there is one. */
-  readonly rules: PolicyDb;
-  readonly compiled: CompiledPolicy | undefined;
 }
 
 export async function runReach(file: string | undefined, flags: ReachFlags, terminal: Terminal): Promise<number> {

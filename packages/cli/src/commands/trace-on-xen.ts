@@ -28,7 +28,7 @@ import { INTERRUPTED, INTERRUPTS, openRealHost, realHostFolder, tablesOf } from 
 import { findPolicy, viewOf } from '../policy-on-host.ts';
 import { coloursFor, printLine, safeLine, type Terminal } from '../terminal.ts';
 import { LogReader, TraceRecord } from '../trace-entries.ts';
-import type { TellTrace, TraceFlags } from './trace.ts';
+import type { TellTrace, TraceFlags } from '../trace-request.ts';
 
 /** How long to wait after a look at the ring that found nothing: a small ring is full within milliseconds. */
 const POLL_MS = 2;

@@ -11,24 +11,11 @@ import { writeWhole } from '../files.ts';
 import { type HostChoice, meansRealHost } from '../host-session.ts';
 import type { Terminal } from '../terminal.ts';
 import { recordSimulated, TraceRecord } from '../trace-entries.ts';
-import { printTrace, type TraceHeading } from '../trace-report.ts';
-
-/** How a command is traced. */
-export interface TraceFlags extends HostChoice {
-  readonly isJson: boolean;
-  /** A file for the trace; without one it goes to the standard output, behind what the command prints there. */
-  readonly output: string | undefined;
-  /** On a real host: only checks with one of these types as source or target. */
-  readonly types: readonly string[];
-  /** On a real host: also what is checked page by page and at each event. */
-  readonly isWhole: boolean;
-}
+import { printTrace } from '../trace-report.ts';
+import type { TellTrace, TraceFlags } from '../trace-request.ts';
 
 /** Runs one of Dewar's own commands, and answers its exit code. */
 export type RunDewar = (args: readonly string[], terminal: Terminal) => Promise<number>;
-
-/** Prints a trace where it is to go. */
-export type TellTrace = (record: TraceRecord, heading: TraceHeading) => void;
 
 /** A way to print a trace: on the standard output, or into a file. */
 function tellWith({ isJson, output }: TraceFlags, terminal: Terminal): TellTrace {

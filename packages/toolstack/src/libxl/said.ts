@@ -7,7 +7,11 @@
  * @module
  */
 import type { Errno } from '../hypercalls.ts';
-import type { Operation } from './operation.ts';
+
+/** What is under way, with what it has said so far. */
+interface Speaking {
+  readonly messages: string[];
+}
 
 /** An errno, or that there was none to be blamed. */
 export type Cause = Errno | 'none';
@@ -44,29 +48,29 @@ export function errnoNumber(errno: Cause): number {
 }
 
 /** What libxl logs; with an errno where it says why. */
-export function logLibxl({ messages }: Operation, place: string, text: string, errno?: Cause): void {
+export function logLibxl({ messages }: Speaking, place: string, text: string, errno?: Cause): void {
   const why = errno === undefined ? '' : `: ${errnoText(errno)}`;
   messages.push(...`libxl: error: ${place}: ${text}${why}`.split('\n'));
 }
 
 /** What libxl warns of. */
-export function warnLibxl({ messages }: Operation, place: string, text: string): void {
+export function warnLibxl({ messages }: Speaking, place: string, text: string): void {
   messages.push(`libxl: warning: ${place}: ${text}`);
 }
 
 /** What libxc reports; with an errno where it says why. XEN: `ERROR`, `PERROR`. */
-export function logLibxc({ messages }: Operation, text: string, errno?: Cause): void {
+export function logLibxc({ messages }: Speaking, text: string, errno?: Cause): void {
   const why = errno === undefined ? '' : ` (${errnoNumber(errno)} = ${errnoText(errno)})`;
   // Some texts end with a line break, before the kind of error.
   messages.push(...`xc: error: ${text}${why}: Internal error`.split('\n'));
 }
 
 /** What the builder of domains reports before it gives up. XEN: `xc_dom_panic`. */
-export function panicLibxc({ messages }: Operation, place: string, text: string, kind = 'Internal error'): void {
+export function panicLibxc({ messages }: Speaking, place: string, text: string, kind = 'Internal error'): void {
   messages.push(...`xc: error: panic: ${place}: ${text}: ${kind}`.split('\n'));
 }
 
 /** XEN: `xc_flask_op` says so of each request to FLASK that is denied, whatever the caller makes of it. */
-export function sayXsmDenied({ messages }: Operation, errno: Errno): void {
+export function sayXsmDenied({ messages }: Speaking, errno: Errno): void {
   if (errno === 'EACCES') messages.push('XSM operation failed!');
 }
