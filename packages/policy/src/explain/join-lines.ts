@@ -10,7 +10,7 @@
 import { XEN_RELEASES, xenRelease } from '../releases/index.ts';
 
 /** Lines over which one message can be wrapped, beside the first. */
-export const WRAPPED = 8;
+const WRAPPED = 8;
 /** Longer pieces than this were not wrapped for a screen or a letter. */
 const PIECE = 400;
 /** What stands before a message is short. */
