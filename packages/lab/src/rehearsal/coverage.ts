@@ -13,8 +13,7 @@
 import { CHECKS, type ObservedTransition } from '@dewar/hypervisor';
 import { RuleFinder, type WrittenRule } from '@dewar/policy/analysis';
 import { type CompiledPolicy, ruleOrigin } from '@dewar/policy/compiler';
-import type { PolicyDb } from '@dewar/policy/policydb';
-import { conditionHolds } from '@dewar/policy/security-server';
+import { conditionHolds, type PolicyDb } from '@dewar/policy/policydb';
 import type { Origin, SourceText } from '@dewar/policy/text';
 import type { CheckRecord, OperationReport } from '@dewar/toolstack';
 import { checksOf, typeOf } from './check-patterns.ts';

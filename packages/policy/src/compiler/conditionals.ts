@@ -10,15 +10,11 @@
  */
 import type { ConditionNode, Statement } from '../language/index.ts';
 import {
-  COND_AND,
   COND_BOOL,
-  COND_EQ,
   COND_MAX_BOOLS,
-  COND_NEQ,
   COND_NOT,
-  COND_OR,
-  COND_XOR,
   type Conditional,
+  evaluateCondition,
   RuleTable,
 } from '../policydb/index.ts';
 import type { BooleanDeclaration } from './declarations.ts';
@@ -45,40 +41,6 @@ interface Block {
   whenFalse: RuleTable;
 }
 
-function evaluate(steps: readonly Step[], isTrue: (boolean: BooleanDeclaration) => boolean): boolean {
-  const stack: boolean[] = [];
-  for (const { operator, boolean } of steps) {
-    if (operator === COND_BOOL) {
-      stack.push(boolean !== undefined && isTrue(boolean));
-      continue;
-    }
-    const b = stack.pop() ?? false;
-    if (operator === COND_NOT) {
-      stack.push(!b);
-      continue;
-    }
-    const a = stack.pop() ?? false;
-    switch (operator) {
-      case COND_OR:
-        stack.push(a || b);
-        break;
-      case COND_AND:
-        stack.push(a && b);
-        break;
-      case COND_XOR:
-      case COND_NEQ:
-        stack.push(a !== b);
-        break;
-      case COND_EQ:
-        stack.push(a === b);
-        break;
-      default:
-        stack.push(false);
-    }
-  }
-  return stack[0] ?? false;
-}
-
 const stepText = ({ operator, boolean }: Step): string =>
   boolean === undefined ? String(operator) : `#${boolean.name}`;
 
@@ -101,13 +63,14 @@ function normalise(steps: readonly Step[]): Normal {
   if (count > COND_MAX_BOOLS) return { steps: kept, isSwapped, key: `${count}|${kept.map(stepText).join(' ')}` };
   let table = 0;
   for (let test = 0; test < 1 << count; test++) {
-    if (evaluate(kept, (boolean) => ((test >> booleans.indexOf(boolean)) & 1) === 1)) table |= 1 << test;
+    if (evaluateCondition(kept, (boolean) => boolean !== undefined && ((test >> booleans.indexOf(boolean)) & 1) === 1))
+      table |= 1 << test;
   }
   const names = booleans.map(({ name }) => name).sort();
   return { steps: kept, isSwapped, key: `${names.join(' ')}|${table >>> 0}` };
 }
 
-const defaultState = ({ state }: BooleanDeclaration): boolean => state;
+const defaultState = (boolean: BooleanDeclaration | undefined): boolean => boolean?.state === true;
 
 /** Collects the conditional blocks of a policy. */
 export class ConditionalCompiler {
@@ -179,7 +142,7 @@ export class ConditionalCompiler {
     for (const block of this.#blocks) normaliseBlock(block);
     for (const block of this.#blocks.toReversed()) {
       if (!isTunable(block)) continue;
-      appendRows(rules, evaluate(block.steps, defaultState) ? block.whenTrue : block.whenFalse);
+      appendRows(rules, evaluateCondition(block.steps, defaultState) ? block.whenTrue : block.whenFalse);
     }
     this.#ended.push(...this.#blocks.splice(0).filter((block) => !isTunable(block)));
     this.#byKey.clear();
@@ -205,7 +168,7 @@ export class ConditionalCompiler {
     }
     return written.map(({ steps, whenTrue, whenFalse }) => ({
       expression: steps.map(({ operator, boolean }) => ({ operator, boolean: boolean?.value ?? 0 })),
-      state: evaluate(steps, defaultState),
+      state: evaluateCondition(steps, defaultState),
       whenTrue,
       whenFalse,
     }));

@@ -8,15 +8,10 @@
  * @module
  */
 import {
-  COND_AND,
   COND_BOOL,
-  COND_EQ,
-  COND_NEQ,
   COND_NOT,
-  COND_OR,
-  COND_XOR,
   type Conditional,
-  type ConditionStep,
+  conditionHolds,
   isTypeKind,
   type PolicyDb,
   type RuleTable,
@@ -86,42 +81,6 @@ function branchText(names: Names, rules: RuleTable): string[] {
   ].map((statement) => wrap(statement, '    '));
 }
 
-/** The value of a condition under the defaults of the booleans. */
-function evaluate(policy: PolicyDb, steps: readonly ConditionStep[]): boolean {
-  const states = new Map(policy.booleans.entries.map(({ value, state }) => [value, state]));
-  const stack: boolean[] = [];
-  for (const { operator, boolean } of steps) {
-    if (operator === COND_BOOL) {
-      stack.push(states.get(boolean) ?? false);
-      continue;
-    }
-    const b = stack.pop() ?? false;
-    if (operator === COND_NOT) {
-      stack.push(!b);
-      continue;
-    }
-    const a = stack.pop() ?? false;
-    switch (operator) {
-      case COND_OR:
-        stack.push(a || b);
-        break;
-      case COND_AND:
-        stack.push(a && b);
-        break;
-      case COND_EQ:
-        stack.push(a === b);
-        break;
-      case COND_XOR:
-      case COND_NEQ:
-        stack.push(a !== b);
-        break;
-      default:
-        stack.push(false);
-    }
-  }
-  return stack.at(-1) ?? false;
-}
-
 /** Whether two entries have the same key: the compiler would make one of them. */
 function hasRepetition(rules: RuleTable): boolean {
   const keys = new Set<string>();
@@ -130,14 +89,15 @@ function hasRepetition(rules: RuleTable): boolean {
   return keys.size !== rules.length;
 }
 
-function blockText(policy: PolicyDb, names: Names, { expression, state, whenTrue, whenFalse }: Conditional): string {
+function blockText(policy: PolicyDb, names: Names, block: Conditional, defaults: readonly boolean[]): string {
+  const { expression, state, whenTrue, whenFalse } = block;
   let first = branchText(names, whenTrue);
   let second = branchText(names, whenFalse);
   let steps = expression;
   if (expression.some(({ operator, boolean }) => operator !== COND_BOOL && boolean !== 0))
     names.lost('a boolean at an operator of a condition');
   for (const rules of [whenTrue, whenFalse]) if (hasRepetition(rules)) names.lost('a branch that has an entry twice');
-  if (evaluate(policy, expression) !== state)
+  if (conditionHolds(block, defaults) !== state)
     names.lost('a conditional block whose state is not that of its condition');
   if (expression.at(-1)?.operator === COND_NOT) {
     // XEN: of four NOTs at the end of a condition three swap the branches and one does not, and then they are gone.
@@ -158,5 +118,7 @@ function blockText(policy: PolicyDb, names: Names, { expression, state, whenTrue
 
 /** The conditional blocks, in the order in which they are to be written. */
 export function conditionalText(policy: PolicyDb, names: Names): string[] {
-  return policy.conditionals.toReversed().map((conditional) => blockText(policy, names, conditional));
+  const defaults: boolean[] = [];
+  for (const { value, state } of policy.booleans.entries) defaults[value] = state;
+  return policy.conditionals.toReversed().map((conditional) => blockText(policy, names, conditional, defaults));
 }

@@ -5,8 +5,7 @@
  */
 import { ruleOrigin } from '../compiler/index.ts';
 import { enclosingCondition, quoteStatement } from '../language/index.ts';
-import { type ClassSymbol, COND_BOOL } from '../policydb/index.ts';
-import { conditionHolds } from '../security-server/index.ts';
+import { type ClassSymbol, COND_BOOL, conditionHolds } from '../policydb/index.ts';
 import { userSpan } from '../text/index.ts';
 import type { ConstraintFinder } from './failed-constraints.ts';
 import type { ConditionPlace, RulePlace } from './findings.ts';

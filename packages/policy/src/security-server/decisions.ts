@@ -13,15 +13,8 @@ import {
   AVTAB_TRANSITION,
   accessVector,
   type ClassSymbol,
-  COND_AND,
-  COND_BOOL,
-  COND_EQ,
-  COND_NEQ,
-  COND_NOT,
-  COND_OR,
-  COND_XOR,
-  type Conditional,
   type Context,
+  conditionHolds,
   Ebitmap,
   type MlsLevel,
   type MlsRange,
@@ -68,28 +61,6 @@ export type OnBounds = (source: Context, target: Context, tclass: number, remove
 
 /** Each side may be bounded three deep in a policy that Xen loads. Other policies may be looked at too. */
 const BOUNDS_DEPTH = 6;
-
-/** The value of a conditional's expression. A malformed one is false. */
-export function conditionHolds({ expression }: Conditional, booleans: readonly boolean[]): boolean {
-  const stack: boolean[] = [];
-  for (const { operator, boolean } of expression) {
-    if (operator === COND_BOOL) {
-      stack.push(booleans[boolean] === true);
-      continue;
-    }
-    const b = stack.pop() ?? false;
-    if (operator === COND_NOT) {
-      stack.push(!b);
-      continue;
-    }
-    const a = stack.pop() ?? false;
-    if (operator === COND_OR) stack.push(a || b);
-    else if (operator === COND_AND) stack.push(a && b);
-    else if (operator === COND_XOR || operator === COND_NEQ) stack.push(a !== b);
-    else stack.push(operator === COND_EQ && a === b);
-  }
-  return stack[0] ?? false;
-}
 
 /** A policy with what decisions need at hand; it must have been read from bytes. */
 export class PolicyView {

@@ -25,7 +25,7 @@ export {
 } from './constraint-trace.ts';
 export { evaluateConstraint } from './constraints.ts';
 export { type ContextFault, type ContextLookup, contextLookup, parseContext } from './context-text.ts';
-export { type AvDecision, conditionHolds, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
+export { type AvDecision, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
 export type { NumberKind, ObjectKind, ObjectLabelsSnapshot, RangeKind } from './object-labels.ts';
 export {
   type ContextOutcome,

@@ -9,8 +9,7 @@
  *
  * @module
  */
-import { COND_BOOL, type Conditional } from '../../policydb/index.ts';
-import { conditionHolds } from '../../security-server/index.ts';
+import { COND_BOOL, type Conditional, conditionHolds } from '../../policydb/index.ts';
 
 /** The condition that holds whatever the booleans. */
 export const ALWAYS = 0;
