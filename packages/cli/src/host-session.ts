@@ -94,24 +94,21 @@ export async function openRealHost(terminal: Terminal): Promise<XenHost> {
 export const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Uses the Xen host that this machine is. When the command is interrupted, what is half done is undone first. With `wind`,
- * the first interruption only calls that: `use` then ends by itself.
+ * Uses the Xen host that this machine is. When the command is interrupted, what is half done is undone first. With
+ * `ending`, the first interruption only says its words and begins it: `use` then ends by itself.
  */
 export async function useRealHost(
   terminal: Terminal,
   use: (host: XenHost) => Promise<number>,
-  wind?: () => void,
+  ending?: { readonly words: string; readonly begin: () => void },
 ): Promise<number> {
   const host = await openRealHost(terminal);
-  let isWinding = false;
+  let isEnding = false;
   const interrupt = (): void => {
-    if (wind !== undefined && !isWinding) {
-      isWinding = true;
-      printLine(
-        terminal.err,
-        'interrupted: the step that is under way ends, then all is put back; once more to stop at once',
-      );
-      wind();
+    if (ending !== undefined && !isEnding) {
+      isEnding = true;
+      printLine(terminal.err, ending.words);
+      ending.begin();
       return;
     }
     // Once more ends the command at once, as signals do.

@@ -223,6 +223,58 @@ describe('create', () => {
   });
 });
 
+describe('shutdown', () => {
+  test('a guest that is waited for is told of, and the request is in the journal', async () => {
+    await xen('create', '--no-wait', guestCfg);
+    const { code, err } = await xen('shutdown', '--wait', 'nomigrate-guest');
+    expect(err).toBe('Shutting down domain 1\nWaiting for 1 domains\nDomain 1 has been destroyed\n');
+    expect(code).toBe(0);
+    expect((await xen('log')).out).toMatch(/shutdown +done domain=nomigrate-guest/);
+  });
+
+  test('all guests are asked before any is waited for', async () => {
+    await xen('create', guestCfg);
+    await xen('create', guestCfg, 'name="other"');
+    const { code, err } = await xen('shutdown', '--all', '--wait');
+    expect(err.split('\n').slice(0, 3)).toEqual([
+      'Shutting down domain 1',
+      'Shutting down domain 2',
+      'Waiting for 2 domains',
+    ]);
+    expect([code, await guests()]).toEqual([0, []]);
+  });
+
+  test.each([
+    [-9, [], ['shutdown failed (rc=-9)']],
+    [
+      -10,
+      [],
+      [
+        'PV control interface not available: external graceful shutdown not possible.',
+        'Use "-F" to fallback to ACPI power event.',
+        'shutdown failed (rc=-10)',
+      ],
+    ],
+    [-10, ['-F'], ['PV control interface not available: sending ACPI power button event.', 'shutdown failed (rc=-3)']],
+  ] as const)('a guest that cannot be asked (rc %d, options %j) is not waited for', async (rc, options, said) => {
+    await xen('create', guestCfg);
+    faults(
+      {
+        call: 'domain.shutdown',
+        how: { kind: 'fails', failure: { kind: 'libxl', call: 'libxl_domain_shutdown', rc } },
+      },
+      {
+        call: 'domain.trigger',
+        how: { kind: 'fails', failure: { kind: 'libxl', call: 'libxl_send_trigger', rc: -3 } },
+      },
+    );
+    const { code, err } = await xen('shutdown', '--wait', ...options, 'nomigrate-guest');
+    expect(err.split('\n').slice(0, said.length + 1)).toEqual(['Shutting down domain 1', ...said]);
+    expect(err).toContain(options.length > 0 ? 'guest/operation-failed' : 'guest/no-answer');
+    expect([code, await guests()]).toEqual([1, ['nomigrate-guest running']]);
+  });
+});
+
 describe('loadpolicy', () => {
   test('is loaded when that is said, verified, known from then on, and put back', async () => {
     const { code, out, err } = await xen('loadpolicy', '--yes', examplePath);

@@ -228,6 +228,12 @@ const CALLS: Handlers = {
     return isPaused ? {} : done(await host.unpause(String(domid)), 'libxl_domain_unpause');
   },
   'domain.destroy': async ({ host }, { domid }) => done(await host.destroy(String(domid)), 'libxl_domain_destroy'),
+  'domain.shutdown': async ({ host }, { domid }) => {
+    // What libxl says of that, xl does.
+    const { outcome } = await host.shutdown(String(domid));
+    if (outcome === 'failed') throw new Failed({ kind: 'libxl', call: 'libxl_domain_shutdown', rc: -9 });
+    return {};
+  },
   'domain.pause': async ({ host }, { domid }) => done(await host.pause(String(domid)), 'libxl_domain_pause'),
   'ring.read': (session, { index }) => {
     const all = ask(session, 'sysctl.readconsole', { clear: false }).text + (existsSync(LOG) ? readFileSync(LOG) : '');

@@ -20,6 +20,7 @@ export {
 } from './auditing.ts';
 export { hindrance, runningRelease } from './availability.ts';
 export { type AvcEntry, checkOf, parseAvcLines } from './avc-log.ts';
+export type { WaitOptions } from './await-ends.ts';
 export type { RealCreateOptions } from './create-guest.ts';
 export { Journal, type JournalEntry } from './journal.ts';
 export type { LogFollower, LogPiece } from './log-follower.ts';

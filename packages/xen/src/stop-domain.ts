@@ -3,42 +3,71 @@
  *
  * @module
  */
-import type { OperationReport } from '@dewar/toolstack';
+import { guestDiagnostics, type OperationReport, type StopOptions } from '@dewar/toolstack';
+import { awaitEnds } from './await-ends.ts';
+import type { CallOutcome } from './helper-process.ts';
+import type { HelperFailure } from './protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
-/** How often a guest that was asked to stop is looked at. */
-const POLL_MS = 500;
+/** XEN: `ERROR_TIMEDOUT`: the kernel of the guest did not take the request within a minute. */
+const TIMED_OUT = -9;
+/** XEN: `ERROR_NOPARAVIRT`: an HVM guest without PV drivers. */
+const NO_PARAVIRT = -10;
 
-/** XEN: `SHUTDOWN_*`, the number behind each reason. */
-const REASON_NUMBERS = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, 'soft-reset': 5 } as const;
+/** How a request is called, and the button that an HVM guest has in its place. XEN: `libxl_trigger`. */
+const WAYS = {
+  shutdown: { title: 'Shutting down', button: 'power', trigger: 1 },
+  reboot: { title: 'Rebooting', button: 'reset', trigger: 5 },
+} as const;
 
-/** Asks a guest to stop, and waits until it has, if that is wanted. */
+const rcOf = (failure: HelperFailure): number => (failure.kind === 'libxl' ? failure.rc : -3);
+
+/**
+ * Asks a guest to stop, and waits until it has, if that is wanted. XEN: `shutdown_domain` and `reboot_domain` of xl; libxl
+ * itself waits a minute for the kernel of the guest to take the request.
+ */
 export async function stopDomain(
   operation: RealOperation,
   name: 'shutdown' | 'reboot',
   domid: number,
-  isWaiting: boolean,
+  { wait: isWaiting = false, force: isForced = false }: StopOptions,
 ): Promise<OperationReport> {
-  operation.messages.push(`${name === 'reboot' ? 'Rebooting' : 'Shutting down'} domain ${domid}`);
-  const outcome = await operation.step(`libxl asks domain ${domid} to ${name}`, async () => {
-    const value = await operation.call(`domain.${name}`, { domid });
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
-  if (outcome.kind === 'failed') {
-    const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
-    operation.messages.push(`${name} failed (rc=${rc})`);
-    return operation.refused(domid, name, outcome.failure, 1);
+  const { title, button, trigger } = WAYS[name];
+  const { messages, diagnostics } = operation;
+  messages.push(`${title} domain ${domid}`);
+  const ask = (what: string, call: () => Promise<CallOutcome<'domain.shutdown'>>): Promise<HelperFailure | undefined> =>
+    operation.step(what, async () => {
+      const outcome = await call();
+      return outcome.kind === 'ok'
+        ? { outcome: 'done', value: undefined }
+        : { outcome: 'failed', value: outcome.failure };
+    });
+  let failure = await ask(`libxl asks domain ${domid} to ${name}`, () => operation.call(`domain.${name}`, { domid }));
+  const hasNoDrivers = failure !== undefined && rcOf(failure) === NO_PARAVIRT;
+  if (hasNoDrivers && isForced) {
+    messages.push(`PV control interface not available: sending ACPI ${button} button event.`);
+    failure = await ask(`libxl presses the ${button} button of domain ${domid}`, () =>
+      operation.call('domain.trigger', { domid, trigger, vcpu: 0 }),
+    );
+  } else if (hasNoDrivers) {
+    messages.push(
+      `PV control interface not available: external graceful ${name} not possible.`,
+      `Use "-F" to fallback to ACPI ${button} event.`,
+    );
   }
-  let state = await operation.stateOf(domid);
-  if (isWaiting) {
-    operation.messages.push('Waiting for 1 domains');
-    while (state !== undefined && state.state !== 'shutdown' && state.state !== 'dying') {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      state = await operation.stateOf(domid);
-    }
-    const reason = state?.shutdownReason;
-    const code = reason === undefined ? '' : `, reason code ${REASON_NUMBERS[reason]}`;
-    operation.messages.push(`Domain ${domid} has been shut down${code}`);
+  if (failure !== undefined) {
+    const rc = rcOf(failure);
+    messages.push(`${name} failed (rc=${rc})`);
+    if (rc !== TIMED_OUT && rc !== NO_PARAVIRT) return operation.refused(domid, name, failure, 1);
+    const why =
+      rc === NO_PARAVIRT
+        ? 'an HVM guest without PV drivers takes no requests'
+        : 'a guest answers only while it runs, and when its kernel could start';
+    const notes = [{ message: why }, ...operation.notesOn(failure)];
+    diagnostics.push(guestDiagnostics['no-answer'](undefined, { domid, operation: name }, { notes }));
+    return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(domid) });
   }
-  return operation.report({ isDone: true, xlExitCode: 0, domain: state });
+  const stateOf = (one: number): ReturnType<RealOperation['stateOf']> => operation.stateOf(one);
+  if (isWaiting) await awaitEnds(stateOf, [domid], { tell: (line) => messages.push(line) });
+  return operation.report({ isDone: true, xlExitCode: 0, domain: await stateOf(domid) });
 }

@@ -19,10 +19,12 @@ import type {
   SavedGuest,
   SaveOptions,
   SchedulerState,
+  StopOptions,
   VcpuState,
 } from '@dewar/toolstack';
 import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
+import { awaitEnds, type WaitOptions } from './await-ends.ts';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
 import { type CallOutcome, HelperProcess } from './helper-process.ts';
 import { askHostInfo } from './host-info.ts';
@@ -50,7 +52,7 @@ const NOT_FOUND = -6;
 /** XEN: `libxl_trigger`. */
 const TRIGGERS: Readonly<Record<string, number>> = { power: 1, sleep: 2, nmi: 3, init: 4, reset: 5 };
 
-/** How often a guest that was asked to stop is looked at. */
+/** How often a guest that was destroyed is looked at. */
 const POLL_MS = 500;
 
 type Plain = readonly [verb: string, xlMessage: (rc: number) => string | undefined, failedExit: 0 | 1];
@@ -260,19 +262,26 @@ export class XenHost implements Host {
     });
   }
 
-  shutdown(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
-    return this.#stop('shutdown', domain, options.wait === true);
+  /** `wait` has no limit, and tells nothing before it ends; `awaitEnds` does, and can be ended. */
+  shutdown(domain: string, options: StopOptions = {}): Promise<OperationReport> {
+    return this.#stop('shutdown', domain, options);
   }
 
-  reboot(domain: string, options: { readonly wait?: boolean } = {}): Promise<OperationReport> {
-    return this.#stop('reboot', domain, options.wait === true);
+  reboot(domain: string, options: StopOptions = {}): Promise<OperationReport> {
+    return this.#stop('reboot', domain, options);
   }
 
-  #stop(name: 'shutdown' | 'reboot', text: string, isWaiting: boolean): Promise<OperationReport> {
+  /** Waits until guests have stopped or are gone, or `signal` ends the waiting. Answers how those stand that are there. */
+  async awaitEnds(domids: readonly number[], options: WaitOptions): Promise<ReadonlyMap<number, DomainState>> {
+    const operation = await this.#begin('list');
+    return awaitEnds((domid) => operation.stateOf(domid), domids, options);
+  }
+
+  #stop(name: 'shutdown' | 'reboot', text: string, options: StopOptions): Promise<OperationReport> {
     return this.#changing(name, { domain: text }, async (operation) => {
       const domid = await this.#find(operation, text);
       if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      return stopDomain(operation, name, domid, isWaiting);
+      return stopDomain(operation, name, domid, options);
     });
   }
 

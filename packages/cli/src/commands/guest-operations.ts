@@ -17,7 +17,7 @@ import type {
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { EXIT } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
-import type { HostInUse } from '../host-session.ts';
+import { type HostInUse, meansRealHost } from '../host-session.ts';
 import { displayPath } from '../policy-input.ts';
 import { byteText, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 import { type RequestFlags, request } from './lifecycle.ts';
@@ -46,14 +46,19 @@ export async function runStop(
   flags: RequestFlags,
   terminal: Terminal,
 ): Promise<number> {
-  const stop = (one: string): Promise<number> =>
-    runPlain((host) => host[verb](one, { wait: isWaiting, force: isForced }), flags, terminal);
-  if (!isAll) {
-    if (domain !== undefined) return stop(domain);
+  if (!isAll && domain === undefined) {
     printLine(terminal.err, 'You must specify -a or a domain id.');
     printLine(terminal.err);
     return EXIT.problem;
   }
+  const isPlainHost = flags.flask === undefined && flags.iommu === undefined;
+  if (isWaiting && isPlainHost && (await meansRealHost(flags))) {
+    const { stopAndWait } = await import('./stop-on-xen.ts');
+    return stopAndWait(verb, isAll ? undefined : domain, isForced, flags, terminal);
+  }
+  const stop = (one: string): Promise<number> =>
+    runPlain((host) => host[verb](one, { wait: isWaiting, force: isForced }), flags, terminal);
+  if (!isAll && domain !== undefined) return stop(domain);
   let guests: readonly string[] = [];
   const listed = await request(
     { ...flags, isJson: false, isVerbose: false },

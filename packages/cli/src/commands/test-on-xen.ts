@@ -116,8 +116,11 @@ export async function testOnXen(path: string, flags: TestFlags, terminal: Termin
         const code = await tellRun(path, run, performance.now() - start, flags, terminal);
         return isStopped ? INTERRUPTED : code;
       },
-      () => {
-        isStopped = true;
+      {
+        words: 'interrupted: the step that is under way ends, then all is put back; once more to stop at once',
+        begin: () => {
+          isStopped = true;
+        },
       },
     );
   } finally {
