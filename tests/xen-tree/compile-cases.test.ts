@@ -198,7 +198,6 @@ manage_domain(dom0_t, guest_t)
       ['te/unknown-type', 'modules/prot_domU.te:11:14'],
       ['te/unknown-type', 'modules/nic_dev.te:14:20'],
       ['te/unknown-type', 'policy/initial_sids:18:40'],
-      ['te/unknown-type', 'policy/initial_sids:19:41'],
     ],
     says: [/`domU`/],
   },

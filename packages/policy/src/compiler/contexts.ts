@@ -41,6 +41,7 @@ export class ContextCompiler {
   readonly #sids = new Map<string, Context>();
   readonly #numbers = { pirqcon: new Map<number, NumberContext>(), pcidevicecon: new Map<number, NumberContext>() };
   readonly #places = new Map<string, Token>();
+  #hasUnknownSid = false;
   readonly #ranges: Record<'iomemcon' | 'ioportcon', PlacedRange[]> = { iomemcon: [], ioportcon: [] };
   readonly #paths = new Map<string, PathContext & { token: Token }>();
 
@@ -124,6 +125,7 @@ export class ContextCompiler {
     const context = this.#context(node.context);
     const name = scope.word(node.name);
     if (!scope.declared.sids.has(name)) {
+      this.#hasUnknownSid = true;
       scope.report(
         policy['unknown-sid'](scope.origin(node.name), { name }, scope.suggest(node.name, scope.declared.sids.keys())),
       );
@@ -196,8 +198,8 @@ export class ContextCompiler {
     return [...this.#scope.declared.sids.values()].reverse().flatMap(({ name, value, token }) => {
       const context = this.#sids.get(name);
       if (context !== undefined) return { sid: value, context };
-      // Where a statement about the SID failed, that was reported already.
-      if (!this.#places.has(`sid ${name}`))
+      // Where a statement about the SID failed, or may have been lost, that was reported already.
+      if (!this.#places.has(`sid ${name}`) && this.#scope.tree.isWhole && !this.#hasUnknownSid)
         this.#scope.report(label['sid-without'](this.#scope.origin(token), { name }));
       return [];
     });

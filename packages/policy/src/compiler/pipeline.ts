@@ -77,22 +77,42 @@ const MAX_DIAGNOSTICS = 1000;
 
 /** Keeps each thing said once: a fault in the body of a macro shows up in every expansion. */
 class Diagnostics {
-  readonly list: Diagnostic[] = [];
-  readonly #seen = new Set<string>();
+  readonly #found = new Map<string, { readonly diagnostic: Diagnostic; repeats: number }>();
+
+  get list(): Diagnostic[] {
+    return [...this.#found.values()].map(({ diagnostic, repeats }) => {
+      if (repeats === 0 || diagnostic.origin?.kind !== 'expanded') return diagnostic;
+      const calls = repeats === 1 ? 'another call comes' : `${repeats} other calls come`;
+      return { ...diagnostic, notes: [...diagnostic.notes, { message: `${calls} to the same` }] };
+    });
+  }
 
   readonly report: Report = (diagnostic) => {
     const { code, origin, message } = diagnostic;
     const span = origin === undefined ? undefined : userSpan(origin);
-    // Names that a macro makes of one argument (`x_t`, `x_t_channel`) are unknown for one reason.
+    // A name that is unknown in the body of a macro is so for all who call it, and names that a macro makes of one
+    // argument (`x_t`, `x_t_channel`) are unknown for one reason.
+    const inner = origin?.span;
+    const ofArgument = `${code}|${inner?.source.name}|${inner?.start}`;
     const isName = /\/(unknown|undeclared)-/.test(code);
+    const isOneFault = isName || /\/(duplicate|unexpected-token|set-operator)$/.test(code);
     const key =
-      isName && origin !== undefined
-        ? `${code}|${origin.span.source.name}|${origin.span.start}|${span?.source.name}|${span?.start}`
-        : `${code}|${message}|${span?.source.name}|${span?.start}`;
-    if (this.#seen.has(key) || this.list.length >= MAX_DIAGNOSTICS) return;
-    this.#seen.add(key);
-    this.list.push(diagnostic);
+      origin?.kind === 'written' && isOneFault
+        ? ofArgument
+        : isName
+          ? `${ofArgument}|${message}`
+          : `${code}|${message}|${span?.source.name}|${span?.start}`;
+    const known = this.#found.get(key);
+    if (known !== undefined) known.repeats += isOtherCall(known.diagnostic, diagnostic) ? 1 : 0;
+    else if (this.#found.size < MAX_DIAGNOSTICS) this.#found.set(key, { diagnostic, repeats: 0 });
   };
+}
+
+function isOtherCall(first: Diagnostic, second: Diagnostic): boolean {
+  if (first.origin === undefined || second.origin === undefined) return false;
+  const a = userSpan(first.origin);
+  const b = userSpan(second.origin);
+  return a.start !== b.start || a.source.name !== b.source.name;
 }
 
 /** The calls that a text came through, each named by where it was written. */
@@ -103,6 +123,19 @@ function callsOf(origin: Origin | undefined): string[] {
     calls.push(`${source.name}:${start}`);
   }
   return calls;
+}
+
+const OFF = 'and `modules.conf` switches it off';
+
+/** Keeps one of the names that a file lacks because one and the same module is switched off. */
+function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ notes, origin }) => {
+    const note = notes.find(({ message }) => message.endsWith(OFF));
+    if (note === undefined) return true;
+    const key = `${note.message} ${origin === undefined ? '' : userSpan(origin).source.name}`;
+    return !seen.has(key) && seen.add(key);
+  });
 }
 
 /** Drops what only follows from a call with a missing argument: names cut short, statements torn apart. */
@@ -116,6 +149,20 @@ function withoutConsequences(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return diagnostics.filter(
     ({ code, origin }) => code === 'language/missing-argument' || !callsOf(origin).some((call) => blamed.has(call)),
   );
+}
+
+/** The macros that only modules which are switched off define, with the module of each. */
+function macrosOf(
+  modulesOff: PolicySources['modulesOff'],
+  defined: ReadonlyMap<string, unknown>,
+): ReadonlyMap<string, string> {
+  const macros = new Map<string, string>();
+  for (const { name: module, text } of modulesOff) {
+    for (const [, macro = ''] of text.matchAll(/\bdefine\(`([A-Za-z_]\w*)'/g)) {
+      if (!defined.has(macro)) macros.set(macro, module);
+    }
+  }
+  return macros;
 }
 
 function quote(names: readonly string[]): string {
@@ -132,9 +179,7 @@ function makeAdvice(modulesOff: PolicySources['modulesOff']): NameAdvice {
     ofName: (name) => {
       const words = new RegExp(`(?<![\\w.-])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w-])`);
       const module = modulesOff.find(({ text }) => words.test(text));
-      return module === undefined
-        ? []
-        : [{ message: `module \`${module.name}\` speaks of it, and \`modules.conf\` switches it off` }];
+      return module === undefined ? [] : [{ message: `module \`${module.name}\` speaks of it, ${OFF}` }];
     },
   };
 }
@@ -174,7 +219,7 @@ function compileMapped(
   const failed = (): CompiledPolicy => ({
     policy: undefined,
     bytes: undefined,
-    diagnostics: withoutConsequences(found.list),
+    diagnostics: withoutRepeats(withoutConsequences(found.list)),
     errorOutput,
     text,
   });
@@ -241,6 +286,10 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
       text: expanded.output,
     };
   }
-  const hints: ParseHints = { macros: expanded.macros.keys(), shortCalls: expanded.shortCalls };
+  const hints: ParseHints = {
+    macros: [...expanded.macros.keys()],
+    macrosOff: macrosOf(modulesOff, expanded.macros),
+    shortCalls: expanded.shortCalls,
+  };
   return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, makeAdvice(modulesOff));
 }

@@ -42,14 +42,21 @@ function readModules(file: SourceText, report: Report): Modules {
   const off: string[] = [];
   let start = 0;
   for (const line of file.text.split('\n')) {
-    const words = line.trim().split(/[ \t]+/);
-    const [name = '', , state] = words;
+    // A carriage return is part of a word, as for awk, and what stands behind a byte order mark begins no line.
+    const words = line.replaceAll(/^[ \t]+|[ \t]+$/g, '').split(/[ \t]+/);
+    const isMarked = start === 0 && line.startsWith('\xef\xbb\xbf');
+    const name = (words[0] ?? '').slice(isMarked ? 3 : 0);
+    const state = words[2];
     if (/^[a-z]/.test(name)) {
-      if (state === 'on') on.push(name);
+      if (state === 'on' && !isMarked) on.push(name);
       else {
         off.push(name);
         if (state !== 'off' || words[1] !== '=') {
-          const span = { source: file, start: start + line.indexOf(name), end: start + line.trimEnd().length };
+          const span = {
+            source: file,
+            start: start + line.indexOf(words[0] ?? ''),
+            end: start + line.trimEnd().length,
+          };
           report(messages['module-line']({ kind: 'written', span }, {}));
         }
       }

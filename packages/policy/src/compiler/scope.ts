@@ -106,12 +106,26 @@ export class Scope {
     candidates: Iterable<string>,
     notes: readonly Note[] = [],
   ): { fixes: readonly Fix[]; notes: readonly Note[] } {
-    const near = nearestName(this.word(token), candidates);
     const all = [...notes, ...(this.advice?.ofName(this.word(token)) ?? [])];
+    const joined = this.#joinedBy(token);
+    if (joined !== undefined) return { fixes: [], notes: [...all, joined] };
+    const near = nearestName(this.word(token), candidates);
     if (near === undefined) return { fixes: [], notes: all };
     const origin = this.origin(token);
     const edits = origin.kind === 'written' ? [{ span: origin.span, newText: near }] : [];
     return { fixes: [{ title: `did you mean \`${near}\`?`, edits }], notes: all };
+  }
+
+  /** Where a macro joined a name out of an argument and more, if one did; the argument alone is no such name. */
+  #joinedBy(token: Token): Note | undefined {
+    const { source, starts, ends } = this.tokens;
+    const { span } = this.origin(token);
+    const start = (starts[token] ?? 0) + span.end - span.start;
+    const end = ends[token] ?? 0;
+    if (start >= end) return undefined;
+    const origin = source.origins.originAt(start, end);
+    if (origin.kind === 'written') return undefined;
+    return { message: `\`${origin.macro}\` makes this name of the argument`, origin };
   }
 
   #isRequired(kind: string, token: Token): boolean {
@@ -308,6 +322,8 @@ export class Scope {
   user(token: Token): UserDeclaration | undefined {
     const found = this.declared.users.get(this.word(token));
     if (found !== undefined && this.#knows(found)) return found;
+    // A policy without users is told so once.
+    if (this.declared.users.size === 0 && !this.tree.isWhole) return undefined;
     return this.#unknown(token, () => {
       const isElsewhere = found?.isDeclared === true;
       const known = [...this.declared.users.values()].filter(({ isDeclared }) => isDeclared).map(({ name }) => name);

@@ -7,6 +7,11 @@ import { type Creators, defineDiagnostics } from '../text/index.ts';
 
 const entries = {
   'unrecognized-character': { severity: 'error', message: 'character `{character}` has no meaning in a policy' },
+  'byte-order-mark': { severity: 'error', message: 'the file begins with a byte order mark, which no policy has' },
+  'carriage-return': {
+    severity: 'error',
+    message: 'the line ends with a carriage return: a policy has the line ends of Unix',
+  },
   'line-too-long': {
     severity: 'error',
     message: 'a line of {length} bytes is longer than checkpolicy can read (less than {limit})',
@@ -28,6 +33,7 @@ const entries = {
   'bad-number': { severity: 'error', message: 'number `{number}` is too large; the largest is {maximum}' },
   'not-octal': { severity: 'warning', message: '`{number}` begins with 0 and is read as octal: {value}' },
   'expression-too-deep': { severity: 'error', message: 'the expression needs a deeper stack than {limit} values' },
+  'unclosed-block': { severity: 'error', message: 'the block that begins here has no `}`' },
   'not-in-conditional': { severity: 'error', message: '`{statement}` cannot stand in a conditional block' },
   'empty-set': { severity: 'error', message: 'a set needs at least one name' },
 } as const;

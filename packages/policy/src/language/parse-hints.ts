@@ -5,11 +5,13 @@
  */
 import type { Origin } from '../text/index.ts';
 
-/** A call of a macro with fewer arguments than its body uses, and the stretch of text that it produced. */
+/** A call of a macro without an argument that its body uses, and the stretch of text that it produced. */
 export interface ShortCall {
   readonly macro: string;
+  /** How many arguments there were, empty ones too. */
   readonly given: number;
-  readonly wanted: number;
+  /** The first argument that the body uses and that is not there, or is empty. */
+  readonly missing: number;
   readonly call: Origin;
   readonly start: number;
   readonly end: number;
@@ -18,7 +20,9 @@ export interface ShortCall {
 /** What is known about the text besides the text. */
 export interface ParseHints {
   /** Names of the macros that were defined, for suggestions. */
-  readonly macros?: Iterable<string>;
+  readonly macros?: readonly string[];
+  /** Macros that nobody defines because their module is switched off, and the module of each. */
+  readonly macrosOff?: ReadonlyMap<string, string>;
   /** Calls with missing arguments, ascending by `start`. */
   readonly shortCalls?: readonly ShortCall[];
 }

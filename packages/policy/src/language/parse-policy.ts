@@ -29,14 +29,39 @@ function skipStatement(cursor: Cursor, from: number): void {
     cursor.at++;
     if (word === '(') depth++;
     else if (word === ')' && depth > 0 && --depth === 0 && cursor.word() !== ';') return;
-    else if (word === ';') return;
+    else if (word === ';' && cursor.word() !== ':') return;
   }
 }
 
-/** Whether the cursor stands in a branch of the conditional block that begins at `from`. */
-function isInConditional(cursor: Cursor, from: number): boolean {
-  if (wordOf(cursor.tokens, from) !== 'if' || cursor.tokens.kinds[from] !== TokenKind.keyword) return false;
-  for (let at = from; at < cursor.at; at++) if (isBrace(cursor, at, '{')) return true;
+/** How many blocks a conditional between two tokens leaves open. */
+function openBlocksIn(cursor: Cursor, from: number): number {
+  if (wordOf(cursor.tokens, from) !== 'if' || cursor.tokens.kinds[from] !== TokenKind.keyword) return 0;
+  let depth = 0;
+  for (let at = from; at < cursor.at; at++) {
+    if (isBrace(cursor, at, '{')) depth++;
+    else if (isBrace(cursor, at, '}')) depth--;
+  }
+  return Math.max(0, depth);
+}
+
+/** How far the parenthesis is looked for that closes a call which nobody expanded. */
+const LONGEST_CALL = 10_000;
+
+/** Goes on behind the call of an unknown macro at the cursor: what is in it is text for that macro. */
+function skipCall(cursor: Cursor): boolean {
+  const { tokens } = cursor;
+  if (cursor.kind() !== TokenKind.identifier || cursor.word(1) !== '(') return false;
+  let depth = 0;
+  for (let at = cursor.at + 1; at < Math.min(tokens.count, cursor.at + LONGEST_CALL); at++) {
+    if (tokens.kinds[at] !== TokenKind.operator) continue;
+    const word = wordOf(tokens, at);
+    if (word === '(') depth++;
+    else if (word === ')' && --depth === 0) {
+      cursor.at = at + 1;
+      tokens.unread.forget(tokens.starts[cursor.at] ?? 0);
+      return true;
+    }
+  }
   return false;
 }
 
@@ -67,32 +92,45 @@ function skipOptional(cursor: Cursor, from: number): boolean {
 export function parsePolicy(source: MappedText, report: Report, hints: ParseHints = {}): SyntaxTree {
   let hasFault = false;
   const tokens = tokenize(source, report);
-  const cursor = new Cursor(tokens, report, hints);
+  const reportFault: Report = (diagnostic) => {
+    tokens.unread.noteFault(diagnostic.origin);
+    report(diagnostic);
+  };
+  const cursor = new Cursor(tokens, reportFault, hints, STATEMENT_WORDS);
   const statements: Statement[] = [];
   const skippedNames = new Set<string>();
-  /** In the rest of a conditional block that holds a fault: its rules are looked at, its braces are passed over. */
-  let isInBrokenBlock = false;
+  /** How many conditional blocks a fault tore: the rules in them are looked at, their braces are passed over. */
+  let tornBlocks = 0;
+  let isAfterFault = false;
   while (!cursor.isAtEnd) {
     const from = cursor.at;
-    if (isInBrokenBlock && cursor.accept('}')) {
-      isInBrokenBlock = cursor.accept('else') && cursor.accept('{');
+    if (tornBlocks > 0 && cursor.accept('}')) {
+      tornBlocks--;
+      if (cursor.accept('else') && cursor.accept('{')) tornBlocks++;
       continue;
     }
+    // What is left of the statement with the fault says nothing new.
+    if (isAfterFault && cursor.accept('{')) tornBlocks++;
+    if (isAfterFault && (cursor.at > from || cursor.accept('}') || cursor.accept(')'))) continue;
     try {
       statements.push(parseStatement(cursor));
+      isAfterFault = false;
     } catch (error) {
       if (!(error instanceof SyntaxFault)) throw error;
       hasFault = true;
-      if (!skipOptional(cursor, from)) {
-        isInBrokenBlock ||= isInConditional(cursor, from);
+      isAfterFault = true;
+      tokens.unread.tell(tokens.ends[cursor.at] ?? 0);
+      if (!(cursor.at === from && skipCall(cursor)) && !skipOptional(cursor, from)) {
         skipStatement(cursor, from);
+        tornBlocks += openBlocksIn(cursor, from);
       }
       for (let at = from; at < cursor.at; at++) {
         if (tokens.kinds[at] === TokenKind.identifier) skippedNames.add(wordOf(tokens, at));
       }
     }
   }
+  tokens.unread.tell(source.text.length);
   // A section may seem missing or misplaced only because its statements were malformed.
-  if (!hasFault) checkSections(statements, tokens, report);
-  return { tokens, statements, skippedNames: [...skippedNames] };
+  const isWhole = !hasFault && checkSections(statements, tokens, report);
+  return { tokens, statements, skippedNames: [...skippedNames], isWhole };
 }

@@ -22,7 +22,7 @@ import type {
   Statement,
   TypeRuleKind,
 } from './syntax-tree.ts';
-import { originOf, type Token, TokenKind, textOf } from './tokens.ts';
+import { originOf, type Token, TokenKind, textOf, wordOf } from './tokens.ts';
 
 /** Numbers of `default_range`: source low, high, low-high, then the same of the target, then the common part. */
 const RANGE_PARTS: Readonly<Record<string, number>> = { low: 1, high: 2, 'low-high': 3 };
@@ -60,7 +60,33 @@ export function numberValue(text: string): bigint {
   return octal === '0' ? 0n : BigInt(`0o${octal.slice(1)}`);
 }
 
-function number(cursor: Cursor, maximum: bigint): Token {
+const PCI_ADDRESS = /(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([01]?[0-9a-f])\.([0-7])(?![0-9a-f.:])/iy;
+
+/** Reports what was to be a number and is written as people write it elsewhere: `0000:00:19.0` for 0xc8, `0XC8`. */
+function checkSpelling(cursor: Cursor, kind: Statement['kind']): void {
+  const { source, starts } = cursor.tokens;
+  const start = starts[cursor.at] ?? 0;
+  let found = textOf(cursor.tokens, cursor.at);
+  let number: string | undefined = /^0X[0-9a-f]+$/i.test(found) ? found.toLowerCase() : undefined;
+  if (number === found) return;
+  PCI_ADDRESS.lastIndex = start;
+  const address = kind === 'pcidevicecon' ? PCI_ADDRESS.exec(source.text) : null;
+  if (address !== null) {
+    const [segment = 0, bus = 0, device = 0, fn = 0] = address.slice(1).map((part) => Number.parseInt(part ?? '0', 16));
+    // XEN: `sbdf` of tools/flask/utils/label-pci.c
+    number = `0x${((segment << 16) | (bus << 8) | (device << 3) | fn).toString(16)}`;
+    found = address[0];
+  }
+  if (number === undefined) return;
+  const origin = source.origins.originAt(start, start + found.length);
+  const edits = origin.kind === 'written' ? [{ span: origin.span, newText: number }] : [];
+  const fixes = [{ title: `did you mean \`${number}\`?`, edits }];
+  cursor.report(language['unexpected-token'](origin, { expected: 'a number', found: `\`${found}\`` }, { fixes }));
+  throw new SyntaxFault();
+}
+
+function number(cursor: Cursor, maximum: bigint, kind: Statement['kind']): Token {
+  checkSpelling(cursor, kind);
   if (cursor.kind() !== TokenKind.number) cursor.fail('a number');
   const text = textOf(cursor.tokens, cursor.at);
   const origin = originOf(cursor.tokens, cursor.at);
@@ -83,7 +109,10 @@ const AV_RULES: ReadonlySet<string> = new Set(['allow', 'auditallow', 'auditdeny
 function avRule(cursor: Cursor, at: Token, rule: AvRuleKind): Statement {
   const source = cursor.nameSet();
   const target = cursor.nameSet();
-  if (rule === 'allow' && cursor.accept(';')) return { kind: 'role-allow', at, source, target };
+  if (rule === 'allow' && cursor.word() === ';' && cursor.word(1) !== ':') {
+    cursor.at++;
+    return { kind: 'role-allow', at, source, target };
+  }
   cursor.expect(':');
   const classes = cursor.nameSet();
   const permissions = cursor.nameSet();
@@ -106,6 +135,20 @@ function typeRule(cursor: Cursor, at: Token, rule: TypeRuleKind): Statement {
   return { kind: 'type-rule', at, rule, source, target, classes, result };
 }
 
+/** Reports a block that no `}` closes, at its brace; anything further on would be blamed for nothing. */
+function checkClosed(cursor: Cursor, open: Token): void {
+  const { tokens } = cursor;
+  let depth = 0;
+  for (let at = open; at < tokens.count; at++) {
+    if (tokens.kinds[at] !== TokenKind.operator) continue;
+    const word = wordOf(tokens, at);
+    if (word === '{') depth++;
+    else if (word === '}' && --depth === 0) return;
+  }
+  cursor.report(language['unclosed-block'](originOf(tokens, open), {}));
+  throw new SyntaxFault();
+}
+
 /** Goes on behind the block that the cursor is in, and behind its `else`: what is left of it would look out of place. */
 function skipBlock(cursor: Cursor): void {
   for (let depth = 1; depth > 0 && !cursor.isAtEnd; ) {
@@ -118,14 +161,17 @@ function skipBlock(cursor: Cursor): void {
 }
 
 function conditionalBlock(cursor: Cursor): ConditionalRule[] {
+  const open = cursor.at;
   cursor.expect('{');
   const rules: ConditionalRule[] = [];
   while (!cursor.accept('}')) {
-    if (cursor.isAtEnd) cursor.fail('`}`');
+    if (cursor.isAtEnd) checkClosed(cursor, open);
     const at = cursor.at;
     const word = cursor.word();
     if (word === 'neverallow' || word === 'if' || !CONDITIONAL_STATEMENTS.has(word)) {
+      if (cursor.kind() === TokenKind.identifier && cursor.word(1) === '(') cursor.failOnMacro();
       if (cursor.kind() === TokenKind.identifier || word === '') cursor.fail('a rule or `}`');
+      checkClosed(cursor, open);
       cursor.report(language['not-in-conditional'](originOf(cursor.tokens, at), { statement: word }));
       skipBlock(cursor);
       throw new SyntaxFault();
@@ -280,9 +326,12 @@ function requireBlock(cursor: Cursor, at: Token): Statement {
 
 function block(cursor: Cursor): Statement[] {
   const statements: Statement[] = [];
+  const open = cursor.at;
   cursor.expect('{');
-  do statements.push(cursor.nested(() => parseStatement(cursor)));
-  while (!cursor.accept('}'));
+  do {
+    if (cursor.isAtEnd) checkClosed(cursor, open);
+    statements.push(cursor.nested(() => parseStatement(cursor)));
+  } while (!cursor.accept('}'));
   return statements;
 }
 
@@ -292,9 +341,9 @@ function deviceContext(
   kind: 'pirqcon' | 'pcidevicecon' | 'iomemcon' | 'ioportcon',
 ): Statement {
   const maximum = kind === 'iomemcon' ? MAX_U64 : MAX_U32;
-  const low = number(cursor, maximum);
+  const low = number(cursor, maximum, kind);
   const isRange = kind === 'iomemcon' || kind === 'ioportcon';
-  const high = isRange && cursor.accept('-') ? number(cursor, maximum) : undefined;
+  const high = isRange && cursor.accept('-') ? number(cursor, maximum, kind) : undefined;
   return { kind, at, low, high, context: context(cursor) };
 }
 
@@ -472,6 +521,6 @@ export function parseStatement(cursor: Cursor): Statement {
     throw new SyntaxFault();
   }
   if (cursor.kind() === TokenKind.identifier && cursor.word(1) === '(') cursor.failOnMacro();
-  if (cursor.kind() === TokenKind.identifier) cursor.failOnStatement(STATEMENT_WORDS);
+  if (cursor.kind() === TokenKind.identifier) cursor.failOnStatement();
   return cursor.fail('a statement');
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { type Fix, nearestName, type Origin, type Report } from '../text/index.ts';
+import { type Fix, type Note, nearestName, type Origin, type Report, userSpan } from '../text/index.ts';
 import { language } from './diagnostics.ts';
+import { dialectNote } from './foreign-macros.ts';
 import type { ParseHints, ShortCall } from './parse-hints.ts';
 import type { NameList, NameSet } from './syntax-tree.ts';
 import { originOf, type Token, TokenKind, type Tokens, textOf, wordOf } from './tokens.ts';
@@ -20,6 +21,15 @@ function replacement(origin: Origin, name: string): Fix {
   return { title: `did you mean \`${name}\`?`, edits };
 }
 
+/** The fix that joins the name of a macro and its parenthesis, where blanks stand between. */
+function withoutBlanks({ kind, span }: Origin): Fix[] {
+  const { source, end } = span;
+  const blanks = /^[ \t]+(?=\()/.exec(source.text.slice(end, end + 80))?.[0];
+  if (blanks === undefined) return [];
+  const edits = kind === 'written' ? [{ span: { source, start: end, end: end + blanks.length }, newText: '' }] : [];
+  return [{ title: 'no blank may stand before the `(`', edits }];
+}
+
 /** Deepest nesting of parentheses and blocks: far above what a policy holds, far below what the stack holds. */
 const MAX_NESTING = 1000;
 
@@ -29,12 +39,18 @@ export class Cursor {
   at: Token = 0;
   #nesting = 0;
   readonly #hints: ParseHints;
+  readonly #statementWords: ReadonlySet<string>;
   readonly #reportedCalls = new Set<ShortCall>();
+  readonly #reportedModules = new Set<string>();
+  /** Macros that a definition in another dialect was to define. */
+  readonly #undefinable = new Set<string>();
 
-  constructor(tokens: Tokens, report: Report, hints: ParseHints = {}) {
+  /** `statementWords`: the words that begin a statement. */
+  constructor(tokens: Tokens, report: Report, hints: ParseHints, statementWords: ReadonlySet<string>) {
     this.tokens = tokens;
     this.report = report;
     this.#hints = hints;
+    this.#statementWords = statementWords;
   }
 
   kind(offset = 0): number {
@@ -55,52 +71,103 @@ export class Cursor {
   fail(expected: string): never {
     const { tokens } = this;
     const kind = this.kind();
-    if (this.#blameShortCall()) throw new SyntaxFault();
+    const origin = originOf(tokens, this.at);
+    const found = `\`${textOf(tokens, this.at)}\``;
+    if (this.#followsUnread() || this.#blameShortCall()) throw new SyntaxFault();
     if (kind === TokenKind.end)
       this.report(language['unexpected-end'](originOf(tokens, Math.max(0, this.at - 1)), { expected }));
+    else if (this.#beginsStatement()) this.#reportBreak(expected, found);
     else if (kind === TokenKind.keyword && expected.startsWith('a name') && /^[a-z]/i.test(textOf(tokens, this.at))) {
-      this.report(language['reserved-word'](originOf(tokens, this.at), { word: textOf(tokens, this.at) }));
-    } else
-      this.report(
-        language['unexpected-token'](originOf(tokens, this.at), { expected, found: `\`${textOf(tokens, this.at)}\`` }),
-      );
+      this.report(language['reserved-word'](origin, { word: textOf(tokens, this.at) }));
+      // The word was meant as a name: no statement begins with it.
+      this.at++;
+    } else this.report(language['unexpected-token'](origin, { expected, found }, { notes: this.#notesOn(expected) }));
     throw new SyntaxFault();
+  }
+
+  #notesOn(expected: string): Note[] {
+    const text = textOf(this.tokens, this.at);
+    if (text.startsWith('/*') || text.startsWith('//')) return [{ message: 'a comment begins with `#`' }];
+    if (text === ',' && expected === 'a name or `}`')
+      return [{ message: 'the names in a set are not separated by commas' }];
+    return [];
+  }
+
+  /** Whether a character was passed over just before this token, so that the fault was told with it. */
+  #followsUnread(): boolean {
+    const { starts, ends, unread } = this.tokens;
+    return unread.isBetween(this.at === 0 ? 0 : (starts[this.at - 1] ?? 0), ends[this.at] ?? 0);
+  }
+
+  /** Whether the next statement begins here, on a line of its own, though the last one has no end. */
+  #beginsStatement(): boolean {
+    const { source, starts, ends } = this.tokens;
+    if (this.at === 0 || !source.text.slice(ends[this.at - 1], starts[this.at]).includes('\n')) return false;
+    if (this.kind() === TokenKind.identifier) return this.word(1) === '(';
+    const next = this.kind(1);
+    const isFollowed = next === TokenKind.identifier || next === TokenKind.number || '{*~('.includes(this.word(1));
+    return isFollowed && this.#statementWords.has(this.word());
+  }
+
+  /** Reports a statement that breaks off: at its last token, as what comes next is not to blame. */
+  #reportBreak(expected: string, found: string): void {
+    const { tokens } = this;
+    const text = textOf(tokens, this.at - 1);
+    const last = originOf(tokens, this.at - 1);
+    const { source, end } = userSpan(last);
+    const isWhole = last.kind === 'written' && source.text.slice(last.span.start, end) === text;
+    const edits = isWhole ? [{ span: { source, start: end, end }, newText: ';' }] : [];
+    const fixes = expected === '`;`' ? [{ title: 'a `;` is missing here', edits }] : [];
+    const notes: Note[] = [{ message: 'the next statement begins here', origin: originOf(tokens, this.at) }];
+    const args = { expected: `${expected} after \`${text}\``, found };
+    this.report(language['unexpected-token'](last, args, { fixes, notes }));
   }
 
   /** Reports the call of a macro that does not exist. */
   failOnMacro(): never {
     const macro = textOf(this.tokens, this.at);
     const origin = originOf(this.tokens, this.at);
-    const near = nearestName(macro, this.#hints.macros ?? []);
-    this.report(
-      language['unknown-macro'](origin, { macro }, near === undefined ? {} : { fixes: [replacement(origin, near)] }),
-    );
+    const module = this.#hints.macrosOff?.get(macro);
+    const dialect = dialectNote(macro);
+    if (dialect?.defines === true && this.kind(2) === TokenKind.identifier)
+      this.#undefinable.add(textOf(this.tokens, this.at + 2));
+    if (this.#undefinable.has(macro) || (module !== undefined && this.#reportedModules.has(module)))
+      throw new SyntaxFault();
+    if (module !== undefined) this.#reportedModules.add(module);
+    const offNote = `module \`${module}\` defines it, and \`modules.conf\` switches it off`;
+    const notes = module !== undefined ? [{ message: offNote }] : dialect === undefined ? [] : [dialect.note];
+    const near = notes.length > 0 ? undefined : nearestName(macro, this.#hints.macros ?? []);
+    const fixes = near === undefined ? [] : [replacement(origin, near)];
+    this.report(language['unknown-macro'](origin, { macro }, { fixes, notes }));
     throw new SyntaxFault();
   }
 
   /** Reports a word that begins no statement. */
-  failOnStatement(known: Iterable<string>): never {
-    if (this.#blameShortCall()) throw new SyntaxFault();
+  failOnStatement(): never {
+    if (this.#followsUnread() || this.#blameShortCall()) throw new SyntaxFault();
     const word = textOf(this.tokens, this.at);
     const origin = originOf(this.tokens, this.at);
-    const near = nearestName(word, [...known, ...(this.#hints.macros ?? [])]);
+    const near = nearestName(word, [...this.#statementWords, ...(this.#hints.macros ?? [])]);
     this.report(
       language['unknown-statement'](origin, { word }, near === undefined ? {} : { fixes: [replacement(origin, near)] }),
     );
     throw new SyntaxFault();
   }
 
-  /** Whether the fault is here because a macro was called with too few arguments; reports each such call once. */
+  /** Whether the fault is here because an argument of a macro's call is missing; reports each such call once. */
   #blameShortCall(): boolean {
     const calls = this.#hints.shortCalls ?? [];
     if (calls.length === 0) return false;
     const here = this.tokens.starts[this.at] ?? 0;
     const before = this.at > 0 ? (this.tokens.starts[this.at - 1] ?? 0) : here;
-    const call = calls.findLast(({ start, end }) => (start <= here && here < end) || (start <= before && before < end));
+    const around = calls.filter(({ start, end }) => (start <= here && here < end) || (start <= before && before < end));
+    // An argument that is there and empty was mostly passed on so.
+    const call = around.findLast(({ given, missing }) => given < missing) ?? around[0];
     if (call === undefined) return false;
     if (!this.#reportedCalls.has(call)) {
       this.#reportedCalls.add(call);
-      this.report(language['missing-argument'](call.call, { argument: call.given + 1, macro: call.macro }));
+      const fixes = call.given === 0 ? withoutBlanks(call.call) : [];
+      this.report(language['missing-argument'](call.call, { argument: call.missing, macro: call.macro }, { fixes }));
     }
     return true;
   }

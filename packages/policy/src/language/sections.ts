@@ -93,11 +93,60 @@ function outOfPlace(sections: readonly number[]): boolean[] {
   return wrong;
 }
 
-/** Reports statements outside their section, a second dominance, and sections that a policy must have. */
-export function checkSections(statements: readonly Statement[], tokens: Tokens, report: Report): void {
+/** Reports a statement outside its section. */
+function reportOutOfPlace(
+  statement: Statement,
+  section: number,
+  current: number,
+  tokens: Tokens,
+  report: Report,
+): void {
+  const origin = originOf(tokens, statement.at);
+  if (statement.kind === 'empty') {
+    const edits = origin.kind === 'written' ? [{ span: origin.span, newText: '' }] : [];
+    const fixes = [{ title: 'leave it out', edits }];
+    report(language['unexpected-token'](origin, { expected: 'a statement', found: '`;`' }, { fixes }));
+    return;
+  }
+  const where =
+    section < current
+      ? `before ${SECTIONS[Math.min(current, section + 1)] ?? ''}`
+      : `after ${SECTIONS[section - 1] ?? ''}`;
+  const place = `${where}, with ${SECTIONS[section] ?? ''}`;
+  report(language['wrong-section'](origin, { statement: wordOf(tokens, statement.at), place }));
+}
+
+/** Reports sections that a policy must have, each where it had to begin; false where one is missing. */
+function checkPresence(
+  statements: readonly Statement[],
+  wrong: readonly boolean[],
+  tokens: Tokens,
+  report: Report,
+): boolean {
+  const sections = statements.map(sectionOf);
+  const present = new Set(sections);
+  const needed = [0, 1, 3, RULES, 11, 13];
+  // A statement in the wrong place does not make a policy one with MLS.
+  const isMls = sections.some((section, i) => section >= 5 && section <= 9 && wrong[i] !== true);
+  if (isMls) needed.push(5, 6, 8, 9);
+  const missing = needed.filter((section) => !present.has(section)).sort((a, b) => a - b);
+  for (const section of missing) {
+    const next = statements.find((_, i) => wrong[i] !== true && (sections[i] ?? 0) > section);
+    const at = next?.at ?? Math.max(0, tokens.count - 2);
+    const what = (SECTIONS[section] ?? '').replace(/^the /, '');
+    const notes = next === undefined ? [] : [{ message: 'they belong before this' }];
+    report(language['missing-section'](originOf(tokens, at), { what }, { notes }));
+  }
+  return missing.length === 0;
+}
+
+/**
+ * Reports statements outside their section, a second dominance, and sections that a policy must have. Whether there was
+ * none of these.
+ */
+export function checkSections(statements: readonly Statement[], tokens: Tokens, report: Report): boolean {
   const sections = statements.map(sectionOf);
   const wrong = outOfPlace(sections);
-  const present = new Set(sections);
   let current = 0;
   let reportedSection = -1;
   statements.forEach((statement, i) => {
@@ -110,16 +159,7 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
     // One report for each run of statements of the same section.
     if (reportedSection === section) return;
     reportedSection = section;
-    const where =
-      section < current
-        ? `before ${SECTIONS[Math.min(current, section + 1)] ?? ''}`
-        : `after ${SECTIONS[section - 1] ?? ''}`;
-    report(
-      language['wrong-section'](originOf(tokens, statement.at), {
-        statement: wordOf(tokens, statement.at) || ';',
-        place: `${where}, with ${SECTIONS[section] ?? ''}`,
-      }),
-    );
+    reportOutOfPlace(statement, section, current, tokens, report);
   });
   const [dominance, ...repeated] = statements.filter(({ kind }) => kind === 'dominance');
   for (const { at } of repeated) {
@@ -127,11 +167,6 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
       dominance === undefined ? [] : [{ message: 'the first is here', origin: originOf(tokens, dominance.at) }];
     report(language['repeated-dominance'](originOf(tokens, at), {}, { notes }));
   }
-  const needed = [0, 1, 3, RULES, 11, 13];
-  if ([5, 6, 7, 8, 9].some((section) => present.has(section))) needed.push(5, 6, 8, 9);
-  const end = originOf(tokens, Math.max(0, tokens.count - 2));
-  for (const section of needed.sort((a, b) => a - b)) {
-    if (!present.has(section))
-      report(language['missing-section'](end, { what: (SECTIONS[section] ?? '').replace(/^the /, '') }));
-  }
+  const isComplete = checkPresence(statements, wrong, tokens, report);
+  return isComplete && repeated.length === 0 && !wrong.includes(true);
 }

@@ -213,4 +213,6 @@ export interface SyntaxTree {
   readonly statements: readonly Statement[];
   /** Names in text that could not be parsed, so that a part of the policy may be missing from `statements`. */
   readonly skippedNames: readonly string[];
+  /** Every statement could be parsed and stands in its section, and no section is missing. */
+  readonly isWhole: boolean;
 }

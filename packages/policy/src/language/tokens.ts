@@ -12,6 +12,7 @@
 import { type MappedText, type Origin, type Report, SpellingTable } from '../text/index.ts';
 import { language } from './diagnostics.ts';
 import { KEYWORDS } from './keywords.ts';
+import { characterEnd, UnreadCharacters } from './unread-characters.ts';
 
 /** Index of a token. */
 export type Token = number;
@@ -44,6 +45,8 @@ export interface Tokens {
   readonly words: Uint32Array;
   /** Word by number. */
   readonly wordTexts: readonly string[];
+  /** What stands between the tokens and is no token. */
+  readonly unread: UnreadCharacters;
 }
 
 /** The word of a token: a keyword in lower case, `&&` as `and` and so on, anything else as written. */
@@ -212,10 +215,11 @@ class TokenBuilder {
   }
 }
 
-/** Cuts a policy text into tokens. Bytes that begin no token are reported and left out. */
+/** Cuts a policy text into tokens. Characters that begin no token are left out, and kept to be reported. */
 export function tokenize(source: MappedText, report: Report): Tokens {
   const { text } = source;
   const build = new TokenBuilder();
+  const unread = new UnreadCharacters(source, report);
   const length = text.length;
   let at = 0;
   let lineStart = 0;
@@ -260,25 +264,18 @@ export function tokenize(source: MappedText, report: Report): Tokens {
         break;
       }
       case CLASS.operator:
-        at = operatorToken(text, at, c, build, report, source);
+        at = operatorToken(text, at, c, build, unread);
         break;
       default:
-        at = otherToken(text, at, c, build, report, source);
+        at = otherToken(text, at, c, build, unread);
     }
   }
   endLine(length);
   build.push(TokenKind.end, length, length, '');
-  return { source, ...build, count: build.count, wordTexts: build.wordTexts };
+  return { source, ...build, count: build.count, wordTexts: build.wordTexts, unread };
 }
 
-function operatorToken(
-  text: string,
-  at: number,
-  c: number,
-  build: TokenBuilder,
-  report: Report,
-  source: MappedText,
-): number {
+function operatorToken(text: string, at: number, c: number, build: TokenBuilder, unread: UnreadCharacters): number {
   if (c === 0x3a) {
     const address = ipv6End(text, at);
     if (address > at) {
@@ -292,7 +289,7 @@ function operatorToken(
   }
   const two = text.slice(at, at + 2);
   const isDouble = two === '==' || two === '!=' || two === '&&' || two === '||';
-  if (!isDouble && (c === 0x3d || c === 0x26 || c === 0x7c)) return unrecognized(text, at, report, source);
+  if (!isDouble && (c === 0x3d || c === 0x26 || c === 0x7c)) return passOver(text, at, unread);
   const written = isDouble ? two : text.charAt(at);
   const word = OPERATOR_WORDS[written];
   build.push(word === undefined ? TokenKind.operator : TokenKind.keyword, at, at + written.length, word ?? written);
@@ -305,14 +302,7 @@ function isPlainSign(c: number): boolean {
 }
 
 /** Comments, paths and quoted names; everything else is not a token. */
-function otherToken(
-  text: string,
-  at: number,
-  c: number,
-  build: TokenBuilder,
-  report: Report,
-  source: MappedText,
-): number {
+function otherToken(text: string, at: number, c: number, build: TokenBuilder, unread: UnreadCharacters): number {
   if (c === 0x23) {
     const end = text.indexOf('\n', at);
     return end === -1 ? text.length : end;
@@ -336,12 +326,11 @@ function otherToken(
       return close + 1;
     }
   }
-  return unrecognized(text, at, report, source);
+  return passOver(text, at, unread);
 }
 
-function unrecognized(text: string, at: number, report: Report, source: MappedText): number {
-  const c = text.charCodeAt(at);
-  const shown = c > 0x20 && c < 0x7f ? text.charAt(at) : `\\x${c.toString(16).padStart(2, '0')}`;
-  report(language['unrecognized-character'](source.origins.originAt(at, at + 1), { character: shown }));
-  return at + 1;
+function passOver(text: string, at: number, unread: UnreadCharacters): number {
+  const end = characterEnd(text, at);
+  unread.add(at, end);
+  return end;
 }

@@ -52,8 +52,8 @@ export class Processor {
   readonly output: Output;
   readonly input: Input;
   readonly diagnostics: Diagnostic[] = [];
-  /** Calls with fewer arguments than the body names. */
-  readonly shortCalls: Map<Call, { readonly given: number; readonly wanted: number }> = new Map();
+  /** Calls without an argument that the body names, or with an empty one. */
+  readonly shortCalls: Map<Call, { readonly given: number; readonly missing: number }> = new Map();
   errorOutput = '';
   exitStatus = 0;
   readonly #surroundings: Surroundings;
@@ -288,6 +288,7 @@ export class Processor {
       return;
     }
     const builder = new PieceBuilder();
+    let missing = Number.POSITIVE_INFINITY;
     for (const part of parts) {
       switch (part.kind) {
         case 'text':
@@ -299,7 +300,8 @@ export class Processor {
         case 'argument': {
           const argument = args[part.index - 1];
           if (part.index === 0) builder.add(name, generated(name.length, call), 0);
-          else if (argument !== undefined) builder.addPiece(argument);
+          else if (argument !== undefined && argument.length > 0) builder.addPiece(argument);
+          else missing = Math.min(missing, part.index);
           break;
         }
         case 'count':
@@ -310,8 +312,8 @@ export class Processor {
       }
       if (builder.length > this.limits.argument) this.tooMuch('argument', call.origin);
     }
-    if (args.length < macro.maxParameter && this.shortCalls.size < MAX_SHORT_CALLS)
-      this.shortCalls.set(call, { given: args.length, wanted: macro.maxParameter });
+    if (missing < Number.POSITIVE_INFINITY && this.shortCalls.size < MAX_SHORT_CALLS)
+      this.shortCalls.set(call, { given: args.length, missing });
     this.push(builder.finish(), invocation);
   }
 

@@ -60,9 +60,18 @@ test('text that m4 made points at the call', () => {
 
 test('calls with missing arguments are known with what came of them', () => {
   const result = expand("define(`give', `allow $1 $2:domain pause;')\ngive(a_t)\ngive(a_t, b_t)\n");
-  expect(result.shortCalls).toMatchObject([{ macro: 'give', given: 1, wanted: 2 }]);
+  expect(result.shortCalls).toMatchObject([{ macro: 'give', given: 1, missing: 2 }]);
   const [short] = result.shortCalls;
   expect(result.output.text.slice(short?.start, short?.end)).toBe('allow a_t :domain pause;');
+});
+
+test('an empty argument is missing where the body names it', () => {
+  const missing = (call: string): number[] =>
+    expand(`define(\`give', \`allow $1 $3:domain pause;')\n${call}\n`).shortCalls.map((short) => short.missing);
+  expect(missing('give(a_t, , b_t)')).toEqual([]);
+  expect(missing('give(, x, b_t)')).toEqual([1]);
+  expect(missing('give(a_t)')).toEqual([3]);
+  expect(missing('give')).toEqual([1]);
 });
 
 test('errprint goes to the error output, with file and line', () => {

@@ -22,11 +22,13 @@ export interface M4Options {
   readonly limits?: Partial<M4Limits>;
 }
 
-/** A call with fewer arguments than the macro's body names, and the stretch of output that came of it. */
+/** A call without an argument that the macro's body names, and the stretch of output that came of it. */
 export interface ShortCall {
   readonly macro: string;
+  /** How many arguments there were, empty ones too. */
   readonly given: number;
-  readonly wanted: number;
+  /** The first argument that the body names and that is not there, or is empty. */
+  readonly missing: number;
   /** Where the call was written. */
   readonly call: Origin;
   readonly start: number;
@@ -87,7 +89,7 @@ export function runM4(sources: readonly SourceText[], options: M4Options = {}): 
 
 /** Finds the output of calls by their mark on the stretches of text. */
 function findShortCalls(
-  calls: ReadonlyMap<Call, { readonly given: number; readonly wanted: number }>,
+  calls: ReadonlyMap<Call, { readonly given: number; readonly missing: number }>,
   runs: RunList,
   length: number,
 ): ShortCall[] {
@@ -121,7 +123,7 @@ function findShortCalls(
     }
   }
   return found.map(({ call, start, end }) => {
-    const { given, wanted } = calls.get(call) ?? { given: 0, wanted: 0 };
-    return { macro: call.macro, given, wanted, call: call.origin, start, end };
+    const { given, missing } = calls.get(call) ?? { given: 0, missing: 1 };
+    return { macro: call.macro, given, missing, call: call.origin, start, end };
   });
 }

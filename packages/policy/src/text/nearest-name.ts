@@ -27,18 +27,30 @@ function editDistance(a: string, b: string, limit: number): number {
   return previous[b.length] ?? limit + 1;
 }
 
-/** The candidate nearest to `name`, if one is near enough to be a slip of the hand. Ties go to the first in order. */
+function slips(length: number): number {
+  return length <= 3 ? 1 : length <= 8 ? 2 : 3;
+}
+
+/**
+ * The candidate nearest to `name`, if one is near enough to be a slip of the hand; else one that begins with all of
+ * `name` and goes on with another word, as `use_device_iommu` does. Ties go to the first in order.
+ */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
-  const limit = name.length <= 3 ? 1 : name.length <= 8 ? 2 : 3;
+  // An ending that names share by custom (`_t`, `_r`) makes none of them near.
+  const ending = /_[a-z]$/.exec(name)?.[0] ?? '';
+  const ofStem = slips(name.length - ending.length);
   let best: string | undefined;
-  let bestDistance = limit + 1;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  let longer: string | undefined;
   for (const candidate of candidates) {
     if (candidate === name) continue;
+    const limit = ending !== '' && candidate.endsWith(ending) ? ofStem : slips(name.length);
     const distance = editDistance(name, candidate, Math.min(limit, bestDistance));
-    if (distance < bestDistance) {
+    if (distance <= limit && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
+    if (name.length > 3 && candidate.startsWith(`${name}_`)) longer ??= candidate;
   }
-  return best;
+  return best ?? longer;
 }

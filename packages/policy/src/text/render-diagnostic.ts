@@ -64,7 +64,10 @@ function frame(span: Span, remark: string): string[] {
 export function expansionNotes(origin: Origin): Note[] {
   const notes: Note[] = [];
   for (let at = origin; at.kind === 'expanded'; at = at.call) {
-    notes.push({ message: `in the expansion of \`${at.macro}\`, called at ${placeText(at.call.span)}`, origin: at });
+    const message = `in the expansion of \`${at.macro}\`, called at ${placeText(at.call.span)}`;
+    const last = notes.at(-1);
+    // A macro that calls itself is named once.
+    if (last?.message !== message || last.origin?.span.start !== at.span.start) notes.push({ message, origin: at });
   }
   if (notes.length <= MAX_EXPANSIONS) return notes;
   const left = notes.length - MAX_EXPANSIONS;

@@ -1,0 +1,196 @@
+/**
+ * Characters that begin no token, and what is said of them.
+ *
+ * An editor or a web page puts in what looks right and is not: a byte order mark, carriage returns, typographic quotes
+ * and dashes. Each is one fault, however many bytes it has, and however often it stands in a file or in a line.
+ * Start reading at `UnreadCharacters`.
+ *
+ * @module
+ */
+import type { Fix, MappedText, Note, Origin, Report, Span } from '../text/index.ts';
+import { userSpan } from '../text/index.ts';
+import { language } from './diagnostics.ts';
+
+/** A character that was passed over, in bytes of the text. */
+export interface UnreadCharacter {
+  readonly start: number;
+  readonly end: number;
+}
+
+const BYTE_ORDER_MARK = '\xef\xbb\xbf';
+const WIDE_MARKS: readonly string[] = ['\xff\xfe', '\xfe\xff'];
+
+/** The bytes of a character at `at`: those of one character of UTF-8, or one. */
+export function characterEnd(text: string, at: number): number {
+  const lead = text.charCodeAt(at);
+  const length = lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
+  for (let i = 1; i < length; i++) if ((text.charCodeAt(at + i) & 0xc0) !== 0x80) return at + 1;
+  return at + length;
+}
+
+function codePoint(bytes: string): number {
+  const lead = bytes.charCodeAt(0);
+  if (bytes.length === 1) return lead;
+  let point = lead & (0xff >> (bytes.length + 1));
+  for (let i = 1; i < bytes.length; i++) point = (point << 6) | (bytes.charCodeAt(i) & 0x3f);
+  return point;
+}
+
+/** How a message shows a character. */
+function shown(bytes: string): string {
+  if (bytes.length > 1) return bytes;
+  const c = bytes.charCodeAt(0);
+  return c > 0x20 && c < 0x7f ? bytes : `\\x${c.toString(16).padStart(2, '0')}`;
+}
+
+/** What a policy has in place of a character that looks like it. */
+function plainCharacter(point: number): string | undefined {
+  if (point === 0xa0 || point === 0x3000 || (point >= 0x2000 && point <= 0x200a)) return ' ';
+  if ((point >= 0x2010 && point <= 0x2015) || point === 0x2212) return '-';
+  if (point >= 0x201c && point <= 0x201f) return '"';
+  return point === 0x2018 ? '`' : point === 0x2019 ? "'" : undefined;
+}
+
+function replacement(span: Span, bytes: string): Fix[] {
+  const point = codePoint(bytes);
+  const plain = bytes.length === 1 ? undefined : plainCharacter(point);
+  if (plain === undefined) return [];
+  const title = plain === ' ' ? 'put a plain space here' : `put a plain \`${plain}\` here`;
+  return [{ title, edits: [{ span, newText: plain }] }];
+}
+
+/** How often `part` stands in a text. */
+function occurrences(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++;
+  return count;
+}
+
+/** The comment behind whose apostrophe m4 took a quotation for ended, if a quote at `span` may be what was left of it. */
+function apostropheBefore({ source, start }: Span): Span | undefined {
+  const before = source.text.slice(Math.max(0, start - 4096), start);
+  const from = start - before.length;
+  let found: Span | undefined;
+  for (const { 0: comment, index } of before.matchAll(/#[^\n]*/g)) {
+    const at = /[A-Za-z]'[A-Za-z]/.exec(comment);
+    if (at !== null) found = { source, start: from + index + at.index + 1, end: from + index + at.index + 2 };
+  }
+  return found;
+}
+
+/** What the body of a macro makes of its arguments just before a place: `$2` before the `_channel` of `$2_channel`. */
+function argumentBefore(origin: Origin): string | undefined {
+  if (origin.kind !== 'expanded') return undefined;
+  const { source, start } = origin.span;
+  return /\$([0-9]+)$/.exec(source.text.slice(Math.max(0, start - 8), start))?.[1];
+}
+
+function notesOn(character: string, origin: Origin): Note[] {
+  const argument = argumentBefore(origin);
+  if (character === '_' && argument !== undefined && origin.kind === 'expanded')
+    return [
+      { message: `\`${origin.macro}\` makes another name of argument ${argument}, which has to be one plain name` },
+    ];
+  if (character === '_') return [{ message: 'a name begins with a letter' }];
+  if (character === "'") {
+    const span = apostropheBefore(origin.span);
+    if (span !== undefined)
+      return [{ message: 'the apostrophe in this comment ends a quotation', origin: { kind: 'written', span } }];
+  }
+  if (character === '"' && /^"[^/"\n]+\/[^"\n]*"/.test(origin.span.source.text.slice(origin.span.start).slice(0, 1000)))
+    return [{ message: 'a path begins with `/`' }];
+  if (character === "'" || character === '"') return [{ message: 'a name is written without quotes' }];
+  if (character === '=') return [{ message: 'two values are compared with `==`' }];
+  return [];
+}
+
+/** The line that a user can change, of a place. */
+function lineOf(origin: Origin): string {
+  const { source, start } = userSpan(origin);
+  return `${source.positionAt(start).line} ${source.name}`;
+}
+
+/** The characters of a text that begin no token: reports each fault once, when the parser has come past it. */
+export class UnreadCharacters {
+  readonly #source: MappedText;
+  readonly #report: Report;
+  readonly #list: UnreadCharacter[] = [];
+  readonly #said = new Set<string>();
+  /** Lines in which the parser reported a fault. */
+  readonly #faultyLines = new Set<string>();
+  #told = 0;
+
+  constructor(source: MappedText, report: Report) {
+    this.#source = source;
+    this.#report = report;
+  }
+
+  add(start: number, end: number): void {
+    this.#list.push({ start, end });
+  }
+
+  /** Whether there is one from `from` up to `to`. */
+  isBetween(from: number, to: number): boolean {
+    const list = this.#list;
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((list[middle]?.start ?? 0) < from) low = middle + 1;
+      else high = middle;
+    }
+    const first = list[low];
+    return first !== undefined && first.start < to;
+  }
+
+  /** Keeps in mind that a fault was reported at a place. */
+  noteFault(origin: Origin | undefined): void {
+    if (origin !== undefined) this.#faultyLines.add(lineOf(origin));
+  }
+
+  /** Reports those before `end` that were not told yet. */
+  tell(end: number): void {
+    for (let next = this.#list[this.#told]; next !== undefined && next.start < end; next = this.#list[++this.#told])
+      this.#tell(next);
+  }
+
+  /** Passes over those before `end` in silence. */
+  forget(end: number): void {
+    for (let next = this.#list[this.#told]; next !== undefined && next.start < end; next = this.#list[++this.#told]);
+  }
+
+  #tell({ start, end }: UnreadCharacter): void {
+    const origin = this.#source.origins.originAt(start, end);
+    const bytes = this.#source.text.slice(start, end);
+    const user = userSpan(origin);
+    const { name, text } = user.source;
+    const c = bytes.charCodeAt(0);
+    if (this.#said.has(`foreign ${name}`) || (bytes === '_' && this.#faultyLines.has(lineOf(origin)))) return;
+    if (WIDE_MARKS.includes(text.slice(0, 2))) {
+      this.#said.add(`foreign ${name}`);
+      const notes = [{ message: 'it is UTF-16, and has to be saved as UTF-8' }];
+      this.#report(language['byte-order-mark'](origin, {}, { notes }));
+      return;
+    }
+    this.noteFault(origin);
+    // What an editor does to a whole file is one fault of the file; anything else is one of its line.
+    const isOfFile = c < 0x20 || bytes === BYTE_ORDER_MARK;
+    const place = isOfFile ? '' : user.source.positionAt(user.start).line;
+    const key = `${bytes} ${place} ${name}`;
+    if (this.#said.has(key)) return;
+    this.#said.add(key);
+    if (bytes === BYTE_ORDER_MARK) this.#report(language['byte-order-mark'](origin, {}));
+    else if (bytes === '\r') {
+      const lines = occurrences(text, '\r\n');
+      const notes = lines > 1 ? [{ message: `${lines} lines of this file do` }] : [];
+      this.#report(language['carriage-return'](origin, {}, { notes }));
+    } else {
+      const span = origin.kind === 'written' ? origin.span : undefined;
+      const fixes = span === undefined ? [] : replacement(span, bytes);
+      const notes = [...notesOn(bytes, origin)];
+      const count = isOfFile ? occurrences(text, bytes) : 1;
+      if (count > 1) notes.push({ message: `it stands in this file ${count} times` });
+      this.#report(language['unrecognized-character'](origin, { character: shown(bytes) }, { fixes, notes }));
+    }
+  }
+}
