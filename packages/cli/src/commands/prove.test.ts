@@ -179,6 +179,34 @@ test('a counterexample names labels, setting, checks and lines', async () => {
   expect(out).toMatch(/modules\/nomigrate\.te:\d+:\d+/);
 });
 
+describe('the labels of a counterexample', () => {
+  const shown = async (name: string, lines: string): Promise<string> => {
+    const policy = mutant(name, 'nomigrate.te', append(lines));
+    const { code, out } = await dewar(
+      'prove',
+      write(`${name}.prove`, 'nobody reads memory of nomigrate_t while running;'),
+      '--policy',
+      policy,
+    );
+    expect(code).toBe(1);
+    return out;
+  };
+  const spare =
+    'type a_spare_t, domain_type;\nrole system_r types a_spare_t;\nallow a_spare_t nomigrate_t:mmu map_read;';
+
+  test('are such as a domain can have, where there are any', async () => {
+    const out = await shown('both', `${spare}\nallow dom0_t nomigrate_t:mmu map_read;`);
+    expect(out).toMatch(/^ {4}system_u:system_r:dom0_t → \S+:nomigrate_t {2}mmu \{ map_read \}$/m);
+    expect(out).not.toContain('note:');
+  });
+
+  test('are said to be such as no domain can have, where there are no others', async () => {
+    const out = await shown('spare', spare);
+    expect(out).toMatch(/^ {4}\S+:a_spare_t → \S+:nomigrate_t {2}mmu \{ map_read \}$/m);
+    expect(out).toMatch(/note: no domain can be given the label \S+:a_spare_t as things are/);
+  });
+});
+
 describe('the language', () => {
   const run = async (text: string): Promise<{ readonly code: number; readonly err: string }> =>
     dewar('prove', write('language.prove', text));
@@ -225,6 +253,8 @@ describe.skipIf(tree === undefined)("Xen's own example policy", () => {
       [['create'], false],
       [['destroy'], true],
     ]);
+    // Of all that could make the domain, the one that is there.
+    expect(checks[0]?.source).toBe('system_u:system_r:dom0_t');
     expect(checks[0]?.target).toMatch(/:(nomigrate_t_building|prot_domU_t)$/);
   });
 

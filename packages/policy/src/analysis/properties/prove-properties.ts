@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { CEXPR_L1L2, type PolicyDb } from '../../policydb/index.ts';
+import { CEXPR_L1L2, type Context, type PolicyDb } from '../../policydb/index.ts';
 import type { Diagnostic, Report } from '../../text/index.ts';
 import { prove } from '../diagnostics.ts';
 import { waysThatGive } from '../memory/acting.ts';
@@ -88,10 +88,28 @@ export function proveProperties(
   if (diagnostics.length > 0) return { results, diagnostics, decisions, bounds: [] };
   const bounds = new Set(decisions.labels.bounds);
   for (const prepared of tests) {
-    results.push(new Prover(decisions, prepared, report, bootType).result());
+    results.push(new Prover(decisions, prepared, report, bootType, () => true).result());
     for (const bound of chainBoundsOf(prepared.property.claim, decisions)) bounds.add(bound);
   }
-  return { results: withImpossible(results, decisions, initialSids), diagnostics, decisions, bounds: [...bounds] };
+  if (results.every(({ counterexample }) => counterexample === undefined)) {
+    return { results, diagnostics, decisions, bounds: [...bounds] };
+  }
+  const possible: ReadonlySet<Context> = labelsOfDomains(decisions, initialSids);
+  const shown = results.map((result, i): ProvedProperty => {
+    const { counterexample } = result;
+    const prepared = tests[i];
+    if (counterexample === undefined || prepared === undefined) return result;
+    const impossible = impossibleIn(counterexample, possible);
+    // A counterexample that can happen says more than one of labels that nobody has.
+    const other =
+      impossible.length === 0
+        ? undefined
+        : new Prover(decisions, prepared, report, bootType, (label) => possible.has(label)).result().counterexample;
+    return other !== undefined && impossibleIn(other, possible).length === 0
+      ? { ...result, counterexample: other }
+      : { ...result, counterexample: { ...counterexample, impossible } };
+  });
+  return { results: shown, diagnostics, decisions, bounds: [...bounds] };
 }
 
 const REFUSAL_BOUND = ['levels that no name tells apart were not all tried for what is refused'];
@@ -115,32 +133,26 @@ function levelsGuardDestruction({ classes }: PolicyDb): boolean {
   );
 }
 
-/** The results, with the labels of counterexamples that no domain can be given. */
-function withImpossible(
-  results: readonly ProvedProperty[],
-  decisions: Decisions,
-  initialSids: readonly string[],
-): ProvedProperty[] {
-  if (results.every(({ counterexample }) => counterexample === undefined)) return [...results];
+/** The labels that domains can come to have, whatever the booleans. */
+function labelsOfDomains(decisions: Decisions, initialSids: readonly string[]): ReadonlySet<Label> {
   const { policy, labels } = decisions;
   const requests = MAKING.flatMap(([tclass, permission]) => requestOf(policy, tclass, [permission]) ?? []);
   const security = initialContext(policy, initialSids, 'security');
-  const { labels: possible } = possibleLabels(
+  return possibleLabels(
     decisions,
     new Map(),
     decisions.booleansBehind(requests),
     bootLabels(decisions, initialSids),
     security === undefined ? undefined : labels.label(security),
+  ).labels;
+}
+
+/** The labels in a counterexample that domains would have to have, and that no domain can be given. */
+function impossibleIn({ checks }: Counterexample, possible: ReadonlySet<Context>): readonly Label[] {
+  const domains = checks.flatMap(({ source, target, class: tclass }) =>
+    tclass === 'domain' || tclass === 'domain2' ? [source, target] : [source],
   );
-  return results.map((result) => {
-    const { counterexample } = result;
-    if (counterexample === undefined) return result;
-    const domains = counterexample.checks.flatMap(({ source, target, class: tclass }) =>
-      tclass === 'domain' || tclass === 'domain2' ? [source, target] : [source],
-    );
-    const impossible = [...new Set(domains)].filter((label) => !possible.has(label));
-    return { ...result, counterexample: { ...counterexample, impossible } };
-  });
+  return [...new Set(domains)].filter((label) => !possible.has(label));
 }
 
 /** What gives domains their labels, and what changes the booleans that it hangs on. */
@@ -216,15 +228,24 @@ class Prover {
   readonly #ways: readonly NumberedWay[];
   /** The type under which Xen makes domains at boot. */
   readonly #bootType: number | undefined;
+  /** The labels that act, and that guests have. */
+  readonly #isDomain: LabelTest;
   #setting: BooleanSetting = new Map();
 
-  constructor(decisions: Decisions, prepared: Prepared, report: Report, bootType: number | undefined) {
+  constructor(
+    decisions: Decisions,
+    prepared: Prepared,
+    report: Report,
+    bootType: number | undefined,
+    isDomain: LabelTest,
+  ) {
     this.#bootType = bootType;
+    this.#isDomain = isDomain;
     this.#decisions = decisions;
     this.#prepared = prepared;
     this.#report = report;
     this.#types = decisions.policy.types.entries.filter(({ kind }) => kind === 'type').map(({ value }) => value);
-    this.#search = new WaySearch(decisions, (type) => decisions.labels.labelsOf(type));
+    this.#search = new WaySearch(decisions, (type) => this.#domainsOf(type));
     this.#ways = numberWays(decisions.policy).ways;
   }
 
@@ -291,6 +312,10 @@ class Prover {
     return this.#types.flatMap((type) => this.#decisions.labels.labelsOf(type).filter(test));
   }
 
+  #domainsOf(type: number): readonly Label[] {
+    return this.#decisions.labels.labelsOf(type).filter(this.#isDomain);
+  }
+
   #set(setting: BooleanSetting): void {
     this.#setting = setting;
     this.#decisions.setBooleans(setting);
@@ -335,7 +360,7 @@ class Prover {
       const permission = rights.permissions[i]?.text ?? '';
       for (const sourceType of this.#decisions.actingTypes(request)) {
         const targets = this.#decisions.targetTypes(sourceType, request) ?? this.#types;
-        for (const source of this.#decisions.labels.labelsOf(sourceType).filter(isActor)) {
+        for (const source of this.#domainsOf(sourceType).filter(isActor)) {
           for (const targetType of targets) {
             for (const target of this.#decisions.labels.labelsOf(targetType).filter(isTarget)) {
               if (claim.kind === 'never' && claim.acrossUsers && source.user === target.user) continue;
@@ -366,7 +391,7 @@ class Prover {
     const ways = this.#ways.filter(({ way }) => isMeant(way));
     const isModelled = claim.phases.includes('device model');
     const isOwn = claim.phases.some((one) => one !== 'device model');
-    for (const guest of this.#labels(this.#test('guest'))) {
+    for (const guest of this.#labels(this.#test('guest')).filter(this.#isDomain)) {
       const found =
         (isOwn ? this.#directly(ways, guest, isExcused) : undefined) ??
         (isModelled ? this.#asModel(ways, guest, isExcused) : undefined);
@@ -412,7 +437,7 @@ class Prover {
         way.gives.kind === 'memory' &&
         (isWhole(way) || ['granted pages', 'service pages', 'registers'].includes(way.gives.extent)),
     );
-    for (const guest of this.#labels(isOne)) {
+    for (const guest of this.#labels(isOne).filter(this.#isDomain)) {
       const isExcused: LabelTest = (label) => label.user === guest.user || !isOne(label);
       const found = this.#directly(ways, guest, isExcused) ?? this.#asModel(ways, guest, isExcused);
       if (found !== undefined) return found;
@@ -443,7 +468,7 @@ class Prover {
     if (destroy === undefined) return undefined;
     // Xen itself makes domains at boot, and ends none.
     const makings = makingsOf(this.#decisions, settings, (type) =>
-      type === this.#bootType ? [] : this.#decisions.labels.labelsOf(type),
+      type === this.#bootType ? [] : this.#domainsOf(type),
     );
     for (const setting of settings) {
       this.#set(setting);
@@ -477,7 +502,7 @@ class Prover {
   #refuteRelabel(settings: readonly BooleanSetting[]): Counterexample | undefined {
     const isEnd = this.#test('to');
     const reached = new Map<Label, readonly PassedCheck[]>();
-    let frontier = this.#labels(this.#test('from'));
+    let frontier = this.#labels(this.#test('from')).filter(this.#isDomain);
     for (const one of frontier) reached.set(one, []);
     while (frontier.length > 0) {
       const nexts: Label[] = [];
@@ -501,9 +526,7 @@ class Prover {
 
   /** Labels that a domain can be given, by itself or by another. */
   *#relabels(old: Label): Generator<readonly [Label, readonly PassedCheck[]]> {
-    for (const { next, actor } of relabellingsOf(this.#decisions, old, (type) =>
-      this.#decisions.labels.labelsOf(type),
-    )) {
+    for (const { next, actor } of relabellingsOf(this.#decisions, old, (type) => this.#domainsOf(type))) {
       const last = this.#passed(old, next, 'domain', ['transition']);
       const before =
         actor === undefined
