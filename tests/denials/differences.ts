@@ -4,9 +4,6 @@
  * @module
  */
 
-const KERNEL_GIVES_UP =
-  'without it the kernel of the guest ends its domain; a simulated guest runs on, and the report warns that it is stuck';
-
 const DEAF =
   'the guest of the recording waits and listens to nothing, so that xenstored has nothing to tell it; a simulated one is Linux';
 
@@ -17,11 +14,6 @@ const NO_XENSTORE =
 export const DIFFERENCES: Readonly<Record<string, string>> = {
   'mem-set allow dom0_t dom0_t_channel:event send;': DEAF,
   'save allow dom0_t dom0_t:domain getdomaininfo;': NO_XENSTORE,
-  'start allow nomigrate_t nomigrate_t_self:grant setup;': KERNEL_GIVES_UP,
-  'start allow nomigrate_t nomigrate_t_self:mmu map_read;': KERNEL_GIVES_UP,
-  'start allow nomigrate_t nomigrate_t_self:mmu map_write;': KERNEL_GIVES_UP,
-  'start allow nomigrate_t nomigrate_t_self:mmu mmuext_op;': KERNEL_GIVES_UP,
-  'start allow nomigrate_t nomigrate_t_self:mmu pinpage;': KERNEL_GIVES_UP,
   'sysrq allow dom0_t dom0_t_channel:event send;': DEAF,
   'vcpu-set allow dom0_t dom0_t_channel:event send;': DEAF,
 };

@@ -227,7 +227,7 @@ test('a memory map that may not be set does not stop a PV guest', async () => {
   expect((await avcLines(host))[0]).toContain('{ memorymap }');
 });
 
-test('a guest that may not work on its own page tables is started, and the report warns', async () => {
+test('a guest that may not work on its own page tables is started, ended by its kernel, and cleaned up by xl', async () => {
   const { host } = bootRig(
     without([
       'map_write mmuext_op pinpage };\nallow nomigrate_t nomigrate_t_self',
@@ -235,13 +235,21 @@ test('a guest that may not work on its own page tables is started, and the repor
     ]),
   );
   const report = await host.create(config, options);
-  expect([report.outcome, report.domain?.state]).toEqual(['done', 'running']);
-  const warning = report.diagnostics.find(({ severity }) => severity === 'warning');
-  expect(warning?.code).toBe('guest/start-denied');
-  expect(warning?.notes[0]?.message).toBe(`\`${RUN}\` lacks \`mmu { mmuext_op }\` on \`${RUN}_self\``);
-  await host.pause('secure1');
-  // The kernel starts once.
-  expect((await host.unpause('secure1')).diagnostics).toEqual([]);
+  expect([report.outcome, report.xlExitCode, report.domain]).toEqual(['failed', 0, undefined]);
+  const [error, ...more] = report.diagnostics.filter(({ severity }) => severity === 'error');
+  expect([error?.code, more]).toEqual(['guest/kernel-gave-up', []]);
+  expect(error?.notes[0]?.message).toBe(`\`${RUN}\` lacks \`mmu { mmuext_op }\` on \`${RUN}_self\``);
+  // With nobody who waits it stays, and is not started twice.
+  const left = await host.create(config, { ...options, unwatched: true });
+  expect([left.outcome, left.domain?.state, left.domain?.shutdownReason]).toEqual(['failed', 'shutdown', 'poweroff']);
+  await host.destroy('secure1');
+  // The same when it is started later.
+  await host.create(config, { ...options, paused: true });
+  const late = await host.unpause('secure1');
+  expect([late.outcome, late.xlExitCode, late.domain]).toEqual(['failed', 0, undefined]);
+  // xl would build it anew for ever.
+  const again = await host.create({ ...config, actions: { ...config.actions, poweroff: 'restart' } }, options);
+  expect([again.outcome, again.domain?.state, (await host.list()).value?.length]).toEqual(['failed', 'shutdown', 2]);
 });
 
 test('a console channel that xenconsoled may not look at is bound anew, against the label of today', async () => {

@@ -6,7 +6,6 @@
  * @module
  */
 import type { CreateOptions, OperationReport } from '../host.ts';
-import type { Domid } from '../hypercalls.ts';
 import type { DomainConfig } from '../xl-cfg/index.ts';
 import { SMALLEST_HVM_PAGES } from './build-hvm.ts';
 import { SMALLEST_PV_PAGES } from './build-pv.ts';
@@ -15,9 +14,9 @@ import { constructGuest, LOCK_FAILED } from './construct.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, guestConfigOf } from './guest-config.ts';
+import { startBuilt } from './guest-run.ts';
 import type { Failure } from './make-domain.ts';
-import { finalState, lookAt, type Operation, report, startXl } from './operation.ts';
-import { unpauseDomain } from './run-state.ts';
+import { finalState, type Operation, report, startXl } from './operation.ts';
 import { logLibxl } from './said.ts';
 
 const KIB_PER_PAGE = 4;
@@ -41,18 +40,6 @@ export function faultOf(config: GuestConfig): string | undefined {
   const pages = Math.floor((memoryKib - (hardware.deviceModel?.videoKib ?? 0)) / KIB_PER_PAGE);
   if (pages >= SMALLEST_PAGES[type] && maxMemoryKib <= MEMORY_LIMIT_KIB) return undefined;
   return `${memoryKib} KiB are out of range`;
-}
-
-/** Starts a guest that was built, unless it is to stay paused, and waits for its end. */
-export function startBuilt(operation: Operation, domid: Domid, isPaused: boolean): boolean {
-  const isDone = isPaused || unpauseDomain(operation, domid, 'xl starts the guest');
-  if (!isPaused && operation.state.guests.get(domid)?.isWatched === true) {
-    operation.recorder.step('xl waits for the guest to end', 'xl daemon', () => {
-      lookAt(operation, domid, false);
-      return 'done';
-    });
-  }
-  return isDone;
 }
 
 /** Says what of the configuration is rehearsed as something else, or not at all. */
@@ -110,8 +97,9 @@ export function createGuest(operation: Operation, xlConfig: DomainConfig, option
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
     return report(operation, { isDone: false, xlExitCode: exitCodeOf(made), domain });
   }
-  const isStarted = startBuilt(operation, made.domid, paused);
+  const start = startBuilt(operation, made.domid, { isPaused: paused });
+  const { domid } = start;
   // XEN: xl warns of a label without effect and goes on; here that is no success.
-  const isDone = checkLabelsInEffect(operation, config, made.domid) && isStarted;
-  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, made.domid) });
+  const isDone = checkLabelsInEffect(operation, config, domid) && start.isDone;
+  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, domid) });
 }

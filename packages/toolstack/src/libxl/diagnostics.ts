@@ -24,6 +24,10 @@ const entries = {
     severity: 'warning',
     message: 'guest `{guest}` was started, but its kernel is denied what it cannot do without',
   },
+  'kernel-gave-up': {
+    severity: 'error',
+    message: 'guest `{guest}` was started, and its kernel ended it at once',
+  },
   'affinity-not-set': {
     severity: 'warning',
     message: 'domain {domid} runs on other CPUs than libxl chose: its affinity could not be set',

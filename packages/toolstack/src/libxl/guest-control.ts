@@ -1,25 +1,19 @@
 /**
- * Shutdown and reboot: xl asks through xenstore, the guest's kernel stops by itself, and the xl that waits for the
- * guest cleans up or builds it anew.
+ * Shutdown and reboot: xl asks through xenstore, and the guest's kernel stops by itself.
  *
  * Follows Xen `tools/libs/light/libxl_domain.c`, `libxl__domain_pvcontrol`, and `tools/xl/xl_vmcontrol.c`,
- * `handle_domain_death`, `create_domain`.
+ * `shutdown_domain`.
  *
  * @module
  */
 import type { OperationReport, StopOptions } from '../host.ts';
-import { type Actor, type Domid, SHUTDOWN_CODES, type ShutdownReason } from '../hypercalls.ts';
-import type { ShutdownAction } from '../xl-cfg/index.ts';
-import { constructGuest } from './construct.ts';
-import { startBuilt } from './create.ts';
-import { settleDeaths, xenstoredOf } from './daemons.ts';
-import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
+import { type Actor, type Domid, SHUTDOWN_CODES } from '../hypercalls.ts';
+import { xenstoredOf } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
-import type { GuestConfig } from './guest-config.ts';
+import { handleEnd } from './guest-run.ts';
 import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
-import { retrieveConfig } from './retrieve-config.ts';
-import { coreOf, reportRefusal } from './run-state.ts';
+import { reportRefusal } from './run-state.ts';
 import { logLibxl } from './said.ts';
 
 /** Whether the guest's kernel runs and can be talked to. */
@@ -169,90 +163,4 @@ function pressButton(
   const notes = [why, { message: 'its button was pressed, and nothing in it listens' }];
   operation.diagnostics.push(guest['no-answer'](undefined, { domid, operation: verb }, { notes }));
   return end(false, 0);
-}
-
-/** What came of a guest that had stopped by itself. */
-type Aftermath =
-  | { readonly kind: 'gone' }
-  | { readonly kind: 'kept' }
-  | { readonly kind: 'restarted'; readonly domid: Domid }
-  | { readonly kind: 'failed' };
-
-function actionFor(config: GuestConfig, reason: ShutdownReason): ShutdownAction {
-  switch (reason) {
-    case 'poweroff':
-      return config.actions.poweroff;
-    case 'reboot':
-      return config.actions.reboot;
-    case 'crash':
-      return config.actions.crash;
-    case 'watchdog':
-      return config.actions.watchdog;
-    case 'soft-reset':
-      return config.actions.softReset;
-    case 'suspend':
-      return 'preserve';
-  }
-}
-
-/** A guest has stopped: the daemons hear of it, and so does the xl that waits for it. */
-function handleEnd(operation: Operation, domid: Domid, reason: ShutdownReason): Aftermath {
-  const { recorder, state } = operation;
-  settleDeaths(recorder, state, 'xenstored and xenconsoled hear that the guest has stopped');
-  const record = state.guests.get(domid);
-  const config = record?.config;
-  if (record?.isWatched !== true || config === undefined) return { kind: 'kept' };
-  const action = actionFor(config, reason);
-  recorder.step(
-    `xl, which waited for domain ${domid}, hears that it has stopped (${reason}): ${action}`,
-    'xl daemon',
-    () => {
-      lookAt(operation, domid, false);
-      return 'done';
-    },
-  );
-  switch (action) {
-    case 'preserve':
-      return { kind: 'kept' };
-    case 'rename-restart':
-    case 'soft-reset':
-      operation.diagnostics.push(guest['action-not-rehearsed'](undefined, { guest: config.name, action }));
-      return { kind: 'failed' };
-    case 'coredump-destroy':
-    case 'coredump-restart':
-      // XEN: "No point crying over spilled milk, continue on failure."
-      coreOf(operation, domid);
-      break;
-    case 'destroy':
-    case 'restart':
-      break;
-  }
-  const isRestart = action === 'restart' || action === 'coredump-restart';
-  const next = isRestart ? reloadConfig(operation, domid, config) : config;
-  const isGone = endGuest(operation, domid);
-  return isRestart ? restart(operation, next) : { kind: isGone ? 'gone' : 'failed' };
-}
-
-/** XEN: `reload_domain_config`: what was changed since lasts; what cannot be read is taken from the start. */
-function reloadConfig(operation: Operation, domid: Domid, config: GuestConfig): GuestConfig {
-  let found: GuestConfig | undefined;
-  operation.recorder.step('xl reads the configuration of the guest as it stands', 'xl daemon', () => {
-    found = retrieveConfig(operation, domid);
-    return found === undefined ? 'ignored-failure' : 'done';
-  });
-  return found ?? config;
-}
-
-function endGuest(operation: Operation, domid: Domid): boolean {
-  const destruction = destroyDomain(operation, domid);
-  if (destruction.rc !== 0) logDestroyFailed(operation, domid);
-  return reportLeftovers(operation, domid, destruction);
-}
-
-/** The guest is built anew from its stored configuration: under the first label, relabelled at the end. */
-function restart(operation: Operation, config: GuestConfig): Aftermath {
-  const uuid = config.uuid ?? '';
-  const made = constructGuest(operation, config, { uuid, isWatched: true });
-  if (made.kind === 'failed') return { kind: 'failed' };
-  return startBuilt(operation, made.domid, false) ? { kind: 'restarted', domid: made.domid } : { kind: 'failed' };
 }

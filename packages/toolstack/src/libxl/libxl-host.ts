@@ -46,6 +46,7 @@ import { attachDisk, attachNic, detachDisk, detachNic, listDisks, listNics } fro
 import { guest, refusalNotes } from './diagnostics.ts';
 import { stopGuest } from './guest-control.ts';
 import { setMaxMemory, setMemory } from './guest-memory.ts';
+import { unpauseGuest } from './guest-run.ts';
 import { domidOf, domnameOf, hostInfo, sendDebugKeys, sendSysrq, sendTrigger } from './inspect.ts';
 import { migrateGuest } from './migrate.ts';
 import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
@@ -60,7 +61,7 @@ import {
 } from './pci-operations.ts';
 import { Recorder } from './recorder.ts';
 import { restoreGuest } from './restore.ts';
-import { dumpCore, pauseGuest, renameGuest, reportRefusal, unpauseGuest } from './run-state.ts';
+import { dumpCore, pauseGuest, renameGuest, reportRefusal } from './run-state.ts';
 import { logLibxl, sayXsmDenied } from './said.ts';
 import { saveGuest } from './save.ts';
 import { setScheduler, showScheduler } from './scheduler.ts';

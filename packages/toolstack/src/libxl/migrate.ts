@@ -12,11 +12,11 @@
 import type { MigrateOptions, Migration, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { constructGuest } from './construct.ts';
-import { startBuilt } from './create.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, guestConfigOf, storeConfig } from './guest-config.ts';
+import { startBuilt } from './guest-run.ts';
 import type { Progress } from './make-domain.ts';
 import { finalState, findDomain, type Operation, report, startXl } from './operation.ts';
 import { builderFrom } from './restore.ts';
@@ -140,7 +140,8 @@ function receive(
 /** The target got its permission: the guest gets its name and runs. Answers libxl's return code. */
 function start(target: Operation, { domid }: Arrival, name: string, isPaused: boolean): number {
   if (!renameDomain(target, domid, name)) return -6;
-  return startBuilt(target, domid, isPaused) ? 0 : -3;
+  // What becomes of it afterwards, the sender does not wait for.
+  return startBuilt(target, domid, { isPaused }).isStarted ? 0 : -3;
 }
 
 function destroyCopy(target: Operation, domid: Domid): boolean {

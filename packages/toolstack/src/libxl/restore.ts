@@ -24,12 +24,13 @@ import { HVM_PARAMS } from './build-hvm.ts';
 import { SPECIAL_FRAMES, setPvPlatform } from './build-pv.ts';
 import { pvhFrames } from './build-pvh.ts';
 import { constructGuest } from './construct.ts';
-import { faultOf, startBuilt } from './create.ts';
+import { faultOf } from './create.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
 import { DOM0 } from './daemons.ts';
 import { guest } from './diagnostics.ts';
 import { type GuestConfig, guestConfigOf, readStoredConfig, storeConfig } from './guest-config.ts';
 import { hvmGuestFrames } from './guest-frames.ts';
+import { startBuilt } from './guest-run.ts';
 import { finalState, type Operation, report, startXl } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
 import { piecesOf } from './run-state.ts';
@@ -396,7 +397,8 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
     return report(operation, { isDone: false, xlExitCode: 1, domain });
   }
-  const isStarted = startBuilt(operation, made.domid, paused);
-  const isDone = checkLabelsInEffect(operation, own, made.domid) && isStarted;
-  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, made.domid) });
+  const start = startBuilt(operation, made.domid, { isPaused: paused });
+  const { domid } = start;
+  const isDone = checkLabelsInEffect(operation, own, domid) && start.isDone;
+  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, domid) });
 }

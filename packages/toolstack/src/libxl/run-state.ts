@@ -65,14 +65,6 @@ export function unpauseDomain(
   return outcome === 'done';
 }
 
-/** `xl unpause`; its exit status is 0 even when it was denied. */
-export function unpauseGuest(operation: Operation, text: string): OperationReport {
-  const domid = findDomain(operation, text);
-  if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
-  const isDone = unpauseDomain(operation, domid, `libxl unpauses domain ${domid}`);
-  return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, domid) });
-}
-
 /** `xl pause`; its exit status is 0 even when it was denied. */
 export function pauseGuest(operation: Operation, text: string): OperationReport {
   const { recorder } = operation;

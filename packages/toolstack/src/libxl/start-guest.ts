@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Actor, Domid, HvmParam } from '../hypercalls.ts';
+import type { Actor, Domid, HvmParam, ShutdownReason } from '../hypercalls.ts';
 import { connectDevices, connectWaiting } from './backends.ts';
 import { emulateDevices, type ModelPlan, offerChannel, routeInterrupts, startDeviceModel } from './device-model.ts';
 import { denialNotes, guest } from './diagnostics.ts';
@@ -22,6 +22,8 @@ interface Act {
   readonly isOptional?: boolean;
   /** A kernel that goes on after a restore does not do it again. */
   readonly isOnce?: boolean;
+  /** How the kernel ends its domain without it, by the permission that is missing; otherwise it hangs. */
+  readonly ends?: Readonly<Record<string, ShutdownReason>>;
 }
 
 /** XEN: the kernel asks for all of its vCPUs that xenstore says are available. */
@@ -39,6 +41,15 @@ function greetDaemons({ recorder }: Operation, actor: Actor, record: GuestRecord
   );
 }
 
+type Endings = NonNullable<Act['ends']>;
+
+/**
+ * Linux 6.1 was seen to end its domain without these, and how: see the recordings in `tests/denials`.
+ */
+const WITHOUT_PAGE_TABLES: Endings = { map_read: 'crash', map_write: 'poweroff' };
+const WITHOUT_PINNING: Endings = { mmuext_op: 'poweroff', pinpage: 'poweroff' };
+const WITHOUT_GRANTS: Endings = { setup: 'crash' };
+
 function pvActs(operation: Operation, actor: Actor, record: GuestRecord): readonly Act[] {
   const { recorder } = operation;
   const { domid } = actor;
@@ -52,11 +63,19 @@ function pvActs(operation: Operation, actor: Actor, record: GuestRecord): readon
   return [
     write('mapping kernel into physical memory'),
     write('about to get started...'),
-    { ask: () => recorder.askAs(actor, 'mmu_update.map_own', { frames, isWritable: true }), isOnce: true },
-    { ask: () => recorder.askAs(actor, 'mmuext_op.pin_table', { domid, frame: 0 }), isOnce: true },
+    {
+      ask: () => recorder.askAs(actor, 'mmu_update.map_own', { frames, isWritable: true }),
+      isOnce: true,
+      ends: WITHOUT_PAGE_TABLES,
+    },
+    {
+      ask: () => recorder.askAs(actor, 'mmuext_op.pin_table', { domid, frame: 0 }),
+      isOnce: true,
+      ends: WITHOUT_PINNING,
+    },
     { ask: () => recorder.askAs(actor, 'xen_version.extraversion', {}), isOptional: true, isOnce: true },
     query,
-    { ask: () => recorder.askAs(actor, 'grant_table_op.setup_table', { domid }) },
+    { ask: () => recorder.askAs(actor, 'grant_table_op.setup_table', { domid }), ends: WITHOUT_GRANTS },
     query,
     ...bringUpVcpus(operation, actor, record),
     ...greetDaemons(operation, actor, record),
@@ -121,15 +140,37 @@ function lateFirmwareActs({ recorder }: Operation, actor: Actor): readonly Act[]
   ];
 }
 
-/** Runs through what a kernel or a firmware does, up to the first thing that it cannot do without. */
-function run(acts: readonly Act[]): 'done' | 'ignored-failure' | 'failed' {
+/** Runs through what a kernel or a firmware does, up to the first thing that it cannot do without, which `onFailure` is told. */
+function run(
+  acts: readonly Act[],
+  onFailure: (act: Act) => void = () => undefined,
+): 'done' | 'ignored-failure' | 'failed' {
   let outcome: 'done' | 'ignored-failure' = 'done';
-  for (const { ask, isOptional } of acts) {
-    if (ask().kind === 'ok') continue;
-    if (isOptional !== true) return 'failed';
+  for (const act of acts) {
+    if (act.ask().kind === 'ok') continue;
+    if (act.isOptional !== true) {
+      onFailure(act);
+      return 'failed';
+    }
     outcome = 'ignored-failure';
   }
   return outcome;
+}
+
+/** The kernel gives up: it ends its domain, where it was seen to, or hangs. */
+function giveUp(operation: Operation, actor: Actor, record: GuestRecord, act: Act | undefined): void {
+  const { recorder } = operation;
+  const check = recorder.refusal?.check;
+  const notes = check === undefined ? [] : denialNotes(check);
+  const name = record.name ?? String(actor.domid);
+  const [reason] = (check?.denied ?? []).flatMap((permission) => act?.ends?.[permission] ?? []);
+  record.isStuck = true;
+  const code = reason === undefined ? 'start-denied' : 'kernel-gave-up';
+  operation.diagnostics.push(guest[code](undefined, { guest: name }, { notes }));
+  if (reason === undefined) return;
+  recorder.step(`the kernel of domain ${actor.domid} ends it (${reason})`, 'guest kernel', () =>
+    recorder.askAs(actor, 'sched_op.shutdown', { reason }).kind === 'ok' ? 'done' : 'ignored-failure',
+  );
 }
 
 /** The firmware of an HVM guest, and its device model while that runs; false where the guest comes no further. */
@@ -231,17 +272,17 @@ export function startGuest(operation: Operation, domid: Domid, modelOf?: ModelPl
   if (isEmulated && !record.isRestored && !boot(operation, actor, record)) return;
   const all = isHvm ? pvhActs(operation, actor, record) : pvActs(operation, actor, record);
   const acts = record.isRestored ? all.filter(({ isOnce }) => isOnce !== true) : all;
+  let fatal: Act | undefined;
   const outcome = recorder.step(
     `the kernel of domain ${domid} ${record.isRestored ? 'goes on' : 'starts'}`,
     'guest kernel',
-    () => run(acts),
+    () =>
+      run(acts, (act) => {
+        fatal = act;
+      }),
   );
   if (outcome === 'failed') {
-    const name = record.name ?? String(domid);
-    const check = recorder.refusal?.check;
-    const notes = check === undefined ? [] : denialNotes(check);
-    record.isStuck = true;
-    operation.diagnostics.push(guest['start-denied'](undefined, { guest: name }, { notes }));
+    giveUp(operation, actor, record, fatal);
     return;
   }
   connectDevices(operation, record);
