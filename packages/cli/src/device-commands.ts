@@ -15,7 +15,7 @@ import {
   verboseOption,
   xenOption,
 } from './request-options.ts';
-import type { Terminal } from './terminal.ts';
+import { byteText, type Terminal } from './terminal.ts';
 
 const DOMAIN = 'name or number';
 const DEVICE = 'its address, as `03:00.0` or `0000:03:00.0`';
@@ -32,7 +32,7 @@ function parseMib(text: string): number {
 export function addDeviceCommands(program: Command, finish: Finish, terminal: Terminal): void {
   const add = (name: string, text: string) => operationCommand(program, name, text).addOption(iommuOption());
 
-  add('console', 'find the console of a guest; a simulated guest writes nothing to it')
+  add('console', 'attach to the console of a guest; on a real host Ctrl-] leaves it')
     .argument('<domain>', DOMAIN)
     .option('-t <type>', 'pv, serial or vuart (default: its first console)')
     .option('-n <number>', 'which of that type')
@@ -45,16 +45,16 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .helpGroup('Hosts:')
     .argument('<keys>', '`h` lists them; a simulated Xen has more to say of `q` (domains) and `e` (event channels)')
     .action(async (keys, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.debugKeys(keys), requestFlags(args), terminal));
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(runPlain((host) => host.debugKeys(keys), requestFlags(args), terminal));
     });
 
   add('block-attach', 'give a disk to a guest that exists')
     .argument('<domain>', DOMAIN)
     .argument('<spec...>', 'as an entry of `disk` in an xl.cfg, whole or in parts')
     .action(async (domain, words, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.blockAttach(domain, words), requestFlags(args), terminal));
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(runPlain((host) => host.blockAttach(domain, words.map(byteText)), requestFlags(args), terminal));
     });
 
   add('block-list', 'list the disks of guests')
@@ -69,17 +69,17 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .argument('<disk>', 'its name in the guest, as `xvdb`, or its number')
     .option('-f, --force', 'do not wait for the guest to let go of it')
     .action(async (domain, disk, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
+      const { runPlain } = await import('./commands/guest-operations.ts');
       const options = { force: args.force === true };
-      await finish(runOnDevices((host) => host.blockDetach(domain, disk, options), requestFlags(args), terminal));
+      await finish(runPlain((host) => host.blockDetach(domain, disk, options), requestFlags(args), terminal));
     });
 
   add('network-attach', 'give a network card to a guest that exists')
     .argument('<domain>', DOMAIN)
     .argument('[parts...]', 'the parts of an entry of `vif` in an xl.cfg, as `mac=00:16:3e:12:34:56 backend=net`')
     .action(async (domain, words, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.networkAttach(domain, words), requestFlags(args), terminal));
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(runPlain((host) => host.networkAttach(domain, words.map(byteText)), requestFlags(args), terminal));
     });
 
   add('network-list', 'list the network cards of guests')
@@ -93,8 +93,8 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .argument('<domain>', DOMAIN)
     .argument('<card>', 'its number, or its MAC address')
     .action(async (domain, card, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.networkDetach(domain, card), requestFlags(args), terminal));
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(runPlain((host) => host.networkDetach(domain, card), requestFlags(args), terminal));
     });
 
   add('pci-attach', 'give a PCI device to a guest')

@@ -81,9 +81,11 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
   operationCommand(program, 'list', 'list the domains of a host, as `xl list` does')
     .argument('[domain]', 'name or number')
     .option('-Z, --context', 'with their labels')
+    .option('-n, --numa', 'with the NUMA nodes that they had better run on')
     .action(async (domain, args) => {
       const { runList } = await import('./commands/lifecycle.ts');
-      await finish(runList(domain, args.context === true, requestFlags(args), terminal));
+      const columns = { withLabels: args.context === true, withNodes: args.numa === true };
+      await finish(runList(domain, columns, requestFlags(args), terminal));
     });
 
   for (const [verb, text] of [

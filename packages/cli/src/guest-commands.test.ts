@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileDirectory } from '@dewar/policy/compiler';
+import { examplePolicy, withoutPermission } from '@dewar/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { dewar } from './captured-run.ts';
 
@@ -36,6 +38,44 @@ function plainGuest(settings = ''): string {
     `name = 'plain'\nuuid = '${UUID}'\ntype = 'pv'\nkernel = '/boot/vmlinuz'\nmemory = 64\nvcpus = 2\nseclabel = 'customer_1:vm_r:domU_t'\n${settings}`,
   );
 }
+
+/** The example policy, with one permission granted to nobody. */
+function policyWithout(className: string, permission: string): string {
+  const { bytes = new Uint8Array() } = compileDirectory(examplePolicy(), { release: '4.17' });
+  const path = join(folder, 'lacking.policy');
+  writeFileSync(path, withoutPermission(bytes, className, permission));
+  return path;
+}
+
+test('the NUMA nodes are asked for, and where dom0 may not ask, the domain is listed all the same', async () => {
+  await dewar('create', '-q', plainGuest());
+  const list = await dewar('list', '-n', '-v');
+  expect([list.code, list.out.split('\n')[0]?.endsWith('\tState\tTime(s) NODE Affinity')]).toEqual([0, true]);
+  expect(list.out).toMatch(/^plain .* all$/m);
+  // One for each domain, and nothing of the kind without the option.
+  expect(list.err.match(/domain \{ getaffinity \}/g)).toHaveLength(2);
+  expect((await dewar('list', '-v')).err).not.toContain('getaffinity');
+  expect((await dewar('xl', 'list', '-n', 'plain')).out.split('\n')).toHaveLength(3);
+
+  const policy = policyWithout('domain', 'getaffinity');
+  await dewar('create', '-q', '--policy', policy, plainGuest());
+  const lacking = await dewar('xl', 'list', '-Zn', 'plain');
+  expect([lacking.code, lacking.out.split('\n')[1]?.endsWith(' customer_1:vm_r:domU_t none')]).toEqual([0, true]);
+  const words = 'libxl_domain_get_nodeaffinity: Domain 1:Getting node affinity: Permission denied';
+  expect(lacking.err.split('\n')[0]).toBe(`libxl: error: libxl_sched.c:151:${words}`);
+  const own = await dewar('list', '-n', 'plain');
+  expect([own.code, own.err.includes('cannot ask for the NUMA nodes of the domains')]).toEqual([1, true]);
+});
+
+test('where dom0 may not ask how many nodes there are, xl ends within its first line', async () => {
+  await dewar('create', '-q', plainGuest());
+  const { code, out, err } = await dewar('xl', '--policy', policyWithout('xen', 'physinfo'), 'list', '-n');
+  expect([code, out.endsWith('\tState\tTime(s)'), err.includes('libxl_node_bitmap_alloc_failed.')]).toEqual([
+    1,
+    true,
+    true,
+  ]);
+});
 
 test('vCPUs are listed, pinned and set in the columns of xl', async () => {
   await dewar('create', plainGuest(), '-q');

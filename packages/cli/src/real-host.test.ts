@@ -435,6 +435,88 @@ describe('trace', () => {
   });
 });
 
+describe('devices', () => {
+  const DISK = 'format=raw,vdev=xvdb,access=rw,target=/dev/vg/b';
+
+  test('a disk is given, listed, and taken back, and the journal has both', async () => {
+    await xen('create', '-q', guestCfg);
+    expect(await xen('block-attach', 'nomigrate-guest', DISK)).toMatchObject({ code: 0, err: '' });
+    const list = await xen('block-list', 'nomigrate-guest');
+    expect([list.code, list.err]).toEqual([0, '']);
+    expect(list.out).toMatch(
+      /^Vdev {2}BE {2}handle .*\n51728 0 {3}1 .*\/local\/domain\/0\/backend\/vbd\/1\/51728 *\n$/,
+    );
+    expect((await xen('block-attach', '1', DISK)).err).toContain('libxl_device_disk_add failed.');
+    expect(await xen('block-detach', 'nomigrate-guest', 'xvdb')).toMatchObject({ code: 0, err: '' });
+    expect((await xen('block-list', '1')).out.split('\n')).toHaveLength(2);
+    const { out } = await xen('log');
+    expect(out).toMatch(/block-attach +done .*vdev=xvdb/);
+    expect(out).toMatch(/block-detach +done .*disk=xvdb/);
+  });
+
+  test('a network card is given, listed, and taken back by its address', async () => {
+    await xen('create', '-q', guestCfg);
+    const mac = '00:16:3e:12:34:56';
+    expect(await xen('network-attach', 'nomigrate-guest', `mac=${mac}`)).toMatchObject({ code: 0, err: '' });
+    const { value } = JSON.parse((await xen('network-list', '--json', 'nomigrate-guest')).out) as Record<
+      string,
+      unknown
+    >;
+    expect(value).toEqual([expect.objectContaining({ domid: 1, devid: 0, backend: 0, mac })]);
+    expect((await xen('network-list', '1')).out).toMatch(/^Idx BE .*\n0 {3}0 {2}00:16:3e:12:34:56 {5}0 /);
+    expect(await xen('network-detach', '1', mac)).toMatchObject({ code: 0, err: '' });
+    expect((await xen('network-list', '1')).out.split('\n')).toHaveLength(2);
+  });
+
+  test('what is not there, and what is no device, is said as xl says it', async () => {
+    await xen('create', '-q', guestCfg);
+    const none = await xen('block-detach', 'nomigrate-guest', 'xvdz');
+    expect([none.code, none.err.includes('Error: Device xvdz not connected.')]).toEqual([1, true]);
+    const card = await xen('network-detach', '1', '7');
+    expect([card.code, card.err.includes('Unknown device 7.')]).toEqual([1, true]);
+    const wrong = await xen('block-attach', '1', 'nonsense=1');
+    expect([wrong.code, wrong.err.includes('attaches nothing')]).toEqual([1, true]);
+    // xl's own words: with the number of the fault, and without.
+    const lists = await Promise.all([xen('block-list', 'nobody'), xen('network-list', 'nobody')]);
+    expect(lists.map(({ code }) => code)).toEqual([0, 1]);
+    expect(lists.map(({ err }) => err.split('\n')[0])).toEqual([
+      'nobody is an invalid domain identifier',
+      'nobody is an invalid domain identifier (rc=-6)',
+    ]);
+    expect((await xen('block-attach', 'nobody', DISK)).code).toBe(1);
+  });
+
+  test('a disk that the guest does not let go of stays, and that is said', async () => {
+    await xen('create', '-q', guestCfg);
+    await xen('block-attach', '1', DISK);
+    const failure = { kind: 'libxl', call: 'libxl_device_disk_safe_remove', rc: -9 } as const;
+    faults({ call: 'disk.detach', how: { kind: 'fails', failure } });
+    const { code, err } = await xen('block-detach', '1', 'xvdb');
+    expect([code, err.includes('libxl_device_disk_safe_remove failed.')]).toEqual([1, true]);
+  });
+
+  test('PCI devices are for a simulated host, and that is said', async () => {
+    const { code, err } = await xen('pci-list', '0');
+    expect([code, err.includes('a real one has `xl` for it')]).toEqual([2, true]);
+  });
+
+  test('Xen answers debug keys in its console ring', async () => {
+    expect(await xen('debug-keys', 'h')).toEqual({ code: 0, out: '', err: '' });
+    expect((await xen('dmesg')).out).toContain("'h' pressed -> showing installed handlers");
+  });
+
+  test('the terminal goes to the console that is asked for, and its exit status comes back', async () => {
+    await xen('create', '-q', guestCfg);
+    const shown = (): string => readFileSync(`${process.env['STAND_IN_HOST']}.console`, 'utf8');
+    expect(await xen('console', 'nomigrate-guest')).toEqual({ code: 7, out: '', err: '' });
+    expect(shown()).toBe('4.17 1');
+    expect((await xen('console', '-t', 'serial', '-n', '2', '1')).code).toBe(7);
+    expect(shown()).toBe('4.17 1 serial 2');
+    expect(await xen('console', 'nobody')).toMatchObject({ code: 1 });
+    expect((await xen('console', '--json', '1')).code).toBe(2);
+  });
+});
+
 test('where FLASK is disabled, what is about it is refused with clear words', async () => {
   boot('disabled');
   // The second are xl's own.

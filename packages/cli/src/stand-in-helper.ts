@@ -137,6 +137,12 @@ function readConfig(json: string) {
   return config;
 }
 
+/** What Dewar has written about a device. */
+function membersOf(json: string): Readonly<Record<string, unknown>> {
+  // It is an object: libxl reads nothing else.
+  return JSON.parse(json) as Readonly<Record<string, unknown>>;
+}
+
 /** A hypercall that dom0 makes; what is refused is a failure with an errno, as libxenctrl has it. */
 function ask<N extends HypercallName>(
   { hypervisor }: Session,
@@ -235,6 +241,33 @@ const CALLS: Handlers = {
     return {};
   },
   'domain.pause': async ({ host }, { domid }) => done(await host.pause(String(domid)), 'libxl_domain_pause'),
+  'disk.attach': async ({ host }, { domid, json }) => {
+    const { pdev_path: target, vdev, readwrite } = membersOf(json);
+    const words = [`format=raw,vdev=${vdev},access=${readwrite === 1 ? 'rw' : 'ro'},target=${target}`];
+    return done(await host.blockAttach(String(domid), words), 'libxl_device_disk_add');
+  },
+  'disk.list': async ({ host }, { domid }) =>
+    value(await host.blockList([String(domid)]), 'libxl_device_disk_list').map((disk) => ({
+      ...disk,
+      frontend: domid,
+    })),
+  'disk.detach': async ({ host }, { domid, disk, isForced }) => {
+    const report = await host.blockDetach(String(domid), disk, { force: isForced });
+    const isUnknown = report.xlMessages.some((line) => line.endsWith(' not connected.'));
+    return done(report, isUnknown ? 'libxl_vdev_to_device_disk' : 'libxl_device_disk_safe_remove');
+  },
+  'nic.attach': async ({ host }, { domid, json }) =>
+    done(await host.networkAttach(String(domid), [`mac=${membersOf(json)['mac']}`]), 'libxl_device_nic_add'),
+  'nic.list': async ({ host }, { domid }) => value(await host.networkList([String(domid)]), 'libxl_device_nic_list'),
+  'nic.detach': async ({ host }, { domid, card }) => {
+    const report = await host.networkDetach(String(domid), String(card));
+    const isUnknown = report.xlMessages.some((line) => line.startsWith('Unknown device '));
+    return done(report, isUnknown ? 'libxl_devid_to_device_nic' : 'libxl_device_nic_remove');
+  },
+  'host.debugKeys': (session, { keys }) => {
+    ask(session, 'sysctl.debug_keys', { keys });
+    return {};
+  },
   'ring.read': (session, { index }) => {
     const all = ask(session, 'sysctl.readconsole', { clear: false }).text + (existsSync(LOG) ? readFileSync(LOG) : '');
     const oldest = Math.max(0, all.length - RING_BYTES);
@@ -322,6 +355,12 @@ async function abandon(): Promise<void> {
   if (open.auditing !== undefined) endAuditing(session, open.auditing);
   for (const domid of open.guests) await session.host.destroy(String(domid));
   keep(session);
+}
+
+if (process.argv[2] === 'console') {
+  // What a guest would show goes to the terminal of the test. Which console it is stands in a file.
+  writeFileSync(`${HOST}.console`, process.argv.slice(3).join(' '));
+  process.exit(7);
 }
 
 let work = Promise.resolve();

@@ -158,6 +158,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'domctl.setnodeaffinity': [row('domain', 'setaffinity')],
   'domctl.setvcpuaffinity': [row('domain', 'setaffinity')],
   'domctl.getvcpuaffinity': [row('domain', 'getaffinity')],
+  'domctl.getnodeaffinity': [row('domain', 'getaffinity')],
   'domctl.getvcpuinfo': [row('domain', 'getvcpuinfo')],
   'domctl.max_mem': [row('domain', 'setdomainmaxmem')],
   'domctl.settscinfo': [row('domain2', 'settsc')],

@@ -10,9 +10,12 @@ import type { DeviceModelName } from './device-model.ts';
 import { type DeviceName, releaseDevices } from './devices.ts';
 import { type Domain, hasFrames, newDomain, SHARED_INFO_FRAME } from './domain.ts';
 import type { HvmName } from './hvm.ts';
-import { type Denial, DOMID_LIMIT, failed, type Handlers, type Machine, ok } from './machine.ts';
+import { type Denial, DOMID_LIMIT, failed, type Handlers, HOST_NODES, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
 import type { VcpuName } from './vcpus.ts';
+
+/** XEN: nobody has a domain keep to some of the nodes; then it is all of them, as there is one (`domain_update_node_affinity`). */
+const ALL_NODES: readonly number[] = Array.from({ length: HOST_NODES }, (_, node) => node);
 
 /** Pages that one go of the teardown gives back. Xen decides by the time that has passed. */
 const PAGES_PER_CONTINUATION = 8192;
@@ -188,6 +191,8 @@ export const DOMCTLS: Handlers<DomctlName> = {
     }),
   'domctl.setnodeaffinity': (machine, caller, { domid }) =>
     onDomain('domctl.setnodeaffinity', machine, caller, domid, () => ok({})),
+  'domctl.getnodeaffinity': (machine, caller, { domid }) =>
+    onDomain('domctl.getnodeaffinity', machine, caller, domid, () => ok({ nodes: ALL_NODES })),
   'domctl.max_mem': (machine, caller, { domid, maxPages }) =>
     onDomain('domctl.max_mem', machine, caller, domid, (domain) => {
       if (!Number.isSafeInteger(maxPages) || maxPages < 0) return failed('EINVAL');

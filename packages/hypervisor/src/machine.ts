@@ -42,6 +42,9 @@ export const DOMID_XEN: Domid = 0x7ff2 as Domid;
 /** Physical CPUs of a simulated host. */
 export const HOST_CPUS = 2;
 
+/** NUMA nodes of a simulated host. */
+export const HOST_NODES = 1;
+
 /** What a hypercall knows when it makes its checks. */
 export interface Binding {
   /** The domain that the hypercall is about. */

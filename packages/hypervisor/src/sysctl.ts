@@ -9,7 +9,7 @@ import type { HypercallName, HypercallResult } from '@dewar/toolstack';
 import { pressKeys } from './debug-keys.ts';
 import type { Domain } from './domain.ts';
 import { describeDomain } from './domctl.ts';
-import { DOMID_XEN, failed, type Handlers, HOST_CPUS, type Machine, ok } from './machine.ts';
+import { DOMID_XEN, failed, type Handlers, HOST_CPUS, HOST_NODES, type Machine, ok } from './machine.ts';
 
 /** Keys that may be pressed in one go. XEN: there is no limit. */
 const DEBUG_KEYS_LIMIT = 64;
@@ -51,6 +51,7 @@ export const SYSCTLS: Handlers<SysctlName> = {
         totalPages: machine.state.hostPages,
         freePages: machine.freePages(),
         cpus: HOST_CPUS,
+        nodes: HOST_NODES,
         hasIommu: machine.state.iommu !== 'none',
       }),
     ),

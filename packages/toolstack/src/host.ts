@@ -72,6 +72,16 @@ export interface DomainState {
   readonly isBlocked?: boolean;
   /** CPU time that it used; a real host can tell. */
   readonly cpuSeconds?: number;
+  /** The NUMA nodes that it had better run on, where they were asked for: `all`, `0-1`, `none`. */
+  readonly nodes?: string;
+}
+
+/** Which domains are listed, and with what. */
+export interface ListOptions {
+  /** One domain, by its name or number. */
+  readonly domain?: string | undefined;
+  /** With their NUMA nodes, for which Xen is asked once more (`xl list -n`). */
+  readonly withNodes?: boolean;
 }
 
 /** How a xenstore domain is made. */
@@ -332,8 +342,8 @@ export interface ForeignMapProbe {
 export interface Host {
   /** Builds a guest and, unless asked not to, starts it. */
   create(config: DomainConfig, options: CreateOptions): Promise<OperationReport>;
-  /** The domains that the caller may see. */
-  list(): Promise<OperationReport<readonly DomainState[]>>;
+  /** The domains that the caller may see; or one, which there has to be. */
+  list(options?: ListOptions): Promise<OperationReport<readonly DomainState[]>>;
   /** Stops a guest until it is unpaused. */
   pause(domain: string): Promise<OperationReport>;
   /** Lets a paused guest run. */
@@ -391,19 +401,6 @@ export interface Host {
   setBoolean(name: string, value: boolean): Promise<OperationReport>;
   /** Puts another policy into force. */
   loadPolicy(bytes: Uint8Array): Promise<OperationReport>;
-  /**
-   * Tries to map one page of the guest, and gives it back at once. It is dom0 that tries, or the domain that `by` names,
-   * which only a simulated host can have do it.
-   */
-  probeForeignMap(
-    domain: string,
-    access?: 'read' | 'read-write',
-    by?: string,
-  ): Promise<OperationReport<ForeignMapProbe>>;
-}
-
-/** What a person may ask beside: devices, consoles, debug keys, and the domain that holds xenstored. */
-export interface DeviceHost extends Host {
   /** Gives a disk to a guest that exists; its parts stand in one word, as in `disk` of a configuration, or in more. */
   blockAttach(domain: string, words: readonly string[]): Promise<OperationReport>;
   /** Takes a disk back, by its name in the guest; with `force`, whether or not the guest lets go of it. */
@@ -416,10 +413,26 @@ export interface DeviceHost extends Host {
   networkDetach(domain: string, card: string): Promise<OperationReport>;
   /** The network cards of guests, up to the first domain that there is not. */
   networkList(domains: readonly string[]): Promise<OperationReport<readonly GuestNic[]>>;
-  /** Finds the terminal of a console; a simulated guest writes nothing to it. */
+  /**
+   * Attaches to a console. On a real host the terminal of this process is the guest's until the person leaves it (`Ctrl-]`)
+   * or the guest ends. A simulated guest writes nothing that it would wait for.
+   */
   console(domain: string, choice?: ConsoleChoice): Promise<OperationReport<GuestConsole>>;
   /** Sends debug keys to Xen, which answers in its console ring. */
   debugKeys(keys: string): Promise<OperationReport>;
+  /**
+   * Tries to map one page of the guest, and gives it back at once. It is dom0 that tries, or the domain that `by` names,
+   * which only a simulated host can have do it.
+   */
+  probeForeignMap(
+    domain: string,
+    access?: 'read' | 'read-write',
+    by?: string,
+  ): Promise<OperationReport<ForeignMapProbe>>;
+}
+
+/** What a person may ask of a simulated host beside: PCI devices, and the domain that holds xenstored. */
+export interface DeviceHost extends Host {
   /** Gives a PCI device to a guest that exists; `spec` as in `pci` of a configuration. */
   pciAttach(domain: string, spec: string): Promise<OperationReport>;
   /** Takes one back; with `force`, whether or not the guest lets go of it. */

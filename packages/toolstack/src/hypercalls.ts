@@ -223,6 +223,8 @@ export interface HypercallTable extends DeviceHypercallTable {
       readonly totalPages: number;
       readonly freePages: number;
       readonly cpus: number;
+      /** NUMA nodes. */
+      readonly nodes: number;
       /** Devices can be given to guests behind an IOMMU. Xen `XEN_SYSCTL_PHYSCAP_directio`. */
       readonly hasIommu: boolean;
     }
@@ -268,6 +270,8 @@ export interface HypercallTable extends DeviceHypercallTable {
   'domctl.getdomaininfo': Entry<OnDomain, DomainInfo>;
   'domctl.max_vcpus': Entry<OnDomain & { readonly max: number }, Nothing>;
   'domctl.setnodeaffinity': Entry<OnDomain, Nothing>;
+  /** The NUMA nodes that the domain had better run on. */
+  'domctl.getnodeaffinity': Entry<OnDomain, { readonly nodes: readonly number[] }>;
   /** Which physical CPUs the vCPU may run on; without `hard` and `soft`, what they are stays. */
   'domctl.setvcpuaffinity': Entry<
     OnVcpu & { readonly hard?: readonly number[]; readonly soft?: readonly number[] },

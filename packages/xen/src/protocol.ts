@@ -37,6 +37,24 @@ export interface LibxlVcpu {
   readonly soft: readonly number[];
 }
 
+/** A disk of a guest (`libxl_diskinfo`); -1 stands for what the guest has not written into xenstore. */
+export interface LibxlDisk {
+  readonly devid: number;
+  readonly backend: number;
+  readonly frontend: number;
+  readonly state: number;
+  readonly eventChannel: number;
+  readonly ringRef: number;
+  readonly backendPath: string;
+}
+
+/** A network card of a guest (`libxl_nicinfo`, and the address out of `libxl_device_nic`). */
+export interface LibxlNic extends Omit<LibxlDisk, 'ringRef' | 'frontend'> {
+  readonly mac: string;
+  readonly txRingRef: number;
+  readonly rxRingRef: number;
+}
+
 /** The machine under the host (`libxl_physinfo`, `libxl_version_info`). */
 export interface LibxlHostInfo {
   readonly major: number;
@@ -99,6 +117,8 @@ export interface HelperCalls {
   'domain.info': Call<OnDomain, LibxlDomain | undefined>;
   /** As xl does: digits are a number, all else is looked up. */
   'domain.find': Call<{ readonly text: string }, { readonly domid: number }>;
+  /** The NUMA nodes that it had better run on, and how many there are. */
+  'domain.nodes': Call<OnDomain, { readonly nodes: readonly number[]; readonly count: number }>;
   'domain.name': Call<OnDomain, string | undefined>;
   /**
    * Builds a guest and leaves it paused, unfinished: when the command is gone before `domain.finish`, the helper
@@ -129,6 +149,15 @@ export interface HelperCalls {
   'domain.setMemory': Call<OnDomain & { readonly kib: number }, Nothing>;
   'domain.trigger': Call<OnDomain & { readonly trigger: number; readonly vcpu: number }, Nothing>;
   'domain.sysrq': Call<OnDomain & { readonly key: string }, Nothing>;
+  /** `json` as libxl reads a device. */
+  'disk.attach': Call<OnDomain & { readonly json: string }, Nothing>;
+  'disk.list': Call<OnDomain, readonly LibxlDisk[]>;
+  /** `disk` is its name in the guest. */
+  'disk.detach': Call<OnDomain & { readonly disk: string; readonly isForced: boolean }, Nothing>;
+  'nic.attach': Call<OnDomain & { readonly json: string }, Nothing>;
+  'nic.list': Call<OnDomain, readonly LibxlNic[]>;
+  /** `card` is its address, or its number. */
+  'nic.detach': Call<OnDomain & { readonly card: string | number }, Nothing>;
   'vcpu.list': Call<OnDomain, readonly LibxlVcpu[]>;
   /** Undefined for a map that is to stay; `vcpu` undefined for all. */
   'vcpu.pin': Call<
@@ -143,6 +172,8 @@ export interface HelperCalls {
   'sched.get': Call<OnDomain, { readonly weight: number; readonly cap: number }>;
   'sched.set': Call<OnDomain & { readonly weight?: number; readonly cap?: number }, Nothing>;
   'host.info': Call<Nothing, LibxlHostInfo>;
+  /** Xen answers in its console ring. */
+  'host.debugKeys': Call<{ readonly keys: string }, Nothing>;
   /** What is in Xen's console ring from `index` on, at most a megabyte. */
   'ring.read': Call<
     { readonly index: number; readonly clear: boolean },

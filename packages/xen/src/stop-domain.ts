@@ -1,5 +1,5 @@
 /**
- * A guest on a real host that is asked to power off or to reboot.
+ * A guest on a real host that is asked to power off or to reboot, or is ended at once.
  *
  * @module
  */
@@ -13,6 +13,9 @@ import type { RealOperation } from './real-operation.ts';
 const TIMED_OUT = -9;
 /** XEN: `ERROR_NOPARAVIRT`: an HVM guest without PV drivers. */
 const NO_PARAVIRT = -10;
+
+/** How often a guest that was destroyed is looked at. */
+const POLL_MS = 500;
 
 /** How a request is called, and the button that an HVM guest has in its place. XEN: `libxl_trigger`. */
 const WAYS = {
@@ -70,4 +73,42 @@ export async function stopDomain(
   const stateOf = (one: number): ReturnType<RealOperation['stateOf']> => operation.stateOf(one);
   if (isWaiting) await awaitEnds(stateOf, [domid], { tell: (line) => messages.push(line) });
   return operation.report({ isDone: true, xlExitCode: 0, domain: await stateOf(domid) });
+}
+
+/** Xen frees memory a little later than libxl returns; a domain that is still there after so many looks is a zombie. */
+const LOOKS_AFTER_DESTROY = 20;
+
+/** Ends a guest at once. */
+export async function destroyDomain(operation: RealOperation, domid: number): Promise<OperationReport> {
+  if (domid === 0) {
+    operation.messages.push('Not destroying domain 0; use -f to force.');
+    operation.diagnostics.push(guestDiagnostics['is-dom0'](undefined, { operation: 'destroy' }));
+    return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(domid) });
+  }
+  const outcome = await operation.step(`libxl destroys domain ${domid}`, async () => {
+    const value = await operation.call('domain.destroy', { domid });
+    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+  });
+  if (outcome.kind === 'ok') return afterDestroy(operation, domid);
+  const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
+  operation.messages.push(`destroy failed (rc=${rc})`);
+  const left = await operation.stateOf(domid);
+  if (left === undefined || !left.isStranded) return operation.refused(domid, 'destroy', outcome.failure, 1);
+  const notes = operation.notesOn(outcome.failure);
+  const label = left.label ?? '?';
+  operation.diagnostics.push(guestDiagnostics.stranded(undefined, { domid, label }, { notes }));
+  return operation.report({ isDone: false, xlExitCode: 1, domain: left });
+}
+
+async function afterDestroy(operation: RealOperation, domid: number): Promise<OperationReport> {
+  let left = await operation.stateOf(domid);
+  for (let tries = 0; left !== undefined && tries < LOOKS_AFTER_DESTROY; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    left = await operation.stateOf(domid);
+  }
+  if (left !== undefined) {
+    const pages = left.memoryMib * 256;
+    operation.diagnostics.push(guestDiagnostics.zombie(undefined, { domid, pages }));
+  }
+  return operation.report({ isDone: left === undefined, xlExitCode: 0, domain: left });
 }

@@ -7,12 +7,17 @@
  */
 import type {
   BooleanState,
+  ConsoleChoice,
   CoreDump,
   DomainState,
   Domid,
   ForeignMapProbe,
+  GuestConsole,
+  GuestDisk,
+  GuestNic,
   Host,
   HostInfo,
+  ListOptions,
   OperationName,
   OperationReport,
   RestoreOptions,
@@ -25,16 +30,29 @@ import type {
 import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { awaitEnds, type WaitOptions } from './await-ends.ts';
+import { type ConsoleSession, openConsole } from './console-session.ts';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
+import {
+  attachDisk,
+  attachNic,
+  detachDisk,
+  detachNic,
+  listDisks,
+  listNics,
+  sendDebugKeys,
+} from './device-operations.ts';
+import { askMode, listBooleans, loadPolicy, readLog, setBoolean, setMode } from './flask-operations.ts';
 import { type CallOutcome, HelperProcess } from './helper-process.ts';
 import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
+import { listDomains } from './list-domains.ts';
 import { LogFollower } from './log-follower.ts';
 import { probeMemory } from './probe-memory.ts';
 import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
-import { domainState, RealOperation, type RingPosition } from './real-operation.ts';
-import { stopDomain } from './stop-domain.ts';
+import { RealOperation, type RingPosition } from './real-operation.ts';
+import { destroyDomain, stopDomain } from './stop-domain.ts';
+import { dumpCore, saveDomain } from './write-domain.ts';
 
 /** How a host is opened. */
 export interface XenHostOptions {
@@ -52,9 +70,6 @@ const NOT_FOUND = -6;
 /** XEN: `libxl_trigger`. */
 const TRIGGERS: Readonly<Record<string, number>> = { power: 1, sleep: 2, nmi: 3, init: 4, reset: 5 };
 
-/** How often a guest that was destroyed is looked at. */
-const POLL_MS = 500;
-
 type Plain = readonly [verb: string, xlMessage: (rc: number) => string | undefined, failedExit: 0 | 1];
 
 /** An open host. `close` must be called, also after a failure: it undoes what is unfinished. */
@@ -63,6 +78,7 @@ export class XenHost implements Host {
   readonly journal: Journal;
   readonly #helper: HelperProcess;
   readonly #helperFile: string;
+  #console: ConsoleSession | undefined;
   readonly #ring: RingPosition = { index: undefined };
 
   /** @internal Use `openXenHost`. */
@@ -74,8 +90,11 @@ export class XenHost implements Host {
   }
 
   /** Lets go of the host. A guest that is being built is destroyed first. */
-  close(): Promise<void> {
-    return this.#helper.close();
+  async close(): Promise<void> {
+    const session = this.#console;
+    session?.close();
+    await session?.ended;
+    await this.#helper.close();
   }
 
   async #begin(name: OperationName): Promise<RealOperation> {
@@ -105,6 +124,20 @@ export class XenHost implements Host {
     operation.messages.push(`${text} is an invalid domain identifier (rc=${rc})`);
     operation.diagnostics.push(guestDiagnostics['unknown-domain'](undefined, { domain: text }));
     return undefined;
+  }
+
+  /** Does something to the domain that a person names. */
+  #onFound<T = undefined>(
+    name: OperationName,
+    domain: string,
+    details: JournalDetails,
+    work: (operation: RealOperation, domid: number) => Promise<OperationReport<T>>,
+  ): Promise<OperationReport<T>> {
+    return this.#changing<T>(name, { domain, ...details }, async (operation) => {
+      const domid = await this.#find(operation, domain);
+      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+      return work(operation, domid);
+    });
   }
 
   /** An operation that is one call of libxl on a domain. */
@@ -164,27 +197,12 @@ export class XenHost implements Host {
     }
   }
 
-  async list(): Promise<OperationReport<readonly DomainState[]>> {
-    return this.#list('list');
+  async list(options: ListOptions = {}): Promise<OperationReport<readonly DomainState[]>> {
+    return listDomains(await this.#begin('list'), options);
   }
 
   async vmList(): Promise<OperationReport<readonly DomainState[]>> {
-    return this.#list('vm-list');
-  }
-
-  async #list(name: OperationName): Promise<OperationReport<readonly DomainState[]>> {
-    const operation = await this.#begin(name);
-    const outcome = await operation.step('libxl lists the domains', async () => {
-      const value = await operation.call('domain.list', {});
-      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-    });
-    if (outcome.kind === 'ok')
-      return operation.report({ isDone: true, xlExitCode: 0, value: outcome.value.map(domainState) });
-    const notes = operation.notesOn(outcome.failure);
-    operation.diagnostics.push(
-      guestDiagnostics['request-failed'](undefined, { operation: 'list the domains' }, { notes }),
-    );
-    return operation.report({ isDone: false, xlExitCode: 1 });
+    return listDomains(await this.#begin('vm-list'), {});
   }
 
   pause(domain: string): Promise<OperationReport> {
@@ -199,67 +217,11 @@ export class XenHost implements Host {
   }
 
   destroy(domain: string): Promise<OperationReport> {
-    return this.#changing('destroy', { domain }, async (operation) => {
-      const domid = await this.#find(operation, domain);
-      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      if (domid === 0) {
-        operation.messages.push('Not destroying domain 0; use -f to force.');
-        operation.diagnostics.push(guestDiagnostics['is-dom0'](undefined, { operation: 'destroy' }));
-        return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(domid) });
-      }
-      const outcome = await operation.step(`libxl destroys domain ${domid}`, async () => {
-        const value = await operation.call('domain.destroy', { domid });
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-      });
-      if (outcome.kind === 'ok') return this.#afterDestroy(operation, domid);
-      const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
-      operation.messages.push(`destroy failed (rc=${rc})`);
-      const left = await operation.stateOf(domid);
-      if (left === undefined || !left.isStranded) return operation.refused(domid, 'destroy', outcome.failure, 1);
-      const notes = operation.notesOn(outcome.failure);
-      const label = left.label ?? '?';
-      operation.diagnostics.push(guestDiagnostics.stranded(undefined, { domid, label }, { notes }));
-      return operation.report({ isDone: false, xlExitCode: 1, domain: left });
-    });
-  }
-
-  /** Xen frees memory a little later than libxl returns; what does not go away is a zombie. */
-  async #afterDestroy(operation: RealOperation, domid: number): Promise<OperationReport> {
-    let left = await operation.stateOf(domid);
-    for (let tries = 0; left !== undefined && tries < 20; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      left = await operation.stateOf(domid);
-    }
-    if (left !== undefined) {
-      const pages = left.memoryMib * 256;
-      operation.diagnostics.push(guestDiagnostics.zombie(undefined, { domid, pages }));
-    }
-    return operation.report({ isDone: left === undefined, xlExitCode: 0, domain: left });
+    return this.#onFound('destroy', domain, {}, destroyDomain);
   }
 
   dumpCore(domain: string, file = 'core'): Promise<OperationReport<CoreDump>> {
-    return this.#changing<CoreDump>('dump-core', { domain, file }, async (operation) => {
-      const domid = await this.#find(operation, domain);
-      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      const outcome = await operation.step(`libxl writes the core of domain ${domid}`, async () => {
-        const value = await operation.call('domain.dumpCore', { domid, file });
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-      });
-      const state = await operation.stateOf(domid);
-      if (outcome.kind === 'failed') {
-        const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
-        operation.messages.push(`core dump failed (rc=${rc})`);
-        return operation.refused(domid, 'dump the core of', outcome.failure, 1);
-      }
-      const value: CoreDump = {
-        domid: domid as Domid,
-        pages: (state?.memoryMib ?? 0) * 256,
-        vcpus: state?.vcpus ?? 0,
-        addressSize: 64,
-        bytesWritten: outcome.value.bytes,
-      };
-      return operation.report({ isDone: true, xlExitCode: 0, domain: state, value });
-    });
+    return this.#onFound('dump-core', domain, { file }, (operation, domid) => dumpCore(operation, domid, file));
   }
 
   /** `wait` has no limit, and tells nothing before it ends; `awaitEnds` does, and can be ended. */
@@ -278,31 +240,14 @@ export class XenHost implements Host {
   }
 
   #stop(name: 'shutdown' | 'reboot', text: string, options: StopOptions): Promise<OperationReport> {
-    return this.#changing(name, { domain: text }, async (operation) => {
-      const domid = await this.#find(operation, text);
-      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      return stopDomain(operation, name, domid, options);
-    });
+    return this.#onFound(name, text, {}, (operation, domid) => stopDomain(operation, name, domid, options));
   }
 
   /** Writes a guest to `file`, in the format of xl; without one there is nowhere to write to. */
-  save(domain: string, { file, checkpoint, leavePaused }: SaveOptions = {}): Promise<OperationReport<SavedGuest>> {
-    return this.#changing<SavedGuest>('save', { domain, file }, async (operation) => {
-      const domid = await this.#find(operation, domain);
-      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      const after = leavePaused === true ? 'resume-paused' : checkpoint === true ? 'resume' : 'destroy';
-      const outcome = await operation.step(`libxl saves domain ${domid}`, async () => {
-        const value = await operation.call('domain.save', { domid, file: file ?? '/dev/null', after });
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-      });
-      if (outcome.kind === 'failed') {
-        operation.messages.push('Failed to save domain, resuming domain');
-        return operation.refused(domid, 'save', outcome.failure, 1);
-      }
-      const { configBytes } = outcome.value;
-      operation.messages.push(`Saving to ${file ?? '/dev/null'} new xl format (info 0x3/0x0/${configBytes})`);
-      return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
-    });
+  save(domain: string, options: SaveOptions = {}): Promise<OperationReport<SavedGuest>> {
+    return this.#onFound('save', domain, { file: options.file }, (operation, domid) =>
+      saveDomain(operation, domid, options),
+    );
   }
 
   /** Builds a guest from `options.file`, which `save` or `xl save` has written; `saved` is not looked at. */
@@ -326,11 +271,9 @@ export class XenHost implements Host {
   }
 
   vcpuPin(domain: string, vcpu: string, hard: string, soft?: string): Promise<OperationReport> {
-    return this.#changing('vcpu-pin', { domain, vcpu, hard, soft }, async (operation) => {
-      const domid = await this.#find(operation, domain);
-      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      return pinVcpu(operation, domid, { vcpu, hard, soft });
-    });
+    return this.#onFound('vcpu-pin', domain, { vcpu, hard, soft }, (operation, domid) =>
+      pinVcpu(operation, domid, { vcpu, hard, soft }),
+    );
   }
 
   vcpuSet(domain: string, count: number): Promise<OperationReport> {
@@ -382,6 +325,68 @@ export class XenHost implements Host {
     return this.#plain('sysrq', domain, plain, 'domain.sysrq', (domid) => ({ domid, key: key.slice(0, 1) }), { key });
   }
 
+  blockAttach(domain: string, words: readonly string[]): Promise<OperationReport> {
+    return this.#onFound('block-attach', domain, { disk: words.join(' ') }, (operation, domid) =>
+      attachDisk(operation, domid, words),
+    );
+  }
+
+  blockDetach(domain: string, disk: string, options: { readonly force?: boolean } = {}): Promise<OperationReport> {
+    const isForced = options.force === true;
+    return this.#onFound('block-detach', domain, { disk, ...(isForced ? { isForced } : {}) }, (operation, domid) =>
+      detachDisk(operation, domid, disk, isForced),
+    );
+  }
+
+  async blockList(domains: readonly string[]): Promise<OperationReport<readonly GuestDisk[]>> {
+    return listDisks(await this.#begin('block-list'), domains);
+  }
+
+  networkAttach(domain: string, words: readonly string[]): Promise<OperationReport> {
+    return this.#onFound('network-attach', domain, { card: words.join(' ') }, (operation, domid) =>
+      attachNic(operation, domid, words),
+    );
+  }
+
+  networkDetach(domain: string, card: string): Promise<OperationReport> {
+    return this.#onFound('network-detach', domain, { card }, (operation, domid) => detachNic(operation, domid, card));
+  }
+
+  async networkList(domains: readonly string[]): Promise<OperationReport<readonly GuestNic[]>> {
+    return listNics(await this.#begin('network-list'), domains);
+  }
+
+  /** Comes back when the console has ended; its exit status is that of the report. */
+  async console(domain: string, choice: ConsoleChoice = {}): Promise<OperationReport<GuestConsole>> {
+    const operation = await this.#begin('console');
+    const domid = await this.#find(operation, domain);
+    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+    return this.#attach(operation, domid, choice);
+  }
+
+  async #attach(
+    operation: RealOperation,
+    domid: number,
+    { type, number = 0 }: ConsoleChoice,
+  ): Promise<OperationReport<GuestConsole>> {
+    const session = openConsole(this.#helperFile, this.release, {
+      domid,
+      choice: type === undefined ? undefined : { type, number },
+    });
+    this.#console = session;
+    const code = await operation.step(`xenconsole shows the console of domain ${domid}`, async () => {
+      const value = await session.ended;
+      return { outcome: value === 0 ? 'done' : 'failed', value };
+    });
+    this.#console = undefined;
+    const domain = await operation.stateOf(domid);
+    return operation.report({ isDone: code === 0, xlExitCode: code, domain });
+  }
+
+  debugKeys(keys: string): Promise<OperationReport> {
+    return this.#changing('debug-keys', { keys }, (operation) => sendDebugKeys(operation, keys));
+  }
+
   async domid(name: string): Promise<OperationReport<Domid>> {
     const operation = await this.#begin('domid');
     const domid = await this.#find(operation, name);
@@ -418,49 +423,8 @@ export class XenHost implements Host {
     return this.#plain('rename', domain, plain, 'domain.rename', params, { to: newName });
   }
 
-  /** An operation that is one call and about no domain. */
-  async #single<N extends HelperCallName, T>(
-    operation: RealOperation,
-    verb: string,
-    call: N,
-    params: HelperCalls[N]['params'],
-    ends: {
-      readonly done: (value: HelperCalls[N]['result']) => { readonly value?: T; readonly xlExitCode?: number };
-      readonly failed: (errno: string) => { readonly message: string | undefined; readonly xlExitCode: number };
-    },
-  ): Promise<OperationReport<T>> {
-    const outcome = await operation.step(`libxenctrl is to ${verb}`, async () => {
-      const value = await operation.call(call, params);
-      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-    });
-    if (outcome.kind === 'ok') {
-      const { value, xlExitCode = 0 } = ends.done(outcome.value);
-      return operation.report({ isDone: true, xlExitCode, value });
-    }
-    const { failure } = outcome;
-    const errno = failure.kind === 'errno' ? failure.errno : '';
-    const { message, xlExitCode } = ends.failed(errno);
-    if (message !== undefined) operation.messages.push(message);
-    const notes = operation.notesOn(failure);
-    if (errno === 'ENOSYS') notes.push({ message: 'FLASK is disabled on this host' });
-    operation.diagnostics.push(guestDiagnostics['request-failed'](undefined, { operation: verb }, { notes }));
-    return operation.report({ isDone: false, xlExitCode });
-  }
-
-  async dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
-    const operation = new RealOperation('dmesg', this.#helper, { index: 0 });
-    const text = await operation.readRing();
-    if (text !== undefined) {
-      if (options.clear === true) await operation.call('ring.read', { index: 0, clear: true });
-      return operation.report({ isDone: true, xlExitCode: 0, value: text });
-    }
-    return this.#single<'ring.read', string>(
-      operation,
-      'read the console ring',
-      'ring.read',
-      { index: 0, clear: false },
-      { done: ({ text: value }) => ({ value }), failed: () => ({ message: undefined, xlExitCode: 1 }) },
-    );
+  dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
+    return readLog(new RealOperation('dmesg', this.#helper, { index: 0 }), options.clear === true);
   }
 
   /** Follows the console of Xen, from the oldest that it has. */
@@ -479,20 +443,7 @@ export class XenHost implements Host {
   }
 
   async getenforce(): Promise<OperationReport<boolean>> {
-    return this.#single<'flask.getenforce', boolean>(
-      await this.#begin('getenforce'),
-      'ask for the mode',
-      'flask.getenforce',
-      {},
-      {
-        // XEN: `xl getenforce` makes the mode its exit status.
-        done: ({ isEnforcing }) => ({ value: isEnforcing, xlExitCode: isEnforcing ? 1 : 0 }),
-        failed: (errno) => ({
-          message: errno === 'ENOSYS' ? undefined : 'Failed to get enforcing mode',
-          xlExitCode: 255,
-        }),
-      },
-    );
+    return askMode(await this.#begin('getenforce'));
   }
 
   /** Whether Xen was booted with `flask=disabled`, or built without FLASK. */
@@ -502,66 +453,19 @@ export class XenHost implements Host {
   }
 
   setenforce(isEnforcing: boolean): Promise<OperationReport> {
-    return this.#changing('setenforce', { isEnforcing }, (operation) =>
-      this.#single<'flask.setenforce', undefined>(
-        operation,
-        'set the mode',
-        'flask.setenforce',
-        { isEnforcing },
-        {
-          done: () => ({}),
-          failed: (errno) => ({
-            message: errno === 'ENOSYS' ? 'Flask XSM disabled' : 'error occurred while setting enforcing mode (-1)',
-            xlExitCode: 255,
-          }),
-        },
-      ),
-    );
+    return this.#changing('setenforce', { isEnforcing }, (operation) => setMode(operation, isEnforcing));
   }
 
   async booleans(): Promise<OperationReport<readonly BooleanState[]>> {
-    return this.#single<'flask.booleans', readonly BooleanState[]>(
-      await this.#begin('booleans'),
-      'ask for the booleans',
-      'flask.booleans',
-      {},
-      { done: (value) => ({ value }), failed: () => ({ message: undefined, xlExitCode: 1 }) },
-    );
+    return listBooleans(await this.#begin('booleans'));
   }
 
   setBoolean(name: string, value: boolean): Promise<OperationReport> {
-    return this.#changing('set-boolean', { name, value }, async (operation) => {
-      const report = await this.#single<'flask.setBoolean', undefined>(
-        operation,
-        'set a boolean',
-        'flask.setBoolean',
-        { name, value },
-        { done: () => ({}), failed: () => ({ message: undefined, xlExitCode: 1 }) },
-      );
-      const isUnknown = report.diagnostics.some(({ notes }) => notes.some(({ message }) => message.endsWith('ENOENT')));
-      if (!isUnknown) return report;
-      return { ...report, diagnostics: [guestDiagnostics['unknown-boolean'](undefined, { name })] };
-    });
+    return this.#changing('set-boolean', { name, value }, (operation) => setBoolean(operation, name, value));
   }
 
   loadPolicy(bytes: Uint8Array): Promise<OperationReport> {
-    return this.#changing('load-policy', { bytes: bytes.length }, (operation) =>
-      this.#single<'flask.load', undefined>(
-        operation,
-        'load a policy',
-        'flask.load',
-        { bytes: Buffer.from(bytes).toString('base64') },
-        {
-          done: () => ({}),
-          // XEN: xl loses the errno on the way and says this whatever the cause.
-          failed: (errno) => ({
-            message:
-              errno === 'ENOSYS' ? 'Flask XSM disabled' : 'Unable to load new Flask policy: Operation not permitted',
-            xlExitCode: 255,
-          }),
-        },
-      ),
-    );
+    return this.#changing('load-policy', { bytes: bytes.length }, (operation) => loadPolicy(operation, bytes));
   }
 
   async probeForeignMap(

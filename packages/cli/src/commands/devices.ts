@@ -23,7 +23,7 @@ function devicesOf(host: Host): DeviceHost {
   throw new UsageError('this is rehearsed on a simulated host only (`--host`); a real one has `xl` for it');
 }
 
-/** A request about devices that is answered by nothing but success. */
+/** A request about PCI devices that is answered by nothing but success. */
 export function runOnDevices(
   ask: (host: DeviceHost) => Promise<OperationReport>,
   flags: RequestFlags,
@@ -70,8 +70,12 @@ export function runConsole(
   return request(
     flags,
     terminal,
-    (host) => devicesOf(host).console(domain, { number, ...(type === undefined ? {} : { type }) }),
+    (host, real) => {
+      if (real !== undefined && flags.isJson) throw new UsageError('what a guest writes to its console is no JSON');
+      return host.console(domain, { number, ...(type === undefined ? {} : { type }) });
+    },
     (found) => {
+      // On a real host the console was there, and has ended.
       if (found === undefined) return;
       const where = `console ${found.number} (${found.type}) of domain ${found.domid} is served`;
       printLine(terminal.err, `${where}. A simulated guest writes nothing to it; what it told Xen is in \`dmesg\`.`);
@@ -92,7 +96,7 @@ export function runBlockList(domains: readonly string[], flags: RequestFlags, te
   return request(
     flags,
     terminal,
-    (host) => devicesOf(host).blockList(domains),
+    (host) => host.blockList(domains),
     (disks) => {
       line(['Vdev', 'BE', 'handle', 'state', 'evt-ch', 'ring-ref', 'BE-path']);
       for (const { devid, backend, domid, state, eventChannel, ringRef, backendPath } of disks ?? []) {
@@ -107,7 +111,7 @@ export function runNetworkList(domains: readonly string[], flags: RequestFlags, 
   return request(
     flags,
     terminal,
-    (host) => devicesOf(host).networkList(domains),
+    (host) => host.networkList(domains),
     (cards) => {
       const title = [
         left('Mac Addr.', 17),

@@ -117,36 +117,22 @@ export function listLine(domain: DomainState, withLabels: boolean): string {
   return withLabels ? `${line} ${(label ?? '-').padStart(16)}` : line;
 }
 
-/** Of all domains the one that is named, or xl's word for one that there is not. */
-export function matchDomain(
-  report: OperationReport<readonly DomainState[]>,
-  domain: string | undefined,
-): OperationReport<readonly DomainState[]> {
-  if (domain === undefined) return report;
-  const value = report.value?.filter(({ domid, name }) => name === domain || String(domid) === domain);
-  if (value === undefined || value.length > 0) return { ...report, value };
-  const message = /^[0-9]+$/.test(domain)
-    ? `Error: Domain '${domain}' does not exist.`
-    : `${domain} is an invalid domain identifier (rc=-6)`;
-  return { ...report, value: undefined, outcome: 'failed', xlExitCode: 1, xlMessages: [message] };
-}
-
 export function runList(
   domain: string | undefined,
-  withLabels: boolean,
+  { withLabels, withNodes }: { readonly withLabels: boolean; readonly withNodes: boolean },
   flags: RequestFlags,
   terminal: Terminal,
 ): Promise<number> {
   return request(
     flags,
     terminal,
-    async (host) => {
-      return matchDomain(await host.list(), domain);
-    },
+    (host) => host.list({ domain, withNodes }),
     (domains) => {
       if (domains === undefined) return;
-      printLine(terminal.out, withLabels ? `${listTitle()}   Security Label` : listTitle());
-      for (const one of domains) printLine(terminal.out, listLine(one, withLabels));
+      const title = `${listTitle()}${withLabels ? '   Security Label' : ''}${withNodes ? ' NODE Affinity' : ''}`;
+      printLine(terminal.out, title);
+      for (const one of domains)
+        printLine(terminal.out, `${listLine(one, withLabels)}${withNodes ? ` ${one.nodes ?? ''}` : ''}`);
       const stranded = domains.filter(({ isStranded }) => isStranded);
       for (const { domid, label } of stranded) {
         const under = label === undefined ? '' : ` under \`${label}\``;

@@ -269,21 +269,21 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
     return code;
   },
   'block-attach': dryDevice('block-attach', ({ words, flags, terminal }) =>
-    runOnDevices((host) => host.blockAttach(words[0] ?? '', words.slice(1)), flags, terminal),
+    runPlain((host) => host.blockAttach(words[0] ?? '', words.slice(1)), flags, terminal),
   ),
   'network-attach': dryDevice('network-attach', ({ words, flags, terminal }) =>
-    runOnDevices((host) => host.networkAttach(words[0] ?? '', words.slice(1)), flags, terminal),
+    runPlain((host) => host.networkAttach(words[0] ?? '', words.slice(1)), flags, terminal),
   ),
   'block-list': ({ words, flags, terminal }) => runBlockList(words, flags, terminal),
   'network-list': ({ words, flags, terminal }) => runNetworkList(words, flags, terminal),
   'block-detach': (call) =>
-    runOnDevices(
+    runPlain(
       (host) => host.blockDetach(call.words[0] ?? '', call.words[1] ?? '', { force: has(call, 'f') }),
       call.flags,
       call.terminal,
     ),
   'network-detach': ({ words, flags, terminal }) =>
-    runOnDevices((host) => host.networkDetach(words[0] ?? '', words[1] ?? ''), flags, terminal),
+    runPlain((host) => host.networkDetach(words[0] ?? '', words[1] ?? ''), flags, terminal),
   'pci-attach': ({ words, flags, terminal }) =>
     runOnDevices((host) => host.pciAttach(words[0] ?? '', words[1] ?? ''), flags, terminal),
   'pci-detach': (call) =>
@@ -296,7 +296,7 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
     const words = { type: lastOf(call, 't'), number: lastOf(call, 'n') };
     return runConsole(call.words[0] ?? '', words, call.flags, call.terminal);
   },
-  'debug-keys': ({ words, flags, terminal }) => runOnDevices((host) => host.debugKeys(words[0] ?? ''), flags, terminal),
+  'debug-keys': ({ words, flags, terminal }) => runPlain((host) => host.debugKeys(words[0] ?? ''), flags, terminal),
   'pci-list': ({ words, flags, terminal }) => runPciList(words[0] ?? '', flags, terminal),
   'pci-assignable-list': (call) => runAssignableList(has(call, 'n'), call.flags, call.terminal),
   'pci-assignable-add': (call) =>

@@ -7,7 +7,7 @@
  */
 import { type DomainState, type HostInfo, SHUTDOWN_CODES } from '@dewar/toolstack';
 import { hostInfoLines } from '../commands/guest-operations.ts';
-import { listLine, listTitle, matchDomain, request } from '../commands/lifecycle.ts';
+import { listLine, listTitle, request } from '../commands/lifecycle.ts';
 import { print, printLine } from '../terminal.ts';
 import { printXlHelp, type XlCall } from './xl-call.ts';
 
@@ -31,7 +31,7 @@ function title({ isVerbose, hasLabel, hasPool, hasNodes }: Columns): string {
 }
 
 function line(domain: DomainState, { isVerbose, hasLabel, hasPool, hasNodes }: Columns): string {
-  const { uuid, shutdownReason, label } = domain;
+  const { uuid, shutdownReason, label, nodes } = domain;
   const parts = [listLine(domain, false)];
   if (isVerbose) {
     parts.push(` ${uuid}`);
@@ -40,8 +40,7 @@ function line(domain: DomainState, { isVerbose, hasLabel, hasPool, hasNodes }: C
   }
   if (isVerbose || hasLabel) parts.push(` ${(label ?? '-').padStart(16)}`);
   if (hasPool) parts.push('Pool-0'.padStart(16));
-  // All guests of a simulated host may run everywhere.
-  if (hasNodes) parts.push(' all');
+  if (hasNodes) parts.push(` ${nodes ?? ''}`);
   return parts.join('');
 }
 
@@ -63,9 +62,14 @@ export async function listAsXl({ words, options, flags, terminal }: XlCall): Pro
   return request(
     flags,
     terminal,
-    async (host) => matchDomain(await host.list(), words[0]),
-    (domains) => {
-      if (domains === undefined) return;
+    (host) => host.list({ domain: words[0], withNodes: columns.hasNodes }),
+    (domains, { timeline }) => {
+      if (domains === undefined) {
+        // XEN: the title stands there before xl asks how many nodes there are, but for its end.
+        const isLate = timeline.at(-1)?.hypercalls.at(-1)?.name === 'sysctl.physinfo' && columns.hasNodes;
+        if (isLate) print(terminal.out, title({ ...columns, hasNodes: false }));
+        return;
+      }
       printLine(terminal.out, title(columns));
       for (const domain of domains) printLine(terminal.out, line(domain, columns));
     },

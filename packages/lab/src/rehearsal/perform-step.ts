@@ -109,7 +109,7 @@ export async function performStep(step: ScenarioStep, host: Host, context: StepC
     return { report, guest };
   }
   if (step.kind === 'migrate') return migrate(guest, host, options, context);
-  const onDevices = deviceStep(step, guest, host, options);
+  const onDevices = deviceStep(step, guest, host, options) ?? pciStep(step, guest, host, options);
   if (onDevices !== undefined) {
     return { report: await onDevices, guest: STEP_KINDS[step.kind].subject === 'guest' ? guest : undefined };
   }
@@ -142,22 +142,19 @@ async function migrate(guest: string, host: Host, options: Options, context: Ste
   return { report: joined(sides), guest, sides };
 }
 
-/** A step about devices or consoles; undefined for other steps. */
+/** A step about disks, network cards, consoles or debug keys; undefined for other steps. */
 function deviceStep(
-  { kind, subject = '' }: ScenarioStep,
+  { kind }: ScenarioStep,
   guest: string,
   host: Host,
   options: Options,
 ): Promise<OperationReport<unknown>> | undefined {
-  const hasDevices = (one: Host): one is DeviceHost => 'pciAttach' in one;
-  if (!hasDevices(host)) return undefined;
-  const [device, disk, card] = [options.text('device') ?? '', options.text('disk') ?? '', options.text('card') ?? ''];
-  const force = { force: options.is('force') };
+  const [disk, card] = [options.text('disk') ?? '', options.text('card') ?? ''];
   switch (kind) {
     case 'block-attach':
       return host.blockAttach(guest, [disk]);
     case 'block-detach':
-      return host.blockDetach(guest, disk, force);
+      return host.blockDetach(guest, disk, { force: options.is('force') });
     case 'block-list':
       return host.blockList([guest]);
     case 'network-attach':
@@ -169,10 +166,32 @@ function deviceStep(
       return host.networkDetach(guest, card);
     case 'network-list':
       return host.networkList([guest]);
+    case 'console': {
+      const number = options.count('number');
+      return host.console(guest, number === undefined ? {} : { type: 'pv', number });
+    }
+    case 'debug-keys':
+      return host.debugKeys(options.text('keys') ?? '');
+    default:
+      return undefined;
+  }
+}
+
+/** A step about PCI devices; undefined for other steps, and on a real host. */
+function pciStep(
+  { kind, subject = '' }: ScenarioStep,
+  guest: string,
+  host: Host,
+  options: Options,
+): Promise<OperationReport<unknown>> | undefined {
+  const hasDevices = (one: Host): one is DeviceHost => 'pciAttach' in one;
+  if (!hasDevices(host)) return undefined;
+  const device = options.text('device') ?? '';
+  switch (kind) {
     case 'pci-attach':
       return host.pciAttach(guest, device);
     case 'pci-detach':
-      return host.pciDetach(guest, device, force);
+      return host.pciDetach(guest, device, { force: options.is('force') });
     case 'pci-list':
       return host.pciList(guest);
     case 'pci-assignable-add':
@@ -183,12 +202,6 @@ function deviceStep(
       return host.pciAssignableList();
     case 'label-pci':
       return host.labelPci(subject, options.text('label') ?? '');
-    case 'console': {
-      const number = options.count('number');
-      return host.console(guest, number === undefined ? {} : { type: 'pv', number });
-    }
-    case 'debug-keys':
-      return host.debugKeys(options.text('keys') ?? '');
     default:
       return undefined;
   }

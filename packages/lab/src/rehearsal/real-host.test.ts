@@ -99,7 +99,9 @@ describe('a scenario on a real host', () => {
   - vcpu-list: '0'
   - migrate: web
     to: b
+  - pci-list: web
   - block-list: web
+  - console: web
   - debug-keys:
     keys: q
 `;
@@ -116,8 +118,9 @@ describe('a scenario on a real host', () => {
       'step 3, `loadpolicy`: it puts another policy into force for all guests of the host',
       'step 5, `mem-set`: it is about dom0, and not about a guest of the scenario',
       'step 7, `migrate`: it needs another host',
-      'step 8, `block-list`: devices come and go on simulated hosts only',
-      'step 9, `debug-keys`: it makes Xen write about all guests',
+      'step 8, `pci-list`: PCI devices come and go on simulated hosts only',
+      'step 10, `console`: it would take the terminal, and wait for somebody to leave the console',
+      'step 11, `debug-keys`: it makes Xen write about all guests',
     ]);
     expect(hindrancesOnRealHost(scenarioOf(`${guests()}steps:\n  - create: web\n  - destroy: web\n`))).toEqual([]);
   });

@@ -31,13 +31,14 @@ const DOM0_NAMES: readonly string[] = ['Domain-0', '0'];
 /** Steps that only ask. */
 const ASKING: readonly string[] = ['domid', 'vcpu-list'];
 
-const DEVICE_STEP = /^(?:block|network|pci)-|^label-pci$/;
+const PCI_STEP = /^pci-|^label-pci$/;
 
 function stepHindrance({ kind, subject, options }: ScenarioStep): string | undefined {
   if (kind === 'loadpolicy') return 'it puts another policy into force for all guests of the host';
   if (kind === 'setenforce') return 'it changes the mode for all guests of the host';
   if (kind === 'migrate') return 'it needs another host';
-  if (DEVICE_STEP.test(kind)) return 'devices come and go on simulated hosts only';
+  if (PCI_STEP.test(kind)) return 'PCI devices come and go on simulated hosts only';
+  if (kind === 'console') return 'it would take the terminal, and wait for somebody to leave the console';
   if (kind === 'debug-keys') return 'it makes Xen write about all guests';
   if (kind === 'dmesg' && options['clear'] === true) return 'it clears a log that others read';
   if (STEP_KINDS[kind].subject === 'guest' && DOM0_NAMES.includes(subject ?? '') && !ASKING.includes(kind))

@@ -16,6 +16,7 @@ import type {
   GuestNic,
   GuestPciSlot,
   HostInfo,
+  ListOptions,
   MigrateOptions,
   Migration,
   OperationName,
@@ -48,8 +49,9 @@ import { stopGuest } from './guest-control.ts';
 import { setMaxMemory, setMemory } from './guest-memory.ts';
 import { unpauseGuest } from './guest-run.ts';
 import { domidOf, domnameOf, hostInfo, sendDebugKeys, sendSysrq, sendTrigger } from './inspect.ts';
+import { listGuests } from './list-domains.ts';
 import { migrateGuest } from './migrate.ts';
-import { finalState, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
+import { finalState, findDomain, type Operation, report, startXl } from './operation.ts';
 import {
   addAssignable,
   attachPci,
@@ -93,18 +95,8 @@ export class LibxlHost implements DeviceHost {
     return createGuest(this.#begin('create'), config, options);
   }
 
-  async list(): Promise<OperationReport<readonly DomainState[]>> {
-    return this.#list(this.#begin('list'));
-  }
-
-  #list(operation: Operation): OperationReport<readonly DomainState[]> {
-    let domains: readonly DomainState[] = [];
-    operation.recorder.step('xl lists the domains', 'xl', () => {
-      startXl(operation);
-      domains = listDomains(operation);
-      return 'done';
-    });
-    return report(operation, { isDone: true, xlExitCode: 0, value: domains });
+  async list(options: ListOptions = {}): Promise<OperationReport<readonly DomainState[]>> {
+    return listGuests(this.#begin('list'), options);
   }
 
   async pause(domain: string): Promise<OperationReport> {
@@ -217,7 +209,7 @@ export class LibxlHost implements DeviceHost {
   }
 
   async vmList(): Promise<OperationReport<readonly DomainState[]>> {
-    return this.#list(this.#begin('vm-list'));
+    return listGuests(this.#begin('vm-list'), {});
   }
 
   async domid(name: string): Promise<OperationReport<Domid>> {

@@ -68,6 +68,12 @@ function stateOf(info: DomainInfo): DomainState['state'] {
   return info.isPaused ? 'paused' : 'running';
 }
 
+/** One domain; undefined when there is none that dom0 may see. */
+export function describeDomain(operation: Operation, domid: Domid): DomainState | undefined {
+  const info = lookAt(operation, domid, false);
+  return info && describe(operation, info, labelOf(operation, info));
+}
+
 function describe(operation: Operation, info: DomainInfo, label: string | undefined): DomainState {
   const record = operation.state.guests.get(info.domid);
   return {

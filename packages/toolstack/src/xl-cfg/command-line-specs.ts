@@ -11,6 +11,7 @@ import { DeviceAdvisor } from './devices/device.ts';
 import { readDisk } from './devices/disk.ts';
 import { readVifWords } from './devices/vif.ts';
 import type { Device, DeviceSpec } from './domain-config.ts';
+import { printJson } from './json.ts';
 import { XlReader } from './xl-reader.ts';
 
 /** A device that was read from words of a command line. */
@@ -61,6 +62,11 @@ function readWords(
     exitCode: end?.kind === 'exits' ? end.code : 1,
     diagnostics,
   };
+}
+
+/** A device as the JSON that libxl's `_from_json` reads, and `xl -N` prints. */
+export function deviceJson({ members }: Device): string {
+  return printJson({ members });
 }
 
 /** Reads a disk; its parts may stand in one word, with commas, or in more. */

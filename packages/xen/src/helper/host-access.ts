@@ -37,8 +37,6 @@ export function openHost(libraries: Libraries): HostAccess {
       reason: rc === 0 ? `libxenctrl cannot open the host: ${errno}` : `libxl cannot open the host (rc=${String(rc)})`,
     });
   }
-  // What libxl starts must not hold our pipes open.
-  for (const fd of [0, 3]) libraries.now('libxl_fd_set_cloexec', context, fd, 1);
   return { libraries, context, control, logger };
 }
 

@@ -45,6 +45,38 @@ const FUNCTIONS = {
     'int libxl_set_memory_target(void *ctx, uint32_t domid, int64_t kib, int relative, int enforce)',
     'int libxl_send_trigger(void *ctx, uint32_t domid, int trigger, uint32_t vcpu, void *how)',
     'int libxl_send_sysrq(void *ctx, uint32_t domid, char key)',
+    'int libxl_send_debug_keys(void *ctx, const void *keys)',
+    'void libxl_device_disk_init(void *p)',
+    'void libxl_device_disk_dispose(void *p)',
+    'int libxl_device_disk_from_json(void *ctx, void *p, const void *json)',
+    'void *libxl_device_disk_to_json(void *ctx, void *p)',
+    'int libxl_device_disk_add(void *ctx, uint32_t domid, void *p, void *how)',
+    'int libxl_device_disk_remove(void *ctx, uint32_t domid, void *p, void *how)',
+    'int libxl_device_disk_safe_remove(void *ctx, uint32_t domid, void *p, void *how)',
+    'int libxl_device_disk_destroy(void *ctx, uint32_t domid, void *p, void *how)',
+    'void *libxl_device_disk_list(void *ctx, uint32_t domid, _Out_ int *count)',
+    'void libxl_device_disk_list_free(void *list, int count)',
+    'int libxl_device_disk_getinfo(void *ctx, uint32_t domid, void *p, void *info)',
+    'int libxl_vdev_to_device_disk(void *ctx, uint32_t domid, const void *vdev, void *p)',
+    'void libxl_diskinfo_init(void *p)',
+    'void libxl_diskinfo_dispose(void *p)',
+    'void *libxl_diskinfo_to_json(void *ctx, void *p)',
+    'void libxl_device_nic_init(void *p)',
+    'void libxl_device_nic_dispose(void *p)',
+    'int libxl_device_nic_from_json(void *ctx, void *p, const void *json)',
+    'void *libxl_device_nic_to_json(void *ctx, void *p)',
+    'int libxl_device_nic_add(void *ctx, uint32_t domid, void *p, void *how)',
+    'int libxl_device_nic_remove(void *ctx, uint32_t domid, void *p, void *how)',
+    'void *libxl_device_nic_list(void *ctx, uint32_t domid, _Out_ int *count)',
+    'void libxl_device_nic_list_free(void *list, int count)',
+    'int libxl_device_nic_getinfo(void *ctx, uint32_t domid, void *p, void *info)',
+    'int libxl_devid_to_device_nic(void *ctx, uint32_t domid, int devid, void *p)',
+    'int libxl_mac_to_device_nic(void *ctx, uint32_t domid, const void *mac, void *p)',
+    'void libxl_nicinfo_init(void *p)',
+    'void libxl_nicinfo_dispose(void *p)',
+    'void *libxl_nicinfo_to_json(void *ctx, void *p)',
+    'int libxl_console_exec(void *ctx, uint32_t domid, int number, int type, int notify)',
+    'int libxl_primary_console_exec(void *ctx, uint32_t domid, int notify)',
     'int libxl_retrieve_domain_configuration(void *ctx, uint32_t domid, void *config, void *how)',
     'int libxl_userdata_store(void *ctx, uint32_t domid, const void *id, const void *data, int length)',
     'void libxl_dominfo_init(void *p)',
@@ -62,6 +94,9 @@ const FUNCTIONS = {
     'void libxl_bitmap_init(void *map)',
     'void libxl_bitmap_dispose(void *map)',
     'void libxl_bitmap_set(void *map, int bit)',
+    'int libxl_bitmap_test(const void *map, int bit)',
+    'int libxl_node_bitmap_alloc(void *ctx, void *map, int nodes)',
+    'int libxl_domain_get_nodeaffinity(void *ctx, uint32_t domid, void *map)',
     'int libxl_cpu_bitmap_alloc(void *ctx, void *map, int bits)',
     'int libxl_set_vcpuaffinity(void *ctx, uint32_t domid, uint32_t vcpu, void *hard, void *soft)',
     'int libxl_set_vcpuaffinity_all(void *ctx, uint32_t domid, unsigned int vcpus, void *hard, void *soft)',
@@ -104,8 +139,16 @@ const FUNCTIONS = {
     'void *xs_read(void *handle, uint32_t transaction, const void *path, _Out_ unsigned int *length)',
   ],
   xentoollog: ['void *xtl_createlogger_stdiostream(void *stream, int level, unsigned int flags)'],
-  c: ['void *fdopen(int fd, const char *mode)', 'size_t strlen(const void *text)', 'void free(void *p)'],
+  c: [
+    'void *fdopen(int fd, const char *mode)',
+    'size_t strlen(const void *text)',
+    'void free(void *p)',
+    'void *signal(int number, void *handler)',
+  ],
 } as const;
+
+/** What older releases lack, and the first that has it. All else is there from 4.14 on. */
+const LATER: ReadonlyMap<string, string> = new Map([['libxl_device_disk_safe_remove', '4.15']]);
 
 type Declaration = (typeof FUNCTIONS)[keyof typeof FUNCTIONS][number];
 /** The name in a declaration: what stands before the parenthesis, behind blanks and stars. */
@@ -134,6 +177,8 @@ const nameOf = (declaration: string): string => /(\w+)\(/.exec(declaration)?.[1]
 export interface Libraries {
   /** The file that libxenlight was loaded from. */
   readonly file: string;
+  /** Whether the installed libraries have a function that some releases lack. */
+  has(name: FunctionName): boolean;
   /** Calls a function at once; only for what comes back at once. */
   now(name: FunctionName, ...args: readonly unknown[]): unknown;
   /** Calls a function on another thread. */
@@ -204,7 +249,7 @@ export async function openLibraries(release: string): Promise<Libraries> {
       try {
         functions.set(nameOf(declaration), handle.func(declaration));
       } catch {
-        missing.push(nameOf(declaration));
+        if (!LATER.has(nameOf(declaration))) missing.push(nameOf(declaration));
       }
     }
   }
@@ -218,8 +263,12 @@ export async function openLibraries(release: string): Promise<Libraries> {
 function makeLibraries(koffi: Koffi, file: string, functions: ReadonlyMap<string, NativeFunction>): Libraries {
   const find = (name: string): NativeFunction => {
     const found = functions.get(name);
-    if (found === undefined) throw new Error(`no function ${name}`);
-    return found;
+    if (found !== undefined) return found;
+    const since = LATER.get(name) ?? 'another release';
+    throw new CallFault({
+      kind: 'refused',
+      reason: `\`${file}\` lacks \`${name}\`, which libxl has since Xen ${since}`,
+    });
   };
   const { errno } = koffi.os;
   // Some numbers have two names; of these, the ones that Xen uses.
@@ -237,6 +286,7 @@ function makeLibraries(koffi: Koffi, file: string, functions: ReadonlyMap<string
       : view(pointer, Number(find('strlen')(pointer))).toString('latin1');
   return {
     file,
+    has: (name) => functions.has(name),
     now: (name, ...args) => find(name)(...args),
     later: (name, ...args) =>
       new Promise((resolve, reject) => {

@@ -5,6 +5,8 @@
  * It starts no process itself. It takes requests from its standard input and answers on descriptor 3. When the command
  * is gone, the input ends: it then undoes what is half done, and ends too.
  *
+ * Called with the word `console`, it takes no requests: it becomes the program that shows the console of a guest.
+ *
  * Imports: `koffi`, `../protocol.ts`.
  * Start reading at `CALLS`.
  *
@@ -15,13 +17,15 @@ import { createInterface } from 'node:readline';
 import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure, HelperRequest } from '../protocol.ts';
 import { Auditor } from './auditor.ts';
 import { Builder } from './build.ts';
+import { execConsole } from './console.ts';
+import { attachDevice, detachDisk, detachNic, listDisks, listNics } from './devices.ts';
 import { domainInfo, domainName, dumpCore, findDomain, listDomains, renameDomain } from './domains.ts';
 import { CallFault } from './fault.ts';
 import { contextToSid, decide, getenforce, listBooleans, loadPolicy, setBoolean, sidToContext } from './flask.ts';
 import { type HostAccess, libxl, openHost, xenctrl } from './host-access.ts';
 import { openLibraries } from './libraries.ts';
 import { hostInfo, mapPages, readRing, readXenstore } from './machine.ts';
-import { getScheduler, listVcpus, pinVcpu, setScheduler, setVcpus } from './vcpus.ts';
+import { getScheduler, listVcpus, nodesOf, pinVcpu, setScheduler, setVcpus } from './vcpus.ts';
 
 /** An open host, and what was begun on it: guests, and auditing. */
 interface Session {
@@ -49,6 +53,7 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
   'domain.list': ({ access }) => listDomains(access),
   'domain.info': ({ access }, { domid }) => domainInfo(access, domid),
   'domain.find': ({ access }, { text }) => findDomain(access, text),
+  'domain.nodes': ({ access }, { domid }) => nodesOf(access, domid),
   'domain.name': ({ access }, { domid }) => domainName(access, domid),
   'domain.create': ({ builder }, params) => builder.create(params),
   'domain.restore': ({ builder }, params) => builder.restore(params),
@@ -87,6 +92,24 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
     await libxl(access, 'libxl_send_sysrq', domid, key.charCodeAt(0));
     return nothing;
   },
+  'disk.attach': async ({ access }, { domid, json }) => {
+    await attachDevice(access, 'disk', domid, json);
+    return nothing;
+  },
+  'disk.list': ({ access }, { domid }) => listDisks(access, domid),
+  'disk.detach': async ({ access }, params) => {
+    await detachDisk(access, params);
+    return nothing;
+  },
+  'nic.attach': async ({ access }, { domid, json }) => {
+    await attachDevice(access, 'nic', domid, json);
+    return nothing;
+  },
+  'nic.list': ({ access }, { domid }) => listNics(access, domid),
+  'nic.detach': async ({ access }, params) => {
+    await detachNic(access, params);
+    return nothing;
+  },
   'vcpu.list': ({ access }, { domid }) => listVcpus(access, domid),
   'vcpu.pin': async ({ access }, params) => {
     await pinVcpu(access, params);
@@ -102,6 +125,10 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
     return nothing;
   },
   'host.info': ({ access }) => hostInfo(access),
+  'host.debugKeys': async ({ access }, { keys }) => {
+    await libxl(access, 'libxl_send_debug_keys', access.libraries.bytes(keys));
+    return nothing;
+  },
   'ring.read': ({ access }, params) => readRing(access, params),
   'flask.getenforce': ({ access }) => ({ isEnforcing: getenforce(access) }),
   'flask.setenforce': ({ access }, { isEnforcing }) => {
@@ -154,6 +181,8 @@ function serve(): void {
         const { release } = params as HelperCalls['open']['params'];
         const libraries = await openLibraries(release);
         const access = openHost(libraries);
+        // What libxl starts must not hold our pipes open.
+        for (const fd of [0, 3]) libraries.now('libxl_fd_set_cloexec', access.context, fd, 1);
         session = { access, auditor: new Auditor(access), builder: new Builder(access) };
         answer({ id, ok: true, value: { library: libraries.file } });
         return;
@@ -180,6 +209,9 @@ function serve(): void {
   });
 }
 
-// A terminal's Ctrl-C is for the command, which tells us by closing our input.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-serve();
+if (process.argv[2] === 'console') await execConsole(process.argv.slice(3));
+else {
+  // A terminal's Ctrl-C is for the command, which tells us by closing our input.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  serve();
+}

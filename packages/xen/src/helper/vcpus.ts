@@ -72,6 +72,30 @@ export async function pinVcpu(
   });
 }
 
+/** On which NUMA nodes a domain had better run. */
+export async function nodesOf(
+  access: HostAccess,
+  domid: number,
+): Promise<{ readonly nodes: readonly number[]; readonly count: number }> {
+  const { libraries, context } = access;
+  const map = Buffer.alloc(BITMAP_ROOM);
+  libraries.now('libxl_bitmap_init', map);
+  // A map of 0 bits is made as large as the host.
+  await libxl(access, 'libxl_node_bitmap_alloc', map, 0);
+  try {
+    const machine = libraries.structure('libxl_physinfo_init');
+    const rc = Number(await libraries.later('libxl_get_physinfo', context, machine));
+    if (rc < 0) throw new CallFault({ kind: 'libxl', call: 'libxl_get_physinfo', rc });
+    const count = numberIn(structureJson(access, 'libxl_physinfo_to_json', machine), 'nr_nodes');
+    libraries.now('libxl_physinfo_dispose', machine);
+    await libxl(access, 'libxl_domain_get_nodeaffinity', domid, map);
+    const all = Array.from({ length: count }, (_, node) => node);
+    return { nodes: all.filter((node) => libraries.now('libxl_bitmap_test', map, node) !== 0), count };
+  } finally {
+    libraries.now('libxl_bitmap_dispose', map);
+  }
+}
+
 /** Says how many vCPUs a guest is to use. */
 export async function setVcpus(access: HostAccess, { domid, count }: HelperCalls['vcpu.set']['params']): Promise<void> {
   const cpus = Array.from({ length: count }, (_, vcpu) => vcpu);

@@ -1,0 +1,97 @@
+/**
+ * `xl list`.
+ *
+ * Follows Xen `tools/xl/xl_info.c`, `main_list` and `list_domains`, and `tools/libs/light/libxl_sched.c`,
+ * `libxl_domain_get_nodeaffinity`.
+ *
+ * @module
+ */
+import type { DomainState, ListOptions, OperationReport } from '../host.ts';
+import type { Domid } from '../hypercalls.ts';
+import { showCpus } from './cpu-range.ts';
+import { guest, refusalNotes } from './diagnostics.ts';
+import { describeDomain, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
+import { errnoText, logLibxl } from './said.ts';
+
+/** The one that a person names; undefined, and said, when there is none that may be seen. */
+function lookForOne(operation: Operation, text: string): readonly DomainState[] | undefined {
+  const domid = findDomain(operation, text);
+  if (domid === undefined) return undefined;
+  let found: DomainState | undefined;
+  operation.recorder.step('xl looks at the domain', 'xl', () => {
+    found = describeDomain(operation, domid);
+    return found === undefined ? 'failed' : 'done';
+  });
+  if (found !== undefined) return [found];
+  operation.messages.push(`Error: Domain '${text}' does not exist.`);
+  operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: text }));
+  return undefined;
+}
+
+/** How many NUMA nodes the host has. XEN: `libxl_node_bitmap_alloc` and `libxl_get_physinfo`, each with a request of its own. */
+function countNodes(operation: Operation): number | undefined {
+  const { recorder, messages } = operation;
+  if (recorder.ask('libxl', 'sysctl.physinfo', {}).kind === 'error') {
+    const words = 'failed to retrieve the maximum number of nodes';
+    logLibxl(operation, 'libxl_utils.c:842:libxl_node_bitmap_alloc', words);
+    messages.push('libxl_node_bitmap_alloc_failed.');
+    return undefined;
+  }
+  const info = recorder.ask('libxl', 'sysctl.physinfo', {});
+  if (info.kind === 'ok') return info.value.nodes;
+  logLibxl(operation, 'libxl.c:361:libxl_get_physinfo', 'getting physinfo', info.errno);
+  messages.push('libxl_physinfo failed.');
+  return undefined;
+}
+
+/** The nodes of one domain. XEN: xl prints what is then in its bitmap, which libxc clears, whatever became of the request. */
+function nodesOf(operation: Operation, domid: Domid, count: number): string {
+  const answer = operation.recorder.ask('libxl', 'domctl.getnodeaffinity', { domid });
+  if (answer.kind === 'ok') return showCpus(answer.value.nodes, count);
+  const words = `Domain ${domid}:Getting node affinity: ${errnoText(answer.errno)}`;
+  logLibxl(operation, 'libxl_sched.c:151:libxl_domain_get_nodeaffinity', words);
+  return showCpus([], count);
+}
+
+/** Adds the nodes; undefined where how many there are could not be had, and xl ends. */
+function addNodes(operation: Operation, domains: readonly DomainState[]): readonly DomainState[] | undefined {
+  let value: readonly DomainState[] | undefined;
+  operation.recorder.step('xl asks on which nodes they had better run', 'xl', () => {
+    const count = countNodes(operation);
+    if (count === undefined) return 'failed';
+    value = domains.map((domain) => ({ ...domain, nodes: nodesOf(operation, domain.domid, count) }));
+    return operation.recorder.refusal === undefined ? 'done' : 'ignored-failure';
+  });
+  return value;
+}
+
+/** `xl list`, and `xl vm-list`, which prints other columns. */
+export function listGuests(
+  operation: Operation,
+  { domain, withNodes }: ListOptions,
+): OperationReport<readonly DomainState[]> {
+  let domains: readonly DomainState[] | undefined;
+  if (domain !== undefined) domains = lookForOne(operation, domain);
+  else {
+    operation.recorder.step('xl lists the domains', 'xl', () => {
+      startXl(operation);
+      domains = listDomains(operation);
+      return 'done';
+    });
+  }
+  if (domains === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  if (withNodes !== true) return report(operation, { isDone: true, xlExitCode: 0, value: domains });
+  const value = addNodes(operation, domains);
+  const { refusal } = operation.recorder;
+  if (refusal !== undefined) {
+    const asked = { operation: 'ask for the NUMA nodes of the domains' };
+    operation.diagnostics.push(guest['request-failed'](undefined, asked, { notes: refusalNotes(refusal) }));
+  }
+  const isDone = value !== undefined && refusal === undefined;
+  // XEN: a domain whose nodes may not be asked for is listed all the same, and xl is content.
+  return report(operation, {
+    isDone,
+    xlExitCode: value === undefined ? 1 : 0,
+    ...(value === undefined ? {} : { value }),
+  });
+}

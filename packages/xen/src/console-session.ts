@@ -1,0 +1,51 @@
+/**
+ * The terminal of this process, given to the console of a guest.
+ *
+ * What shows the console is a program of libxl's own, which knows the terminals and sets them up. The helper script becomes
+ * it, as xl does: so the terminal, and the signals that its keys send, are the same as under xl, and so is the exit status.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+
+/** Which console: of the domain; or the first one of a guest, as libxl knows it. */
+export interface ConsoleTarget {
+  readonly domid: number;
+  readonly choice: { readonly type: string; readonly number: number } | undefined;
+}
+
+/** Where the console reads and writes. */
+export type ConsoleStreams = 'inherit' | readonly ['ignore' | 'pipe', 'pipe', 'pipe'];
+
+/** A console that somebody looks at. */
+export interface ConsoleSession {
+  readonly process: ChildProcess;
+  /** The exit status, as a shell tells it. */
+  readonly ended: Promise<number>;
+  /** Gives the terminal back, as it was. */
+  close(): void;
+}
+
+/** Starts it. `helperFile` is the script that works with libxl. */
+export function openConsole(
+  helperFile: string,
+  release: string,
+  { domid, choice }: ConsoleTarget,
+  streams: ConsoleStreams = 'inherit',
+): ConsoleSession {
+  const which = choice === undefined ? [] : [choice.type, String(choice.number)];
+  const child = spawn(process.execPath, [helperFile, 'console', release, String(domid), ...which], {
+    stdio: streams === 'inherit' ? 'inherit' : [...streams],
+  });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]));
+  });
+  return {
+    process: child,
+    ended,
+    // XEN: xenconsole catches this one, and restores the terminal (`tools/console/client/main.c`).
+    close: () => void child.kill('SIGTERM'),
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * The domains of a real host, through libxl.
+ *
+ * Follows Xen `tools/xl/xl_info.c`, `main_list`.
+ *
+ * @module
+ */
+import { type DomainState, guestDiagnostics, type ListOptions, type OperationReport, showCpus } from '@dewar/toolstack';
+import { domainState, type RealOperation } from './real-operation.ts';
+
+/** All domains; undefined, and said, where they cannot be listed. */
+async function listAll(operation: RealOperation): Promise<readonly DomainState[] | undefined> {
+  const outcome = await operation.step('libxl lists the domains', async () => {
+    const value = await operation.call('domain.list', {});
+    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+  });
+  if (outcome.kind === 'ok') return outcome.value.map(domainState);
+  const notes = operation.notesOn(outcome.failure);
+  const asked = { operation: 'list the domains' };
+  operation.diagnostics.push(guestDiagnostics['request-failed'](undefined, asked, { notes }));
+  return undefined;
+}
+
+/** The one that a person names. XEN: digits are a number, and whether there is such a domain shows later. */
+function pick(operation: RealOperation, domains: readonly DomainState[], text: string): DomainState | undefined {
+  const found = domains.find(({ domid, name }) => name === text || String(domid) === text);
+  if (found !== undefined) return found;
+  operation.messages.push(
+    /^[0-9]+$/.test(text)
+      ? `Error: Domain '${text}' does not exist.`
+      : `${text} is an invalid domain identifier (rc=-6)`,
+  );
+  operation.diagnostics.push(guestDiagnostics['unknown-domain'](undefined, { domain: text }));
+  return undefined;
+}
+
+/** Adds the NUMA nodes of each; a domain whose nodes dom0 may not ask for has none, as with xl. */
+async function addNodes(operation: RealOperation, domains: readonly DomainState[]): Promise<DomainState[]> {
+  const value: DomainState[] = [];
+  for (const domain of domains) {
+    const { domid } = domain;
+    const outcome = await operation.step(`libxl asks for the NUMA nodes of domain ${domid}`, async () => {
+      const asked = await operation.call('domain.nodes', { domid });
+      return { outcome: asked.kind === 'ok' ? 'done' : 'ignored-failure', value: asked };
+    });
+    if (outcome.kind === 'failed') await operation.refused(domid, 'ask for the NUMA nodes of', outcome.failure, 0);
+    const nodes = outcome.kind === 'ok' ? showCpus(outcome.value.nodes, outcome.value.count) : 'none';
+    value.push({ ...domain, nodes });
+  }
+  return value;
+}
+
+/** `xl list`. */
+export async function listDomains(
+  operation: RealOperation,
+  { domain, withNodes }: ListOptions,
+): Promise<OperationReport<readonly DomainState[]>> {
+  const all = await listAll(operation);
+  const one = all === undefined || domain === undefined ? undefined : pick(operation, all, domain);
+  const found = domain === undefined ? all : one && [one];
+  if (found === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+  const value = withNodes === true ? await addNodes(operation, found) : found;
+  return operation.report({ isDone: operation.diagnostics.length === 0, xlExitCode: 0, value });
+}
