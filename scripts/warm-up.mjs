@@ -4,8 +4,8 @@
  *
  *     node scripts/warm-up.mjs FOLDER CACHE
  *
- * The commands are those that must start fast: the rehearsal of the README, and a compilation that finds no fault and one
- * that does. They work in a folder that is removed afterwards.
+ * The commands are those that must start fast: the rehearsal of the README, a compilation that finds no fault and one
+ * that does, and questions about a policy that is kept. They work in a folder that is removed afterwards.
  *
  * @module
  */
@@ -21,6 +21,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'dewar-build-'));
 
 try {
   process.env.DEWAR_STATE_DIR = scratch;
+  process.env.DEWAR_CACHE = join(scratch, 'cache');
   const { exports, script } = loadBundle(folder);
   const faulty = join(scratch, 'faulty.conf');
   writeFileSync(faulty, 'class domain\nallow a b:domain;\n');
@@ -29,6 +30,8 @@ try {
     ['compile', faulty],
     ['create', join(root, 'examples/nomigrate/guest.cfg')],
     ['list', '-Z'],
+    ['explain', join(root, 'examples/denials/xl-dmesg.log')],
+    ['search', '-A', '-s', 'dom0_t', '-t', 'nomigrate_t'],
   ];
   for (const command of commands) {
     process.argv = [process.execPath, 'dewar', ...command];

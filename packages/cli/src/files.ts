@@ -26,8 +26,8 @@ export function readLatin1(path: string): string {
   return Buffer.from(readBytes(path)).toString('latin1');
 }
 
-/** Writes a file so that it is there whole or not at all. */
-export function writeWhole(path: string, bytes: Uint8Array): void {
+/** Writes a file so that it is there whole or not at all; a new one with this mode, less what the umask takes. */
+export function writeWhole(path: string, bytes: Uint8Array, mode: number = 0o666): void {
   const isSpecial = (() => {
     try {
       return !statSync(path).isFile();
@@ -38,7 +38,7 @@ export function writeWhole(path: string, bytes: Uint8Array): void {
   // No two processes have one number at once, and no process makes two drafts in one nanosecond.
   const draft = isSpecial ? path : `${path}.${process.pid}-${process.hrtime.bigint().toString(36)}`;
   try {
-    const file = openSync(draft, isSpecial ? 'w' : 'wx');
+    const file = openSync(draft, isSpecial ? 'w' : 'wx', mode);
     try {
       let done = 0;
       while (done < bytes.length) done += writeSync(file, bytes, done);

@@ -93,8 +93,35 @@ const SHORT_SOURCES = 80_000;
 /** The same for a text after m4. */
 const SHORT_TEXT = 400_000;
 
-/** Reads, and where needed compiles, what `POLICY` names; without a name, the example policy. */
-export async function readPolicy(named: string | undefined, options: CompileOptions): Promise<PolicyReading> {
+/** What was kept of the policy at a place, or what its compilation gives, which is then kept. */
+async function fromCache(
+  isFresh: boolean,
+  path: string,
+  options: CompileOptions,
+  files: PolicyFiles,
+  compile: (files: PolicyFiles) => CompiledPolicy,
+): Promise<CompiledPolicy> {
+  if (isFresh) return compile(files);
+  const { compileCache, watched } = await import('./compile-cache.ts');
+  const cache = compileCache();
+  if (cache === undefined) return compile(files);
+  const known = cache.find(path, options, files);
+  if (known !== undefined) return known;
+  const { files: seenFiles, seen } = watched(files);
+  const compiled = compile(seenFiles);
+  cache.keep(path, options, seen, compiled);
+  return compiled;
+}
+
+/**
+ * Reads, and where needed compiles, what `POLICY` names; without a name, the example policy. What was compiled before is
+ * taken from the cache, unless it is to be compiled afresh.
+ */
+export async function readPolicy(
+  named: string | undefined,
+  options: CompileOptions,
+  { isFresh = false }: { readonly isFresh?: boolean } = {},
+): Promise<PolicyReading> {
   const given = named ?? EXAMPLE_POLICY;
   const realPath = policyPath(named);
   const path = given === '-' ? '-' : resolve(given);
@@ -107,14 +134,19 @@ export async function readPolicy(named: string | undefined, options: CompileOpti
       files.push(file);
       size += length;
     });
-    const compiled = compileDirectory(folder, {
-      ...options,
-      onStage: (stage) => {
-        if (stage === 'expanding macros') expectWork(size < SHORT_SOURCES ? 'short' : 'usual');
-        options.onStage?.(stage);
-      },
+    const compiled = await fromCache(isFresh, path, options, folder, (sources) => {
+      files.splice(1);
+      size = 0;
+      const made = compileDirectory(sources, {
+        ...options,
+        onStage: (stage) => {
+          if (stage === 'expanding macros') expectWork(size < SHORT_SOURCES ? 'short' : 'usual');
+          options.onStage?.(stage);
+        },
+      });
+      expectWork('usual');
+      return made;
     });
-    expectWork('usual');
     const { bytes, diagnostics, errorOutput } = compiled;
     return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled, folder };
   }
@@ -125,9 +157,14 @@ export async function readPolicy(named: string | undefined, options: CompileOpti
   if (content.subarray(0, SNIFFED).includes(0))
     throw new RequestError(`\`${given}\` is neither a policy text nor a binary policy`);
   const source = new SourceText(name, Buffer.from(content).toString('latin1'));
-  expectWork(content.length < SHORT_TEXT ? 'short' : 'usual');
-  const compiled = compileText(source, options);
-  expectWork('usual');
+  const alone: PolicyFiles = { readText: () => source.text, listNames: () => [], describe: () => name };
+  const compiled = await fromCache(isFresh || path === '-', path, options, alone, (sources) => {
+    sources.readText('');
+    expectWork(content.length < SHORT_TEXT ? 'short' : 'usual');
+    const made = compileText(source, options);
+    expectWork('usual');
+    return made;
+  });
   const { bytes, diagnostics, errorOutput } = compiled;
   return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled };
 }

@@ -46,10 +46,11 @@ async function compileOnce(
   terminal: Terminal,
 ): Promise<{ readonly files: readonly string[]; readonly code: number }> {
   const progress = makeProgress(terminal.err, byteText(policy ?? 'example policy'));
-  const { name, bytes, diagnostics, errorOutput, files } = await readPolicy(policy, {
-    ...flags.compile,
-    onStage: progress.onStage,
-  });
+  const { name, bytes, diagnostics, errorOutput, files } = await readPolicy(
+    policy,
+    { ...flags.compile, onStage: progress.onStage },
+    { isFresh: true },
+  );
   progress.end();
   if (errorOutput !== '') print(terminal.err, errorOutput);
   const isDone = bytes !== undefined && !hasErrors(diagnostics);

@@ -54,7 +54,6 @@ class Explainer {
   readonly #subject: Subject;
   readonly #found = new Map<string, Growing>();
   readonly #needs: OpenNeed[] = [];
-  readonly #setters: readonly string[];
   readonly #constraints: ConstraintFinder;
   /** They follow from an unlabeled domain where the log has one, so they wait for all lines. */
   readonly #derived: { readonly lines: ExplainedLines; readonly label: Context; readonly types: readonly number[] }[] =
@@ -63,8 +62,6 @@ class Explainer {
   constructor(subject: Subject) {
     this.#subject = subject;
     this.#constraints = new ConstraintFinder(subject);
-    const security = initialContext(subject, 'security');
-    this.#setters = security === undefined ? [] : typesThatMay(subject, security, 'security', 'setbool');
   }
 
   /** Adds lines to the finding with this key, or begins it. */
@@ -221,15 +218,23 @@ class Explainer {
     lines: ExplainedLines,
     rules: readonly RulePlace[],
   ): void {
-    const conditions = conditionPlaces(this.#subject, this.#constraints, verdict.rules);
+    const subject = this.#subject;
+    const conditions = conditionPlaces(subject, this.#constraints, verdict.rules);
     const isAllowedHere = verdict.kind === 'allowed-by-boolean';
     const key = `boolean ${isAllowedHere} ${conditions.map(({ text, isElse }) => `${text} ${isElse}`).join()}`;
     const constraints = verdict.kind === 'boolean' ? verdict.constraints : [];
-    const setters = this.#setters;
+    const security = initialContext(subject, 'security');
     this.#add(
       key,
       lines,
-      () => ({ kind: 'boolean', isAllowedHere, conditions, rules, setters, constraints }),
+      () => ({
+        kind: 'boolean',
+        isAllowedHere,
+        conditions,
+        rules,
+        setters: security === undefined ? [] : typesThatMay(subject, security, 'security', 'setbool'),
+        constraints,
+      }),
       (before) => withRules(before, rules),
     );
   }

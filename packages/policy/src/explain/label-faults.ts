@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { AVTAB_ALLOWED, AVTAB_TRANSITION, type Context } from '../policydb/index.ts';
+import { AVTAB_ALLOWED, AVTAB_TRANSITION, type ClassSymbol, type Context, ruleTables } from '../policydb/index.ts';
 import type { LineGroup } from './group-lines.ts';
-import { initialContext, permissionBit, type Subject, typeName, typeValues } from './subject.ts';
+import { initialContext, permissionBit, type Subject, typeName } from './subject.ts';
 
 /** A label, read. */
 export type ReadLabel =
@@ -117,14 +117,31 @@ function creatableTypes(subject: Subject): number[] {
   return [...found].sort((a, b) => a - b);
 }
 
-/** The types that may do something to a target's type, rules alone. */
+/**
+ * The types that the rules in force let do something to a type, ascending. Only those are asked about that some rule, of
+ * whatever branch, names: a large policy has thousands of others.
+ */
+export function sourceTypes({ view }: Subject, target: number, tclass: ClassSymbol, bit: number): number[] {
+  const { policy } = view;
+  const isTarget = new Set([target, ...(policy.typeAttributeMap[target - 1]?.bits ?? []).map((one) => one + 1)]);
+  const named = new Set<number>();
+  for (const { length, kind, source, target: targets, tclass: classes, data } of ruleTables(policy)) {
+    for (let row = 0; row < length; row++) {
+      if (classes[row] !== tclass.value || kind[row] !== AVTAB_ALLOWED || ((data[row] ?? 0) & bit) === 0) continue;
+      if (isTarget.has(targets[row] ?? 0)) named.add(source[row] ?? 0);
+    }
+  }
+  const types = new Set([...named].flatMap((one) => [...policy.typeSets.members(one)]));
+  return [...types]
+    .filter((type) => (view.ruleVectors(type, target, tclass.value).allowed & bit) !== 0)
+    .sort((a, b) => a - b);
+}
+
+/** The names of the types that may do something to a target's type, rules alone. */
 export function typesThatMay(subject: Subject, target: Context, className: string, permission: string): string[] {
-  const { view } = subject;
-  const tclass = view.policy.classes.byName.get(className);
+  const tclass = subject.view.policy.classes.byName.get(className);
   if (tclass === undefined) return [];
-  const bit = permissionBit(subject, tclass, permission);
-  return typeValues(subject)
-    .filter((type) => (view.ruleVectors(type, target.type, tclass.value).allowed & bit) !== 0)
+  return sourceTypes(subject, target.type, tclass, permissionBit(subject, tclass, permission))
     .map((type) => typeName(subject, type))
     .toSorted();
 }

@@ -8,8 +8,9 @@
  */
 import { MEMORY_WAYS, type MemoryWay, type Party, type WayCheck } from '../analysis/index.ts';
 import { AVTAB_TRANSITION, type Context } from '../policydb/index.ts';
+import { sourceTypes } from './label-faults.ts';
 import type { PairBits } from './macro-calls.ts';
-import { initialContext, permissionBit, type Subject, typeValues } from './subject.ts';
+import { initialContext, permissionBit, type Subject } from './subject.ts';
 
 /** A way that a fix completes. */
 export interface Opening {
@@ -138,11 +139,9 @@ function isUnbuilt(subject: Subject, type: number): boolean {
   const create = permissionBit(subject, domain, 'create');
   const transition = permissionBit(subject, domain, 'transition');
   const write = permissionBit(subject, mmu, 'map_write');
-  return typeValues(subject).every((other) => {
-    const has = view.ruleVectors(other, type, domain.value).allowed;
-    if ((has & transition) !== 0 && other !== type) return false;
-    return (has & create) === 0 || (view.ruleVectors(other, type, mmu.value).allowed & write) === 0;
-  });
+  if (sourceTypes(subject, type, domain, transition).some((other) => other !== type)) return false;
+  const writers = new Set(sourceTypes(subject, type, mmu, write));
+  return !sourceTypes(subject, type, domain, create).some((other) => writers.has(other));
 }
 
 /** Whether a fix makes the source one that creates domains of the target's type, or it is one already. */

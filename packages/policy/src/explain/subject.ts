@@ -60,8 +60,3 @@ export function initialContext({ view, release }: Subject, name: string): Contex
   if (sid === 0) return undefined;
   return view.policy.objectContexts.initialSids.find((one) => one.sid === sid)?.context;
 }
-
-/** Every type, without attributes and other names. */
-export function typeValues({ view }: Subject): number[] {
-  return view.policy.types.entries.filter(({ kind }) => kind === 'type').map(({ value }) => value);
-}

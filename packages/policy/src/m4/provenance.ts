@@ -9,7 +9,16 @@
  *
  * @module
  */
-import type { MappedText, Origin, SourceText, Span } from '../text/index.ts';
+import {
+  InvariantError,
+  type MappedText,
+  NONE,
+  type Origin,
+  type OriginRuns,
+  runAt,
+  type SourceText,
+  type Span,
+} from '../text/index.ts';
 
 /** One source text seen through one macro call; stretches of text point at these. */
 export interface Frame {
@@ -248,6 +257,69 @@ function grown(column: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return wider;
 }
 
+/** The stretches as numbers alone. */
+function runColumns({ count, starts, offsets, fixed, frames }: RunList): OriginRuns {
+  const sources = new Numbered<SourceText>();
+  const macros = new Numbered<string>();
+  const allFrames = new Numbered<Frame>();
+  const calls = new Numbered<Call>();
+  const callFrames: number[] = [];
+  const frameCalls: number[] = [];
+  /** Calls are at most `MAX_CHAIN` deep. Those around a call get their numbers before it. */
+  const frameNumber = (frame: Frame): number => {
+    const known = allFrames.find(frame);
+    if (known !== undefined) return known;
+    const { call } = frame;
+    const number = call === undefined ? NONE : (calls.find(call) ?? callNumber(call));
+    frameCalls.push(number);
+    return allFrames.add(frame);
+  };
+  const callNumber = (call: Call): number => {
+    const frame = frameNumber(call.frame);
+    callFrames.push(frame);
+    return calls.add(call);
+  };
+  const runFrames = Uint32Array.from({ length: count }, (_, i) => {
+    const frame = frames[i];
+    if (frame === undefined) throw new InvariantError(`stretch ${i} has no frame`);
+    return frameNumber(frame);
+  });
+  const ofCalls = (value: (call: Call) => number): Uint32Array => Uint32Array.from(calls.all, value);
+  return {
+    starts: Uint32Array.from(starts.subarray(0, count)),
+    frames: runFrames,
+    offsets: Uint32Array.from(offsets.subarray(0, count)),
+    fixed: Uint32Array.from(fixed.subarray(0, count)),
+    frameSources: Uint32Array.from(allFrames.all, ({ source }) => sources.of(source)),
+    frameCalls: Uint32Array.from(frameCalls),
+    callMacros: ofCalls(({ macro }) => macros.of(macro)),
+    callFrames: Uint32Array.from(callFrames),
+    callStarts: ofCalls(({ start }) => start),
+    callEnds: ofCalls(({ end }) => end),
+    macros: macros.all,
+    sources: sources.all,
+  };
+}
+
+/** Gives each different thing a number from 0 up. */
+class Numbered<T> {
+  readonly all: T[] = [];
+  readonly #numbers = new Map<T, number>();
+
+  find(one: T): number | undefined {
+    return this.#numbers.get(one);
+  }
+
+  add(one: T): number {
+    this.#numbers.set(one, this.all.length);
+    return this.all.push(one) - 1;
+  }
+
+  of(one: T): number {
+    return this.find(one) ?? this.add(one);
+  }
+}
+
 /** The finished text with its origins, found by binary search. `nowhere` answers for a text without characters. */
 export function mappedText(text: string, runs: RunList, nowhere: SourceText): MappedText {
   return {
@@ -256,13 +328,7 @@ export function mappedText(text: string, runs: RunList, nowhere: SourceText): Ma
       originAt(start: number, end: number): Origin {
         if (runs.count === 0) return { kind: 'written', span: { source: nowhere, start: 0, end: 0 } };
         const at = Math.max(0, Math.min(start, text.length - 1));
-        let low = 0;
-        let high = runs.count - 1;
-        while (low < high) {
-          const middle = (low + high + 1) >>> 1;
-          if ((runs.starts[middle] ?? 0) <= at) low = middle;
-          else high = middle - 1;
-        }
+        const low = runAt(runs.starts, runs.count, at);
         const frame = runs.frames[low];
         if (frame === undefined) return { kind: 'written', span: { source: nowhere, start: 0, end: 0 } };
         const offset = runs.offsets[low] ?? 0;
@@ -273,6 +339,7 @@ export function mappedText(text: string, runs: RunList, nowhere: SourceText): Ma
         const from = offset + Math.min(start, text.length) - runStart;
         return frameOrigin(frame, from, Math.max(from, offset + Math.min(end, runEnd) - runStart));
       },
+      runs: () => runColumns(runs),
     },
   };
 }

@@ -29,6 +29,17 @@ export interface TypeMembers {
   isExpanded(value: number): boolean;
 }
 
+/** The sets of a policy as data. */
+export interface TypeSetParts {
+  readonly count: number;
+  /** In the order of their ids. */
+  readonly added: readonly TypeSet[];
+  /** The members of attributes, by value. */
+  readonly members: readonly (readonly [value: number, members: Ebitmap])[];
+  /** Attributes that are always replaced by their members. */
+  readonly expanded: readonly number[];
+}
+
 /**
  * The interned sets of a policy. Ids 1 … count stand for the set of just that type or attribute; larger ids are sets
  * that were added.
@@ -42,6 +53,34 @@ export class TypeSets {
 
   constructor(types: TypeMembers) {
     this.#types = types;
+  }
+
+  /** All that makes these sets what they are, as data. */
+  parts(): TypeSetParts {
+    const { count } = this.#types;
+    const values = Array.from({ length: count }, (_, i) => i + 1);
+    return {
+      count,
+      added: this.#added,
+      members: values.flatMap((value) => {
+        const bits = this.#types.membersOf(value);
+        return bits === undefined ? [] : [[value, bits] as const];
+      }),
+      expanded: values.filter((value) => this.#types.isExpanded(value)),
+    };
+  }
+
+  /** The sets that `parts` told of. */
+  static ofParts({ count, added, members, expanded }: TypeSetParts): TypeSets {
+    const byValue = new Map(members);
+    const isExpanded = new Set(expanded);
+    const sets = new TypeSets({
+      count,
+      membersOf: (value) => byValue.get(value),
+      isExpanded: (value) => isExpanded.has(value),
+    });
+    for (const set of added) sets.add(set);
+    return sets;
   }
 
   /** The id of a set; equal sets have equal ids. */

@@ -1,3 +1,4 @@
+import { Random } from '@dewar/testkit';
 import { expect, test } from 'vitest';
 import {
   AVTAB_ALLOWED,
@@ -22,7 +23,8 @@ function tableOf(
 
 function sumOf(index: RuleIndex | ConditionalIndex, source: number, target: number, tclass = 1): VectorSum {
   const sum = { allowed: 0, auditAllow: 0, auditDeny: -1 };
-  index.addTo(sum, source, target, tclass);
+  if (index instanceof RuleIndex) index.addTo(sum, Uint32Array.of(source), Uint32Array.of(target), tclass);
+  else index.addTo(sum, source, target, tclass);
   return sum;
 }
 
@@ -66,6 +68,35 @@ test('what is there twice is told in the order of the rules, and added up', () =
   expect(index.duplicates).toEqual([2, 3, 5, 7]);
   expect(sumOf(index, 1, 2)).toEqual({ allowed: 0b11, auditAllow: 0b1100, auditDeny: 0b0110 });
   expect(index.typeRule(AVTAB_TRANSITION, 1, 2, 1)).toBe(7);
+});
+
+test('a question is answered alike by going through the rules and by the index', () => {
+  const random = new Random(7);
+  const kinds = [AVTAB_ALLOWED, AVTAB_AUDITALLOW, AVTAB_AUDITDENY, AVTAB_TRANSITION, AVTAB_MEMBER, AVTAB_CHANGE];
+  for (let round = 0; round < 400; round++) {
+    const rows = Array.from({ length: random.below(60) }, () => {
+      const kind = kinds[random.below(kinds.length)] ?? AVTAB_ALLOWED;
+      return [kind, 1 + random.below(4), 1 + random.below(4), 1 + random.below(200)] as const;
+    });
+    const [through, indexed] = [new RuleIndex(tableOf(...rows)), new RuleIndex(tableOf(...rows))];
+    // To ask for what is there twice builds the index.
+    expect(indexed.duplicates.length).toBeLessThanOrEqual(rows.length);
+    for (let question = 0; question < 6; question++) {
+      const some = (): Uint32Array => Uint32Array.from({ length: 1 + random.below(3) }, () => 1 + random.below(5));
+      const [sources, targets, tclass] = [some(), some(), 1 + random.below(2)];
+      const [a, b] = [{ ...NOTHING }, { ...NOTHING }];
+      through.addTo(a, sources, targets, tclass);
+      indexed.addTo(b, sources, targets, tclass);
+      expect([a.allowed >>> 0, a.auditAllow >>> 0, a.auditDeny >>> 0]).toEqual([
+        b.allowed >>> 0,
+        b.auditAllow >>> 0,
+        b.auditDeny >>> 0,
+      ]);
+      const [source = 0, target = 0] = [sources[0], targets[0]];
+      for (const kind of kinds.slice(3))
+        expect(through.typeRule(kind, source, target, tclass)).toBe(indexed.typeRule(kind, source, target, tclass));
+    }
+  }
 });
 
 test('the rules of the branches that hold are found, each by its kind', () => {

@@ -24,29 +24,24 @@ export interface VectorSum {
   auditDeny: number;
 }
 
-/** The rules outside conditional blocks. */
-export class RuleIndex {
-  /** Rows that repeat the key and the kind of an earlier row, ascending. */
+/** What the rules outside conditional blocks give, by their keys; without the type rules. */
+class VectorRules {
   readonly duplicates: readonly number[];
   readonly #keys: KeyTable;
   /** What the rules of each key give, by its number. */
   readonly #allowed: Uint32Array;
   readonly #auditAllow: Uint32Array;
   readonly #auditDeny: Uint32Array;
-  readonly #typeRules: TypeRules;
 
-  constructor(rules: RuleTable) {
+  constructor(rules: RuleTable, count: number) {
     const { length, kind: kinds, source, target, tclass, data: datas } = rules;
-    let typeRules = 0;
-    for (let row = 0; row < length; row++) if ((half(kinds, row) & AVTAB_TYPE) !== 0) typeRules++;
-    const others = length - typeRules;
-    this.#keys = new KeyTable(others);
-    this.#allowed = new Uint32Array(others);
-    this.#auditAllow = new Uint32Array(others);
-    this.#auditDeny = new Uint32Array(others).fill(0xffffffff);
+    this.#keys = new KeyTable(count);
+    this.#allowed = new Uint32Array(count);
+    this.#auditAllow = new Uint32Array(count);
+    this.#auditDeny = new Uint32Array(count).fill(0xffffffff);
     const duplicates: number[] = [];
     /** The kinds of each key so far. */
-    const seen = new Uint8Array(others);
+    const seen = new Uint8Array(count);
     for (let row = 0; row < length; row++) {
       const kind = half(kinds, row);
       if ((kind & AVTAB_TYPE) !== 0) continue;
@@ -59,11 +54,9 @@ export class RuleIndex {
       else if (kind === AVTAB_AUDITALLOW) this.#auditAllow[at] = word(this.#auditAllow, at) | data;
       else this.#auditDeny[at] = word(this.#auditDeny, at) & data;
     }
-    this.#typeRules = indexTypeRules(rules, typeRules);
-    this.duplicates = [...duplicates, ...this.#typeRules.duplicates].sort((a, b) => a - b);
+    this.duplicates = duplicates;
   }
 
-  /** Adds what the rules for just these keys give. */
   addTo(sum: VectorSum, source: number, target: number, tclass: number): void {
     const at = this.#keys.find(typePair(source, target), tclass);
     if (at < 0) return;
@@ -71,10 +64,98 @@ export class RuleIndex {
     sum.auditAllow |= word(this.#auditAllow, at);
     sum.auditDeny &= word(this.#auditDeny, at);
   }
+}
+
+/** A number of a type has 16 bits in the table of rules. */
+const TYPE_NUMBERS = 0x10000;
+
+/**
+ * To go through all rules costs a small part of what it costs to index them. So the first few questions are answered by
+ * going through them: a command with one question about a large policy never builds an index.
+ */
+const SCANS = 3;
+
+/** The rules outside conditional blocks. */
+export class RuleIndex {
+  readonly #rules: RuleTable;
+  #vectorScans = 0;
+  #typeScans = 0;
+  #typeRuleCount: number | undefined;
+  #vectorRules: VectorRules | undefined;
+  #typeRules: TypeRules | undefined;
+  #isSource: Uint8Array | undefined;
+  #isTarget: Uint8Array | undefined;
+
+  constructor(rules: RuleTable) {
+    this.#rules = rules;
+  }
+
+  #countTypeRules(): number {
+    if (this.#typeRuleCount === undefined) {
+      const { length, kind } = this.#rules;
+      let count = 0;
+      for (let row = 0; row < length; row++) if ((half(kind, row) & AVTAB_TYPE) !== 0) count++;
+      this.#typeRuleCount = count;
+    }
+    return this.#typeRuleCount;
+  }
+
+  #indexedVectors(): VectorRules {
+    this.#vectorRules ??= new VectorRules(this.#rules, this.#rules.length - this.#countTypeRules());
+    return this.#vectorRules;
+  }
+
+  #indexedTypes(): TypeRules {
+    this.#typeRules ??= indexTypeRules(this.#rules, this.#countTypeRules());
+    return this.#typeRules;
+  }
+
+  /** Rows that repeat the key and the kind of an earlier row, ascending. */
+  get duplicates(): readonly number[] {
+    return [...this.#indexedVectors().duplicates, ...this.#indexedTypes().duplicates].sort((a, b) => a - b);
+  }
+
+  /** Adds what the rules give that have one of these sources, one of these targets and this class as their key. */
+  addTo(sum: VectorSum, sources: Uint32Array, targets: Uint32Array, tclass: number): void {
+    if (this.#vectorRules === undefined && this.#vectorScans++ < SCANS) {
+      this.#addRows(sum, sources, targets, tclass);
+      return;
+    }
+    const rules = this.#indexedVectors();
+    for (let i = 0; i < sources.length; i++) {
+      const source = word(sources, i);
+      for (let j = 0; j < targets.length; j++) rules.addTo(sum, source, word(targets, j), tclass);
+    }
+  }
+
+  #addRows(sum: VectorSum, sources: Uint32Array, targets: Uint32Array, tclass: number): void {
+    this.#isSource ??= new Uint8Array(TYPE_NUMBERS);
+    this.#isTarget ??= new Uint8Array(TYPE_NUMBERS);
+    const [isSource, isTarget] = [this.#isSource, this.#isTarget];
+    for (const source of sources) isSource[source] = 1;
+    for (const target of targets) isTarget[target] = 1;
+    const { length, kind, source, target, tclass: classes, data } = this.#rules;
+    for (let row = 0; row < length; row++) {
+      if (classes[row] !== tclass || isSource[word(source, row)] !== 1 || isTarget[word(target, row)] !== 1) continue;
+      const ruleKind = half(kind, row);
+      if (ruleKind === AVTAB_ALLOWED) sum.allowed |= word(data, row);
+      else if (ruleKind === AVTAB_AUDITALLOW) sum.auditAllow |= word(data, row);
+      else if ((ruleKind & AVTAB_TYPE) === 0) sum.auditDeny &= word(data, row);
+    }
+    for (const source of sources) isSource[source] = 0;
+    for (const target of targets) isTarget[target] = 0;
+  }
 
   /** The type that a rule gives for just these two types, or undefined. */
   typeRule(kind: number, source: number, target: number, tclass: number): number | undefined {
-    return this.#typeRules.find(kind, source, target, tclass);
+    if (this.#typeRules !== undefined || this.#typeScans++ >= SCANS)
+      return this.#indexedTypes().find(kind, source, target, tclass);
+    const { length, kind: kinds, source: sources, target: targets, tclass: classes, data } = this.#rules;
+    for (let row = 0; row < length; row++) {
+      if (sources[row] !== source || targets[row] !== target || classes[row] !== tclass) continue;
+      if ((half(kinds, row) & AVTAB_TYPE) === kind) return word(data, row);
+    }
+    return undefined;
   }
 }
 

@@ -172,13 +172,12 @@ export class PolicyView {
     const sources = this.#keys[sourceType - 1];
     const targets = this.#keys[targetType - 1];
     if (sources === undefined || targets === undefined) return out;
+    this.rules.addTo(out, sources, targets, tclass);
+    const conditional = this.#conditional;
+    if (conditional === undefined) return out;
     for (let i = 0; i < sources.length; i++) {
       const source = word(sources, i);
-      for (let j = 0; j < targets.length; j++) {
-        const target = word(targets, j);
-        this.rules.addTo(out, source, target, tclass);
-        this.#conditional?.addTo(out, source, target, tclass);
-      }
+      for (let j = 0; j < targets.length; j++) conditional.addTo(out, source, word(targets, j), tclass);
     }
     return out;
   }

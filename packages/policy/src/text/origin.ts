@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type OriginRuns, writtenRuns } from './origin-runs.ts';
 import type { SourceText, Span } from './source-text.ts';
 
 /**
@@ -25,6 +26,8 @@ export function userSpan(origin: Origin): Span {
 export interface OriginMap {
   /** The origin of the stretch that begins at `start`; a stretch glued from several origins has that of its first character. */
   originAt(start: number, end: number): Origin;
+  /** The whole map as numbers, for keeping it; not every map can be told so. */
+  runs?(): OriginRuns;
 }
 
 /** A text together with where each of its characters came from. */
@@ -38,6 +41,9 @@ export interface MappedText {
 export function writtenText(source: SourceText): MappedText {
   return {
     text: source.text,
-    origins: { originAt: (start, end) => ({ kind: 'written', span: { source, start, end } }) },
+    origins: {
+      originAt: (start, end) => ({ kind: 'written', span: { source, start, end } }),
+      runs: () => writtenRuns(source),
+    },
   };
 }

@@ -156,10 +156,19 @@ function relabelled(
     if (!acting.has(actor.type)) continue;
     const news = decisions.targetLabels(actor, relabelTo);
     if (news.length === 0) continue;
-    const olds = decisions.targetLabels(actor, relabelFrom).filter((one) => labels.has(one));
+    const olds = new Map<number, Label[]>();
+    for (const old of decisions.targetLabels(actor, relabelFrom)) {
+      if (!labels.has(old)) continue;
+      const known = olds.get(old.type);
+      if (known === undefined) olds.set(old.type, [old]);
+      else known.push(old);
+    }
     for (const next of news) {
       if (labels.has(next)) continue;
-      if (olds.some((old) => decisions.allows(old, next, transition))) add(next);
+      // Rules say which types can come into question: few of those that somebody may relabel.
+      const mayBecome = (type: number): boolean =>
+        olds.get(type)?.some((old) => decisions.allows(old, next, transition)) === true;
+      if (decisions.sourceTypes(next.type, transition).some(mayBecome)) add(next);
     }
   }
 }
