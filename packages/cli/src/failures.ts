@@ -40,6 +40,12 @@ export function reasonOf(error: unknown): string {
       return 'it is a directory';
     case 'ENOTDIR':
       return 'a part of the path is not a directory';
+    case 'ELOOP':
+      return 'it is a link that leads to itself';
+    case 'ENAMETOOLONG':
+      return 'the name is too long';
+    case 'EROFS':
+      return 'the file system is read-only';
     case 'ENOSPC':
       return 'the disk is full';
     default:

@@ -3,8 +3,21 @@
  *
  * @module
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { FileError, reasonOf } from './failures.ts';
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { FileError, reasonOf, UsageError } from './failures.ts';
 
 /** No policy, configuration or binary that a person works with is larger. */
 const SIZE_LIMIT = 512 * 1024 * 1024;
@@ -26,29 +39,61 @@ export function readLatin1(path: string): string {
   return Buffer.from(readBytes(path)).toString('latin1');
 }
 
-/** Writes a file so that it is there whole or not at all; a new one with this mode, less what the umask takes. */
+/** What a file is that may not be there. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives a new file the owner and the mode of the one that it takes the place of, as far as that is allowed. */
+function takeAfter(file: number, { uid, gid, mode }: Stats): void {
+  try {
+    fchownSync(file, uid, gid);
+  } catch {
+    // Only root may give files away; the mode is kept all the same.
+  }
+  fchmodSync(file, mode & 0o7777);
+}
+
+/**
+ * Writes a file so that it is there whole or not at all; a new one with this mode, less what the umask takes. What stood
+ * there keeps its links, its owner and its mode.
+ */
 export function writeWhole(path: string, bytes: Uint8Array, mode: number = 0o666): void {
-  const isSpecial = (() => {
-    try {
-      return !statSync(path).isFile();
-    } catch {
-      return false;
-    }
-  })();
+  const old = statusOf(path);
+  const isSpecial = old?.isFile() === false;
+  const target = old === undefined || isSpecial ? path : realpathSync(path);
   // No two processes have one number at once, and no process makes two drafts in one nanosecond.
-  const draft = isSpecial ? path : `${path}.${process.pid}-${process.hrtime.bigint().toString(36)}`;
+  const draft = isSpecial ? path : `${target}.${process.pid}-${process.hrtime.bigint().toString(36)}`;
   try {
     const file = openSync(draft, isSpecial ? 'w' : 'wx', mode);
     try {
       let done = 0;
       while (done < bytes.length) done += writeSync(file, bytes, done);
-      if (!isSpecial) fsyncSync(file);
+      if (!isSpecial) {
+        if (old !== undefined) takeAfter(file, old);
+        fsyncSync(file);
+      }
     } finally {
       closeSync(file);
     }
-    if (!isSpecial) renameSync(draft, path);
+    if (!isSpecial) renameSync(draft, target);
   } catch (error) {
     if (!isSpecial) rmSync(draft, { force: true });
     throw new FileError(`cannot write \`${path}\`: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Refuses to write over a file that was read for what is to be written: a slip of the hand would take the source away. */
+export function refuseToOverwrite(output: string, inputs: readonly string[]): void {
+  const old = statusOf(output);
+  if (old?.isFile() !== true) return;
+  for (const input of inputs) {
+    const read = statusOf(input);
+    if (read?.ino === old.ino && read.dev === old.dev)
+      throw new UsageError(`\`${output}\` is what was read; the result needs a file of its own`);
   }
 }

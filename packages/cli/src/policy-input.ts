@@ -5,12 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompiledPolicy, CompileOptions, PolicyFiles } from '@dewar/policy/compiler';
 import { POLICYDB_MAGIC } from '@dewar/policy/policydb';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
-import { FileError, RequestError, reasonOf } from './failures.ts';
+import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
 import { readBytes } from './files.ts';
 import { expectWork } from './optimizer.ts';
 import { byteText } from './terminal.ts';
@@ -71,6 +71,9 @@ function policyFolder(folder: string, onRead: (file: string, size: number) => vo
 
 /** A policy text has no zero byte; one within this many bytes tells another kind of file. */
 const SNIFFED = 4096;
+
+/** Ends of the names of files that belong to a policy directory. */
+const SOURCE_ENDING = /\.(?:te|if|cons)$/;
 
 function isBinary(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === POLICYDB_MAGIC;
@@ -156,6 +159,10 @@ export async function readPolicy(
     return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '', files, compiled: undefined };
   if (content.subarray(0, SNIFFED).includes(0))
     throw new RequestError(`\`${given}\` is neither a policy text nor a binary policy`);
+  if (SOURCE_ENDING.test(path) && existsSync(join(dirname(path), 'modules.conf'))) {
+    const whole = byteText(displayPath(dirname(dirname(path))));
+    throw new UsageError(`\`${given}\` is a part of the policy in \`${whole}\`, which is compiled as a whole`);
+  }
   const source = new SourceText(name, Buffer.from(content).toString('latin1'));
   const alone: PolicyFiles = { readText: () => source.text, listNames: () => [], describe: () => name };
   const compiled = await fromCache(isFresh || path === '-', path, options, alone, (sources) => {

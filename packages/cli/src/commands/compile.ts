@@ -5,10 +5,11 @@
  */
 import { join } from 'node:path';
 import type { CompileOptions } from '@dewar/policy/compiler';
+import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { EXIT, FileError, UsageError } from '../failures.ts';
-import { readLatin1, writeWhole } from '../files.ts';
+import { readLatin1, refuseToOverwrite, writeWhole } from '../files.ts';
 import { readPolicy, sha256 } from '../policy-input.ts';
 import { makeProgress } from '../progress.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
@@ -46,12 +47,15 @@ async function compileOnce(
   terminal: Terminal,
 ): Promise<{ readonly files: readonly string[]; readonly code: number }> {
   const progress = makeProgress(terminal.err, byteText(policy ?? 'example policy'));
-  const { name, bytes, diagnostics, errorOutput, files } = await readPolicy(
+  const { name, bytes, diagnostics, errorOutput, files, compiled } = await readPolicy(
     policy,
     { ...flags.compile, onStage: progress.onStage },
     { isFresh: true },
   );
   progress.end();
+  if (compiled === undefined)
+    throw new UsageError(`\`${policy ?? name}\` is compiled already; \`dewar decompile\` makes text of it`);
+  if (flags.output !== undefined) refuseToOverwrite(flags.output, files);
   if (errorOutput !== '') print(terminal.err, errorOutput);
   const isDone = bytes !== undefined && !hasErrors(diagnostics);
   if (isDone && flags.output !== undefined) {
@@ -79,7 +83,8 @@ async function compileOnce(
     if (format !== 'text') return { files, code: isDone ? EXIT.done : EXIT.problem };
     if (!isDone) printLine(terminal.err, `${name}: ${count} error${count === 1 ? '' : 's'}; nothing was written`);
     else if (!flags.isQuiet && flags.output !== '-') {
-      const version = flags.compile.version ?? 30;
+      const { release = BASELINE_RELEASE } = flags.compile;
+      const version = flags.compile.version ?? xenRelease(release).newestPolicyVersion;
       const where = flags.output === undefined ? `${name} is in order` : flags.output;
       const mls = flags.compile.isMls === true ? ' with MLS' : '';
       printLine(

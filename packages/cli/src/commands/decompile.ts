@@ -7,7 +7,7 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
-import { writeWhole } from '../files.ts';
+import { refuseToOverwrite, writeWhole } from '../files.ts';
 import { readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { print, printDiagnostics, type Terminal } from '../terminal.ts';
@@ -24,7 +24,8 @@ export async function runDecompile(policy: string, flags: DecompileFlags, termin
   const { readPolicydb } = await import('@dewar/policy/policydb');
   const { checkRecompiled, decompilePolicy } = await import('@dewar/policy/decompiler');
   const { compileText } = await import('@dewar/policy/compiler');
-  const { name, bytes, diagnostics: found } = await readPolicy(policy, flags.compile);
+  const { name, bytes, diagnostics: found, files } = await readPolicy(policy, flags.compile);
+  if (flags.output !== undefined) refuseToOverwrite(flags.output, files);
   const fail = (diagnostics: typeof found): number => {
     if (flags.isJson)
       print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: diagnostics.map(diagnosticJson) }));

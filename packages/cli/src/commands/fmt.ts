@@ -6,7 +6,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatSource } from '@dewar/policy/formatter';
-import { EXIT, FileError, reasonOf } from '../failures.ts';
+import { EXIT, FileError, RequestError, reasonOf } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
 import { displayPath } from '../policy-input.ts';
 import { byteText, printLine, type Terminal } from '../terminal.ts';
@@ -37,6 +37,7 @@ export async function runFmt(paths: readonly string[], { isCheck }: FmtFlags, te
   let changed = 0;
   for (const file of paths.flatMap(sourcesAt)) {
     const text = readLatin1(file);
+    if (/[\0-\x08\x0e-\x1f\x7f]/.test(text)) throw new RequestError(`\`${file}\` is no text, and was left as it is`);
     const formatted = formatSource(text);
     if (formatted === text) continue;
     changed++;

@@ -102,6 +102,8 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
     return file === undefined ? [] : [file];
   };
   const [conf] = required('modules/modules.conf');
+  // What has no modules.conf is no policy directory, and nothing else is missing in it.
+  const part = conf === undefined ? optional : required;
   const modules = conf === undefined ? { on: [], off: [] } : readModules(conf, report);
   if (conf !== undefined && modules.on.length === 0) report(messages['no-modules'](undefined, { path: conf.name }));
   const rules = modules.on.flatMap((module) => {
@@ -128,9 +130,9 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
       ...modules.on.flatMap((module) => optional(`modules/${module}.if`)),
       ...optional('policy/global_tunables'),
       ...rules,
-      ...required('policy/users'),
+      ...part('policy/users'),
       ...modules.on.flatMap((module) => optional(`modules/${module}.cons`)),
-      ...required('policy/initial_sids'),
+      ...part('policy/initial_sids'),
       ...optional('policy/device_contexts'),
     ],
     modulesOff: modules.off.map((name) => ({

@@ -167,6 +167,10 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
       dominance === undefined ? [] : [{ message: 'the first is here', origin: originOf(tokens, dominance.at) }];
     report(language['repeated-dominance'](originOf(tokens, at), {}, { notes }));
   }
+  if (statements.length === 0) {
+    report(language['missing-section'](originOf(tokens, 0), { what: 'statements' }));
+    return false;
+  }
   const isComplete = checkPresence(statements, wrong, tokens, report);
   return isComplete && repeated.length === 0 && !wrong.includes(true);
 }

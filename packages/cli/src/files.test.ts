@@ -1,0 +1,115 @@
+/** What commands do to the files that they read and write, on files in a folder of the test's own. */
+import { cpSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readPolicydb } from '@dewar/policy/policydb';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { dewar } from './captured-run.ts';
+
+const example = fileURLToPath(new URL('../../../policies/example', import.meta.url));
+let scratch = '';
+
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'dewar-files-'));
+  process.env['DEWAR_STATE_DIR'] = join(scratch, 'state');
+});
+afterEach(() => rmSync(scratch, { recursive: true, force: true }));
+
+function file(name: string, text: string | Uint8Array, mode = 0o644): string {
+  const path = join(scratch, name);
+  writeFileSync(path, text, { mode });
+  return path;
+}
+
+/** A small policy text that every release of Xen knows the classes of. */
+const SMALL = `class domain
+sid xen
+class domain { create }
+type a_t;
+role system_r;
+role system_r types a_t;
+allow a_t a_t:domain create;
+user u roles system_r;
+sid xen u:system_r:a_t
+`;
+
+test('fmt leaves a link a link, and a file its mode', async () => {
+  const source = file('site.te', 'type  a_t ;\n', 0o600);
+  const link = join(scratch, 'link.te');
+  symlinkSync('site.te', link);
+  expect((await dewar('fmt', link)).code).toBe(0);
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(readFileSync(source, 'utf8')).not.toBe('type  a_t ;\n');
+  expect(statSync(source).mode & 0o777).toBe(0o600);
+});
+
+test('fmt leaves what is no text as it is', async () => {
+  const bytes = Uint8Array.from({ length: 600 }, (_, i) => i % 251);
+  const path = file('policy.bin', bytes);
+  const { code, err } = await dewar('fmt', path);
+  expect(code).toBe(1);
+  expect(err).toBe(`dewar: \`${path}\` is no text, and was left as it is\n`);
+  expect(Buffer.compare(readFileSync(path), bytes)).toBe(0);
+});
+
+test('no command writes its result over what it was made from', async () => {
+  const conf = file('policy.conf', SMALL);
+  const link = join(scratch, 'same.conf');
+  symlinkSync('policy.conf', link);
+  for (const output of [conf, link]) {
+    const { code, err } = await dewar('compile', conf, '-o', output);
+    expect(code).toBe(2);
+    expect(err).toContain(`\`${output}\` is what was read; the result needs a file of its own`);
+    expect(readFileSync(conf, 'utf8')).toBe(SMALL);
+  }
+  const folder = join(scratch, 'policy');
+  cpSync(example, folder, { recursive: true });
+  const module = join(folder, 'modules/domU.te');
+  const before = readFileSync(module, 'utf8');
+  expect((await dewar('compile', folder, '-o', module)).code).toBe(2);
+  expect(readFileSync(module, 'utf8')).toBe(before);
+  const binary = join(scratch, 'out.bin');
+  await dewar('compile', conf, '-q', '-o', binary);
+  const bytes = readFileSync(binary);
+  expect((await dewar('decompile', binary, '-o', binary)).code).toBe(2);
+  expect(Buffer.compare(readFileSync(binary), bytes)).toBe(0);
+});
+
+test('compile tells the version that it wrote, also where the release chooses it', async () => {
+  const conf = file('policy.conf', SMALL);
+  const binary = join(scratch, 'out.bin');
+  for (const [args, version] of [
+    [['--xen', '4.3'], 24],
+    [['--xen', '4.17'], 30],
+    [['-c', '24'], 24],
+  ] as const) {
+    const { code, out } = await dewar('compile', conf, '-o', binary, ...args);
+    expect(code).toBe(0);
+    expect(out).toContain(` policy version ${version},`);
+    expect(readPolicydb(readFileSync(binary))).toMatchObject({ version });
+  }
+});
+
+test('what is compiled already, and a part of a policy, are not compiled', async () => {
+  const conf = file('policy.conf', SMALL);
+  const binary = join(scratch, 'out.bin');
+  await dewar('compile', conf, '-q', '-o', binary);
+  const again = await dewar('compile', binary, '-o', join(scratch, 'again.bin'));
+  expect(again.code).toBe(2);
+  expect(again.err).toContain('is compiled already; `dewar decompile` makes text of it');
+  const part = await dewar('compile', join(example, 'modules/domU.te'));
+  expect(part.code).toBe(2);
+  expect(part.err).toMatch(/is a part of the policy in `.*policies\/example`, which is compiled as a whole/);
+});
+
+test('what is no policy directory lacks one thing, and an empty file has one fault', async () => {
+  expect((await dewar('compile', scratch)).err).toMatch(
+    /^error: the policy has no file `.*modules\/modules.conf` \[source\/no-file\]\n.*: 1 error; nothing was written\n$/,
+  );
+  const { code, err } = await dewar('compile', file('empty.conf', ''));
+  expect(code).toBe(1);
+  expect(err).toMatch(
+    /the policy has no statements \[language\/missing-section\]\n.*: 1 error; nothing was written\n$/,
+  );
+});
