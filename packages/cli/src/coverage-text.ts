@@ -144,6 +144,8 @@ const TITLES: Readonly<Record<Coverage['others'][number]['kind'], string>> = {
   role_transition: 'role transitions',
   range_transition: 'range transitions',
   user: 'users',
+  'initial SID': 'labels of initial SIDs',
+  'device label': 'labels of devices',
 };
 
 /** Coverage in lines: `summary` shows what was not exercised, `source` all sources with counts. */
@@ -159,7 +161,7 @@ export function* coverageLines(coverage: Coverage, how: 'summary' | 'source', co
   }
   for (const name of withoutSource) yield `  ${name} has no source: nothing is known of its rules`;
   yield colours.faint(
-    '  counted are rules, constraints, changes of role and range, and users; not declarations, and not labels of SIDs and devices',
+    '  counted are rules, constraints, changes of role and range, users, and labels of initial SIDs and devices; not declarations',
   );
   for (const file of files) {
     const lines = [...(how === 'source' ? sourceLines(file, colours) : missedLines(file, colours))];

@@ -11,7 +11,7 @@ import { Hypervisor } from '@dewar/hypervisor';
 import { compileDirectory } from '@dewar/policy/compiler';
 import { examplePolicy, withoutPermission } from '@dewar/testkit';
 import { LibxlHost } from '@dewar/toolstack';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { dewarOn, type Ran } from './captured-run.ts';
 import type { Fault } from './stand-in-helper.ts';
 
@@ -550,5 +550,64 @@ describe('watch', () => {
     expect(code).toBe(0);
     expect(out.match(/avc: {2}denied/g)).toHaveLength(1);
     expect(out).toContain('`map_read` is asked for by');
+  });
+});
+
+describe('scenarios that are interrupted', () => {
+  const scenario = join(scratch, 'long.scenario.yaml');
+  const steps = '  - list\n'.repeat(80);
+
+  beforeAll(() => {
+    const guest = "  web: |\n    seclabel = 'system_u:system_r:domU_t'\n    kernel = '/k'\n    memory = 64\n";
+    const first = '  - set-bool: prot_doms_locked\n    value: true\n  - create: web\n';
+    writeFileSync(scenario, `policy: ${examplePath}\nguests:\n${guest}steps:\n${first}${steps}`);
+  });
+
+  /** What the command does at a signal, once the guest of the scenario is there. */
+  async function interruption(): Promise<() => void> {
+    const before = new Set(process.listeners('SIGINT'));
+    const isRunning = (): boolean =>
+      host()
+        .snapshot()
+        .domains.some(({ domid, pauseCount }) => domid !== 0 && pauseCount === 0);
+    await vi.waitFor(() => expect(isRunning()).toBe(true), 20_000);
+    const ours = process.listeners('SIGINT').filter((one) => !before.has(one));
+    const [only, ...more] = ours.length > 0 ? ours : process.listeners('SIGINT').slice(-1);
+    if (only === undefined || more.length > 0) throw new Error('it is not clear who listens');
+    return () => only('SIGINT');
+  }
+
+  test('end after the step that is under way: guests and booleans are as before, and the status says so', async () => {
+    const running = xen('test', scenario);
+    (await interruption())();
+    const { code, err, out } = await running;
+    expect([code, err]).toEqual([
+      130,
+      expect.stringContaining('the step that is under way ends, then all is put back'),
+    ]);
+    expect(out).toContain('it was interrupted');
+    expect(await guests()).toEqual([]);
+    expect((await xen('get-bool', 'prot_doms_locked')).out).toBe('prot_doms_locked: 0\n');
+  });
+
+  test('end at once the second time, and the next run destroys what was left', async () => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation((() => undefined) as never);
+    const running = xen('test', scenario);
+    const interrupt = await interruption();
+    interrupt();
+    interrupt();
+    // A process of its own is gone by now. Here it goes on, and would put all back: so it is kept from that.
+    faults({ call: 'domain.destroy', how: { kind: 'fails', failure: EACCES } });
+    await running.catch(() => undefined);
+    await vi.waitFor(() => expect(exit).toHaveBeenCalledWith(130), 20_000);
+    exit.mockRestore();
+    faults();
+    expect(await guests()).toEqual(['web running']);
+
+    const short = join(scratch, 'short.scenario.yaml');
+    writeFileSync(short, `policy: ${examplePath}\nsteps:\n  - list\n`);
+    const { code, err } = await xen('test', short);
+    expect([code, err]).toEqual([0, 'note: what an earlier run left behind was destroyed\n']);
+    expect(await guests()).toEqual([]);
   });
 });

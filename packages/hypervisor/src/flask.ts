@@ -16,6 +16,7 @@ import {
   SecurityServer,
   type SecurityServerSnapshot,
   sidOf,
+  type UsedObjectLabel,
 } from '@dewar/policy/security-server';
 import { InvariantError } from '@dewar/policy/text';
 import type { BooleanState, SidNumber } from '@dewar/toolstack';
@@ -46,6 +47,9 @@ export interface ObservedTransition {
   readonly result: string;
 }
 
+/** A label that a statement of the policy gave, and that something was asked with. */
+export type ObservedLabel = UsedObjectLabel | { readonly kind: 'initial SID'; readonly name: string };
+
 /** What Xen's boot parameter `flask=` can be. */
 export const FLASK_MODES = ['enforcing', 'permissive', 'late', 'disabled'] as const;
 
@@ -75,6 +79,7 @@ export class Flask {
   #isSwitchedOff = false;
   #policy: Uint8Array = new Uint8Array();
   readonly #transitionListeners = new Set<(transition: ObservedTransition) => void>();
+  readonly #labelListeners = new Set<(label: ObservedLabel) => void>();
 
   constructor(release: XenReleaseName, mode: FlaskMode, log: (line: string) => void) {
     this.mode = mode;
@@ -130,6 +135,7 @@ export class Flask {
   /** The label that something new gets; undefined when that label would not be valid. */
   transitionSid(source: SidNumber, target: SidNumber, className: string): SidNumber | undefined {
     const sid = this.server.transitionSid(source, target, this.#class(className).id);
+    this.#tellSids(source, target);
     if (typeof sid !== 'number') return undefined;
     for (const listener of this.#transitionListeners) {
       const [from, to, result] = [source, target, sid].map((one) => this.sidToContext(one));
@@ -146,6 +152,28 @@ export class Flask {
     };
   }
 
+  /**
+   * Tells of each label that a statement of the policy gave and that is now used: that of an initial SID when a check or a
+   * new label is asked for with that SID, that of a resource when the resource is looked up. Xen gives the SID of the first
+   * initial SID with the same context to whoever names that context. Answers how to stop.
+   */
+  observeLabels(listener: (label: ObservedLabel) => void): () => void {
+    this.#labelListeners.add(listener);
+    const stop = this.server.observeObjectLabels(listener);
+    return () => {
+      stop();
+      this.#labelListeners.delete(listener);
+    };
+  }
+
+  #tellSids(...sids: readonly SidNumber[]): void {
+    if (this.#labelListeners.size === 0) return;
+    for (const sid of sids) {
+      const name = this.server.release.initialSids[sid - 1];
+      if (name !== undefined) for (const listener of this.#labelListeners) listener({ kind: 'initial SID', name });
+    }
+  }
+
   /** Makes one check, as Xen does: through the cache, with a line for what is audited. */
   hasPerm(
     source: SidNumber,
@@ -154,6 +182,7 @@ export class Flask {
     permissions: readonly string[],
     data: AuditData,
   ): CheckAnswer {
+    this.#tellSids(source, target);
     const { id, bits } = this.#class(className);
     let requested = 0;
     for (const permission of permissions) requested = (requested | this.#bit(bits, permission)) >>> 0;

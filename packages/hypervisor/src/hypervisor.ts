@@ -27,7 +27,7 @@ import { DEVICE_OPS } from './devices.ts';
 import { newDomain } from './domain.ts';
 import { DOMCTLS, describeDomain } from './domctl.ts';
 import { EVENT_CHANNEL_OPS } from './event-channels.ts';
-import { Flask, type FlaskMode, type ObservedTransition } from './flask.ts';
+import { Flask, type FlaskMode, type ObservedLabel, type ObservedTransition } from './flask.ts';
 import { GRANT_OPS } from './grants.ts';
 import { HVM_OPS } from './hvm.ts';
 import { failed, type Handlers, type IommuKind, Machine, type MachineState } from './machine.ts';
@@ -233,6 +233,11 @@ export class Hypervisor implements Hypercalls {
   /** Tells of each label that something new gets, such as an event channel; answers how to stop. */
   observeTransitions(listener: (transition: ObservedTransition) => void): () => void {
     return this.#machine.flask.observeTransitions(listener);
+  }
+
+  /** Tells of each label that a statement of the policy gave and that is now used; answers how to stop. */
+  observeLabels(listener: (label: ObservedLabel) => void): () => void {
+    return this.#machine.flask.observeLabels(listener);
   }
 
   takeDomainExceptions(): number {

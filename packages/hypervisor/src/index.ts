@@ -17,7 +17,13 @@ export {
 export type { CheckDifference } from './check-difference.ts';
 export { CHECKS, type CheckRow, type Condition, type Endpoint, type IommuUse } from './checks.ts';
 export { CHECK_DIFFERENCES, type CheckTable, checksOf } from './checks-by-release.ts';
-export { FLASK_MODES, type FlaskMode, type FlaskSnapshot, type ObservedTransition } from './flask.ts';
+export {
+  FLASK_MODES,
+  type FlaskMode,
+  type FlaskSnapshot,
+  type ObservedLabel,
+  type ObservedTransition,
+} from './flask.ts';
 export {
   type BootOptions,
   type BootOutcome,

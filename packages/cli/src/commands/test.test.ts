@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -117,6 +118,25 @@ describe('dewar test', () => {
     const one = run('1').replace(/in \d+ ms/, '');
     expect(one).toContain('5 scenarios: 5 passed');
     expect(run('3').replace(/in \d+ ms/, '')).toBe(one);
+  });
+
+  test('ends at an interrupt with all of its threads, and writes no report', async () => {
+    const step = `  - create: web\n  - destroy: web\n`.repeat(100);
+    for (let i = 0; i < 400; i++)
+      scenario(`interrupted/number-${i}.scenario.yaml`, `name: number ${i}\n${GUEST}steps:\n${step}`);
+    const command = fileURLToPath(new URL('../../bin/dewar.js', import.meta.url));
+    const report = join(folder, 'interrupted/report.xml');
+    const args = [command, 'test', join(folder, 'interrupted'), '--jobs', '2', '--junit', report];
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    started.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString('latin1');
+    });
+    const ended = once(started, 'close');
+    // Long enough for the threads to be there, and far from the end of a minute's work.
+    setTimeout(() => started.kill('SIGINT'), 1500);
+    expect(await ended).toEqual([null, 'SIGINT']);
+    expect([out, existsSync(report)]).toEqual(['', false]);
   });
 
   test('says what a real host cannot do before it looks for one', async () => {

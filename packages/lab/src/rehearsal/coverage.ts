@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { CHECKS, type ObservedTransition } from '@dewar/hypervisor';
+import { CHECKS, type ObservedLabel, type ObservedTransition } from '@dewar/hypervisor';
 import { RuleFinder, type WrittenRule } from '@dewar/policy/analysis';
 import { type CompiledPolicy, ruleOrigin } from '@dewar/policy/compiler';
 import { conditionHolds, type PolicyDb } from '@dewar/policy/policydb';
@@ -117,6 +117,10 @@ class PolicyCoverage {
     const ends = { source: typeOf(source), target: typeOf(target), class: tclass };
     this.#hit(this.#finder.find({ kind: 'type_transition', ...ends }), 1, booleans);
   }
+
+  addLabel(label: ObservedLabel): void {
+    this.#add(this.others.ofLabel(label), 1);
+  }
 }
 
 /** Gathers what scenarios exercise. */
@@ -125,6 +129,7 @@ export class CoverageRecorder {
   readonly #withoutSource = new Set<string>();
   readonly #checked = new Set<string>();
   #transitions: ObservedTransition[] = [];
+  #labels: ObservedLabel[] = [];
 
   #of(image: PolicyImage): PolicyCoverage | undefined {
     const { compiled } = image;
@@ -140,11 +145,18 @@ export class CoverageRecorder {
     return found;
   }
 
-  /** Listens to a host for labels of what is new, until it is told to stop; `addReport` takes what was heard. */
+  /** Listens to a host for labels, until it is told to stop; `addReport` takes what was heard. */
   observe(image: PolicyImage, host: ScenarioHost): () => void {
     this.#of(image);
     this.#transitions = [];
-    return host.observeTransitions?.((transition) => this.#transitions.push(transition)) ?? (() => undefined);
+    this.#labels = [];
+    const stops = [
+      host.observeTransitions?.((transition) => this.#transitions.push(transition)),
+      host.observeLabels?.((label) => this.#labels.push(label)),
+    ];
+    return () => {
+      for (const stop of stops) stop?.();
+    };
   }
 
   /** Counts what an operation did under a policy, with the booleans as they stood. */
@@ -156,7 +168,9 @@ export class CoverageRecorder {
       policy?.addCheck(check, booleans);
     }
     for (const transition of this.#transitions) policy?.addTransition(transition, booleans);
+    for (const label of this.#labels) policy?.addLabel(label);
     this.#transitions = [];
+    this.#labels = [];
   }
 
   /** What was exercised so far. */

@@ -8,24 +8,36 @@
  * | `role_transition` | something new got its role |
  * | `range_transition` | something new was made of its types and class |
  * | `user` | a label with the user took part in a check |
+ * | `sid` with a label | a check, or the label of something new, was asked for with that SID |
+ * | `pirqcon` and its like | the resource was looked up, and this statement gave its label |
  *
- * Of no other statement does it mean something: a declaration is there or not; that the label of an initial SID or of a device
- * was used cannot be told from another thing having the same label.
+ * Of no other statement does it mean something: a declaration is there or not.
  *
  * Start reading at `OtherStatements`.
  *
  * @module
  */
-import type { ObservedTransition } from '@dewar/hypervisor';
+import type { ObservedLabel, ObservedTransition } from '@dewar/hypervisor';
 import type { CompiledPolicy } from '@dewar/policy/compiler';
 import { ConstraintPlaces } from '@dewar/policy/explain';
+import { numberValue, parsePolicy, type Token, textOf, wordOf } from '@dewar/policy/language';
 import { type PermissionSymbol, type PolicyDb, permissionsOf, readPolicydb } from '@dewar/policy/policydb';
 import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
 import { PolicyView } from '@dewar/policy/security-server';
 import type { CheckRecord } from '@dewar/toolstack';
 
 /** Kinds of such statements. */
-export type OtherKind = 'constraint' | 'role allow' | 'role_transition' | 'range_transition' | 'user';
+export type OtherKind =
+  | 'constraint'
+  | 'role allow'
+  | 'role_transition'
+  | 'range_transition'
+  | 'user'
+  | 'initial SID'
+  | 'device label';
+
+/** Kinds that are found by their form in the text. */
+type SearchedKind = Exclude<OtherKind, 'constraint' | 'initial SID' | 'device label'>;
 
 /** A statement that begins at `start` in the policy's text after m4, with the names that stand in its sets. */
 interface Statement {
@@ -34,12 +46,54 @@ interface Statement {
 }
 
 const SET = String.raw`(\{[^{}]*\}|[\w.-]+)`;
-const PATTERNS: Readonly<Record<Exclude<OtherKind, 'constraint'>, RegExp>> = {
+const PATTERNS: Readonly<Record<SearchedKind, RegExp>> = {
   'role allow': new RegExp(String.raw`\ballow\s+${SET}\s+${SET}\s*;`, 'g'),
   role_transition: new RegExp(String.raw`\brole_transition\s+${SET}\s+${SET}(?:\s*:\s*${SET})?\s+${SET}\s*;`, 'g'),
   range_transition: new RegExp(String.raw`\brange_transition\s+${SET}\s+${SET}\s*:\s*${SET}\s`, 'g'),
   user: new RegExp(String.raw`\buser\s+${SET}\s+roles\b`, 'g'),
 };
+
+/** What tells one thing that a statement labels from all others. */
+function labelKey(label: ObservedLabel): string {
+  if (label.kind === 'initial SID') return `sid ${label.name}`;
+  return label.kind === 'devicetree' ? `devicetree ${label.path}` : `${label.kind} ${label.low}-${label.high}`;
+}
+
+/** The statements that give labels, by what they label: where they begin, and of which kind they are. */
+function labelStatements({ text }: CompiledPolicy): Map<string, { readonly start: number; readonly kind: OtherKind }> {
+  const found = new Map<string, { readonly start: number; readonly kind: OtherKind }>();
+  const { tokens, statements } = parsePolicy(text, () => {});
+  const value = (token: Token): bigint => numberValue(textOf(tokens, token));
+  for (const statement of statements) {
+    let label: ObservedLabel;
+    switch (statement.kind) {
+      case 'sid-context':
+        label = { kind: 'initial SID', name: textOf(tokens, statement.name) };
+        break;
+      case 'pirqcon':
+      case 'pcidevicecon':
+      case 'ioportcon':
+      case 'iomemcon': {
+        const low = value(statement.low);
+        const high = statement.high === undefined ? low : value(statement.high);
+        label = { kind: KIND_OF[statement.kind], low, high };
+        break;
+      }
+      case 'devicetreecon':
+        label = { kind: 'devicetree', path: wordOf(tokens, statement.path) };
+        break;
+      default:
+        continue;
+    }
+    const key = labelKey(label);
+    const start = tokens.starts[statement.at] ?? 0;
+    // XEN: of two entries for one thing the first is found.
+    if (!found.has(key)) found.set(key, { start, kind: label.kind === 'initial SID' ? 'initial SID' : 'device label' });
+  }
+  return found;
+}
+
+const KIND_OF = { pirqcon: 'pirq', pcidevicecon: 'pcidevice', ioportcon: 'ioport', iomemcon: 'iomem' } as const;
 
 /** The parts of a label. */
 function partsOf(label: string): { readonly user: string; readonly role: string; readonly type: string } {
@@ -59,17 +113,18 @@ export class OtherStatements {
   /** Where each of them begins, with its kind. */
   readonly starts: ReadonlyMap<number, OtherKind>;
   readonly #view: PolicyView | undefined;
-  readonly #statements: Readonly<Record<Exclude<OtherKind, 'constraint'>, readonly Statement[]>>;
+  readonly #statements: Readonly<Record<SearchedKind, readonly Statement[]>>;
   /** By class: where the constraint of each node begins. */
   readonly #constraints = new Map<string, readonly number[]>();
   readonly #attributes = new Map<string, ReadonlySet<string>>();
+  readonly #labels: ReturnType<typeof labelStatements>;
 
   constructor(compiled: CompiledPolicy) {
     const read = compiled.bytes === undefined ? undefined : readPolicydb(compiled.bytes);
     this.#view = read === undefined || 'diagnostic' in read ? undefined : new PolicyView(read.policy);
     // Comments keep their length, so that places stay.
     const text = compiled.text.text.replaceAll(/#[^\n]*/g, (comment) => ' '.repeat(comment.length));
-    const of = (kind: Exclude<OtherKind, 'constraint'>): Statement[] => statementsOf(text, PATTERNS[kind]);
+    const of = (kind: SearchedKind): Statement[] => statementsOf(text, PATTERNS[kind]);
     this.#statements = {
       'role allow': of('role allow'),
       role_transition: of('role_transition'),
@@ -80,6 +135,8 @@ export class OtherStatements {
     // The keys are those of the table.
     for (const [kind, list] of Object.entries(this.#statements))
       for (const { start } of list) starts.set(start, kind as OtherKind);
+    this.#labels = labelStatements(compiled);
+    for (const { start, kind } of this.#labels.values()) starts.set(start, kind);
     if (this.#view !== undefined) {
       this.#readAttributes(this.#view.policy);
       const places = new ConstraintPlaces({
@@ -148,6 +205,12 @@ export class OtherStatements {
       const start = starts[i];
       if (start !== undefined && (permissions & asked & given) !== 0) yield start;
     }
+  }
+
+  /** Where the statement begins that gave a label, if it is one of this policy. */
+  ofLabel(label: ObservedLabel): number[] {
+    const found = this.#labels.get(labelKey(label));
+    return found === undefined ? [] : [found.start];
   }
 
   /** Where the statements begin that a label for something new exercises. */

@@ -321,7 +321,13 @@ describe('coverage', () => {
       expect((await runScenario(scenario, ownWorld, recorder)).failures).toEqual([]);
       const { files, others, neverAsked } = recorder.result();
       expect(neverAsked).toBe(1);
-      expect(others.map(({ kind }) => kind)).toEqual(['constraint', 'role allow', 'role_transition', 'user']);
+      expect(others.map(({ kind }) => kind)).toEqual([
+        'constraint',
+        'initial SID',
+        'role allow',
+        'role_transition',
+        'user',
+      ]);
       return (name) => {
         const number = text.split('\n').findIndex((line) => line.includes(name)) + 1;
         const parts = files[0]?.lines.find(({ line }) => line === number)?.parts ?? [];
@@ -339,6 +345,61 @@ describe('coverage', () => {
     expect(built('allow one_r two_r')).toBe(0);
     expect(built('role_transition system_r')).toBe(0);
     expect(built('constrain domain set_target')).toBe(0);
+  });
+
+  test('counts the labels of initial SIDs and of devices, where this statement gave the label', async () => {
+    const CARD = `  card: |
+    seclabel = 'system_u:system_r:domU_t'
+    kernel = '/boot/vmlinuz'
+    memory = 64
+    pci = [ '03:00.0' ]
+`;
+    const devices = [
+      'pcidevicecon 0x300',
+      'pcidevicecon 0x301',
+      // Octal: the interrupt of the card.
+      'pirqcon 041',
+      'pirqcon 41',
+      'ioportcon 0xecc0-0xecdf',
+      'ioportcon 0xeca0-0xecbf',
+      'iomemcon 0xfebe0-0xfebff',
+      'iomemcon 0xfec00',
+      'devicetreecon "/soc/uart"',
+    ];
+    const text = compiled.text.text + devices.map((one) => `${one} system_u:object_r:nic_dev_t\n`).join('');
+    const own = compileText(new SourceText('own.conf', text));
+    expect(own.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+    const ownWorld: ScenarioWorld = {
+      ...world,
+      policy: async () => ({ name: 'own', bytes: own.bytes ?? new Uint8Array(), compiled: own }),
+    };
+    const counted = async (steps: string): Promise<(name: string) => number> => {
+      const recorder = new CoverageRecorder();
+      const [scenario] = readScenarios(
+        new SourceText('s.scenario.yaml', `${GUESTS}${CARD}steps:\n${steps}`),
+        ({ message }) => {
+          throw new Error(message);
+        },
+      );
+      if (scenario === undefined) throw new Error('there is no scenario');
+      expect((await runScenario(scenario, ownWorld, recorder)).failures).toEqual([]);
+      const { files } = recorder.result();
+      return (name) => {
+        const number = text.split('\n').findIndex((line) => line.startsWith(name)) + 1;
+        const parts = files[0]?.lines.find(({ line }) => line === number)?.parts ?? [];
+        expect(parts, name).toHaveLength(1);
+        return parts.reduce((sum, { count }) => sum + count, 0);
+      };
+    };
+    const idle = await counted('  - list\n');
+    expect(idle('sid dom0 ')).toBeGreaterThan(0);
+    expect(idle('sid domU ')).toBe(0);
+    expect(devices.map((one) => idle(`${one} `))).toEqual(devices.map(() => 0));
+    const given = await counted("  - pci-assignable-add: '03:00.0'\n  - create: card\n");
+    const used = devices.filter((one) => given(`${one} `) > 0);
+    expect(used).toEqual(['pcidevicecon 0x300', 'pirqcon 041', 'ioportcon 0xecc0-0xecdf', 'iomemcon 0xfebe0-0xfebff']);
+    // xenstored and others look at Xen itself; nothing looks for a file system.
+    expect(given('sid xen ')).toBeGreaterThan(0);
   });
 
   test('leaves nothing out: without the rules that were not exercised, all comes as before', async () => {

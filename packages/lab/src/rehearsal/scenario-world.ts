@@ -4,7 +4,7 @@
  * @module
  */
 import type { BootOptions, FlaskMode } from '@dewar/hypervisor';
-import { Hypervisor, type ObservedTransition } from '@dewar/hypervisor';
+import { Hypervisor, type ObservedLabel, type ObservedTransition } from '@dewar/hypervisor';
 import type { CompiledPolicy } from '@dewar/policy/compiler';
 import { type Host, LibxlHost } from '@dewar/toolstack';
 
@@ -22,6 +22,8 @@ export interface ScenarioHost {
   readonly host: Host;
   /** Tells of each label that something new gets; answers how to stop. */
   readonly observeTransitions?: (listener: (transition: ObservedTransition) => void) => () => void;
+  /** Tells of each label that a statement of the policy gave and that is now used; answers how to stop. */
+  readonly observeLabels?: (listener: (label: ObservedLabel) => void) => () => void;
 }
 
 /** A host that was booted, or why it was not. */
@@ -62,6 +64,7 @@ export function bootSimulatedHost(policy: PolicyImage, flask: FlaskMode, hardwar
     host: {
       host: new LibxlHost(hypervisor),
       observeTransitions: (listener) => hypervisor.observeTransitions(listener),
+      observeLabels: (listener) => hypervisor.observeLabels(listener),
     },
   };
 }

@@ -26,7 +26,7 @@ export {
 export { evaluateConstraint } from './constraints.ts';
 export { type ContextFault, type ContextLookup, contextLookup, parseContext } from './context-text.ts';
 export { type AvDecision, type OnBounds, PolicyView, type Vectors } from './decisions.ts';
-export type { NumberKind, ObjectKind, ObjectLabelsSnapshot, RangeKind } from './object-labels.ts';
+export type { NumberKind, ObjectKind, ObjectLabelsSnapshot, RangeKind, UsedObjectLabel } from './object-labels.ts';
 export {
   type ContextOutcome,
   type LabelledRange,

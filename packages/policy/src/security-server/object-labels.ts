@@ -94,11 +94,18 @@ function firstFrom(list: readonly Labelled[], low: bigint): number {
 
 const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
 
+/** A label that the policy gives to a resource, by what the policy says of it. */
+export type UsedObjectLabel =
+  | { readonly kind: ObjectKind; readonly low: bigint; readonly high: bigint }
+  | { readonly kind: 'devicetree'; readonly path: string };
+
 export interface ObjectLabelsOptions {
   /** Whether this Xen sorts the ranges of a policy. */
   readonly sortsRanges: boolean;
   readonly sidFor: (context: Context) => Sid;
   readonly log: (line: string) => void;
+  /** Told each time that a label of the policy is given to who asks; not of labels that were added at run time. */
+  readonly onUse: (used: UsedObjectLabel) => void;
 }
 
 /** The labels of a host's resources; those added at run time are lost when a policy is loaded. */
@@ -156,19 +163,26 @@ export class ObjectLabels {
     }
   }
 
-  #use(entry: Labelled | LabelledPath): Sid {
+  #sidOf(entry: Labelled | LabelledPath): Sid {
     if (entry.sid === UNUSED && entry.context !== undefined) entry.sid = this.#options.sidFor(entry.context);
     return entry.sid;
   }
 
+  #use(kind: ObjectKind, entry: Labelled): Sid {
+    const { low, high, context } = entry;
+    if (context !== undefined) this.#options.onUse({ kind, low, high });
+    return this.#sidOf(entry);
+  }
+
   find(kind: NumberKind, number: bigint): Sid | undefined {
     const entry = this.#lists[kind].find(({ low }) => low === number);
-    return entry && this.#use(entry);
+    return entry && this.#use(kind, entry);
   }
 
   findPath(path: string): Sid | undefined {
     const entry = this.#paths.find((one) => one.path === path);
-    return entry && this.#use(entry);
+    if (entry?.context !== undefined) this.#options.onUse({ kind: 'devicetree', path });
+    return entry && this.#sidOf(entry);
   }
 
   /** The stretches of a range, one after the other; a label gets its SID when its stretch is asked for. */
@@ -178,7 +192,7 @@ export class ObjectLabels {
     for (let i = firstFrom(list, start); i < list.length; i++) {
       const entry = list[i];
       if (entry === undefined || entry.low > end) break;
-      const sid = this.#use(entry);
+      const sid = this.#use(kind, entry);
       if (at < entry.low) {
         yield { low: at, high: entry.low - 1n, sid: undefined };
         at = entry.low;

@@ -28,6 +28,7 @@ import {
   ObjectLabels,
   type ObjectLabelsSnapshot,
   type RangeKind,
+  type UsedObjectLabel,
 } from './object-labels.ts';
 import { type Sid, SidTable, sidOf } from './sid-table.ts';
 
@@ -106,6 +107,7 @@ export class SecurityServer {
   readonly #domainClass: number;
   #sids = new SidTable();
   #labels: ObjectLabels;
+  readonly #labelListeners = new Set<(used: UsedObjectLabel) => void>();
   /** Values noted for a commit, by the boolean's number. */
   #pending: boolean[] | undefined;
   #seqno = 0;
@@ -128,6 +130,9 @@ export class SecurityServer {
       sortsRanges: isSince(this.release.name, '4.13'),
       sidFor: (context) => this.#sids.sidFor(context),
       log: this.#log,
+      onUse: (used) => {
+        for (const listener of this.#labelListeners) listener(used);
+      },
     });
   }
 
@@ -350,6 +355,14 @@ export class SecurityServer {
     for (const one of this.#labels.stretches(kind, low, high)) {
       yield { low: one.low, high: one.high, sid: one.sid ?? this.initialSid(kind) };
     }
+  }
+
+  /** Tells of each label that the policy gives to a resource when it is asked for; answers how to stop. */
+  observeObjectLabels(listener: (used: UsedObjectLabel) => void): () => void {
+    this.#labelListeners.add(listener);
+    return () => {
+      this.#labelListeners.delete(listener);
+    };
   }
 
   /** Labels a resource until the next policy is loaded. */
