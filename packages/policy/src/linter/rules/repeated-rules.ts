@@ -41,22 +41,80 @@ interface Place {
   hasMore: boolean;
 }
 
+function push(rows: Map<string, Row[]>, key: string, row: Row): void {
+  const known = rows.get(key);
+  if (known === undefined) rows.set(key, [row]);
+  else known.push(row);
+}
+
+/** What rows have in common that one may stand for another: kind, class and a set of sources. */
+function bucket({ kind, tclass }: RuleTable, row: number, source: number): string {
+  return `${kind[row]}/${tclass[row]}/${source}`;
+}
+
 const keyOf = ({ source, start }: Span): string => `${source.name}:${start}`;
+
+/** The type sets of rows, by what they have in them. */
+class SetIndex {
+  readonly #sets: TypeSets;
+  /** The sets, by a type in them. */
+  readonly #with = new Map<number, Set<number>>();
+  readonly #supersets = new Map<number, readonly number[]>();
+  readonly #members = new Map<number, ReadonlySet<number>>();
+
+  constructor(sets: TypeSets) {
+    this.#sets = sets;
+  }
+
+  add(set: number): void {
+    if (this.#members.has(set)) return;
+    const members = this.#sets.members(set);
+    this.#members.set(set, new Set(members));
+    for (const type of members) {
+      const known = this.#with.get(type);
+      if (known === undefined) this.#with.set(type, new Set([set]));
+      else known.add(set);
+    }
+  }
+
+  /** Whether a set that was added has all these types. */
+  contains(outer: number, inner: Iterable<number>): boolean {
+    const members = this.#members.get(outer);
+    if (members === undefined) return false;
+    for (const one of inner) if (!members.has(one)) return false;
+    return true;
+  }
+
+  /** The sets that were added and that contain a set, which has members. */
+  supersetsOf(set: number): readonly number[] {
+    let found = this.#supersets.get(set);
+    if (found === undefined) {
+      const members = this.#sets.members(set);
+      const [first] = members;
+      const candidates = first === undefined ? [] : [...(this.#with.get(first) ?? [])];
+      found = candidates.filter((outer) => outer === set || this.contains(outer, members));
+      this.#supersets.set(set, found);
+    }
+    return found;
+  }
+}
 
 class Repeated {
   readonly #subject: LintSubject;
   readonly #sets: TypeSets;
   readonly #places = new Map<string, Place>();
-  /** Rows by class, kind and source set. */
+  /** Rows by kind, class, source set and target set. */
   readonly #rows = new Map<string, Row[]>();
-  /** The source sets of rows, by a type in them. */
-  readonly #setsWith = new Map<number, Set<number>>();
-  readonly #supersets = new Map<number, readonly number[]>();
-  readonly #members = new Map<number, ReadonlySet<number>>();
+  /** Rows with `self` among the targets, by kind, class and source set. */
+  readonly #selfRows = new Map<string, Row[]>();
+  readonly #sources: SetIndex;
+  readonly #targets: SetIndex;
 
   constructor(subject: LintSubject, sets: TypeSets) {
     this.#subject = subject;
     this.#sets = sets;
+    this.#sources = new SetIndex(sets);
+    this.#targets = new SetIndex(sets);
   }
 
   add(rules: RuleTable, branch: number): void {
@@ -73,19 +131,13 @@ class Repeated {
       const found: Row = { rules, row, branch, place };
       place.rows.push(found);
       const source = rules.source[row] ?? 0;
-      const bucket = this.#bucket(rules, row, source);
-      const rows = this.#rows.get(bucket);
-      if (rows === undefined) this.#rows.set(bucket, [found]);
-      else rows.push(found);
-      for (const type of this.#sets.members(source)) {
-        const known = this.#setsWith.get(type) ?? new Set();
-        this.#setsWith.set(type, known.add(source));
-      }
+      const target = rules.target[row] ?? 0;
+      this.#sources.add(source);
+      if (rules.self[row] === 1) push(this.#selfRows, bucket(rules, row, source), found);
+      if (target === 0) continue;
+      this.#targets.add(target);
+      push(this.#rows, `${bucket(rules, row, source)}/${target}`, found);
     }
-  }
-
-  #bucket({ kind, tclass }: RuleTable, row: number, source: number): string {
-    return `${kind[row]}/${tclass[row]}/${source}`;
   }
 
   /** A place has something beside its rules. */
@@ -94,80 +146,91 @@ class Repeated {
     if (place !== undefined) place.hasMore = true;
   }
 
-  #membersOf(set: number): ReadonlySet<number> {
-    let members = this.#members.get(set);
-    if (members === undefined) {
-      members = new Set(this.#sets.members(set));
-      this.#members.set(set, members);
-    }
-    return members;
-  }
-
-  #contains(outer: number, inner: Iterable<number>): boolean {
-    const members = this.#membersOf(outer);
-    for (const one of inner) if (!members.has(one)) return false;
-    return true;
-  }
-
-  /** Source sets of rows that contain a source set. */
-  #supersetsOf(set: number): readonly number[] {
-    let found = this.#supersets.get(set);
-    if (found === undefined) {
-      const members = this.#sets.members(set);
-      const [first] = members;
-      const candidates = first === undefined ? [] : [...(this.#setsWith.get(first) ?? [])];
-      found = candidates.filter((outer) => outer === set || this.#contains(outer, members));
-      this.#supersets.set(set, found);
-    }
-    return found;
-  }
-
-  /** The places whose rows together give all that this one gives; undefined where they do not. */
-  #giversOf({ rules, row, branch, place }: Row, isWanted: (other: Place) => boolean): readonly Place[] | undefined {
-    let left = rules.data[row] ?? 0;
+  /** Lists of rows among which are all that a row may be covered by. */
+  #listsFor({ rules, row }: Row): readonly (readonly Row[])[] {
     const source = rules.source[row] ?? 0;
-    const sources = this.#sets.members(source);
+    const target = rules.target[row] ?? 0;
+    const lists: (readonly Row[])[] = [];
+    for (const outer of this.#sources.supersetsOf(source)) {
+      const start = bucket(rules, row, outer);
+      if (target === 0) lists.push(this.#selfRows.get(start) ?? []);
+      // A row that gives the sources themselves as targets gives `self` too.
+      for (const outerTarget of this.#targets.supersetsOf(target === 0 ? source : target)) {
+        lists.push(this.#rows.get(`${start}/${outerTarget}`) ?? []);
+      }
+    }
+    return lists;
+  }
+
+  /** Whether a row is about all sources and targets, and holds whenever, that another one is and does. */
+  #covers(other: Row, { rules, row, branch, place }: Row): boolean {
+    if (other.place === place || other.place.isTakenOut) return false;
+    if (other.branch !== -1 && other.branch !== branch) return false;
+    const { rules: otherRules, row: otherRow } = other;
+    if (otherRules.kind[otherRow] !== rules.kind[row] || otherRules.tclass[otherRow] !== rules.tclass[row])
+      return false;
+    const sources = this.#sets.members(rules.source[row] ?? 0);
     const targets = rules.target[row] === 0 ? [] : this.#sets.members(rules.target[row] ?? 0);
     const isSelf = rules.self[row] === 1;
-    if (sources.length === 0 || (targets.length === 0 && !isSelf)) return undefined;
+    if (sources.length === 0 || (targets.length === 0 && !isSelf)) return false;
+    if (!this.#sources.contains(otherRules.source[otherRow] ?? 0, sources)) return false;
+    const otherTarget = otherRules.target[otherRow] ?? 0;
+    if (targets.length > 0 && !this.#targets.contains(otherTarget, targets)) return false;
+    return !isSelf || otherRules.self[otherRow] === 1 || this.#targets.contains(otherTarget, sources);
+  }
+
+  /** The places whose rows together give all that this row gives; undefined where they do not. */
+  #giversOf(given: Row): readonly Place[] | undefined {
+    let left = given.rules.data[given.row] ?? 0;
     const givers = new Set<Place>();
-    for (const outer of this.#supersetsOf(source)) {
-      for (const other of this.#rows.get(this.#bucket(rules, row, outer)) ?? []) {
-        if (other.place === place || other.place.isTakenOut || !isWanted(other.place)) continue;
-        if (other.branch !== -1 && other.branch !== branch) continue;
-        const given = (other.rules.data[other.row] ?? 0) & left;
-        if (given === 0) continue;
-        const otherTarget = other.rules.target[other.row] ?? 0;
-        if (otherTarget === 0 ? targets.length > 0 : !this.#contains(otherTarget, targets)) continue;
-        const hasSelf =
-          other.rules.self[other.row] === 1 || (otherTarget !== 0 && this.#contains(otherTarget, sources));
-        if (isSelf && !hasSelf) continue;
+    for (const list of this.#listsFor(given)) {
+      for (const other of list) {
+        const bits = (other.rules.data[other.row] ?? 0) & left;
+        if (bits === 0 || !this.#covers(other, given)) continue;
         givers.add(other.place);
-        left &= ~given;
+        left &= ~bits;
         if (left === 0) return [...givers];
       }
     }
     return undefined;
   }
 
+  /** Whether one place alone gives all that a row gives. */
+  #isGivenBy(place: Place, given: Row): boolean {
+    let left = given.rules.data[given.row] ?? 0;
+    for (const other of place.rows) {
+      if (((other.rules.data[other.row] ?? 0) & left) !== 0 && this.#covers(other, given))
+        left &= ~(other.rules.data[other.row] ?? 0);
+    }
+    return left === 0;
+  }
+
+  /** The first place that alone gives all that these rows give. */
+  #giverOfAll(rows: readonly Row[]): Place | undefined {
+    // Whoever gives all gives the row that the fewest others can give.
+    let fewest: readonly (readonly Row[])[] | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const row of rows) {
+      const lists = this.#listsFor(row);
+      const count = lists.reduce((sum, { length }) => sum + length, 0);
+      if (count >= least) continue;
+      fewest = lists;
+      least = count;
+    }
+    const candidates = new Set((fewest ?? []).flat().map(({ place }) => place));
+    return [...candidates].find((one) => rows.every((row) => this.#isGivenBy(one, row)));
+  }
+
   /** The places that give all that one gives: any for a statement, a single one for the call of a macro. */
-  #givers(place: Place): readonly Place[] | undefined {
-    const [first, ...others] = place.rows;
-    if (first === undefined || !place.rows.every(({ rules, row }) => GRANTING.has(rules.kind[row] ?? 0)))
-      return undefined;
-    if (place.origin.kind === 'expanded') {
-      const tried = new Set<Place>();
-      for (;;) {
-        const [one] = this.#giversOf(first, (other) => !tried.has(other)) ?? [];
-        if (one === undefined) return undefined;
-        tried.add(one);
-        if ([first, ...others].every((row) => this.#giversOf(row, (other) => other === one) !== undefined))
-          return [one];
-      }
+  #givers({ rows, origin }: Place): readonly Place[] | undefined {
+    if (!rows.every(({ rules, row }) => GRANTING.has(rules.kind[row] ?? 0))) return undefined;
+    if (origin.kind === 'expanded') {
+      const one = this.#giverOfAll(rows);
+      return one === undefined ? undefined : [one];
     }
     const givers = new Set<Place>();
-    for (const row of place.rows) {
-      const found = this.#giversOf(row, () => true);
+    for (const row of rows) {
+      const found = this.#giversOf(row);
       if (found === undefined) return undefined;
       for (const one of found) givers.add(one);
     }
