@@ -24,9 +24,9 @@ test('where nothing is missing, nothing is denied and nothing fails', () => {
   }
 });
 
-test('of the operations without a permission, the first hundred in a random order are recorded', async () => {
+test('all operations without a permission are recorded', async () => {
   const keys = new Set(RECORDED.flatMap(recordingsOf).map(({ operation, missing }) => `${operation} ${missing}`));
-  const chosen = (await variants()).slice(0, 100).map(({ operation, missing }) => `${operation} ${missing}`);
+  const chosen = (await variants()).map(({ operation, missing }) => `${operation} ${missing}`);
   expect(chosen.filter((variant) => !keys.has(variant))).toEqual([]);
   expect(Object.keys(DIFFERENCES).filter((variant) => !keys.has(variant))).toEqual([]);
   expect(RECORDED.filter((operation) => OPERATIONS[operation] === undefined)).toEqual([]);

@@ -4,10 +4,24 @@
  * @module
  */
 import { Hypervisor } from '@dewar/hypervisor';
-import { DOM0, type DomainInfo, LibxlHost, type OperationReport, type ShutdownReason } from '@dewar/toolstack';
+import {
+  DOM0,
+  type DomainInfo,
+  LibxlHost,
+  type OperationReport,
+  restoreToolstack,
+  type ShutdownReason,
+} from '@dewar/toolstack';
 import { GUEST_UUID, guestConfig } from '../traces/rig-policy.ts';
 import { type Course, course } from './course.ts';
 import { type Before, CONFIGURATIONS, type Operation, type Stage } from './operations.ts';
+
+/** The guest that only waits (`waiting-guest.S`) watches nothing in xenstore; a simulated kernel is Linux, unless it hangs. */
+function withDeafGuests(hypervisor: Hypervisor, host: LibxlHost): LibxlHost {
+  const snapshot = host.snapshot();
+  const guests = snapshot.guests.map((guest) => ({ ...guest, isStuck: true }));
+  return new LibxlHost(hypervisor, restoreToolstack({ ...snapshot, guests }));
+}
 
 /** A host with what the operation begins with. */
 async function setStage(before: Before, whole: Uint8Array): Promise<Stage & { readonly hypervisor: Hypervisor }> {
@@ -22,6 +36,7 @@ async function setStage(before: Before, whole: Uint8Array): Promise<Stage & { re
     unwatched: true,
     paused: before === 'paused',
   });
+  if (isSmall) return { hypervisor, host: withDeafGuests(hypervisor, host), whole };
   if (before !== 'saved') return { hypervisor, host, whole };
   const { value } = await host.save('secure1');
   return { hypervisor, host, whole, ...(value === undefined ? {} : { saved: value }) };

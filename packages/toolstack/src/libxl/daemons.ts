@@ -192,8 +192,23 @@ function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
     detach(recorder, xenstored, state.xenstored, attachment);
     isNews = true;
   }
-  recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid: DOM0 });
+  if (recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid: DOM0 }).kind === 'error') loseDom0(state);
   return isNews;
+}
+
+/** XEN: `domain_tree_remove`: what dom0 has written goes with it, the names of all guests among it. */
+function loseDom0({ guests }: ToolstackState): void {
+  for (const record of guests.values()) record.name = undefined;
+}
+
+/** Whether xenstored, when it last asked, was denied the look at dom0, and took it for dead. */
+export function hasLostDom0({ timeline }: Recorder): boolean {
+  const looks = timeline
+    .flatMap(({ hypercalls }) => hypercalls)
+    .filter(({ process, name, targetDomid }) => {
+      return process === 'xenstored' && name === 'domctl.getdomaininfo' && targetDomid === DOM0;
+    });
+  return looks.at(-1)?.result === 'EACCES';
 }
 
 /** What xenconsoled does when xenstored says that a domain was released. */

@@ -34,9 +34,12 @@ export function tellGuest(
   act: (actor: Actor) => readonly AnyResult[],
 ): 'answered' | 'silent' {
   const { recorder, state } = operation;
-  const storePort = state.guests.get(domid)?.storePort;
+  const record = state.guests.get(domid);
+  const storePort = record?.storePort;
   const port = state.xenstored.get(domid)?.port;
   if (port === undefined || storePort === undefined) return 'silent';
+  // XEN: xenstored tells of what somebody watches, and a kernel that never came so far watches nothing.
+  if (!record?.hasStarted || record.isStuck) return 'silent';
   const told = recorder.step(`xenstored tells domain ${domid}`, 'xenstored', () =>
     recorder.askAs(xenstoredOf(state), 'event_channel_op.send', { port }).kind === 'ok' ? 'done' : 'ignored-failure',
   );

@@ -333,11 +333,12 @@ export class GuestWriter {
     const operation = this.#operation;
     const suspension = suspendGuest(operation, this.#domid, this.#type);
     this.#isGuestSilent = suspension === 'silent';
+    this.#hasSuspended = suspension === 'suspended' || suspension === 'unheard';
     if (suspension !== 'suspended') {
+      if (suspension === 'unheard') logLibxc(operation, 'save callback suspend() failed: 0');
       if (suspension === 'silent') logLibxc(operation, 'Domain has not been suspended: shutdown 0, reason 255');
       return this.#stopped('the suspending of the guest by itself', 'none');
     }
-    this.#hasSuspended = true;
     operation.recorder.step('the save helper sees that the guest has suspended', HELPER, () => {
       operation.recorder.ask(HELPER, 'domctl.getdomaininfo', { domid: this.#domid });
       return 'done';

@@ -7,7 +7,7 @@
  */
 import type { TimelineStep } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
-import { settleDeaths } from './daemons.ts';
+import { hasLostDom0, settleDeaths } from './daemons.ts';
 import { tellGuest } from './guest-control.ts';
 import { resumeModel, saveModel } from './model-state.ts';
 import { lookAt, type Operation } from './operation.ts';
@@ -52,8 +52,14 @@ function chooseWay(operation: Operation, domid: Domid, type: GuestType): Way {
 /** The kinds of guests that are suspended in different ways. */
 export type GuestType = 'pv' | 'pvh' | 'hvm';
 
-/** `silent`: the guest does not answer. `failed`: Xen or the device model refused. */
-export type Suspension = 'suspended' | 'silent' | 'failed';
+/**
+ * `silent`: the guest does not answer. `unheard`: it has suspended itself, and libxl is never told. `failed`: Xen or the
+ * device model refused.
+ */
+export type Suspension = 'suspended' | 'silent' | 'unheard' | 'failed';
+
+/** How long libxl waits to be told. XEN: `suspend_common_wait_guest`. */
+const SUSPEND_SECONDS = 60;
 
 /** Has a guest suspend itself, or stops it, and waits until it has. XEN: `libxl__domain_suspend`. */
 export function suspendGuest(operation: Operation, domid: Domid, type: GuestType): Suspension {
@@ -71,6 +77,17 @@ export function suspendGuest(operation: Operation, domid: Domid, type: GuestType
     // The guest is to go on elsewhere: its end is still to be told of.
     const served = state.xenstored.get(domid);
     if (served !== undefined) served.hasToldOfEnd = true;
+    // XEN: with dom0's entries its watches are gone, through which libxl would hear.
+    if (hasLostDom0(recorder)) {
+      recorder.step(
+        `libxl waits ${SUSPEND_SECONDS} s to hear that domain ${domid} has suspended`,
+        'libxl',
+        () => 'failed',
+      );
+      const place = 'libxl_dom_suspend.c:372:suspend_common_wait_guest_timeout';
+      logLibxl(operation, place, `Domain ${domid}:guest did not suspend, timed out`);
+      return 'unheard';
+    }
   } else {
     const place = 'libxl_dom_suspend.c:269:domain_suspend_common_pvcontrol_suspending';
     logLibxl(operation, place, `Domain ${domid}:guest didn't acknowledge suspend, cancelling request`);
