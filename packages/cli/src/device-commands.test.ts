@@ -1,5 +1,5 @@
 /** The commands about devices and their domains, on the host of the example policy. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -161,4 +161,24 @@ test('a guest is not relabelled while its device model has its memory mapped, if
 test('the rings of console and xenstore alone are no reason to refuse', async () => {
   const guest = fileURLToPath(new URL('../../../examples/nomigrate/guest.cfg', import.meta.url));
   expect(await all(['create', '-q', '--on-residual', 'refuse', guest])).toContain('is running under');
+});
+
+test('the console of a simulated guest is printed, and so it is where a guest is created or restored with one', async () => {
+  const guest = fileURLToPath(new URL('../../../examples/nomigrate/guest.cfg', import.meta.url));
+  const created = await dewar('create', '-q', '-c', guest);
+  expect([created.code, created.err]).toEqual([0, '']);
+  expect(created.out).toMatch(/\n\[simulated\] nomigrate-guest \(PV, domain 1, .*\n(\[simulated\] .*\n)+$/);
+  expect(await all(['console', 'nomigrate-guest'])).toBe(created.out.slice(created.out.indexOf('[simulated]')));
+  expect(await all(['xl', 'console', 'nomigrate-guest'])).toMatch(/^\[simulated\] /);
+  expect((await dewar('create', '--json', '-c', guest)).code).toBe(2);
+  const plain = join(folder, 'plain.cfg');
+  writeFileSync(
+    plain,
+    "name = 'plain'\ntype = 'pv'\nmemory = 64\nkernel = '/boot/k'\nseclabel = 'customer_1:vm_r:domU_t'\n",
+  );
+  const asXl = await dewar('xl', 'create', '-q', '-c', plain);
+  expect([asXl.code, asXl.out.split('\n')[1]]).toEqual([0, '[simulated] kernel /boot/k']);
+  const saved = join(folder, 'saved');
+  await dewar('save', 'plain', saved);
+  expect((await dewar('restore', '-c', saved)).out).toContain('[simulated] it goes on from where it was saved');
 });

@@ -43,6 +43,7 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
     .option('-n, --dryrun', 'print the configuration as `xl create -n` does, and create nothing')
     .option('-d, --debug', 'print the configuration first')
     .option('-e, --no-wait', 'nobody waits for the end of the guest, to clean up or to build it anew')
+    .option('-c, --console', 'attach to the console of the guest before it starts')
     .option('-F, --foreground', 'accepted as by xl; nothing stays in the background here')
     .addOption(
       new Option(
@@ -71,6 +72,7 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
         isDryRun: args.dryrun === true,
         isDebug: args.debug === true,
         isUnwatched: !args.wait,
+        isAttached: args.console === true,
         onResidual: args.onResidual,
         isForced: args.force === true,
         hold: args.hold === true ? ('enter' as const) : args.hold,

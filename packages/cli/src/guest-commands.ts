@@ -68,10 +68,11 @@ export function addGuestCommands(program: Command, finish: Finish, terminal: Ter
     .argument('[save-file]', 'what `save` has written, after an xl.cfg')
     .option('-p, --paused', 'leave the guest paused')
     .option('-e, --no-wait', 'nobody waits for the end of the guest')
+    .option('-c, --console', 'attach to the console of the guest before it starts')
     .option('-d, --debug', 'accepted as by xl')
     .action(async (first, second, args) => {
       const { runRestore } = await import('./commands/guest-operations.ts');
-      const options = { paused: args.paused === true, unwatched: !args.wait };
+      const options = { paused: args.paused === true, unwatched: !args.wait, isAttached: args.console === true };
       const files = second === undefined ? { saved: first } : { config: first, saved: second };
       await finish(runRestore(files, options, requestFlags(args), terminal));
     });

@@ -141,6 +141,8 @@ export interface GuestConsole {
   readonly domid: Domid;
   readonly type: (typeof CONSOLE_TYPES)[number];
   readonly number: number;
+  /** What a simulated guest shows; each line says that it is simulated. */
+  readonly text: string;
 }
 
 /** What was asked of the host. */
@@ -224,6 +226,11 @@ export interface CreateOptions {
    * every guest shares by grants of its own, are reported and do not count.
    */
   readonly onResidual?: 'warn' | 'refuse';
+  /**
+   * Attach to the guest's console before it starts (`xl create -c`). A simulated guest has it called once it was started, with
+   * what the console shows then; a real one has the terminal of this process, as with `Host.console`, and nothing is called.
+   */
+  readonly onConsole?: (console: GuestConsole) => void;
 }
 
 /** What dump-core wrote down of a guest. */

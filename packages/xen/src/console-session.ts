@@ -16,11 +16,13 @@ export interface ConsoleTarget {
 }
 
 /** Where the console reads and writes. */
-export type ConsoleStreams = 'inherit' | readonly ['ignore' | 'pipe', 'pipe', 'pipe'];
+export type ConsoleStreams = readonly ['ignore' | 'pipe', 'pipe', 'pipe'] | readonly ['inherit', 'inherit', 'inherit'];
 
 /** A console that somebody looks at. */
 export interface ConsoleSession {
   readonly process: ChildProcess;
+  /** Resolves when the console shows what comes, or has ended without. */
+  readonly ready: Promise<void>;
   /** The exit status, as a shell tells it. */
   readonly ended: Promise<number>;
   /** Gives the terminal back, as it was. */
@@ -32,11 +34,17 @@ export function openConsole(
   helperFile: string,
   release: string,
   { domid, choice }: ConsoleTarget,
-  streams: ConsoleStreams = 'inherit',
+  streams: ConsoleStreams = ['inherit', 'inherit', 'inherit'],
 ): ConsoleSession {
   const which = choice === undefined ? [] : [choice.type, String(choice.number)];
   const child = spawn(process.execPath, [helperFile, 'console', release, String(domid), ...which], {
-    stdio: streams === 'inherit' ? 'inherit' : [...streams],
+    // XEN: xenconsole writes a byte to the last one when it has the terminal (`--start-notify-fd`).
+    stdio: [...streams, 'pipe'],
+  });
+  const notify = child.stdio[3];
+  const ready = new Promise<void>((resolve) => {
+    notify?.once('readable', () => resolve()).once('close', () => resolve());
+    child.once('error', () => resolve());
   });
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
@@ -44,6 +52,7 @@ export function openConsole(
   });
   return {
     process: child,
+    ready,
     ended,
     // XEN: xenconsole catches this one, and restores the terminal (`tools/console/client/main.c`).
     close: () => void child.kill('SIGTERM'),

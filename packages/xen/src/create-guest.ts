@@ -18,6 +18,9 @@ export interface RealCreateOptions extends CreateOptions {
   readonly hold?: (domid: number) => Promise<void>;
 }
 
+/** Gives the terminal to the console of a guest; resolves when that shows what comes, to the exit status in the end. */
+export type AttachConsole = (domid: number) => Promise<{ readonly ended: Promise<number> }>;
+
 type Report = Promise<OperationReport>;
 
 /** Labels have no effect without FLASK; xl warns and goes on, Dewar does not begin. */
@@ -36,7 +39,7 @@ export async function createGuest(
   operation: RealOperation,
   config: DomainConfig,
   options: RealCreateOptions,
-  adviseAfterCrash: () => Promise<string>,
+  { adviseAfterCrash, attach }: { readonly adviseAfterCrash: () => Promise<string>; readonly attach: AttachConsole },
 ): Report {
   if (await labelsIgnored(operation, config)) return operation.report({ isDone: false, xlExitCode: 1 });
   const uuid = config.uuid ?? options.uuid;
@@ -67,7 +70,7 @@ export async function createGuest(
         return operation.report({ isDone: false, xlExitCode: 3, domain: await operation.stateOf(domid) });
       }
     }
-    return await start(operation, domid, config.labels, options);
+    return await start(operation, domid, config.labels, options, attach);
   } catch (error) {
     if (!(error instanceof XenError) || error.code !== 'helper-ended') throw error;
     throw new XenError('helper-ended', `${error.message}; ${await adviseAfterCrash()}`, error);
@@ -79,7 +82,8 @@ async function start(
   operation: RealOperation,
   domid: number,
   { build, run }: { readonly build: LabelValue | undefined; readonly run: LabelValue | undefined },
-  { paused = false }: CreateOptions,
+  { paused = false, onConsole }: CreateOptions,
+  attach: AttachConsole,
 ): Report {
   const state = await operation.stateOf(domid);
   const wanted = run ?? build;
@@ -94,11 +98,14 @@ async function start(
     // Xen numbers domains; who has pages mapped, a real host cannot tell.
     operation.labelChanges.push({ domid: state?.domid ?? (domid as never), ...change, openMappings: [] });
   }
+  const console = onConsole === undefined ? undefined : await attach(domid);
   const title = paused ? 'the guest stays paused' : 'libxl starts the guest';
   const started = await operation.step(title, async () => {
     const value = await operation.call('domain.finish', { domid, isPaused: paused });
     return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
   });
+  // What came of the console has no say in the exit status.
+  await console?.ended;
   // XEN: xl ends with 0 when the guest could not be started.
   if (started.kind === 'failed') return operation.refused(domid, 'unpause', started.failure, 0);
   return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
@@ -153,7 +160,7 @@ async function buildFailed(
 }
 
 /** Builds a guest from a file that `save` has written. */
-export async function restoreGuest(operation: RealOperation, options: RestoreOptions): Report {
+export async function restoreGuest(operation: RealOperation, options: RestoreOptions, attach: AttachConsole): Report {
   const { file = '', config, uuid } = options;
   const json = config === undefined ? undefined : printDomainConfigJson({ ...config, uuid: config.uuid ?? uuid });
   const outcome = await operation.step(`libxl restores the guest in ${file}`, async () => {
@@ -174,5 +181,5 @@ export async function restoreGuest(operation: RealOperation, options: RestoreOpt
   }
   const { domid } = outcome.value;
   const labels = { build: config?.labels.build, run: config?.labels.run };
-  return start(operation, domid, labels, options);
+  return start(operation, domid, labels, options, attach);
 }

@@ -30,7 +30,7 @@ import type {
 import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { awaitEnds, type WaitOptions } from './await-ends.ts';
-import { type ConsoleSession, openConsole } from './console-session.ts';
+import { type ConsoleSession, type ConsoleTarget, openConsole } from './console-session.ts';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
 import {
   attachDisk,
@@ -174,7 +174,10 @@ export class XenHost implements Host {
     const { build, run } = config.labels;
     const details = { name: config.name, file: config.source.name, built: build?.text, runs: (run ?? build)?.text };
     return this.#changing('create', details, (operation) =>
-      createGuest(operation, config, options, () => this.#cleanUpAfter(config.uuid ?? options.uuid)),
+      createGuest(operation, config, options, {
+        adviseAfterCrash: () => this.#cleanUpAfter(config.uuid ?? options.uuid),
+        attach: (domid) => this.#attachEarly(domid),
+      }),
     );
   }
 
@@ -252,7 +255,9 @@ export class XenHost implements Host {
 
   /** Builds a guest from `options.file`, which `save` or `xl save` has written; `saved` is not looked at. */
   restore(_saved: unknown, options: RestoreOptions): Promise<OperationReport> {
-    return this.#changing('restore', { file: options.file }, (operation) => restoreGuest(operation, options));
+    return this.#changing('restore', { file: options.file }, (operation) =>
+      restoreGuest(operation, options, (domid) => this.#attachEarly(domid)),
+    );
   }
 
   async vcpuList(domain?: string): Promise<OperationReport<readonly VcpuState[]>> {
@@ -369,18 +374,26 @@ export class XenHost implements Host {
     domid: number,
     { type, number = 0 }: ConsoleChoice,
   ): Promise<OperationReport<GuestConsole>> {
-    const session = openConsole(this.#helperFile, this.release, {
-      domid,
-      choice: type === undefined ? undefined : { type, number },
-    });
-    this.#console = session;
+    const choice = type === undefined ? undefined : { type, number };
+    const session = this.#open({ domid, choice });
     const code = await operation.step(`xenconsole shows the console of domain ${domid}`, async () => {
       const value = await session.ended;
       return { outcome: value === 0 ? 'done' : 'failed', value };
     });
-    this.#console = undefined;
-    const domain = await operation.stateOf(domid);
-    return operation.report({ isDone: code === 0, xlExitCode: code, domain });
+    return operation.report({ isDone: code === 0, xlExitCode: code, domain: await operation.stateOf(domid) });
+  }
+
+  #open(target: ConsoleTarget): ConsoleSession {
+    const session = openConsole(this.#helperFile, this.release, target);
+    this.#console = session;
+    return session;
+  }
+
+  /** XEN: xl waits for the word of its console before it starts the guest. */
+  async #attachEarly(domid: number): Promise<ConsoleSession> {
+    const session = this.#open({ domid, choice: undefined });
+    await session.ready;
+    return session;
   }
 
   debugKeys(keys: string): Promise<OperationReport> {

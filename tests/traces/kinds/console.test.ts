@@ -1,5 +1,5 @@
 /** `xl console` and `xl debug-keys`, held against what real Xen 4.17.5 was seen to check and to say. */
-import { DOM0 } from '@dewar/toolstack';
+import { DOM0, type GuestConsole } from '@dewar/toolstack';
 import { expect, test } from 'vitest';
 import { bootKinds, checksOf, golden, kindsPolicy, recordedGuest } from './kinds-policy.ts';
 
@@ -10,7 +10,7 @@ test('the console of a guest is found as real xl finds it', async () => {
   await host.create(recordedGuest('bare'), { uuid });
   const found = await host.console('bare');
   expect(checksOf(found)).toEqual(golden('console'));
-  expect(found.value).toEqual({ domid: 1, type: 'pv', number: 0 });
+  expect(found.value).toMatchObject({ domid: 1, type: 'pv', number: 0 });
   const told = async (domain: string, choice?: Parameters<typeof host.console>[1]): Promise<unknown> => {
     const { xlExitCode, xlMessages } = await host.console(domain, choice);
     return [xlExitCode, ...xlMessages];
@@ -31,13 +31,58 @@ test('the console of a guest is found as real xl finds it', async () => {
 test('the serial line of a guest with a stub domain is a console of that', async () => {
   const { host } = bootKinds();
   await host.create(recordedGuest('hvm'), { uuid });
-  expect((await host.console('hvm')).value).toEqual({ domid: 1, type: 'serial', number: 0 });
+  expect((await host.console('hvm')).value).toMatchObject({ domid: 1, type: 'serial', number: 0 });
   await host.destroy('hvm');
   await host.create(recordedGuest('stub'), { uuid });
   const found = await host.console('stub');
   // It has three consoles, of which that would be the fourth.
   expect([found.outcome, found.xlExitCode]).toEqual(['failed', 2]);
-  expect((await host.console('stub-dm', { type: 'pv', number: 2 })).value).toEqual({ domid: 3, type: 'pv', number: 2 });
+  expect((await host.console('stub-dm', { type: 'pv', number: 2 })).value).toMatchObject({
+    domid: 3,
+    type: 'pv',
+    number: 2,
+  });
+});
+
+test('who creates with a console looks for it once the guest has its label, before it starts', async () => {
+  const { host } = bootKinds();
+  const shown: GuestConsole[] = [];
+  const { timeline } = await host.create(recordedGuest('bare'), { uuid, onConsole: (one) => shown.push(one) });
+  const titles = timeline.map(({ title }) => title);
+  const at = titles.indexOf('libxl looks for the console of the guest');
+  expect([titles[at - 1], titles[at + 1]]).toEqual(['libxl stores the configuration', 'xl starts the guest']);
+  expect(titles.slice(0, at)).toContain('libxl relabels the guest');
+  const [look, ...more] = timeline[at]?.hypercalls ?? [];
+  expect([look?.name, look?.checks.at(-1)?.target, more]).toEqual([
+    'sysctl.getdomaininfolist',
+    'system_u:system_r:guest_t',
+    [],
+  ]);
+  expect(shown.map(({ domid, type, number }) => [domid, type, number])).toEqual([[1, 'pv', 0]]);
+  // What restores with one does the same.
+  const { value: saved } = await host.save('bare');
+  await host.restore(saved, { uuid, onConsole: (one) => shown.push(one) });
+  expect(shown[1]?.text).toContain('[simulated] it goes on from where it was saved');
+});
+
+test('a simulated console says what is known of the start of its guest, and that it is simulated', async () => {
+  const { host } = bootKinds();
+  const text = async (domain: string): Promise<string[]> => (await host.console(domain)).value?.text.split('\n') ?? [];
+  await host.create(recordedGuest('bare'), { uuid, paused: true });
+  const lines = await text('bare');
+  expect(lines.pop()).toBe('');
+  expect(lines.every((line) => line.startsWith('[simulated] '))).toBe(true);
+  expect(lines[0]).toMatch(/bare \(PV, domain 1, \d+ MiB, vCPUs: 1\) runs no kernel; this is all that it shows$/);
+  expect(lines).toContain('[simulated] kernel /boot/vmlinuz');
+  expect(lines).toContain(
+    '[simulated] label system_u:system_r:guest_t, built under system_u:system_r:guest_t_building',
+  );
+  expect(lines.at(-1)).toBe('[simulated] it is paused, and has not begun');
+  await host.unpause('bare');
+  expect((await text('bare')).at(-2)).toBe('[simulated] it has started');
+  await host.networkAttach('bare', []);
+  await host.pause('bare');
+  expect((await text('bare')).at(-2)).toMatch(/^\[simulated\] it has started.*; now it is paused$/);
 });
 
 test('each key is the one check of real Xen', async () => {

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { FlaskState } from '@dewar/lab';
 import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
-import type { ForeignMapProbe, Host, OperationReport } from '@dewar/toolstack';
+import type { ForeignMapProbe, GuestConsole, Host, OperationReport } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { EXIT, UsageError } from '../failures.ts';
@@ -32,6 +32,8 @@ export interface CreateFlags extends HostChoice {
   readonly isDebug: boolean;
   /** Nobody waits for the guest's end, as with `xl create -e`. */
   readonly isUnwatched: boolean;
+  /** Attach to the console of the guest, as `xl create -c`. */
+  readonly isAttached: boolean;
   /** Holds the build before the relabel: for so many seconds, or until Enter is pressed. */
   readonly hold: number | 'enter' | undefined;
   /** What to do when others have pages of the guest mapped at the relabel. */
@@ -77,7 +79,12 @@ export async function runCreate(
   }
   if (flags.isDebug && !flags.isJson && !isForProgram) print(terminal.out, printDomainConfigJson(config));
   const { isPaused: paused, isUnwatched: unwatched, hold, onResidual } = flags;
-  const options = { uuid: randomUUID(), paused, unwatched, onResidual };
+  let onScreen = '';
+  const onConsole = ({ text }: GuestConsole): void => {
+    onScreen = text;
+  };
+  const options = { uuid: randomUUID(), paused, unwatched, onResidual, ...(flags.isAttached ? { onConsole } : {}) };
+  if (flags.isAttached && (flags.isJson || isForProgram)) throw new UsageError('the console of a guest is no JSON');
   const tell = (creation: Creation, heading: Heading, policy: unknown): number => {
     const { report } = creation;
     if (isForProgram) diagnosticReport([...shown, ...report.diagnostics], target, terminal);
@@ -100,6 +107,8 @@ export async function runCreate(
       );
     } else {
       printCreation(creation, config, heading, flags, terminal);
+      if (onScreen !== '') printLine(terminal.out);
+      print(terminal.out, onScreen);
     }
     if (report.outcome === 'done') return EXIT.done;
     return report.xlExitCode === 0 ? EXIT.problem : report.xlExitCode;

@@ -13,7 +13,7 @@ import {
   type XenstoreDomainOptions,
 } from '@dewar/toolstack';
 import { EXIT, UsageError } from '../failures.ts';
-import { printLine, type Terminal } from '../terminal.ts';
+import { print, printLine, type Terminal } from '../terminal.ts';
 import { runPlain } from './guest-operations.ts';
 import { type RequestFlags, request } from './lifecycle.ts';
 
@@ -76,9 +76,7 @@ export function runConsole(
     },
     (found) => {
       // On a real host the console was there, and has ended.
-      if (found === undefined) return;
-      const where = `console ${found.number} (${found.type}) of domain ${found.domid} is served`;
-      printLine(terminal.err, `${where}. A simulated guest writes nothing to it; what it told Xen is in \`dmesg\`.`);
+      if (found !== undefined) print(terminal.out, found.text);
     },
   );
 }

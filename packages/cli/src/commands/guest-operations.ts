@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import type {
+  GuestConsole,
   Host,
   HostInfo,
   OperationReport,
@@ -15,11 +16,11 @@ import type {
   VcpuState,
 } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
-import { EXIT } from '../failures.ts';
+import { EXIT, UsageError } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
 import { type HostInUse, meansRealHost } from '../host-session.ts';
 import { displayPath } from '../policy-input.ts';
-import { byteText, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { byteText, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 import { type RequestFlags, request } from './lifecycle.ts';
 
 /** A request that answers with nothing but done or not done. */
@@ -123,13 +124,16 @@ function readSaved(file: string): unknown {
 
 export async function runRestore(
   files: { readonly config?: string; readonly saved: string },
-  options: Pick<RestoreOptions, 'paused' | 'unwatched'>,
+  { isAttached, ...options }: Pick<RestoreOptions, 'paused' | 'unwatched'> & { readonly isAttached: boolean },
   flags: RequestFlags,
   terminal: Terminal,
 ): Promise<number> {
+  if (isAttached && flags.isJson) throw new UsageError('the console of a guest is no JSON');
   const config = files.config === undefined ? undefined : await readConfig(files.config, terminal);
   if (files.config !== undefined && config === undefined) return EXIT.problem;
-  const all = { ...options, uuid: randomUUID(), file: files.saved, ...(config === undefined ? {} : { config }) };
+  const own = { ...options, ...(config === undefined ? {} : { config }) };
+  const onConsole = ({ text }: GuestConsole): void => print(terminal.out, text);
+  const all = { ...own, uuid: randomUUID(), file: files.saved, ...(isAttached ? { onConsole } : {}) };
   // A real host reads the file itself: it holds all of the guest's memory.
   return runPlain(
     (host, real) => host.restore(real === undefined ? readSaved(files.saved) : undefined, all),

@@ -146,7 +146,12 @@ const restore: CarryOut = async (call) => {
     return FAILURE;
   }
   const files = second === undefined ? { saved } : { config: first, saved };
-  return runRestore(files, { paused: has(call, 'p'), unwatched: has(call, 'e') }, flags, terminal);
+  return runRestore(
+    files,
+    { paused: has(call, 'p'), unwatched: has(call, 'e'), isAttached: has(call, 'c') },
+    flags,
+    terminal,
+  );
 };
 
 const scheduler: CarryOut = async (call) => {

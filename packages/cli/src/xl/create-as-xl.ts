@@ -7,6 +7,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SourceText } from '@dewar/policy/text';
+import type { GuestConsole } from '@dewar/toolstack';
 import { request } from '../commands/lifecycle.ts';
 import { byteText, print, printLine } from '../terminal.ts';
 import { readForXl } from './read-for-xl.ts';
@@ -70,11 +71,17 @@ export async function createAsXl(call: XlCall): Promise<number> {
     printLine(terminal.err, 'dewar: xl would go on; what comes of it is not rehearsed');
     return FAILED;
   }
-  if (has('c')) printLine(terminal.err, 'dewar: a simulated guest has no console to connect to');
+  const onConsole = ({ text }: GuestConsole): void => print(terminal.out, text);
   return request(
     flags,
     terminal,
-    (host) => host.create(config, { uuid: randomUUID(), paused: has('p'), unwatched: has('e') }),
+    (host) =>
+      host.create(config, {
+        uuid: randomUUID(),
+        paused: has('p'),
+        unwatched: has('e'),
+        ...(has('c') ? { onConsole } : {}),
+      }),
     () => undefined,
   );
 }

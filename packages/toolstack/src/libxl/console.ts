@@ -7,10 +7,12 @@
  */
 import type { ConsoleChoice, GuestConsole, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
+import { consoleText } from './console-text.ts';
 import { DOM0 } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
 import { stubOf } from './pci.ts';
+import { logLibxl } from './said.ts';
 
 /** The console of a stub domain that is its guest's serial line. XEN: `STUBDOM_CONSOLE_SERIAL`. */
 const STUB_SERIAL = 3;
@@ -19,11 +21,14 @@ const STUB_SERIAL = 3;
 const ENOENT = 2;
 const EINVAL = 22;
 
+/** Where a console is. */
+type FoundConsole = Omit<GuestConsole, 'text'>;
+
 /** XEN: `libxl__primary_console_find`; undefined where there is no such domain, or none that may be seen. */
-function primary(operation: Operation, domid: Domid): GuestConsole | undefined {
+export function primaryConsole(operation: Operation, domid: Domid): FoundConsole | undefined {
   const stub = stubOf(operation, domid);
   if (stub !== undefined) return { domid: stub, type: 'pv', number: STUB_SERIAL };
-  let found: GuestConsole | undefined;
+  let found: FoundConsole | undefined;
   operation.recorder.step('libxl looks for the console of the guest', 'libxl', () => {
     const info = lookAt(operation, domid, false);
     if (info === undefined) return 'failed';
@@ -35,13 +40,13 @@ function primary(operation: Operation, domid: Domid): GuestConsole | undefined {
 }
 
 /** Whether xenstore names a terminal for it. XEN: without a serial line xenconsole takes the PV console. */
-function hasTerminal({ state }: Operation, { domid, type, number }: GuestConsole): boolean {
+function hasTerminal({ state }: Operation, { domid, type, number }: FoundConsole): boolean {
   if (type === 'vuart') return false;
   if (number === 0) return state.xenconsoled.get(domid)?.port !== undefined;
   return state.backends.some((one) => one.domid === domid && one.kind === 'console' && one.name === String(number));
 }
 
-/** `xl console`. A terminal that is there is all that there is: a simulated guest writes nothing to it. */
+/** `xl console`. */
 export function findConsole(
   operation: Operation,
   text: string,
@@ -54,7 +59,7 @@ export function findConsole(
     operation.diagnostics.push(guest['operation-failed'](undefined, { operation: 'attach to', domid }, { notes }));
     return report(operation, { isDone: false, xlExitCode, domain: finalState(operation, domid) });
   };
-  const value = type === undefined ? primary(operation, domid) : { domid, type, number };
+  const value = type === undefined ? primaryConsole(operation, domid) : { domid, type, number };
   if (value === undefined) {
     operation.messages.push(
       `libxl: error: libxl_dom.c:37:libxl__domain_type: unable to get domain type for domid=${domid}`,
@@ -70,5 +75,18 @@ export function findConsole(
     operation.messages.push('xenconsole: Could not read tty from store: No such file or directory');
     return failed(ENOENT, `nobody serves console ${value.number} of domain ${value.domid}`);
   }
-  return report(operation, { isDone: true, xlExitCode: 0, value, domain: finalState(operation, domid) });
+  const shown = { ...value, text: consoleText(operation, value.domid) };
+  return report(operation, { isDone: true, xlExitCode: 0, value: shown, domain: finalState(operation, domid) });
+}
+
+/**
+ * `xl create -c`: a child of xl looks for the console once the guest is built, and xl waits for it before it starts the guest.
+ * XEN: `autoconnect_console` of `tools/xl/xl_vmcontrol.c`; where there is none, xl goes on without.
+ */
+export function attachAtCreation(operation: Operation, domid: Domid): FoundConsole | undefined {
+  const found = primaryConsole(operation, domid);
+  if (found !== undefined) return found;
+  logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
+  operation.messages.push('xl: unable to exec console client: Success', 'Got EOF from xenconsole notification fd');
+  return undefined;
 }

@@ -97,7 +97,7 @@ export function createGuest(operation: Operation, xlConfig: DomainConfig, option
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
     return report(operation, { isDone: false, xlExitCode: exitCodeOf(made), domain });
   }
-  const start = startBuilt(operation, made.domid, { isPaused: paused });
+  const start = startBuilt(operation, made.domid, { isPaused: paused, onConsole: options.onConsole });
   const { domid } = start;
   // XEN: xl warns of a label without effect and goes on; here that is no success.
   const isDone = checkLabelsInEffect(operation, config, domid) && start.isDone;

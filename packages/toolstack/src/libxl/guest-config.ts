@@ -38,7 +38,18 @@ export interface GuestConfig {
   readonly scheduler: { readonly weight?: number; readonly cap?: number };
   readonly actions: ShutdownActions;
   readonly hardware: GuestHardware;
+  readonly boot: BootFiles;
 }
+
+/** What the guest starts from, where the configuration says so. */
+interface BootFiles {
+  readonly kernel?: string;
+  readonly ramdisk?: string;
+  readonly cmdline?: string;
+}
+
+/** The longest text of a stored configuration. */
+const TEXT_LIMIT = 4096;
 
 /** Memory that libxl gives when the configuration names none. XEN: `LIBXL_MEMKB_DEFAULT`, 32 MiB. */
 const DEFAULT_MEMORY_KIB = 32 * 1024;
@@ -52,6 +63,18 @@ function schedulerOf({ rest }: DomainConfig): GuestConfig['scheduler'] {
   const weight = numberAt('cpu_weight');
   const cap = numberAt('cap');
   return { ...(weight === undefined ? {} : { weight }), ...(cap === undefined ? {} : { cap }) };
+}
+
+/** These are only shown; more of one than a stored configuration may hold is not. */
+function bootFilesOf({ kernel, ramdisk, cmdline }: Partial<Record<keyof BootFiles, unknown>>): BootFiles {
+  const shown = (value: unknown): string | undefined =>
+    typeof value === 'string' && value !== '' ? value.slice(0, TEXT_LIMIT) : undefined;
+  const [one, two, three] = [shown(kernel), shown(ramdisk), shown(cmdline)];
+  return {
+    ...(one === undefined ? {} : { kernel: one }),
+    ...(two === undefined ? {} : { ramdisk: two }),
+    ...(three === undefined ? {} : { cmdline: three }),
+  };
 }
 
 /** What libxl takes from the configuration of xl. */
@@ -74,6 +97,7 @@ export function guestConfigOf(config: DomainConfig): GuestConfig {
     scheduler: schedulerOf(config),
     actions: config.actions,
     hardware: hardwareOf(config),
+    boot: bootFilesOf(config),
   };
 }
 
@@ -101,7 +125,6 @@ export function storeConfig(config: GuestConfig): StoredConfig {
   };
 }
 
-const TEXT_LIMIT = 4096;
 const KIB_LIMIT = 2 ** 44;
 const VCPU_LIMIT = 8192;
 
@@ -115,6 +138,10 @@ function isOptionalText(value: unknown): value is string | undefined {
 
 function isCount(value: unknown, limit: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= limit;
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function readActions(value: unknown): ShutdownActions | undefined {
@@ -176,5 +203,7 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
     scheduler,
     actions,
     hardware,
+    // Files of older versions of Dewar have none.
+    boot: bootFilesOf(isFields(fields['boot']) ? fields['boot'] : {}),
   };
 }

@@ -5,9 +5,11 @@
  *
  * @module
  */
-import type { OperationReport } from '../host.ts';
+import type { CreateOptions, OperationReport } from '../host.ts';
 import type { Domid, ShutdownReason } from '../hypercalls.ts';
 import type { ShutdownAction } from '../xl-cfg/index.ts';
+import { attachAtCreation } from './console.ts';
+import { consoleText } from './console-text.ts';
 import { constructGuest } from './construct.ts';
 import { settleDeaths } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
@@ -31,6 +33,8 @@ export interface Start {
 export interface StartOptions {
   /** It is to stay paused. */
   readonly isPaused?: boolean;
+  /** Attaches to its console first. */
+  readonly onConsole?: CreateOptions['onConsole'] | undefined;
   /**
    * It stands for a guest that ended. When that one ends at once, too, it is left so: xl would build the next, and the next
    * after it, for ever.
@@ -42,9 +46,11 @@ export interface StartOptions {
 export function startBuilt(
   operation: Operation,
   domid: Domid,
-  { isPaused = false, isSuccessor = false }: StartOptions,
+  { isPaused = false, isSuccessor = false, onConsole }: StartOptions,
 ): Start {
+  const shown = onConsole === undefined ? undefined : attachAtCreation(operation, domid);
   const isStarted = isPaused || unpauseDomain(operation, domid, 'xl starts the guest');
+  if (shown !== undefined) onConsole?.({ ...shown, text: consoleText(operation, shown.domid) });
   if (!isPaused && operation.state.guests.get(domid)?.isWatched === true) {
     operation.recorder.step('xl waits for the guest to end', 'xl daemon', () => {
       lookAt(operation, domid, false);

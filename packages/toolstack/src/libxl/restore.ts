@@ -397,7 +397,7 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     const domain = made.domid === undefined ? undefined : finalState(operation, made.domid);
     return report(operation, { isDone: false, xlExitCode: 1, domain });
   }
-  const start = startBuilt(operation, made.domid, { isPaused: paused });
+  const start = startBuilt(operation, made.domid, { isPaused: paused, onConsole: options.onConsole });
   const { domid } = start;
   const isDone = checkLabelsInEffect(operation, own, domid) && start.isDone;
   return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, domid) });

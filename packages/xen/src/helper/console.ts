@@ -18,8 +18,8 @@ const TYPES: Readonly<Record<string, number>> = { serial: 1, pv: 2, vuart: 3 };
 const SIGPIPE = 13;
 /** XEN: xl's exit status when there is no console to attach to. */
 const FAILURE = 1;
-/** Nobody is to be told when the console is there. */
-const NO_ONE = -1;
+/** Where the command hears that the console is there. */
+const NOTIFY = 3;
 
 /** Takes RELEASE DOMID [TYPE NUMBER]. Comes back only when there is no such console. */
 export async function execConsole([release = '', domain = '', type, number = '0']: readonly string[]): Promise<void> {
@@ -28,11 +28,11 @@ export async function execConsole([release = '', domain = '', type, number = '0'
     const { context } = openHost(libraries);
     // What Node has set for itself would hold for the program that this process becomes, too: Node closes its streams then,
     // and ignores this signal.
-    for (const fd of [0, 1, 2]) libraries.now('libxl_fd_set_cloexec', context, fd, 0);
+    for (const fd of [0, 1, 2, NOTIFY]) libraries.now('libxl_fd_set_cloexec', context, fd, 0);
     libraries.now('signal', SIGPIPE, null);
     const domid = Number(domain);
-    if (type === undefined) libraries.now('libxl_primary_console_exec', context, domid, NO_ONE);
-    else libraries.now('libxl_console_exec', context, domid, Number(number), TYPES[type] ?? 0, NO_ONE);
+    if (type === undefined) libraries.now('libxl_primary_console_exec', context, domid, NOTIFY);
+    else libraries.now('libxl_console_exec', context, domid, Number(number), TYPES[type] ?? 0, NOTIFY);
   } catch (error) {
     if (!(error instanceof CallFault)) throw error;
     console.error(error.message);
