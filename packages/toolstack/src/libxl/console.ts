@@ -25,7 +25,7 @@ const EINVAL = 22;
 type FoundConsole = Omit<GuestConsole, 'text'>;
 
 /** XEN: `libxl__primary_console_find`; undefined where there is no such domain, or none that may be seen. */
-export function primaryConsole(operation: Operation, domid: Domid): FoundConsole | undefined {
+function primaryConsole(operation: Operation, domid: Domid): FoundConsole | undefined {
   const stub = stubOf(operation, domid);
   if (stub !== undefined) return { domid: stub, type: 'pv', number: STUB_SERIAL };
   let found: FoundConsole | undefined;
