@@ -129,6 +129,23 @@ test('memory, scheduler, names and numbers are printed as xl prints them', async
   expect(info).toMatch(/^xen_version {11} : 4\.17\.5$/m);
 });
 
+test('what a domain lacks is not taken for a domain that is missing', async () => {
+  await dewar('create', plainGuest());
+  const ends = [
+    [['trigger', 'plain', 'nmi', '99'], 'cannot trigger domain 1 [guest/operation-failed]'],
+    [['vcpu-pin', 'plain', '0', '99'], 'the host has none of these physical CPUs: it has 2'],
+    [['reboot', '0'], 'cannot reboot dom0 [guest/is-dom0]'],
+    [['probe', '0'], 'cannot map a page of domain 0 [guest/operation-failed]'],
+    [['trigger', '7', 'nmi'], '`7` is no domain of this host [guest/unknown-domain]'],
+  ] as const;
+  for (const [args, words] of ends) {
+    const { code, err } = await dewar(...args);
+    expect(code).toBe(1);
+    expect(err).toContain(words);
+    if (!words.includes('unknown-domain')) expect(err).not.toContain('is no domain of this host');
+  }
+});
+
 test('a trigger and a key are sent in silence', async () => {
   await dewar('create', plainGuest(), '-q');
   expect(await dewar('trigger', 'plain', 'nmi', '0')).toEqual({ code: 0, out: '', err: '' });

@@ -52,7 +52,7 @@ describe('dewar lab', () => {
   });
 
   test('what a host cannot be made of is said, and leaves none', async () => {
-    expect((await dewar('lab', 'new', '../a')).code).toBe(3);
+    expect((await dewar('lab', 'new', '../a')).code).toBe(2);
     expect((await dewar('lab', 'new', 'xen')).err).toContain('`--host xen` means another host');
     expect((await dewar('lab', 'new', 'a', '--memory', 'much')).code).toBe(2);
     expect((await dewar('lab', 'new', 'a', '--memory', '1M')).err).toContain('too little memory for dom0');
@@ -142,6 +142,32 @@ describe('dewar check', () => {
     expect([code, err]).toEqual([1, expect.stringContaining('did you mean `seclabel`?')]);
     const { diagnostics } = JSON.parse((await dewar('check', path, '--json')).out);
     expect(diagnostics[0]).toMatchObject({ code: 'cfg/misspelt-label-key', severity: 'error' });
+  });
+
+  test('a label that the policy does not have is wrong, where a policy is named', async () => {
+    const label = (text: string): string =>
+      file('label.cfg', `name = 'x'\ntype = 'pv'\nkernel = '/k'\nseclabel = '${text}'\n`);
+    const policy = join(root, 'policies/example');
+    const unknown = label('system_u:system_r:domUt');
+    const unasked = await dewar('check', unknown);
+    expect(unasked.code).toBe(0);
+    expect(unasked.out).toContain('whether its labels are valid is for a policy to say: `--policy` names one\n');
+    const asked = await dewar('check', unknown, '--policy', policy);
+    expect(asked.code).toBe(1);
+    expect(asked.err).toMatch(
+      /label.cfg:4:12: error: label `system_u:system_r:domUt` is not valid: the policy has no type `domUt`; did you mean `domU_t`\? \[guest\/invalid-label\]/,
+    );
+    const wrong = [
+      ['system_u:system_r:domU_t:s0', 'the policy has no MLS, and the context has a range'],
+      ['customer_1:system_r:domU_t', 'user `customer_1` may not have role `system_r`'],
+      ['system_u:vm_r:dom0_t', 'role `vm_r` may not have type `dom0_t`'],
+    ];
+    for (const [text = '', why = ''] of wrong)
+      expect((await dewar('check', label(text), '--policy', policy)).err).toContain(
+        `is not valid: ${why} [guest/invalid-label]`,
+      );
+    const right = await dewar('check', guestCfg, '--policy', policy);
+    expect([right.code, right.out]).toEqual([0, expect.stringMatching(/guest.cfg is in order\n$/)]);
   });
 
   test('settings behind the file count, a missing file is no configuration', async () => {

@@ -3,8 +3,15 @@
  *
  * @module
  */
-import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import type { DiagnosticFormat } from './diagnostic-formats.ts';
+import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import {
+  compileOptions,
+  definitionOption,
+  formatOption,
+  jsonFormatOption,
+  mlsOption,
+  releaseOption,
+} from './compile-request.ts';
 import type { Finish } from './guest-commands.ts';
 import {
   flaskOption,
@@ -97,15 +104,17 @@ export function addLabCommands(program: Command, finish: Finish, terminal: Termi
     .description('say what is wrong with an xl.cfg, or will silently not apply; the status is 1 if anything is')
     .argument('<config>', 'xl.cfg file of the guest')
     .argument('[settings...]', '`key=value`, as if at the end of the file')
-    .addOption(
-      new Option('--format <format>', 'how diagnostics are printed')
-        .choices(['text', 'json', 'sarif', 'github'] as const satisfies readonly DiagnosticFormat[])
-        .default('text' as const),
-    )
-    .addOption(new Option('--json', 'the same as `--format json`').conflicts('format'))
+    .addOption(policyOption('the policy in which the labels are to be valid (default: they are only read)'))
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(formatOption())
+    .addOption(jsonFormatOption())
     .action(async (config, settings, args) => {
       const { runCheck } = await import('./commands/check.ts');
       const format = args.json === true ? 'json' : args.format;
-      await finish(Promise.resolve(runCheck(config, settings, { format, version }, terminal)));
+      const { policy } = args;
+      const flags = { format, version, policy, compile: compileOptions(args) };
+      await finish(runCheck(config, settings, flags, terminal));
     });
 }

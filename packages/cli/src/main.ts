@@ -143,7 +143,8 @@ function explain(error: unknown, { err }: Terminal): number {
   const isOfTheWorld = error instanceof Error && (error.name === 'LabError' || error.name === 'XenError');
   if (error instanceof FileError || isOfTheWorld) {
     say(error.message);
-    return EXIT.world;
+    // A name that cannot be the name of a host is wrong use, whatever the world is like.
+    return isOfTheWorld && 'code' in error && error.code === 'bad-name' ? EXIT.usage : EXIT.world;
   }
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   say('this is a fault of Dewar, not of your input. Please report it with the lines below.');

@@ -60,6 +60,11 @@ export interface LabSlot {
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+function badName(name: string): LabError {
+  const rule = 'one begins with a letter or digit and goes on with these, `.`, `_` and `-`, up to 100 in all';
+  return new LabError('bad-name', `\`${name}\` cannot be the name of a host: ${rule}`);
+}
 const FILE_LIMIT = 512 * 1024 * 1024;
 const PATIENCE_MS = 30_000;
 
@@ -182,7 +187,7 @@ export class Lab {
 
   /** Takes a host for one transaction. */
   async #open(name: string): Promise<{ readonly slot: LabSlot; keep(): void; release(): void }> {
-    if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
+    if (!NAME.test(name)) throw badName(name);
     const path = this.#file(name);
     try {
       mkdirSync(dirname(path), { recursive: true });
@@ -232,13 +237,13 @@ export class Lab {
 
   /** A host as the last command left it, without taking it; undefined where there is none. What is done to it is lost. */
   look(name: string): RunningHost | undefined {
-    if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
+    if (!NAME.test(name)) throw badName(name);
     return readStored(this.#file(name));
   }
 
   /** Forgets a host, also one that cannot be read. Answers whether there was one. */
   async remove(name: string): Promise<boolean> {
-    if (!NAME.test(name)) throw new LabError('bad-name', `\`${name}\` cannot be the name of a host`);
+    if (!NAME.test(name)) throw badName(name);
     const folder = dirname(this.#file(name));
     if (!existsSync(this.#file(name))) return false;
     await HostLock.take(join(folder, 'lock'), PATIENCE_MS);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { SourceText } from '@dewar/policy/text';
+import type { CompileOptions } from '@dewar/policy/compiler';
+import { type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { EXIT } from '../failures.ts';
@@ -15,20 +16,54 @@ export interface CheckFlags {
   readonly format: DiagnosticFormat;
   /** Dewar's own version. */
   readonly version: string;
+  /** The policy in which the labels are to be valid; without one they are only looked at as text. */
+  readonly policy: string | undefined;
+  readonly compile: CompileOptions;
+}
+
+type Labels = NonNullable<ReturnType<typeof readDomainConfig>['config']>['labels'];
+
+/** Whether the labels of a guest are valid in a policy, as Xen would say when the guest is created. */
+async function checkLabels(labels: Labels, named: string, compile: CompileOptions): Promise<readonly Diagnostic[]> {
+  const { readPolicy } = await import('../policy-input.ts');
+  const { SecurityServer } = await import('@dewar/policy/security-server');
+  const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
+  const { guestDiagnostics } = await import('@dewar/toolstack');
+  const { bytes, diagnostics } = await readPolicy(named, compile);
+  if (bytes === undefined || hasErrors(diagnostics)) return diagnostics;
+  const server = new SecurityServer({ release: xenRelease(compile.release ?? BASELINE_RELEASE) });
+  const loaded = server.loadPolicy(bytes);
+  if (loaded.kind === 'refused') return loaded.diagnostics;
+  return [labels.build, labels.run, labels.deviceModel].flatMap((label) => {
+    if (label === undefined) return [];
+    const answer = server.contextToSid(label.text);
+    if (answer.kind !== 'invalid') return [];
+    const { message, suggestion } = answer.reason;
+    const reason = suggestion === undefined ? message : `${message}; did you mean \`${suggestion}\`?`;
+    return [guestDiagnostics['invalid-label'](label.origin, { label: label.text, reason })];
+  });
 }
 
 /** Reads the file as `xl create` does, and says all that can be said of it without a host. */
-export function runCheck(
+export async function runCheck(
   file: string,
   settings: readonly string[],
-  { format, version }: CheckFlags,
+  { format, version, policy, compile }: CheckFlags,
   terminal: Terminal,
-): number {
+): Promise<number> {
   const source = new SourceText(byteText(file === '-' ? 'stdin' : displayPath(file)), readLatin1(file));
   const { config, diagnostics } = readDomainConfig(parseXlCfg(source, settings.map(byteText)));
-  diagnosticReport(diagnostics, { format, version, subject: source.name, stream: terminal.out }, terminal);
+  const ofLabels =
+    config === undefined || policy === undefined ? [] : await checkLabels(config.labels, policy, compile);
+  const all = [...diagnostics, ...ofLabels];
+  diagnosticReport(all, { format, version, subject: source.name, stream: terminal.out }, terminal);
   // A warning is of what xl passes over in silence, or of what comes out otherwise than it reads.
-  const isInOrder = config !== undefined && diagnostics.every(({ severity }) => severity === 'note');
-  if (isInOrder && format === 'text') printLine(terminal.out, `${source.name} is in order`);
+  const isInOrder = config !== undefined && all.every(({ severity }) => severity === 'note');
+  if (isInOrder && format === 'text') {
+    printLine(terminal.out, `${source.name} is in order`);
+    const isLabelled = Object.values(config.labels).some((label) => label !== undefined);
+    if (isLabelled && policy === undefined)
+      printLine(terminal.out, 'whether its labels are valid is for a policy to say: `--policy` names one');
+  }
   return isInOrder ? EXIT.done : EXIT.problem;
 }

@@ -18,14 +18,21 @@ import { startGuest } from './start-guest.ts';
 /** Pages that libxc maps at a time when it writes a core; it stops at the first that it may not map. */
 const DUMP_PAGES = 1024;
 
-/** Says that an operation on a domain was refused. */
+/** Says that an operation on a domain was refused, or that there is no such domain. */
 export function reportRefusal(operation: Operation, verb: string, domid: Domid): void {
   const { refusal } = operation.recorder;
+  // Xen has ESRCH for what a domain lacks too, such as a vCPU.
   if (refusal === undefined || refusal.errno === 'ESRCH') {
-    operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: String(domid) }));
-    return;
+    if (finalState(operation, domid) === undefined) {
+      operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: String(domid) }));
+      return;
+    }
+    if (domid === DOM0 && refusal === undefined) {
+      operation.diagnostics.push(guest['is-dom0'](undefined, { operation: verb }));
+      return;
+    }
   }
-  const notes = refusalNotes(refusal);
+  const notes = refusal === undefined ? [] : refusalNotes(refusal);
   operation.diagnostics.push(guest['operation-failed'](undefined, { operation: verb, domid }, { notes }));
 }
 

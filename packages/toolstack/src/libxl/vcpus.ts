@@ -10,7 +10,16 @@ import type { Domid } from '../hypercalls.ts';
 import { parseCpuRange, showCpus } from './cpu-range.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
-import { findDomain, listDomains, lookAt, type Operation, report, sayNoCpus, startXl } from './operation.ts';
+import {
+  finalState,
+  findDomain,
+  listDomains,
+  lookAt,
+  type Operation,
+  report,
+  sayNoCpus,
+  startXl,
+} from './operation.ts';
 import { doneOn, failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { errnoText, logLibxl } from './said.ts';
@@ -150,6 +159,8 @@ export function pinVcpu(
     }
     return vcpus.length > 0 ? 'done' : 'failed';
   });
+  if (hard?.length === 0 && recorder.refusal === undefined && finalState(operation, domid) !== undefined)
+    return refuse(operation, domid, verb, `the host has none of these physical CPUs: it has ${hostCpus}`);
   return outcome === 'done' ? doneOn(operation, domid) : failedOn(operation, domid, verb);
 }
 
