@@ -80,9 +80,10 @@ const MAX_PAIRS = 64;
 async function placesOf({ reading: { compiled } }: Side): Promise<Places> {
   const policy = compiled?.policy;
   if (compiled === undefined || policy === undefined) return NO_PLACES;
-  const { RuleFinder, declarationStart } = await import('@dewar/policy/analysis');
+  const { Declarations, RuleFinder } = await import('@dewar/policy/analysis');
   const { ruleOrigin } = await import('@dewar/policy/compiler');
   const finder = new RuleFinder(policy);
+  const declarations = new Declarations(compiled.text.text);
   return {
     rules({ sources, targets }, access) {
       const pairs = sources.types.flatMap((source) =>
@@ -94,7 +95,7 @@ async function placesOf({ reading: { compiled } }: Side): Promise<Places> {
       return [...statements].sort((a, b) => a - b).map((statement) => ruleOrigin(compiled, statement));
     },
     fact(kind, name) {
-      const start = declarationStart(compiled.text.text, kind, name);
+      const start = declarations.start(kind, name);
       return start === undefined ? undefined : ruleOrigin(compiled, start);
     },
   };

@@ -15,7 +15,7 @@ export {
   permissionUses,
   type ReleaseDifference,
 } from './compat.ts';
-export { declarationStart } from './declarations.ts';
+export { Declarations } from './declarations.ts';
 export type { AccessChange, AccessChanges, ChangedPermissions } from './diff/access-changes.ts';
 export { comparePolicies, type PolicyDifference, type PolicySide } from './diff/compare-policies.ts';
 export type { ConstraintEffect, ConstraintEffects } from './diff/constraint-effects.ts';

@@ -7,7 +7,7 @@ import {
   type BooleanSetting,
   bootLabels,
   Decisions,
-  declarationStart,
+  Declarations,
   initialContext,
   type Label,
   type Making,
@@ -83,6 +83,7 @@ export class LintSubject {
   #madeTypes: Map<number, MadeType> | undefined;
   #setting: BooleanSetting | undefined;
   #finder: RuleFinder | undefined;
+  #declarations: Declarations | undefined;
   #foundChannels: Channels | undefined;
   readonly #actors = new Map<number, Label[]>();
 
@@ -271,7 +272,8 @@ export class LintSubject {
   declarationOrigin(kind: string, name: string): Origin | undefined {
     const { compiled } = this;
     if (compiled === undefined) return undefined;
-    const start = declarationStart(compiled.text.text, kind, name);
+    this.#declarations ??= new Declarations(compiled.text.text);
+    const start = this.#declarations.start(kind, name);
     return start === undefined ? undefined : ruleOrigin(compiled, start);
   }
 
