@@ -52,6 +52,8 @@ export interface RuleQuestion {
 }
 
 interface Row {
+  /** Its place in the order of the tables. */
+  readonly order: number;
   readonly rules: RuleTable;
   readonly row: number;
   readonly written: WrittenRule;
@@ -73,7 +75,11 @@ function contains(values: Uint32Array, wanted: number): boolean {
 /** The rules of a compiled policy, to be asked which of them stand behind something. */
 export class RuleFinder {
   readonly #policy: PolicyDb;
-  readonly #rows = new Map<string, Row[]>();
+  readonly #rows: Row[] = [];
+  /** Rows by kind, class and source set. */
+  readonly #bySource = new Map<string, Row[]>();
+  /** The source sets of rows that have a type in them; made when it is first needed. */
+  #setsWith: Map<number, number[]> | undefined;
   readonly #answers = new Map<string, readonly WrittenRule[]>();
 
   /** @param policy as the compiler made it; of a policy that was read, entries stand for statements */
@@ -88,7 +94,7 @@ export class RuleFinder {
 
   /** All rules, each class of a statement by itself, in the order of the tables. */
   all(): WrittenRule[] {
-    return [...this.#rows.values()].flatMap((rows) => rows.map(({ written }) => written));
+    return this.#rows.map(({ written }) => written);
   }
 
   #add(rules: RuleTable, block: WrittenRule['block']): void {
@@ -104,10 +110,13 @@ export class RuleFinder {
             .filter(({ value }) => ((data >>> (value - 1)) & 1) === 1)
             .map(({ name }) => name);
       const statement = rules.statement[row] ?? 0;
-      const key = `${kind} ${symbol.name}`;
-      const list = this.#rows.get(key) ?? [];
-      list.push({ rules, row, written: { kind, statement, class: symbol.name, permissions, block } });
-      this.#rows.set(key, list);
+      const written: WrittenRule = { kind, statement, class: symbol.name, permissions, block };
+      const found: Row = { order: this.#rows.length, rules, row, written };
+      this.#rows.push(found);
+      const key = `${kind} ${symbol.name} ${rules.source[row] ?? 0}`;
+      const list = this.#bySource.get(key);
+      if (list === undefined) this.#bySource.set(key, [found]);
+      else list.push(found);
     }
   }
 
@@ -126,12 +135,30 @@ export class RuleFinder {
 
   #search(key: string, source: number, target: number, permissions: readonly string[] | undefined): WrittenRule[] {
     const { typeSets } = this.#policy;
-    return (this.#rows.get(key) ?? []).flatMap(({ rules, row, written }) => {
-      if (permissions !== undefined && !permissions.some((one) => written.permissions.includes(one))) return [];
-      if (!contains(typeSets.members(rules.source[row] ?? 0), source)) return [];
-      const isTarget =
-        (rules.self[row] === 1 && source === target) || contains(typeSets.members(rules.target[row] ?? 0), target);
-      return isTarget ? [written] : [];
-    });
+    const found: Row[] = [];
+    for (const set of this.#sourceSets(source)) {
+      for (const one of this.#bySource.get(`${key} ${set}`) ?? []) {
+        const { rules, row, written } = one;
+        if (permissions !== undefined && !permissions.some((name) => written.permissions.includes(name))) continue;
+        const isTarget =
+          (rules.self[row] === 1 && source === target) || contains(typeSets.members(rules.target[row] ?? 0), target);
+        if (isTarget) found.push(one);
+      }
+    }
+    return found.sort((a, b) => a.order - b.order).map(({ written }) => written);
+  }
+
+  #sourceSets(type: number): readonly number[] {
+    if (this.#setsWith === undefined) {
+      this.#setsWith = new Map();
+      for (const set of new Set(this.#rows.map(({ rules, row }) => rules.source[row] ?? 0))) {
+        for (const member of this.#policy.typeSets.members(set)) {
+          const known = this.#setsWith.get(member);
+          if (known === undefined) this.#setsWith.set(member, [set]);
+          else known.push(set);
+        }
+      }
+    }
+    return this.#setsWith.get(type) ?? [];
   }
 }
