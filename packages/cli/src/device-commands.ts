@@ -43,7 +43,10 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
 
   add('debug-keys', 'send keys to Xen, which answers in its console ring: `dmesg`')
     .helpGroup('Hosts:')
-    .argument('<keys>', '`h` lists them; a simulated Xen has more to say of `q` (domains) and `e` (event channels)')
+    .argument(
+      '<keys>',
+      '`h` lists them; a simulated Xen answers `q`, `e`, `g`, `m`, `r`, `u`, `v`, `i` and `Q`, and says what it leaves out',
+    )
     .action(async (keys, args) => {
       const { runPlain } = await import('./commands/guest-operations.ts');
       await finish(runPlain((host) => host.debugKeys(keys), requestFlags(args), terminal));

@@ -1,4 +1,6 @@
 /** `xl console` and `xl debug-keys`, held against what real Xen 4.17.5 was seen to check and to say. */
+
+import { readFileSync } from 'node:fs';
 import { DOM0, type GuestConsole } from '@dewar/toolstack';
 import { expect, test } from 'vitest';
 import { bootKinds, checksOf, golden, kindsPolicy, recordedGuest } from './kinds-policy.ts';
@@ -138,4 +140,71 @@ test('who may not debug Xen presses no keys, and nobody reboots a simulated host
   expect([refused.outcome, refused.diagnostics.map(({ code }) => code)]).toEqual(['failed', ['guest/request-failed']]);
   const many = { keys: 'q'.repeat(65) };
   expect(hypervisor.call({ domid: DOM0, process: 'xl' }, 'sysctl.debug_keys', many).kind).toBe('error');
+});
+
+/** What real Xen wrote for each key, line by line. */
+const WRITTEN: ReadonlyMap<string, readonly string[]> = new Map(
+  readFileSync(new URL('./debug-keys.txt', import.meta.url), 'latin1')
+    .split(/^=== (?=.$)/m)
+    .slice(1)
+    .map((part) => {
+      const [key = '', ...lines] = part.trimEnd().split('\n');
+      return [key, lines];
+    }),
+);
+
+/** A line without its numbers; `-` stands for one that a simulated host has not. */
+function shape(line: string): string {
+  return line
+    .replace(/\b[0-9a-f]{8}-[0-9a-f-]{27}\b/g, 'UUID')
+    .replace(/Z=\S+/g, 'Z=LABEL')
+    .replace(/ -(?= 0x)/g, ' N')
+    .replace(/0x[0-9a-f]+|\b[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]/g, ' N')
+    .replace(/\d+/g, 'N')
+    .replace(/ +/g, ' ')
+    .trim();
+}
+
+/** What Xen writes into a line, and a simulated host leaves out of it. */
+const LEFT_OUT: Readonly<Record<string, RegExp>> = {
+  q: /refcnt=\d+ |xenheap_pages=\d+ dirty_cpus=\{[^}]*\} | vm_assist=\w+| \(now = \d+\)/g,
+  u: / \(now = \d+\)/g,
+  Q: / - node -1 $| - node -1$/g,
+  i: / vec:\S+ +\S+ +status=\S+ aff:\S+| {3}(?:in-flight|mapped|\S+\(\)).*$/g,
+};
+
+test.each([...WRITTEN.keys()])('the lines for the key `%s` have the form that real Xen gives them', async (key) => {
+  const { host } = bootKinds();
+  await host.create(recordedGuest('bare'), { uuid });
+  await host.dmesg({ clear: true });
+  await host.debugKeys(key);
+  const all = (await host.dmesg()).value?.split('\n').filter((line) => line !== '' && !line.includes('avc:')) ?? [];
+  const lines = all.map((line) => line.slice('(XEN) '.length));
+  expect(lines.pop()).toMatch(/^\[simulated\] left out: /);
+  const forms = new Set((WRITTEN.get(key) ?? []).map((line) => shape(line.replace(LEFT_OUT[key] ?? /$^/, ''))));
+  expect(lines.map(shape).filter((line) => !forms.has(line))).toEqual([]);
+  expect(lines.length).toBeGreaterThan(1);
+});
+
+test('grants are listed with who has them mapped and how often, and lines of devices with their labels', async () => {
+  const { host } = bootKinds();
+  await host.create(recordedGuest('bare'), { uuid });
+  const pressed = async (keys: string): Promise<string> => {
+    await host.dmesg({ clear: true });
+    await host.debugKeys(keys);
+    return (await host.dmesg()).value ?? '';
+  };
+  // As there: xenstored and xenconsoled have one page each, mapped twice, and write to it.
+  const own = (await pressed('g')).split('grant-table for remote d1 (v1)')[1] ?? '';
+  const entry = (ref: number): RegExp => new RegExp(`\\[0x00${ref}\\] {6}0 {8}- 0x00000002 {10}0 0x[0-9a-f]{6} 0x19`);
+  expect(own).toMatch(entry(0));
+  expect(own).toMatch(entry(1));
+  await host.labelPci('0000:00:05.0', 'system_u:object_r:nic_dev_t');
+  expect(await pressed('i')).toContain('(XEN)    IRQ:  21 Z=system_u:object_r:nic_dev_t\n');
+  await host.pciAssignableAdd('0000:00:05.0');
+  expect(await pressed('Q')).toContain('(XEN) 0000:00:05.0 - d[IO]\n');
+  expect(await pressed('d')).toContain(
+    "(XEN) [simulated] 'd' (dump registers) is not answered: there is no such machine\n",
+  );
+  expect(await pressed('?')).not.toMatch(/\(XEN\) (?!avc:)/);
 });
