@@ -82,6 +82,7 @@ describe.skipIf(sediff === undefined)('what sediff finds', () => {
     ['fuzz-9006-mls', 'fuzz-9026-mls'],
     ['example', 'example-mls'],
     ['hw-dotted', 'hw-quirks'],
+    ['hw-dotted', 'fuzz-9001'],
   ])('of two different policies: %s and %s', (a, b) => {
     const { answered, lines } = expectEqual(bytesOf(textOf(a)), bytesOf(textOf(b)));
     expect(answered).toBeGreaterThanOrEqual(20);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { type Command, InvalidArgumentError, Option, type OptionValues } from '@commander-js/extra-typings';
 import { isXenRelease, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import {
   collect,
@@ -36,87 +36,90 @@ function parseShard(text: string): { readonly index: number; readonly count: num
   return { index, count };
 }
 
+/** The options of a command that compiles a policy and answers in text or as data. */
+function asking<A extends unknown[], O extends OptionValues>(command: Command<A, O>) {
+  return command
+    .addOption(mlsOption())
+    .addOption(definitionOption())
+    .addOption(releaseOption())
+    .addOption(jsonOption());
+}
+
 /** Adds the commands. */
 export function addQuestionCommands(program: Command, finish: Finish, terminal: Terminal): void {
-  program
-    .command('decide')
-    .description('say what a policy lets one label do to another')
-    .argument('<source>', 'label of the one who acts')
-    .argument('<target>', 'label of what is acted on')
-    .argument('[class]', 'object class (default: all that something is granted for)')
-    .addOption(policyOption())
-    .addOption(mlsOption())
-    .addOption(definitionOption())
-    .addOption(releaseOption())
-    .addOption(jsonOption())
-    .action(async (source, target, className, args) => {
-      const { runDecide } = await import('./commands/decide.ts');
-      const flags = { policy: args.policy, isJson: args.json === true, compile: compileOptions(args) };
-      await finish(runDecide(source, target, className, flags, terminal));
-    });
+  asking(
+    program
+      .command('decide')
+      .description('say what a policy lets one label do to another')
+      .argument('<source>', 'label of the one who acts')
+      .argument('<target>', 'label of what is acted on')
+      .argument('[class]', 'object class (default: all that something is granted for)')
+      .addOption(policyOption()),
+  ).action(async (source, target, className, args) => {
+    const { runDecide } = await import('./commands/decide.ts');
+    const flags = { policy: args.policy, isJson: args.json === true, compile: compileOptions(args) };
+    await finish(runDecide(source, target, className, flags, terminal));
+  });
 
-  program
-    .command('search')
-    .description('find rules, as `sesearch` does, with their places in the source; without a kind, rules of all kinds')
-    .argument('[policy]', 'a binary, a policy directory or a policy.conf (default: the example policy)')
-    .option('-A, --allow', 'allow rules')
-    .option('--auditallow', 'auditallow rules')
-    .option('--dontaudit', 'dontaudit rules')
-    .option('--neverallow', 'neverallow rules, which only sources have')
-    .option('-T, --type-trans', 'type_transition rules')
-    .option('--type-change', 'type_change rules')
-    .option('--type-member', 'type_member rules')
-    .option('--role-allow', 'allow rules between roles')
-    .option('--role-trans', 'role_transition rules')
-    .option('--range-trans', 'range_transition rules')
-    .option('-s, --source <name>', 'source type, attribute or role')
-    .option('-t, --target <name>', 'target type, attribute or role')
-    .option('-c, --class <names>', 'object classes, separated by commas')
-    .option('-p, --perms <names>', 'permissions, separated by commas')
-    .option('--default <name>', 'type, role or range that something new gets')
-    .option('-b, --bool <names>', 'booleans of the condition, separated by commas')
-    .option('--source-direct', 'the source itself, not through attributes (-ds of sesearch)')
-    .option('--target-direct', 'the target itself, not through attributes (-dt)')
-    .option('--source-regex', 'the source is a regular expression (-rs)')
-    .option('--target-regex', 'the target is a regular expression (-rt)')
-    .option('--class-regex', 'the class is a regular expression (-rc)')
-    .option('--default-regex', 'the default is a regular expression (-rd)')
-    .option('--bool-regex', 'the boolean is a regular expression (-rb)')
-    .option('--bool-equal', 'just these booleans (-eb)')
-    .option('--perms-equal', 'just these permissions (-ep)')
-    .option('--perms-subset', 'all of these permissions, and maybe others (-Sp)')
-    .addOption(mlsOption())
-    .addOption(definitionOption())
-    .addOption(releaseOption())
-    .addOption(jsonOption())
-    .action(async (policy, args) => {
-      const { kindsOf, runSearch } = await import('./commands/search.ts');
-      const flags = { ...args, kinds: kindsOf(args), isJson: args.json === true, compile: compileOptions(args) };
-      await finish(runSearch(policy, flags, terminal));
-    });
+  asking(
+    program
+      .command('search')
+      .description(
+        'find rules, as `sesearch` does, with their places in the source; without a kind, rules of all kinds',
+      )
+      .argument('[policy]', 'a binary, a policy directory or a policy.conf (default: the example policy)')
+      .option('-A, --allow', 'allow rules')
+      .option('--auditallow', 'auditallow rules')
+      .option('--dontaudit', 'dontaudit rules')
+      .option('--neverallow', 'neverallow rules, which only sources have')
+      .option('-T, --type-trans', 'type_transition rules')
+      .option('--type-change', 'type_change rules')
+      .option('--type-member', 'type_member rules')
+      .option('--role-allow', 'allow rules between roles')
+      .option('--role-trans', 'role_transition rules')
+      .option('--range-trans', 'range_transition rules')
+      .option('-s, --source <name>', 'source type, attribute or role')
+      .option('-t, --target <name>', 'target type, attribute or role')
+      .option('-c, --class <names>', 'object classes, separated by commas')
+      .option('-p, --perms <names>', 'permissions, separated by commas')
+      .option('--default <name>', 'type, role or range that something new gets')
+      .option('-b, --bool <names>', 'booleans of the condition, separated by commas')
+      .option('--source-direct', 'the source itself, not through attributes (-ds of sesearch)')
+      .option('--target-direct', 'the target itself, not through attributes (-dt)')
+      .option('--source-regex', 'the source is a regular expression (-rs)')
+      .option('--target-regex', 'the target is a regular expression (-rt)')
+      .option('--class-regex', 'the class is a regular expression (-rc)')
+      .option('--default-regex', 'the default is a regular expression (-rd)')
+      .option('--bool-regex', 'the boolean is a regular expression (-rb)')
+      .option('--bool-equal', 'just these booleans (-eb)')
+      .option('--perms-equal', 'just these permissions (-ep)')
+      .option('--perms-subset', 'all of these permissions, and maybe others (-Sp)'),
+  ).action(async (policy, args) => {
+    const { kindsOf, runSearch } = await import('./commands/search.ts');
+    const flags = { ...args, kinds: kindsOf(args), isJson: args.json === true, compile: compileOptions(args) };
+    await finish(runSearch(policy, flags, terminal));
+  });
 
-  program
-    .command('explain')
-    .description('say why Xen denied what a log shows, and what to do; the status is 1 where this policy denies it')
-    .argument('[log]', 'a file with lines of `xl dmesg`, whatever else is in it (default: the standard input)')
-    .option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)')
-    .option(
-      '--host <name>',
-      'the console, the policy and the booleans of a simulated host; `xen`: console and booleans of this machine',
-    )
-    .option(
-      '--fix',
-      'write what is proposed, if the policy then compiles and the denials are gone; else change nothing',
-    )
-    .option(
-      '--properties <file>',
-      'what the policy states of itself, as `dewar prove` takes it: a fix that ends one is none (default: the `.prove` file in the policy directory)',
-    )
-    .option('--least', 'propose rules alone where the macro call gives more than was denied')
-    .addOption(mlsOption())
-    .addOption(definitionOption())
-    .addOption(releaseOption())
-    .addOption(jsonOption())
+  asking(
+    program
+      .command('explain')
+      .description('say why Xen denied what a log shows, and what to do; the status is 1 where this policy denies it')
+      .argument('[log]', 'a file with lines of `xl dmesg`, whatever else is in it (default: the standard input)')
+      .option('--policy <policy>', 'a policy directory, a policy.conf or a binary (default: the example policy)')
+      .option(
+        '--host <name>',
+        'the console, the policy and the booleans of a simulated host; `xen`: console and booleans of this machine',
+      )
+      .option(
+        '--fix',
+        'write what is proposed, if the policy then compiles and the denials are gone; else change nothing',
+      )
+      .option(
+        '--properties <file>',
+        'what the policy states of itself, as `dewar prove` takes it: a fix that ends one is none (default: the `.prove` file in the policy directory)',
+      )
+      .option('--least', 'propose rules alone where the macro call gives more than was denied'),
+  )
     .addHelpText(
       'after',
       '\nExit status: 0 when this policy denies nothing of the log (any more), 1 when it does, 2 for wrong use, 3 when a\nfile cannot be read or written.\n\nExamples:\n  xl dmesg | dewar explain --policy tools/flask/policy\n  dewar explain --policy site --fix xl-dmesg.log',
@@ -133,21 +136,19 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
       );
     });
 
-  program
-    .command('reach')
-    .description('say who reads or writes the memory of a guest in each part of its life, or can come to it')
-    .argument('[config]', 'xl.cfg file of the guest (default: a guest without a label)')
-    .option('-l, --label <label>', 'the label that the guest runs under, in place of a file')
-    .option('-b, --build-label <label>', 'the label that it is built under, where that is another one')
-    .option('--domain <domain>', 'a domain of the host, by its name')
-    .option('--by <name>', 'only what this type, or types with this attribute, have')
-    .option('--device <label>', 'and whether the guest can be given a device with this label')
-    .addOption(hostOption())
-    .addOption(policyOption())
-    .addOption(mlsOption())
-    .addOption(definitionOption())
-    .addOption(releaseOption())
-    .addOption(jsonOption())
+  asking(
+    program
+      .command('reach')
+      .description('say who reads or writes the memory of a guest in each part of its life, or can come to it')
+      .argument('[config]', 'xl.cfg file of the guest (default: a guest without a label)')
+      .option('-l, --label <label>', 'the label that the guest runs under, in place of a file')
+      .option('-b, --build-label <label>', 'the label that it is built under, where that is another one')
+      .option('--domain <domain>', 'a domain of the host, by its name')
+      .option('--by <name>', 'only what this type, or types with this attribute, have')
+      .option('--device <label>', 'and whether the guest can be given a device with this label')
+      .addOption(hostOption())
+      .addOption(policyOption()),
+  )
     .option('-v, --verbose', 'name every way, every rule, and what each rests on')
     .action(async (config, args) => {
       const { runReach } = await import('./commands/reach.ts');
@@ -163,15 +164,13 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
       await finish(runReach(config, flags, terminal));
     });
 
-  program
-    .command('prove')
-    .description('say whether properties hold of a policy, for every label and every setting of its booleans')
-    .argument('<file>', 'a file of properties, such as policies/example/policy.prove')
-    .addOption(policyOption())
-    .addOption(mlsOption())
-    .addOption(definitionOption())
-    .addOption(releaseOption())
-    .addOption(jsonOption())
+  asking(
+    program
+      .command('prove')
+      .description('say whether properties hold of a policy, for every label and every setting of its booleans')
+      .argument('<file>', 'a file of properties, such as policies/example/policy.prove')
+      .addOption(policyOption()),
+  )
     .addHelpText(
       'after',
       '\nExit status: 0 when all properties are proved, 1 when one is refuted, 2 when the file or the policy is wrong or a\nproperty is undecided, 3 when a file cannot be read.',
@@ -202,38 +201,35 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
       await finish(runCompat(policy, flags, terminal));
     });
 
-  program
-    .command('diff')
-    .description('say what changed in meaning from one policy to another')
-    .argument('<old>', 'a policy directory, a policy.conf or a binary')
-    .argument('<new>', 'another one')
-    .option('--no-new-access', 'the status is 1 if the new policy may allow what the old one does not')
-    .addOption(
-      new Option(
-        '--guest <config>',
-        'xl.cfg of a guest: which operations of its life start or stop working (repeatable)',
+  asking(
+    program
+      .command('diff')
+      .description('say what changed in meaning from one policy to another')
+      .argument('<old>', 'a policy directory, a policy.conf or a binary')
+      .argument('<new>', 'another one')
+      .option('--no-new-access', 'the status is 1 if the new policy may allow what the old one does not')
+      .addOption(
+        new Option(
+          '--guest <config>',
+          'xl.cfg of a guest: which operations of its life start or stop working (repeatable)',
+        )
+          .argParser(collect)
+          .default([] as string[], 'none'),
       )
-        .argParser(collect)
-        .default([] as string[], 'none'),
-    )
-    .option('--rules', 'also rule by rule, attributes replaced by their types, as `sediff` does')
-    .option('--full', 'all names and places, however many')
-    .addOption(mlsOption())
-    .addOption(definitionOption())
-    .addOption(releaseOption())
-    .addOption(jsonOption())
-    .action(async (old, next, args) => {
-      const { runDiff } = await import('./commands/diff.ts');
-      const flags = {
-        isJson: args.json === true,
-        showsRules: args.rules === true,
-        isFull: args.full === true,
-        refusesNewAccess: !args.newAccess,
-        guests: args.guest,
-        compile: compileOptions(args),
-      };
-      await finish(runDiff(old, next, flags, terminal));
-    });
+      .option('--rules', 'also rule by rule, attributes replaced by their types, as `sediff` does')
+      .option('--full', 'all names and places, however many'),
+  ).action(async (old, next, args) => {
+    const { runDiff } = await import('./commands/diff.ts');
+    const flags = {
+      isJson: args.json === true,
+      showsRules: args.rules === true,
+      isFull: args.full === true,
+      refusesNewAccess: !args.newAccess,
+      guests: args.guest,
+      compile: compileOptions(args),
+    };
+    await finish(runDiff(old, next, flags, terminal));
+  });
 
   program
     .command('test')

@@ -16,6 +16,7 @@ import {
   permissionsOf,
   type RuleTable,
 } from '../policydb/index.ts';
+import { hasTarget, type RuleBlock } from './giving-rules.ts';
 
 /** Kinds of rules that stand behind a decision or a new type. */
 export type FinderKind = 'allow' | 'auditallow' | 'dontaudit' | 'type_transition' | 'type_member' | 'type_change';
@@ -37,8 +38,8 @@ export interface WrittenRule {
   readonly class: string;
   /** Those that the rule names; none for a rule that gives a type. */
   readonly permissions: readonly string[];
-  /** Index of the conditional block that it is in, and the branch; undefined outside of them. */
-  readonly block: { readonly conditional: number; readonly branch: boolean } | undefined;
+  /** Undefined outside of conditional blocks. */
+  readonly block: RuleBlock | undefined;
 }
 
 /** A question about two types. */
@@ -57,19 +58,6 @@ interface Row {
   readonly rules: RuleTable;
   readonly row: number;
   readonly written: WrittenRule;
-}
-
-function contains(values: Uint32Array, wanted: number): boolean {
-  let low = 0;
-  let high = values.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = values[middle] ?? 0;
-    if (found === wanted) return true;
-    if (found < wanted) low = middle + 1;
-    else high = middle - 1;
-  }
-  return false;
 }
 
 /** The rules of a compiled policy, to be asked which of them stand behind something. */
@@ -134,15 +122,12 @@ export class RuleFinder {
   }
 
   #search(key: string, source: number, target: number, permissions: readonly string[] | undefined): WrittenRule[] {
-    const { typeSets } = this.#policy;
     const found: Row[] = [];
     for (const set of this.#sourceSets(source)) {
       for (const one of this.#bySource.get(`${key} ${set}`) ?? []) {
         const { rules, row, written } = one;
         if (permissions !== undefined && !permissions.some((name) => written.permissions.includes(name))) continue;
-        const isTarget =
-          (rules.self[row] === 1 && source === target) || contains(typeSets.members(rules.target[row] ?? 0), target);
-        if (isTarget) found.push(one);
+        if (hasTarget(this.#policy, rules, row, source, target)) found.push(one);
       }
     }
     return found.sort((a, b) => a.order - b.order).map(({ written }) => written);

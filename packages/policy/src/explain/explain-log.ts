@@ -6,13 +6,14 @@
  *
  * @module
  */
+
+import { rulesGiving } from '../analysis/index.ts';
 import { AVTAB_AUDITALLOW, type ClassSymbol, type Context } from '../policydb/index.ts';
 import { operationOf } from '../releases/index.ts';
 import type { SourceText } from '../text/index.ts';
 import { type ChosenFix, chooseFixes, type Need } from './choose-fix.ts';
 import { ConstraintFinder, type FailedConstraint } from './failed-constraints.ts';
 import type { Cause, ExplainedLines, Finding, LogExplanation, RulePlace } from './findings.ts';
-import { rulesGiving } from './giving-rules.ts';
 import { groupLines, type LineGroup } from './group-lines.ts';
 import {
   isUnlabeled,

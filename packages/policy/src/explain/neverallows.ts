@@ -3,10 +3,11 @@
  *
  * @module
  */
+
+import { isAbout } from '../analysis/index.ts';
 import { ruleOrigin } from '../compiler/index.ts';
 import { AVRULE_NEVERALLOW } from '../policydb/index.ts';
 import type { Origin } from '../text/index.ts';
-import { isAbout } from './giving-rules.ts';
 import type { PairBits } from './macro-calls.ts';
 import type { Subject } from './subject.ts';
 

@@ -3,13 +3,14 @@
  *
  * @module
  */
+
+import type { GivingRule } from '../analysis/index.ts';
 import { ruleOrigin } from '../compiler/index.ts';
 import { enclosingCondition, quoteStatement } from '../language/index.ts';
 import { type ClassSymbol, COND_BOOL, conditionHolds } from '../policydb/index.ts';
 import { userSpan } from '../text/index.ts';
 import type { ConstraintFinder } from './failed-constraints.ts';
 import type { ConditionPlace, RulePlace } from './findings.ts';
-import type { GivingRule } from './giving-rules.ts';
 import { permissionNames, type Subject, typeName } from './subject.ts';
 
 /** Places of rules that are told; more of the same add nothing. */
@@ -52,10 +53,10 @@ export function conditionPlaces(
   const policy = source?.compiled.policy ?? view.policy;
   const found = new Map<string, ConditionPlace>();
   for (const { block, statement } of rules) {
-    const conditional = block && policy.conditionals[block.index];
+    const conditional = block && policy.conditionals[block.conditional];
     if (block === undefined || conditional === undefined) continue;
     const written = source && enclosingCondition(source.compiled.text, statement);
-    const key = written === undefined ? `${block.index} ${block.branch}` : `${written.text} ${written.isElse}`;
+    const key = written === undefined ? `${block.conditional} ${block.branch}` : `${written.text} ${written.isElse}`;
     if (found.has(key)) continue;
     const nameOf = (value: number): string =>
       policy.booleans.entries.find((one) => one.value === value)?.name ?? String(value);

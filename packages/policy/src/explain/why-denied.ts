@@ -6,9 +6,10 @@
  *
  * @module
  */
+
+import { type GivingRule, rulesGiving } from '../analysis/index.ts';
 import { AVTAB_ALLOWED, type ClassSymbol, type Context } from '../policydb/index.ts';
 import type { ConstraintFinder, FailedConstraint } from './failed-constraints.ts';
-import { type GivingRule, rulesGiving } from './giving-rules.ts';
 import { type Subject, writtenPolicy } from './subject.ts';
 
 /** Why some permissions are denied, or that they are not. */

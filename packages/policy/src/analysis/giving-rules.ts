@@ -1,9 +1,16 @@
 /**
- * The rules that give some permissions between two types, as written or as a binary has them.
+ * The rules that give some permissions between two types, as written or as a binary has them, by the policy's numbers.
+ * `RuleFinder` answers many such questions by names.
  *
  * @module
  */
 import { AVTAB_ALLOWED, type PolicyDb, type RuleTable } from '../policydb/index.ts';
+
+/** The conditional block that a rule stands in, by its index, and in which branch. */
+export interface RuleBlock {
+  readonly conditional: number;
+  readonly branch: boolean;
+}
 
 /** A rule that gives a permission. */
 export interface GivingRule {
@@ -13,8 +20,7 @@ export interface GivingRule {
   readonly table: RuleTable;
   /** As the `statement` column of a compiled policy has it. */
   readonly statement: number;
-  /** The conditional block that it stands in, by its index, and in which branch. */
-  readonly block: { readonly index: number; readonly branch: boolean } | undefined;
+  readonly block: RuleBlock | undefined;
 }
 
 function includes(ascending: Uint32Array, value: number): boolean {
@@ -30,12 +36,16 @@ function includes(ascending: Uint32Array, value: number): boolean {
   return false;
 }
 
+/** Whether a row of rules, of which the source is one, has a type as its target: by its set, or by `self`. */
+export function hasTarget(policy: PolicyDb, table: RuleTable, row: number, source: number, target: number): boolean {
+  if (table.self[row] === 1 && source === target) return true;
+  return includes(policy.typeSets.members(table.target[row] ?? 0), target);
+}
+
 /** Whether a row of rules is about a pair of types. */
 export function isAbout(policy: PolicyDb, table: RuleTable, row: number, source: number, target: number): boolean {
-  const { typeSets } = policy;
-  if (!includes(typeSets.members(table.source[row] ?? 0), source)) return false;
-  if (table.self[row] === 1 && source === target) return true;
-  return includes(typeSets.members(table.target[row] ?? 0), target);
+  if (!includes(policy.typeSets.members(table.source[row] ?? 0), source)) return false;
+  return hasTarget(policy, table, row, source, target);
 }
 
 /** All rules of a kind that have one of the bits for a pair of types, in the order of the policy. */
@@ -58,9 +68,9 @@ export function rulesGiving(
     }
   };
   look(policy.rules, undefined);
-  policy.conditionals.forEach(({ whenTrue, whenFalse }, index) => {
-    look(whenTrue, { index, branch: true });
-    look(whenFalse, { index, branch: false });
+  policy.conditionals.forEach(({ whenTrue, whenFalse }, conditional) => {
+    look(whenTrue, { conditional, branch: true });
+    look(whenFalse, { conditional, branch: false });
   });
   return found;
 }
