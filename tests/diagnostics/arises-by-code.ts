@@ -92,8 +92,8 @@ function numbersOf({ types, roles, users, classes }: PolicyDb): Numbers {
 type Patch = (numbers: Numbers) => readonly [from: Buffer, to: Buffer];
 
 /** A binary policy in which some bytes were replaced: what no compiler writes. */
-function patched(statements: string, patch: Patch): Buffer {
-  const { bytes } = compile(statements);
+function patched(statements: string, patch: Patch, isMls = false): Buffer {
+  const { bytes } = compile(statements, isMls);
   const read = readPolicydb(bytes);
   if ('diagnostic' in read) throw new Error(read.diagnostic.message);
   const [from, to] = patch(numbersOf(read.policy));
@@ -104,8 +104,8 @@ function patched(statements: string, patch: Patch): Buffer {
   return binary;
 }
 
-function loadPatched(statements: string, patch: Patch): string[] {
-  return load(patched(statements, patch));
+function loadPatched(statements: string, patch: Patch, isMls = false): string[] {
+  return load(patched(statements, patch, isMls));
 }
 
 /** Decompiles a patched policy as `dewar decompile` does, and checks the text. */
@@ -222,6 +222,20 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Ma
         const symbol = (bound: number): Buffer => u32('nic_t'.length, type('nic_t'), 1, bound);
         return [symbol(0), symbol(type('domain_type'))];
       }),
+  ],
+  [
+    // Source, target and class of the transition; the number of levels and their sensitivities.
+    'load/invalid-range',
+    () =>
+      loadPatched(
+        'range_transition dom0_t nic_t:resource s0 - s1;',
+        ({ type, tclass }) => {
+          const transition = (...sensitivities: readonly number[]): Buffer =>
+            u32(type('dom0_t'), type('nic_t'), tclass('resource'), 2, ...sensitivities);
+          return [transition(1, 2), transition(2, 1)];
+        },
+        true,
+      ),
   ],
   [
     'load/bounds-exceeded',

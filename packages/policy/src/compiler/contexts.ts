@@ -15,9 +15,9 @@ import type {
   RangeContext,
   TypeSets,
 } from '../policydb/index.ts';
-import type { LevelDraft, LevelValue, RoleDeclaration } from './declarations.ts';
+import type { RoleDeclaration } from './declarations.ts';
 import { label, mls, policy } from './diagnostics.ts';
-import { dominates, mlsRange, readRange } from './mls.ts';
+import { checkRange, dominates, mlsRange, readRange } from './mls.ts';
 import { outerTypes } from './roles.ts';
 import type { Scope } from './scope.ts';
 
@@ -85,30 +85,16 @@ export class ContextCompiler {
       return { user: user.value, role: role.value, type: type.value, range: mlsRange(undefined, undefined) };
     }
     const { low, high } = range;
-    const at = scope.origin(node.range.low.sensitivity);
-    if (!dominates(high, low)) scope.report(mls['range-order'](at, {}));
-    else if (!isObject && user.outer.low !== undefined && user.outer.high !== undefined) {
-      if (!dominates(low, user.outer.low) || !dominates(user.outer.high, high))
+    const { low: userLow, high: userHigh } = user.outer;
+    if (checkRange(scope, node.range, range) && !isObject && userLow !== undefined && userHigh !== undefined) {
+      // A level without a place in the dominance was reported.
+      const isPlaced = userLow.sensitivity > 0 && userHigh.sensitivity > 0;
+      if (isPlaced && (!dominates(low, userLow) || !dominates(userHigh, high))) {
+        const at = scope.origin(node.range.low.sensitivity);
         scope.report(label['range-of-user'](at, { user: user.name }));
+      }
     }
-    for (const level of new Set([low, high])) this.#checkCategories(level, node.range.low.sensitivity);
     return { user: user.value, role: role.value, type: type.value, range: mlsRange(low, high) };
-  }
-
-  #checkCategories(level: LevelValue, token: Token): void {
-    const { sensitivities, categories } = this.#scope.declared;
-    const allowed = [...sensitivities.values()].find((one): boolean => {
-      const draft: LevelDraft = one.level;
-      return draft.sensitivity === level.sensitivity;
-    });
-    for (const bit of level.categories) {
-      if (allowed === undefined || allowed.level.categories.has(bit)) continue;
-      const category = [...categories.values()].find(({ value }) => value === bit + 1)?.name ?? String(bit + 1);
-      this.#scope.report(
-        mls['category-not-in-level'](this.#scope.origin(token), { category, sensitivity: allowed.name }),
-      );
-      return;
-    }
   }
 
   #types(role: RoleDeclaration): ReadonlySet<number> {

@@ -114,7 +114,7 @@ export interface BooleanDeclaration {
 }
 
 /** A level that is still written to; aliases share it. */
-export interface LevelDraft {
+interface LevelDraft {
   sensitivity: number;
   readonly categories: Set<number>;
   isDefined: boolean;

@@ -71,6 +71,7 @@ function declareDominance(scope: Scope, order: Token): void {
 }
 
 function reportSensitivity(scope: Scope, token: Token): void {
+  if (scope.isDoubtful(scope.word(token))) return;
   scope.report(
     mls['unknown-sensitivity'](
       scope.origin(token),
@@ -89,7 +90,8 @@ function addCategories(scope: Scope, token: Token, categories: Set<number>): voi
   const high = dot < 0 ? low : known.get(name.slice(dot + 1));
   if (low === undefined || high === undefined) {
     const missing = low === undefined ? (dot < 0 ? name : name.slice(0, dot)) : name.slice(dot + 1);
-    scope.report(mls['unknown-category'](scope.origin(token), { name: missing }, scope.suggest(token, known.keys())));
+    if (!scope.isDoubtful(missing) && !scope.isDoubtful(name))
+      scope.report(mls['unknown-category'](scope.origin(token), { name: missing }, scope.suggest(token, known.keys())));
   } else if (low.value > high.value) scope.report(mls['category-range'](scope.origin(token), { name }));
   else for (let value = low.value; value <= high.value; value++) categories.add(value - 1);
 }
@@ -137,8 +139,13 @@ export function declareMls(scope: Scope, statement: MlsStatement): void {
   }
 }
 
-/** Reports sensitivities that no `level` statement speaks of. */
+/** Reports sensitivities that no `level` statement speaks of, unless one with a fault may have been meant for them. */
 export function checkLevels(scope: Scope): void {
+  const { sensitivities } = scope.declared;
+  const isFaulty = scope.tree.statements.some(
+    (one) => one.kind === 'level' && !sensitivities.has(scope.word(one.level.sensitivity)),
+  );
+  if (isFaulty || !scope.tree.isWhole) return;
   for (const { name, token, isAlias, level } of scope.declared.sensitivities.values()) {
     if (!isAlias && !level.isDefined) scope.report(mls['no-level'](scope.origin(token), { name }));
   }
@@ -169,6 +176,43 @@ export function dominates(a: LevelValue, b: LevelValue): boolean {
   if (a.sensitivity < b.sensitivity) return false;
   for (const category of b.categories) if (!a.categories.has(category)) return false;
   return true;
+}
+
+/** Whether the sensitivities of levels have their places in the dominance; where not, that was reported. */
+function areOrdered(...levels: readonly LevelValue[]): boolean {
+  return levels.every(({ sensitivity }) => sensitivity > 0);
+}
+
+/** Reports the first category of a level that its sensitivity does not have. SPEC: `mls_semantic_level_expand`. */
+function checkCategories(scope: Scope, { sensitivity, categories: used }: LevelValue, token: Token): void {
+  const { sensitivities, categories } = scope.declared;
+  const known = [...sensitivities.values()].find(({ level }) => level.sensitivity === sensitivity);
+  if (known?.level.isDefined !== true) return;
+  for (const bit of used) {
+    if (known.level.categories.has(bit)) continue;
+    const category = [...categories.values()].find(({ value }) => value === bit + 1)?.name ?? String(bit + 1);
+    scope.report(mls['category-not-in-level'](scope.origin(token), { category, sensitivity: known.name }));
+    return;
+  }
+}
+
+/** Reports the level of a node where it is not valid in itself. */
+export function checkLevel(scope: Scope, node: LevelNode, level: LevelValue): void {
+  checkCategories(scope, level, node.sensitivity);
+}
+
+/** Reports a range that is not valid in itself; false where its ends have no order. SPEC: `mls_semantic_range_expand`. */
+export function checkRange(
+  scope: Scope,
+  node: RangeNode,
+  { low, high }: { low: LevelValue; high: LevelValue },
+): boolean {
+  checkLevel(scope, node.low, low);
+  if (node.high !== undefined) checkLevel(scope, node.high, high);
+  if (!areOrdered(low, high)) return false;
+  if (dominates(high, low)) return true;
+  scope.report(mls['range-order'](scope.origin(node.low.sensitivity), {}));
+  return false;
 }
 
 const NO_LEVEL: LevelValue = { sensitivity: 0, categories: new Set() };

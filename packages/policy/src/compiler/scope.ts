@@ -152,8 +152,13 @@ export class Scope {
   }
 
   #unknown(token: Token, make: () => Diagnostic): undefined {
-    if (!this.#doubtful.has(this.word(token))) this.report(make());
+    if (!this.isDoubtful(this.word(token))) this.report(make());
     return undefined;
+  }
+
+  /** Whether a name stands in a statement that could not be parsed, so that it may be declared after all. */
+  isDoubtful(name: string): boolean {
+    return this.#doubtful.has(name);
   }
 
   /** A type, attribute or the type behind an alias. */

@@ -10,7 +10,7 @@ import { type FilenameTransition, type RangeTransition, tableSizeFor } from '../
 import type { TypeDeclaration } from './declarations.ts';
 import { mls, policy } from './diagnostics.ts';
 import { InParts } from './in-parts.ts';
-import { mlsRange, readRange } from './mls.ts';
+import { checkRange, mlsRange, readRange } from './mls.ts';
 import { className, transitionClasses, typeName } from './role-rules.ts';
 import type { RuleCompiler, TransitionSets } from './rules.ts';
 import type { Scope } from './scope.ts';
@@ -207,6 +207,7 @@ export class RangeTransitions {
     const classes = transitionClasses(scope, node.classes, node.at, 'range_transition', this.#rules);
     const range = readRange(scope, node.range);
     if (sets === undefined || classes === undefined || range === undefined || !counts) return;
+    checkRange(scope, node.range, range);
     const value = mlsRange(range.low, range.high);
     for (const source of sets.source.values) {
       for (const target of sets.target.values) {

@@ -21,7 +21,7 @@ import {
   type UserPart,
 } from './declarations.ts';
 import { mls } from './diagnostics.ts';
-import { dominates, mlsLevel, mlsRange, readLevel, readRange } from './mls.ts';
+import { checkLevel, checkRange, dominates, mlsLevel, mlsRange, readLevel, readRange } from './mls.ts';
 import { rolesMeant } from './roles.ts';
 import type { Scope } from './scope.ts';
 
@@ -61,7 +61,7 @@ export function declareUser(scope: Scope, node: UserNode): void {
   for (const role of scope.roles(node.roles, 'user')) said.roles.add(role);
   if (!scope.isMls) {
     if (node.level !== undefined) scope.report(mls['unexpected-range'](scope.origin(node.level.sensitivity), {}));
-  } else if (addRange(scope, node, said) && part === undefined) checkRange(scope, node, said, user.name);
+  } else if (addRange(scope, node, said) && part === undefined) checkRangeOfUser(scope, node, said, user.name);
 }
 
 /** Adds the level and the range of a statement to what a part says; false where they cannot be read. */
@@ -83,11 +83,12 @@ function addRange(scope: Scope, node: UserNode, said: UserPart): boolean {
   return true;
 }
 
-function checkRange(scope: Scope, { level, range }: UserNode, said: UserPart, user: string): void {
+function checkRangeOfUser(scope: Scope, { level, range }: UserNode, said: UserPart, user: string): void {
   if (level === undefined || range === undefined) return;
   if (said.level === undefined || said.low === undefined || said.high === undefined) return;
-  if (!dominates(said.high, said.low)) scope.report(mls['range-order'](scope.origin(range.low.sensitivity), {}));
-  else if (!dominates(said.level, said.low) || !dominates(said.high, said.level))
+  checkLevel(scope, level, said.level);
+  if (!checkRange(scope, range, { low: said.low, high: said.high }) || said.level.sensitivity === 0) return;
+  if (!dominates(said.level, said.low) || !dominates(said.high, said.level))
     scope.report(mls['default-outside-range'](scope.origin(level.sensitivity), { user }));
 }
 
