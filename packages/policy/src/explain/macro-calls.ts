@@ -11,6 +11,7 @@
 import { expandCalls, type MacroSources, macroSources } from '../compiler/index.ts';
 import type { SourceText } from '../text/index.ts';
 import { type NameGroup, readCallRules, type TextRule } from './call-rules.ts';
+import { definingModules } from './defining-modules.ts';
 import { MacroTable, type PolicyMacro, type WrittenCall } from './macro-table.ts';
 import { type PolicySource, permissionBit, type Subject } from './subject.ts';
 
@@ -241,8 +242,8 @@ export class MacroCalls {
     }
     const fresh = [...asked.keys()].filter((text) => !this.#known.has(text));
     if (fresh.length > 0) {
-      const { definitions, modules } = this.#sources;
-      const texts = expandCalls([...definitions, ...modules], fresh, this.#source.options);
+      const before = [...this.#sources.definitions, ...definingModules(this.#sources)];
+      const texts = expandCalls(before, fresh, this.#source.options);
       for (const [i, text] of fresh.entries()) {
         const gives = this.#givenBy(texts[i] ?? '');
         const call = asked.get(text);
