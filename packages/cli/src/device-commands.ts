@@ -104,8 +104,8 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .argument('<domain>', DOMAIN)
     .argument('<device>', 'as an entry of `pci` in an xl.cfg')
     .action(async (domain, spec, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.pciAttach(domain, spec), requestFlags(args), terminal));
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(runPlain((host) => host.pciAttach(domain, spec), requestFlags(args), terminal));
     });
 
   add('pci-detach', 'take a PCI device from a guest')
@@ -113,9 +113,9 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .argument('<device>', 'as an entry of `pci` in an xl.cfg')
     .option('-f', 'whether or not the guest lets go of it')
     .action(async (domain, spec, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
+      const { runPlain } = await import('./commands/guest-operations.ts');
       const options = { force: args.f === true };
-      await finish(runOnDevices((host) => host.pciDetach(domain, spec, options), requestFlags(args), terminal));
+      await finish(runPlain((host) => host.pciDetach(domain, spec, options), requestFlags(args), terminal));
     });
 
   add('pci-list', 'list the PCI devices of a guest')
@@ -136,16 +136,18 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .argument('<device>', DEVICE)
     .option('-n, --name <name>', 'a name for it')
     .action(async (device, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.pciAssignableAdd(device, args.name), requestFlags(args), terminal));
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(runPlain((host) => host.pciAssignableAdd(device, args.name), requestFlags(args), terminal));
     });
 
   add('pci-assignable-remove', 'give a PCI device back to dom0')
     .argument('<device>', 'its address, or the name that it was given')
-    .option('-r', 'accepted as by xl; a simulated dom0 has no other drivers')
+    .option('-r', 'the driver in dom0 that it was taken from gets it back; a simulated dom0 has no other drivers')
     .action(async (device, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.pciAssignableRemove(device), requestFlags(args), terminal));
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(
+        runPlain((host) => host.pciAssignableRemove(device, { rebind: args.r === true }), requestFlags(args), terminal),
+      );
     });
 
   add('label-pci', 'label a PCI device with its ports, frames and interrupt line, as `flask-label-pci`')

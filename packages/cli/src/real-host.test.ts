@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Hypervisor } from '@dewar/hypervisor';
 import { compileDirectory } from '@dewar/policy/compiler';
 import { examplePolicy, withoutPermission } from '@dewar/testkit';
-import { LibxlHost } from '@dewar/toolstack';
+import { LibxlHost, restoreToolstack } from '@dewar/toolstack';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { dewarOn, type Ran } from './captured-run.ts';
 import type { Fault } from './stand-in-helper.ts';
@@ -100,6 +100,17 @@ function host(): Hypervisor {
   const found = Hypervisor.restore((stored as { readonly xen: unknown }).xen);
   if (found === undefined) throw new Error('there is no host');
   return found;
+}
+
+/** Something happens on the host that Dewar has no part in. */
+async function tell(what: (own: LibxlHost) => Promise<unknown>): Promise<void> {
+  const file = process.env['STAND_IN_HOST'] ?? '';
+  // The stand-in has written it.
+  const stored = JSON.parse(readFileSync(file, 'utf8')) as { readonly tools: unknown };
+  const hypervisor = host();
+  const own = new LibxlHost(hypervisor, restoreToolstack(stored.tools));
+  await what(own);
+  writeFileSync(file, JSON.stringify({ xen: hypervisor.snapshot(), tools: own.snapshot() }));
 }
 
 /** Names and states of the guests. */
@@ -436,6 +447,18 @@ describe('trace', () => {
 });
 
 describe('devices', () => {
+  const plainCfg = (): string => {
+    const path = join(scratch, 'plain-devices.cfg');
+    const lines = [
+      "name = 'plain'",
+      "type = 'pv'",
+      "kernel = '/boot/k'",
+      'memory = 64',
+      "seclabel = 'customer_1:vm_r:domU_t'",
+    ];
+    writeFileSync(path, `${lines.join('\n')}\n`);
+    return path;
+  };
   const DISK = 'format=raw,vdev=xvdb,access=rw,target=/dev/vg/b';
 
   test('a disk is given, listed, and taken back, and the journal has both', async () => {
@@ -495,9 +518,40 @@ describe('devices', () => {
     expect([code, err.includes('libxl_device_disk_safe_remove failed.')]).toEqual([1, true]);
   });
 
-  test('PCI devices are for a simulated host, and that is said', async () => {
-    const { code, err } = await xen('pci-list', '0');
-    expect([code, err.includes('a real one has `xl` for it')]).toEqual([2, true]);
+  test('a PCI device is set aside, given, listed, and goes all the way back', async () => {
+    // What `flask-label-pci` does on such a host.
+    await tell((own) => own.labelPci('03:00.0', 'system_u:object_r:nic_dev_t'));
+    await xen('create', '-q', plainCfg(), "seclabel='system_u:system_r:driver_t'", "passthrough='enabled'");
+    expect(await xen('pci-assignable-add', '-n', 'nic', '03:00.0')).toEqual({ code: 0, out: '', err: '' });
+    expect((await xen('pci-assignable-list', '-n')).out).toBe('0000:03:00.0 nic\n');
+    expect(await xen('pci-attach', 'plain', '03:00.0')).toMatchObject({ code: 0, err: '' });
+    expect((await xen('pci-list', 'plain')).out).toBe('Vdev Device\n00.0 0000:03:00.0\n');
+    expect(await xen('pci-detach', 'plain', '03:00.0')).toMatchObject({ code: 0, err: '' });
+    expect((await xen('pci-list', '1')).out).toBe('');
+    expect((await xen('pci-assignable-remove', 'nic')).code).toBe(0);
+    expect((await xen('pci-assignable-list')).out).toBe('');
+    const { out } = await xen('log');
+    expect(out.match(/^.* pci-(?:attach|detach|assignable-add|assignable-remove) +done /gm)).toHaveLength(4);
+  });
+
+  test('what is no PCI device is refused as xl refuses it, and what libxl refuses is told', async () => {
+    await xen('create', '-q', plainCfg());
+    for (const [words, said] of [
+      [['pci-attach', 'plain', 'nonsense'], 'pci-attach: malformed PCI_SPEC_STRING "nonsense"'],
+      [['pci-detach', 'plain', '03:00'], 'pci-detach: malformed PCI_SPEC_STRING "03:00"'],
+      [['pci-assignable-add', 'x'], 'pci-assignable-add: malformed BDF "x"'],
+      [['pci-assignable-remove', 'nobody'], 'pci-assignable-remove: malformed BDF "nobody"'],
+    ] as const) {
+      const { code, err } = await xen(...words);
+      expect([code, err.split('\n')[0]]).toEqual([2, said]);
+    }
+    const refused = await xen('pci-attach', 'plain', '7f:1f.7');
+    expect([refused.code, refused.err.includes('`libxl_device_pci_add` gave -3')]).toEqual([1, true]);
+  });
+
+  test('what the tools of Xen do beside xl is for a simulated host, and that is said', async () => {
+    const { code, err } = await xen('label-pci', '03:00.0', 'system_u:object_r:nic_dev_t');
+    expect([code, err.includes('a real one has `flask-label-pci`')]).toEqual([2, true]);
   });
 
   test('Xen answers debug keys in its console ring', async () => {

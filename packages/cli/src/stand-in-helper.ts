@@ -21,6 +21,7 @@ import {
   LibxlHost,
   type OperationReport,
   restoreToolstack,
+  sbdfText,
 } from '@dewar/toolstack';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import type { AuditBooleans, HelperCallName, HelperCalls, HelperFailure, HelperRequest, LibxlDomain } from '@dewar/xen';
@@ -124,6 +125,7 @@ function readConfig(json: string) {
   const keys = {
     name: c['name'],
     type: c['type'],
+    passthrough: c['passthrough'],
     uuid: c['uuid'],
     kernel: b['kernel'],
     ramdisk: b['ramdisk'],
@@ -141,6 +143,12 @@ function readConfig(json: string) {
 function membersOf(json: string): Readonly<Record<string, unknown>> {
   // It is an object: libxl reads nothing else.
   return JSON.parse(json) as Readonly<Record<string, unknown>>;
+}
+
+/** The address of a PCI device that Dewar has described. */
+function addressOf(json: string): string {
+  const { domain = 0, bus = 0, dev = 0, func = 0 } = membersOf(json);
+  return sbdfText(((Number(domain) << 16) | (Number(bus) << 8) | (Number(dev) << 3) | Number(func)) >>> 0);
 }
 
 /** A hypercall that dom0 makes; what is refused is a failure with an errno, as libxenctrl has it. */
@@ -264,6 +272,21 @@ const CALLS: Handlers = {
     const isUnknown = report.xlMessages.some((line) => line.startsWith('Unknown device '));
     return done(report, isUnknown ? 'libxl_devid_to_device_nic' : 'libxl_device_nic_remove');
   },
+  'pci.attach': async ({ host }, { domid, json }) =>
+    done(await host.pciAttach(String(domid), addressOf(json)), 'libxl_device_pci_add'),
+  'pci.detach': async ({ host }, { domid, json, isForced }) =>
+    done(await host.pciDetach(String(domid), addressOf(json), { force: isForced }), 'libxl_device_pci_remove'),
+  'pci.list': async ({ host }, { domid }) =>
+    value(await host.pciList(String(domid)), 'libxl_device_pci_list').map((device) => ({ ...device, name: undefined })),
+  'pci.assignableAdd': async ({ host }, { json }) => {
+    const { name } = membersOf(json);
+    const text = name === undefined ? undefined : String(name);
+    return done(await host.pciAssignableAdd(addressOf(json), text), 'libxl_device_pci_assignable_add');
+  },
+  'pci.assignableRemove': async ({ host }, { json }) =>
+    done(await host.pciAssignableRemove(addressOf(json)), 'libxl_device_pci_assignable_remove'),
+  'pci.assignableList': async ({ host }) =>
+    value(await host.pciAssignableList(), 'libxl_device_pci_assignable_list').map((device) => ({ ...device, slot: 0 })),
   'host.debugKeys': (session, { keys }) => {
     ask(session, 'sysctl.debug_keys', { keys });
     return {};

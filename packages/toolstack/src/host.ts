@@ -427,6 +427,21 @@ export interface Host {
   console(domain: string, choice?: ConsoleChoice): Promise<OperationReport<GuestConsole>>;
   /** Sends debug keys to Xen, which answers in its console ring. */
   debugKeys(keys: string): Promise<OperationReport>;
+  /** Gives a PCI device to a guest that exists; `spec` as in `pci` of a configuration. */
+  pciAttach(domain: string, spec: string): Promise<OperationReport>;
+  /** Takes one back; with `force`, whether or not the guest lets go of it. */
+  pciDetach(domain: string, spec: string, options?: { readonly force?: boolean }): Promise<OperationReport>;
+  /** The PCI devices of a guest. */
+  pciList(domain: string): Promise<OperationReport<readonly GuestPciSlot[]>>;
+  /** Takes a device from the drivers of dom0 and sets it aside for guests. */
+  pciAssignableAdd(device: string, name?: string): Promise<OperationReport>;
+  /**
+   * Gives it back; a device is named, or given by its address. With `rebind`, to the driver that it was taken from; a
+   * simulated dom0 has no other drivers.
+   */
+  pciAssignableRemove(device: string, options?: { readonly rebind?: boolean }): Promise<OperationReport>;
+  /** The devices that are set aside and free. */
+  pciAssignableList(): Promise<OperationReport<readonly AssignableDevice[]>>;
   /**
    * Tries to map one page of the guest, and gives it back at once. It is dom0 that tries, or the domain that `by` names,
    * which only a simulated host can have do it.
@@ -438,20 +453,8 @@ export interface Host {
   ): Promise<OperationReport<ForeignMapProbe>>;
 }
 
-/** What a person may ask of a simulated host beside: PCI devices, and the domain that holds xenstored. */
+/** What a person may ask of a simulated host beside; a real one has tools of its own for it. */
 export interface DeviceHost extends Host {
-  /** Gives a PCI device to a guest that exists; `spec` as in `pci` of a configuration. */
-  pciAttach(domain: string, spec: string): Promise<OperationReport>;
-  /** Takes one back; with `force`, whether or not the guest lets go of it. */
-  pciDetach(domain: string, spec: string, options?: { readonly force?: boolean }): Promise<OperationReport>;
-  /** The PCI devices of a guest. */
-  pciList(domain: string): Promise<OperationReport<readonly GuestPciSlot[]>>;
-  /** Takes a device from the drivers of dom0 and sets it aside for guests. */
-  pciAssignableAdd(device: string, name?: string): Promise<OperationReport>;
-  /** Gives it back; a device is named, or given by its address. */
-  pciAssignableRemove(device: string): Promise<OperationReport>;
-  /** The devices that are set aside and free. */
-  pciAssignableList(): Promise<OperationReport<readonly AssignableDevice[]>>;
   /** Labels a device with its ports, frames and interrupt line (`flask-label-pci`). */
   labelPci(device: string, label: string): Promise<OperationReport>;
   /** Makes a domain that takes xenstored's place (`init-xenstore-domain`). */

@@ -55,6 +55,16 @@ export interface LibxlNic extends Omit<LibxlDisk, 'ringRef' | 'frontend'> {
   readonly rxRingRef: number;
 }
 
+/** A PCI device (`libxl_device_pci`). */
+export interface LibxlPci {
+  /** Segment, bus, device and function: `segment << 16 | bus << 8 | device << 3 | function`. */
+  readonly sbdf: number;
+  /** The slot in which a guest sees it. */
+  readonly slot: number;
+  /** The name that it was given when it was set aside. */
+  readonly name: string | undefined;
+}
+
 /** The machine under the host (`libxl_physinfo`, `libxl_version_info`). */
 export interface LibxlHostInfo {
   readonly major: number;
@@ -158,6 +168,14 @@ export interface HelperCalls {
   'nic.list': Call<OnDomain, readonly LibxlNic[]>;
   /** `card` is its address, or its number. */
   'nic.detach': Call<OnDomain & { readonly card: string | number }, Nothing>;
+  'pci.attach': Call<OnDomain & { readonly json: string }, Nothing>;
+  'pci.detach': Call<OnDomain & { readonly json: string; readonly isForced: boolean }, Nothing>;
+  'pci.list': Call<OnDomain, readonly LibxlPci[]>;
+  /** Takes a device from its driver in dom0 and sets it aside; that driver gets it back when the device is. */
+  'pci.assignableAdd': Call<{ readonly json: string }, Nothing>;
+  /** `isRebound`: the driver that it was taken from gets it back. */
+  'pci.assignableRemove': Call<{ readonly json: string; readonly isRebound: boolean }, Nothing>;
+  'pci.assignableList': Call<Nothing, readonly LibxlPci[]>;
   'vcpu.list': Call<OnDomain, readonly LibxlVcpu[]>;
   /** Undefined for a map that is to stay; `vcpu` undefined for all. */
   'vcpu.pin': Call<

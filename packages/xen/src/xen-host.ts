@@ -6,6 +6,7 @@
  * @module
  */
 import type {
+  AssignableDevice,
   BooleanState,
   ConsoleChoice,
   CoreDump,
@@ -15,6 +16,7 @@ import type {
   GuestConsole,
   GuestDisk,
   GuestNic,
+  GuestPciSlot,
   Host,
   HostInfo,
   ListOptions,
@@ -47,6 +49,7 @@ import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
 import { listDomains } from './list-domains.ts';
 import { LogFollower } from './log-follower.ts';
+import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
 import { probeMemory } from './probe-memory.ts';
 import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
@@ -359,6 +362,46 @@ export class XenHost implements Host {
 
   async networkList(domains: readonly string[]): Promise<OperationReport<readonly GuestNic[]>> {
     return listNics(await this.#begin('network-list'), domains);
+  }
+
+  pciAttach(domain: string, spec: string): Promise<OperationReport> {
+    return this.#onFound('pci-attach', domain, { device: spec }, (operation, domid) =>
+      attachPci(operation, domid, spec),
+    );
+  }
+
+  pciDetach(domain: string, spec: string, options: { readonly force?: boolean } = {}): Promise<OperationReport> {
+    const isForced = options.force === true;
+    return this.#onFound(
+      'pci-detach',
+      domain,
+      { device: spec, ...(isForced ? { isForced } : {}) },
+      (operation, domid) => detachPci(operation, domid, spec, isForced),
+    );
+  }
+
+  async pciList(domain: string): Promise<OperationReport<readonly GuestPciSlot[]>> {
+    const operation = await this.#begin('pci-list');
+    const domid = await this.#find(operation, domain);
+    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+    return listPci(operation, domid);
+  }
+
+  pciAssignableAdd(device: string, name?: string): Promise<OperationReport> {
+    return this.#changing('pci-assignable-add', { device, name }, (operation) =>
+      addAssignable(operation, device, name),
+    );
+  }
+
+  pciAssignableRemove(device: string, options: { readonly rebind?: boolean } = {}): Promise<OperationReport> {
+    const isRebound = options.rebind === true;
+    return this.#changing('pci-assignable-remove', { device }, (operation) =>
+      removeAssignable(operation, device, isRebound),
+    );
+  }
+
+  async pciAssignableList(): Promise<OperationReport<readonly AssignableDevice[]>> {
+    return listAssignable(await this.#begin('pci-assignable-list'));
   }
 
   /** Comes back when the console has ended; its exit status is that of the report. */

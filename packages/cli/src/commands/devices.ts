@@ -18,12 +18,14 @@ import { runPlain } from './guest-operations.ts';
 import { type RequestFlags, request } from './lifecycle.ts';
 
 function devicesOf(host: Host): DeviceHost {
-  const isSimulated = (one: Host): one is DeviceHost => 'pciAttach' in one;
+  const isSimulated = (one: Host): one is DeviceHost => 'labelPci' in one;
   if (isSimulated(host)) return host;
-  throw new UsageError('this is rehearsed on a simulated host only (`--host`); a real one has `xl` for it');
+  throw new UsageError(
+    'this is rehearsed on a simulated host only (`--host`); a real one has `flask-label-pci` and `init-xenstore-domain` for it',
+  );
 }
 
-/** A request about PCI devices that is answered by nothing but success. */
+/** A request that only simulated hosts take, and that is answered by nothing but success. */
 export function runOnDevices(
   ask: (host: DeviceHost) => Promise<OperationReport>,
   flags: RequestFlags,
@@ -36,7 +38,7 @@ export function runPciList(domain: string, flags: RequestFlags, terminal: Termin
   return request(
     flags,
     terminal,
-    (host) => devicesOf(host).pciList(domain),
+    (host) => host.pciList(domain),
     (devices) => {
       // XEN: without a device there is no title.
       if (devices === undefined || devices.length === 0) return;
@@ -133,7 +135,7 @@ export function runAssignableList(withNames: boolean, flags: RequestFlags, termi
   return request(
     flags,
     terminal,
-    (host) => devicesOf(host).pciAssignableList(),
+    (host) => host.pciAssignableList(),
     (devices) => {
       // XEN: the blank stands there with or without a name.
       for (const { sbdf, name } of devices ?? []) {

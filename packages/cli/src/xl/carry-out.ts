@@ -5,14 +5,7 @@
  *
  * @module
  */
-import {
-  runAssignableList,
-  runBlockList,
-  runConsole,
-  runNetworkList,
-  runOnDevices,
-  runPciList,
-} from '../commands/devices.ts';
+import { runAssignableList, runBlockList, runConsole, runNetworkList, runPciList } from '../commands/devices.ts';
 import {
   runDomid,
   runDomname,
@@ -290,9 +283,9 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
   'network-detach': ({ words, flags, terminal }) =>
     runPlain((host) => host.networkDetach(words[0] ?? '', words[1] ?? ''), flags, terminal),
   'pci-attach': ({ words, flags, terminal }) =>
-    runOnDevices((host) => host.pciAttach(words[0] ?? '', words[1] ?? ''), flags, terminal),
+    runPlain((host) => host.pciAttach(words[0] ?? '', words[1] ?? ''), flags, terminal),
   'pci-detach': (call) =>
-    runOnDevices(
+    runPlain(
       (host) => host.pciDetach(call.words[0] ?? '', call.words[1] ?? '', { force: has(call, 'f') }),
       call.flags,
       call.terminal,
@@ -305,9 +298,9 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
   'pci-list': ({ words, flags, terminal }) => runPciList(words[0] ?? '', flags, terminal),
   'pci-assignable-list': (call) => runAssignableList(has(call, 'n'), call.flags, call.terminal),
   'pci-assignable-add': (call) =>
-    runOnDevices((host) => host.pciAssignableAdd(call.words[0] ?? '', lastOf(call, 'n')), call.flags, call.terminal),
+    runPlain((host) => host.pciAssignableAdd(call.words[0] ?? '', lastOf(call, 'n')), call.flags, call.terminal),
   'pci-assignable-remove': ({ words, flags, terminal }) =>
-    runOnDevices((host) => host.pciAssignableRemove(words[0] ?? ''), flags, terminal),
+    runPlain((host) => host.pciAssignableRemove(words[0] ?? ''), flags, terminal),
 };
 
 /** The words that a command takes before it looks for options. XEN: `main_create` takes a file there. */

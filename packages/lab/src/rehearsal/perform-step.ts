@@ -184,7 +184,7 @@ function pciStep(
   host: Host,
   options: Options,
 ): Promise<OperationReport<unknown>> | undefined {
-  const hasDevices = (one: Host): one is DeviceHost => 'pciAttach' in one;
+  const hasDevices = (one: Host): one is DeviceHost => 'labelPci' in one;
   if (!hasDevices(host)) return undefined;
   const device = options.text('device') ?? '';
   switch (kind) {

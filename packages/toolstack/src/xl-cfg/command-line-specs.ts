@@ -9,9 +9,10 @@
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
 import { DeviceAdvisor } from './devices/device.ts';
 import { readDisk } from './devices/disk.ts';
+import { readPciDevice } from './devices/pci.ts';
 import { readVifWords } from './devices/vif.ts';
 import type { Device, DeviceSpec } from './domain-config.ts';
-import { printJson } from './json.ts';
+import { type JsonValue, printJson } from './json.ts';
 import { XlReader } from './xl-reader.ts';
 
 /** A device that was read from words of a command line. */
@@ -46,7 +47,7 @@ function sourceOf(words: readonly string[]): { readonly reader: XlReader; readon
 }
 
 function readWords(
-  key: 'disk' | 'vif',
+  key: 'disk' | 'vif' | 'pci',
   words: readonly string[],
   read: (reader: XlReader, advisor: DeviceAdvisor, specs: readonly DeviceSpec[], whole: DeviceSpec) => Device,
 ): SpecReading {
@@ -77,4 +78,21 @@ export function readDiskWords(words: readonly string[]): SpecReading {
 /** Reads a network card; each word is one part, commas and all. */
 export function readNicWords(words: readonly string[]): SpecReading {
   return readWords('vif', words, readVifWords);
+}
+
+/** Reads a PCI device: an address, a slot, options. */
+export function readPciWord(word: string): SpecReading {
+  return readWords('pci', [word], (reader, advisor, _, whole) => readPciDevice(reader, advisor, whole));
+}
+
+/** The device of an address alone, for what is set aside; with the name that it is to have. */
+export function pciDeviceJson(sbdf: number, name: string | undefined): string {
+  const members: (readonly [string, JsonValue])[] = [
+    ['func', sbdf & 7],
+    ['dev', (sbdf >> 3) & 0x1f],
+    ['bus', (sbdf >> 8) & 0xff],
+    ['domain', sbdf >>> 16],
+    ...(name === undefined ? [] : [['name', name] as const]),
+  ];
+  return printJson({ members });
 }

@@ -7,7 +7,14 @@
  * @module
  */
 export { isExtraWord } from './cfg-text.ts';
-export { deviceJson, readDiskWords, readNicWords, type SpecReading } from './command-line-specs.ts';
+export {
+  deviceJson,
+  pciDeviceJson,
+  readDiskWords,
+  readNicWords,
+  readPciWord,
+  type SpecReading,
+} from './command-line-specs.ts';
 export { CPU_FEATURES, type FeaturePlace, type Register } from './cpu-features.ts';
 export * from './domain-config.ts';
 export { type Guest, KEY_TABLE, type KnownKey, LATER_KEYS, type Shape } from './key-table.ts';

@@ -1,20 +1,19 @@
 /**
- * Disks and network cards of guests that exist, through libxl.
+ * Disks, network cards and PCI devices of guests that exist, through libxl.
  *
- * Follows: Xen `tools/xl/xl_block.c` and `tools/xl/xl_nic.c`.
+ * Follows: Xen `tools/xl/xl_block.c`, `tools/xl/xl_nic.c` and `tools/xl/xl_pci.c`.
  *
  * @module
  */
-import type { HelperCalls, LibxlDisk, LibxlNic } from '../protocol.ts';
+import type { HelperCalls, LibxlDisk, LibxlNic, LibxlPci } from '../protocol.ts';
 import { CallFault } from './fault.ts';
 import { type HostAccess, libxl, numberIn, structureJson, textIn } from './host-access.ts';
 
+/** Kinds of devices, as libxl names them. */
+type Kind = 'disk' | 'nic' | 'pci';
+
 /** Does some work with the structure of a device, and gives its memory back. */
-async function withDevice<T>(
-  { libraries }: HostAccess,
-  kind: 'disk' | 'nic',
-  work: (device: Buffer) => Promise<T>,
-): Promise<T> {
+async function withDevice<T>({ libraries }: HostAccess, kind: Kind, work: (device: Buffer) => Promise<T>): Promise<T> {
   const device = libraries.structure(`libxl_device_${kind}_init`);
   try {
     return await work(device);
@@ -23,20 +22,25 @@ async function withDevice<T>(
   }
 }
 
-/** Gives a guest a device, which is described as libxl's own JSON. */
-export async function attachDevice(
+/** The same with a device that is described as libxl's own JSON. */
+async function withDescribed<T>(
   access: HostAccess,
-  kind: 'disk' | 'nic',
-  domid: number,
+  kind: Kind,
   json: string,
-): Promise<void> {
+  work: (device: Buffer) => Promise<T>,
+): Promise<T> {
   const { libraries, context } = access;
-  await withDevice(access, kind, async (device) => {
+  return withDevice(access, kind, async (device) => {
     const fromJson = `libxl_device_${kind}_from_json` as const;
     const rc = Number(libraries.now(fromJson, context, device, libraries.bytes(json)));
     if (rc < 0) throw new CallFault({ kind: 'libxl', call: fromJson, rc });
-    await libxl(access, `libxl_device_${kind}_add`, domid, device, null);
+    return work(device);
   });
+}
+
+/** Gives a guest a device. */
+export async function attachDevice(access: HostAccess, kind: Kind, domid: number, json: string): Promise<void> {
+  await withDescribed(access, kind, json, (device) => libxl(access, `libxl_device_${kind}_add`, domid, device, null));
 }
 
 /** Takes a disk from a guest. */
@@ -127,4 +131,65 @@ export function listNics(access: HostAccess, domid: number): Promise<readonly Li
     txRingRef: numberIn(info, 'rref_tx'),
     rxRingRef: numberIn(info, 'rref_rx'),
   }));
+}
+
+/** Takes a PCI device from a guest. */
+export async function detachPci(
+  access: HostAccess,
+  { domid, json, isForced }: HelperCalls['pci.detach']['params'],
+): Promise<void> {
+  const call = isForced ? 'libxl_device_pci_destroy' : 'libxl_device_pci_remove';
+  await withDescribed(access, 'pci', json, (device) => libxl(access, call, domid, device, null));
+}
+
+/** Sets a PCI device aside for guests. A name that this libxl does not know of is refused, not lost. */
+export async function addAssignable(
+  access: HostAccess,
+  { json }: HelperCalls['pci.assignableAdd']['params'],
+): Promise<void> {
+  const isNamed = 'name' in (JSON.parse(json) as object);
+  await withDescribed(access, 'pci', json, async (device) => {
+    if (isNamed && textIn(structureJson(access, 'libxl_device_pci_to_json', device), 'name') === undefined)
+      throw new CallFault({ kind: 'refused', reason: 'the libxl of this release gives PCI devices no names' });
+    await libxl(access, 'libxl_device_pci_assignable_add', device, 1);
+  });
+}
+
+/** Gives one back to dom0. */
+export async function removeAssignable(
+  access: HostAccess,
+  { json, isRebound }: HelperCalls['pci.assignableRemove']['params'],
+): Promise<void> {
+  await withDescribed(access, 'pci', json, (device) =>
+    libxl(access, 'libxl_device_pci_assignable_remove', device, isRebound ? 1 : 0),
+  );
+}
+
+/** Reads a list of PCI devices. It stays in memory for the moment that this process has left: 4.14 cannot free one. */
+function readPciList({ libraries, ...access }: HostAccess, list: unknown, count: number): readonly LibxlPci[] {
+  if (typeof list !== 'bigint' || list === 0n) return [];
+  const stride = BigInt(libraries.sizeOf('libxl_device_pci_init'));
+  return Array.from({ length: count }, (_, i): LibxlPci => {
+    const device = structureJson({ libraries, ...access }, 'libxl_device_pci_to_json', list + BigInt(i) * stride);
+    const part = (name: string): number => numberIn(device, name);
+    return {
+      sbdf: ((part('domain') << 16) | (part('bus') << 8) | (part('dev') << 3) | part('func')) >>> 0,
+      slot: (numberIn(device, 'vdevfn') >> 3) & 0x1f,
+      name: textIn(device, 'name'),
+    };
+  });
+}
+
+/** The PCI devices of a guest. */
+export async function listPci(access: HostAccess, domid: number): Promise<readonly LibxlPci[]> {
+  const count = [0];
+  const list = await access.libraries.later('libxl_device_pci_list', access.context, domid, count);
+  return readPciList(access, list, count[0] ?? 0);
+}
+
+/** Those that are set aside and free. */
+export async function listAssignable(access: HostAccess): Promise<readonly LibxlPci[]> {
+  const count = [0];
+  const list = await access.libraries.later('libxl_device_pci_assignable_list', access.context, count);
+  return readPciList(access, list, count[0] ?? 0);
 }

@@ -18,7 +18,18 @@ import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure, HelperRe
 import { Auditor } from './auditor.ts';
 import { Builder } from './build.ts';
 import { execConsole } from './console.ts';
-import { attachDevice, detachDisk, detachNic, listDisks, listNics } from './devices.ts';
+import {
+  addAssignable,
+  attachDevice,
+  detachDisk,
+  detachNic,
+  detachPci,
+  listAssignable,
+  listDisks,
+  listNics,
+  listPci,
+  removeAssignable,
+} from './devices.ts';
 import { domainInfo, domainName, dumpCore, findDomain, listDomains, renameDomain } from './domains.ts';
 import { CallFault } from './fault.ts';
 import { contextToSid, decide, getenforce, listBooleans, loadPolicy, setBoolean, sidToContext } from './flask.ts';
@@ -110,6 +121,24 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
     await detachNic(access, params);
     return nothing;
   },
+  'pci.attach': async ({ access }, { domid, json }) => {
+    await attachDevice(access, 'pci', domid, json);
+    return nothing;
+  },
+  'pci.detach': async ({ access }, params) => {
+    await detachPci(access, params);
+    return nothing;
+  },
+  'pci.list': ({ access }, { domid }) => listPci(access, domid),
+  'pci.assignableAdd': async ({ access }, params) => {
+    await addAssignable(access, params);
+    return nothing;
+  },
+  'pci.assignableRemove': async ({ access }, params) => {
+    await removeAssignable(access, params);
+    return nothing;
+  },
+  'pci.assignableList': ({ access }) => listAssignable(access),
   'vcpu.list': ({ access }, { domid }) => listVcpus(access, domid),
   'vcpu.pin': async ({ access }, params) => {
     await pinVcpu(access, params);

@@ -166,10 +166,16 @@ export function readPciDevices(reader: XlReader, rdmPolicy: string | undefined):
   }
   // XEN: nobody gave that policy a value.
   if (readReservedMemory(reader)) defaults.set('rdm_policy', null);
-  return reader.specs('pci').map((spec) => readDevice(reader, advisor, spec, new Map(defaults)));
+  return reader.specs('pci').map((spec) => readPciDevice(reader, advisor, spec, new Map(defaults)));
 }
 
-function readDevice(reader: XlReader, advisor: DeviceAdvisor, spec: DeviceSpec, values: Values): Device {
+/** Reads one entry; `values` has what holds where it says nothing. */
+export function readPciDevice(
+  reader: XlReader,
+  advisor: DeviceAdvisor,
+  spec: DeviceSpec,
+  values: Values = new Map(),
+): Device {
   const refused = readEntry(spec.text, values);
   if (refused !== undefined) {
     const { start, end, why, said = '', code = ERROR_INVAL } = refused;
