@@ -196,8 +196,17 @@ function unlabeledText(
 }
 
 /** What a fix would end. */
-function protectionTitle({ openings, neverallows }: Proposal, namer: Namer, isStated: boolean): string {
-  const [memory] = openings.filter(({ gives, isForBuilding }) => gives.kind === 'memory' && !isForBuilding);
+function protectionTitle(
+  { openings, neverallows }: Proposal,
+  needs: ChosenFix['needs'],
+  namer: Namer,
+  isStated: boolean,
+): string {
+  const ofMemory = openings.filter(({ gives, isForBuilding }) => gives.kind === 'memory' && !isForBuilding);
+  // What was denied comes before what a macro opens beside.
+  const isAsked = ({ source, target }: Opening): boolean =>
+    needs.some((need) => need.source.type === source.type && need.target.type === target.type);
+  const memory = ofMemory.find(isAsked) ?? ofMemory[0];
   if (memory !== undefined)
     return `a protection: ${quoted(namer.type(memory.source.type))} is kept out of the memory of ${quoted(namer.type(memory.target.type))}`;
   if (openings.length > 0) return 'a protection of the host';
@@ -226,7 +235,7 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
         ...cause.refuted.map(({ text, place }) => `it refutes the property \`${text}\` (${place})`),
       ];
       return {
-        title: protectionTitle(cause.fix.chosen, namer, cause.refuted.length > 0),
+        title: protectionTitle(cause.fix.chosen, cause.fix.needs, namer, cause.refuted.length > 0),
         because: [
           `nothing in ${policyName} gives it, and what would give it ends a protection`,
           ...openings.filter(({ isForBuilding }) => !isForBuilding).map((one) => openingText(one, namer)),

@@ -84,6 +84,15 @@ test('a log that was rotated and packed, or written in UTF-16, is read as what i
   expect([xz.code, xz.err]).toEqual([2, 'dewar: the log is packed with xz: give it unpacked\n']);
 });
 
+test('a domain asks of itself only where the line names no other one, and what was denied gives the heading', async () => {
+  const own = 'scontext=system_u:system_r:domU_t tcontext=system_u:system_r:domU_t tclass=mmu';
+  const other = await dewar('explain', logFile(`(XEN) avc:  denied  { map_read } for source=d5 target=d1 ${own}`));
+  expect(other.out).not.toContain('a domain asks it of itself');
+  expect(other.out).toContain('1. a protection: `domU_t` is kept out of the memory of `domU_t`\n');
+  const self = await dewar('explain', logFile(`(XEN) avc:  denied  { map_read } for source=d5 ${own}`));
+  expect(self.out).toContain('a domain asks it of itself');
+});
+
 describe('exit status', () => {
   test('is 0 where the policy denies nothing of the log, 1 where it does', async () => {
     expect((await dewar('explain', logFile(avc('domain unpause', 'domU_t')))).code).toBe(0);

@@ -186,7 +186,8 @@ function askedLines({ cause, lines }: Finding, { subject }: ExplainInput): strin
   ];
   if (HARMLESS.includes(cause.kind)) return said;
   if (effect === 'does-less') said.push('denied, the operation goes on with less and returns no error');
-  const isOfItself = lines.every(({ group }) => isSelf(group.source, group.target));
+  // XEN: avc_audit() names a target beside the source only where the two are different domains.
+  const isOfItself = lines.every(({ group }) => group.targetDomains.length === 0 && isSelf(group.source, group.target));
   const permissive = lines.flatMap(({ group }) => {
     const source = typeof group.source === 'number' ? undefined : subject.view.read(group.source);
     return source !== undefined && subject.view.isPermissive(source.type)

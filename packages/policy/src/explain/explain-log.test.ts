@@ -328,3 +328,36 @@ test('a granted line is no denial, and the rule that asks for it is named', () =
   const finding = explainOne('granted', example, line);
   expect(placesOf(finding).join()).toContain('auditallow');
 });
+
+test('a rule by which a guest would get a label that somebody maps ends a protection, in each of its parts', () => {
+  const subject = subjectOf(unstated);
+  const taken = avc(DOM0, guest('nomigrate_t'), 'domain2 relabelfrom');
+  const changed = avc(guest('nomigrate_t'), guest('domU_t'), 'domain transition');
+  for (const line of [taken, changed]) {
+    const { openings } = explainOne('protective', subject, line).cause.fix.chosen;
+    const { types } = subject.view.names;
+    expect(
+      openings.map(({ way, isWhole, source, target }) => [way, isWhole, types[source.type], types[target.type]]),
+    ).toEqual([['relabel', false, 'dom0_t', 'nomigrate_t']]);
+  }
+  // With the right to take the label away, the change is all that is missing.
+  const free = examplePolicy({
+    'modules/nomigrate.te': (text) =>
+      `${text.replace(/^neverallow[^;]*;/gm, '')}\nallow dom0_t nomigrate_t:domain2 relabelfrom;\nallow dom0_t domU_t:domain2 relabelto;\n`,
+  });
+  const { openings } = explainOne('protective', subjectOf(free), changed).cause.fix.chosen;
+  expect(openings.map(({ way, isWhole }) => [way, isWhole])).toEqual([['relabel', true]]);
+});
+
+test('a change of label that opens nothing is one of a missing rule', () => {
+  const without = examplePolicy({
+    'modules/xen.if': (text) => text.replace(/^.*relabelfrom.*$/m, '').replace(/^.*:domain transition;.*$/m, ''),
+  });
+  const subject = subjectOf(without);
+  const from = avc(DOM0, guest('nomigrate_t_building'), 'domain2 relabelfrom');
+  const change = avc(guest('nomigrate_t_building'), guest('nomigrate_t'), 'domain transition');
+  for (const line of [from, change]) {
+    const kinds = explain(subject, line).map(({ cause }) => cause.kind);
+    expect([line, kinds]).toEqual([line, ['no-rule']]);
+  }
+});

@@ -102,7 +102,7 @@ export function ownersWithoutChannelType(subject: Subject, label: Context): numb
 }
 
 /** Types under which some type may create a domain. */
-function creatableTypes(subject: Subject): number[] {
+export function creatableTypes(subject: Subject): number[] {
   const { view } = subject;
   const domain = view.policy.classes.byName.get('domain');
   if (domain === undefined) return [];

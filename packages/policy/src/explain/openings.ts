@@ -8,8 +8,9 @@
  */
 import { MEMORY_WAYS, type MemoryWay, type Party, type WayCheck } from '../analysis/index.ts';
 import { AVTAB_TRANSITION, type Context } from '../policydb/index.ts';
-import { sourceTypes } from './label-faults.ts';
+import { creatableTypes, sourceTypes } from './label-faults.ts';
 import type { PairBits } from './macro-calls.ts';
+import { relabelOpenings } from './relabel-openings.ts';
 import { initialContext, permissionBit, type Subject } from './subject.ts';
 
 /** A way that a fix completes. */
@@ -155,6 +156,22 @@ function isBuilder(subject: Subject, extra: readonly PairBits[], source: number,
   return (given & create) !== 0;
 }
 
+/** A label change gives all of the memory. */
+const BY_RELABELLING: MemoryWay['gives'] = {
+  kind: 'memory',
+  access: 'read and write',
+  extent: 'all',
+  isControl: false,
+};
+
+/** Access that somebody comes to by a change of label that a rule is a part of. */
+function byRelabelling(subject: Subject, pair: PairBits, source: Context, target: Context): Opening[] {
+  const domainTypes = (): number[] => creatableTypes(subject);
+  return relabelOpenings(subject, pair, source, target, domainTypes)
+    .filter((one) => !isUnbuilt(subject, one.target.type))
+    .map((one) => ({ ...one, way: 'relabel', gives: BY_RELABELLING, isForBuilding: false }));
+}
+
 /**
  * The ways that are open with the extra permissions and not without, where they give more than the source has already.
  * `source` and `target` give the users, roles and ranges of the two labels.
@@ -183,5 +200,6 @@ export function openingsOf(subject: Subject, extra: readonly PairBits[], source:
       found.push({ way: name, does, gives, condition, isWhole, isForBuilding, source: actor, target: guest });
     }
   }
+  for (const pair of extra) found.push(...byRelabelling(subject, pair, source, target));
   return found;
 }
