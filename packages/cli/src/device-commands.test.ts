@@ -182,3 +182,20 @@ test('the console of a simulated guest is printed, and so it is where a guest is
   await dewar('save', 'plain', saved);
   expect((await dewar('restore', '-c', saved)).out).toContain('[simulated] it goes on from where it was saved');
 });
+
+test('`xl -N` shows the device that libxl would get, and attaches nothing', async () => {
+  await all(['create', '-q', fileURLToPath(new URL('../../../examples/nomigrate/guest.cfg', import.meta.url))]);
+  const guest = 'nomigrate-guest';
+  // As xl 4.17 printed them on real Xen.
+  const disk =
+    'disk: {\n    "pdev_path": "/run/disk.img",\n    "vdev": "xvda",\n    "format": "raw",\n    "readwrite": 1\n}\n\n';
+  const spec = 'format=raw,vdev=xvda,target=/run/disk.img';
+  expect(await dewar('xl', '-N', 'block-attach', guest, spec)).toEqual({ code: 0, out: disk, err: '' });
+  const card = await dewar('xl', '-N', 'network-attach', guest, 'mac=00:16:3e:01:02:03');
+  expect(card).toEqual({ code: 0, out: 'vif: {\n    "mac": "00:16:3e:01:02:03"\n}\n\n', err: '' });
+  expect((await all(['block-list', guest])).split('\n')).toHaveLength(2);
+  expect((await dewar('xl', '-N', 'block-attach', 'nobody', spec)).err).toBe(
+    'nobody is an invalid domain identifier\n',
+  );
+  expect((await dewar('xl', '-N', 'block-attach', guest, 'foo=bar')).code).toBe(1);
+});

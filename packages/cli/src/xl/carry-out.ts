@@ -19,7 +19,7 @@ import {
 } from '../commands/guest-operations.ts';
 import { runDmesg, runDumpCore, runGetenforce, runOnDomain, runRename, runSetenforce } from '../commands/lifecycle.ts';
 import { useAnyHost } from '../host-session.ts';
-import { print, printLine } from '../terminal.ts';
+import { byteText, print, printLine } from '../terminal.ts';
 import type { TableEntry } from './command-table.ts';
 import { createAsXl } from './create-as-xl.ts';
 import { infoAsXl, listAsXl } from './list-as-xl.ts';
@@ -223,10 +223,14 @@ async function notSimulated({ terminal }: Pick<XlCall, 'terminal'>, what: string
   return FAILURE;
 }
 
-const dryDevice =
-  (command: string, carryOut: CarryOut): CarryOut =>
-  (call) =>
-    call.isDryRun ? notSimulated(call, `\`xl -N ${command}\``) : carryOut(call);
+/** What gives a guest a device; with `-N` xl only shows it. */
+const attaching =
+  (kind: 'disk' | 'nic', carryOut: CarryOut): CarryOut =>
+  async (call) => {
+    if (!call.isDryRun) return carryOut(call);
+    const { dryAttach } = await import('./dry-attach.ts');
+    return dryAttach(kind, call);
+  };
 
 const COMMANDS: Readonly<Record<string, CarryOut>> = {
   create: createAsXl,
@@ -266,11 +270,11 @@ const COMMANDS: Readonly<Record<string, CarryOut>> = {
     for (const word of words.slice(1)) if (code === 0) code = await runVcpuList(word, flags, terminal, true);
     return code;
   },
-  'block-attach': dryDevice('block-attach', ({ words, flags, terminal }) =>
-    runPlain((host) => host.blockAttach(words[0] ?? '', words.slice(1)), flags, terminal),
+  'block-attach': attaching('disk', ({ words, flags, terminal }) =>
+    runPlain((host) => host.blockAttach(words[0] ?? '', words.slice(1).map(byteText)), flags, terminal),
   ),
-  'network-attach': dryDevice('network-attach', ({ words, flags, terminal }) =>
-    runPlain((host) => host.networkAttach(words[0] ?? '', words.slice(1)), flags, terminal),
+  'network-attach': attaching('nic', ({ words, flags, terminal }) =>
+    runPlain((host) => host.networkAttach(words[0] ?? '', words.slice(1).map(byteText)), flags, terminal),
   ),
   'block-list': ({ words, flags, terminal }) => runBlockList(words, flags, terminal),
   'network-list': ({ words, flags, terminal }) => runNetworkList(words, flags, terminal),
