@@ -154,6 +154,8 @@ const CHANGES: readonly (readonly [from: string, to: string, codes: readonly str
     'level s0;\nlevel s1;',
     ['mls/category-not-in-level', 'mls/category-not-in-level', 'mls/category-not-in-level'],
   ],
+  ['type u_t, dt;', 'type u_t alias { self guest_t }, dt;', []],
+  ['type u_t, dt;', 'type self, dt;\ntype u_t, dt;', ['te/reserved-self']],
 ];
 
 describe.each(CHANGES)('%j changed to %j', (from, to, codes) => {

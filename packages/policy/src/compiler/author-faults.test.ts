@@ -78,6 +78,24 @@ allow dom0_t web_t:domian pause;
   ]);
 });
 
+test('what is left of a statement with a fault says nothing new', () => {
+  const told = (text: string): string[] => toldOf(text).map((line) => line.replace(/: .*/, ''));
+  expect(told('allow dom0_t web_t:domain {\n  create\n  type\n};\n')).toEqual(['language/reserved-word at 4:3']);
+  expect(told('optionally { allow dom0_t web_t:domain pause; } else { allow dom0_t web_t:domain unpause; }\n')).toEqual(
+    ['language/unknown-statement at 2:1'],
+  );
+  const constraint = 'constrain domain create (u1 u2 or (t1 == dom0_t) or u1 == u2);\n';
+  const files = policyWith('', { 'modules/vm_role.cons': () => constraint });
+  expect(compileDirectory(files).diagnostics.map(({ code }) => code)).toEqual(['language/unexpected-token']);
+  const role = policyWith('role vm_r types { domU_t ;\n', {
+    'modules/vm_role.te': () => 'role vm_r;\nrole vm_r types domU_t nothing;\n',
+  });
+  expect(compileDirectory(role).diagnostics.map(({ code }) => code)).toEqual([
+    'language/unexpected-token',
+    'language/unexpected-token',
+  ]);
+});
+
 test('every misspelt macro gets its suggestion', () => {
   expect(toldOf('creat_domain(dom0_t, web_t)\nmanage_domian(dom0_t, web_t)\nuse_device(web_t, nic_dev_t)\n')).toEqual([
     'language/unknown-macro at 2:1: no macro is called `creat_domain`; did you mean `create_domain`?',

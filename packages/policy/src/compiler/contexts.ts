@@ -63,7 +63,8 @@ export class ContextCompiler {
       scope.report(mls['no-range'](scope.origin(node.type), { what: 'range' }));
     if (user === undefined || role === undefined || type === undefined) return undefined;
     const isObject = role === scope.declared.objectRole;
-    if (!isObject && !user.outer.roles.has(role)) {
+    // What a statement with a fault gives a user or a role is not known.
+    if (!isObject && !user.outer.roles.has(role) && !scope.isDoubtful(user.name)) {
       scope.report(
         label['role-of-user'](
           scope.origin(node.role),
@@ -72,7 +73,7 @@ export class ContextCompiler {
         ),
       );
     }
-    if (!isObject && !this.#types(role).has(type.value)) {
+    if (!isObject && !this.#types(role).has(type.value) && !scope.isDoubtful(role.name)) {
       scope.report(
         label['type-of-role'](
           scope.origin(node.type),

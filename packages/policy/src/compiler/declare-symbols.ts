@@ -108,7 +108,8 @@ function declareType(
 ): TypeDeclaration | undefined {
   const { types, sizes } = scope.declared;
   const name = scope.word(token);
-  if (name === 'self') {
+  // checkpolicy takes it as the name of an alias, which no rule can then name.
+  if (name === 'self' && kind !== 'alias') {
     scope.report(policy['reserved-self'](scope.origin(token), {}));
     return undefined;
   }

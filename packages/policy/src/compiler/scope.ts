@@ -259,6 +259,8 @@ export class Scope {
     const name = this.word(token);
     const value = tclass.permissions?.get(name) ?? tclass.common?.permissions.get(name);
     if (value !== undefined) return (1 << (value - 1)) >>> 0;
+    // A class whose permissions are in a statement with a fault lacks them all.
+    if (tclass.permissions === undefined && tclass.common === undefined && !this.tree.isWhole) return 0;
     this.#unknown(token, () => {
       const known = [...(tclass.permissions?.keys() ?? []), ...(tclass.common?.permissions.keys() ?? [])];
       const notes = [...(this.advice?.ofPermission(tclass.name, name) ?? []), ...this.#otherClasses(name)];

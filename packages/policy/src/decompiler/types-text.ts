@@ -120,7 +120,8 @@ export function typeText(
     entries.filter(({ kind }) => kind === 'alias'),
     false,
   );
-  if (policy.types.byName.has('self')) names.lost('a type is called `self`');
+  const self = policy.types.byName.get('self');
+  if (self !== undefined && self.kind !== 'alias') names.lost('a type is called `self`');
   const aliases = new Map<number, string[]>();
   for (const { kind, name, value } of entries) {
     if (kind !== 'alias') continue;

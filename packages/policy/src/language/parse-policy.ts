@@ -19,7 +19,12 @@ function skipStatement(cursor: Cursor, from: number): void {
   const { tokens } = cursor;
   if (cursor.at === from) cursor.at++;
   const { text } = tokens.source;
+  // Parentheses that the statement opened before its fault are to be closed too.
   let depth = 0;
+  for (let at = from; at < cursor.at; at++) {
+    if (isOperator(cursor, at, '(')) depth++;
+    else if (isOperator(cursor, at, ')')) depth--;
+  }
   while (!cursor.isAtEnd) {
     const word = cursor.word();
     const lineStart = text.lastIndexOf('\n', tokens.starts[cursor.at] ?? 0) + 1;
@@ -38,8 +43,8 @@ function openBlocksIn(cursor: Cursor, from: number): number {
   if (wordOf(cursor.tokens, from) !== 'if' || cursor.tokens.kinds[from] !== TokenKind.keyword) return 0;
   let depth = 0;
   for (let at = from; at < cursor.at; at++) {
-    if (isBrace(cursor, at, '{')) depth++;
-    else if (isBrace(cursor, at, '}')) depth--;
+    if (isOperator(cursor, at, '{')) depth++;
+    else if (isOperator(cursor, at, '}')) depth--;
   }
   return Math.max(0, depth);
 }
@@ -65,21 +70,22 @@ function skipCall(cursor: Cursor): boolean {
   return false;
 }
 
-function isBrace(cursor: Cursor, at: number, brace: '{' | '}'): boolean {
-  return cursor.tokens.kinds[at] === TokenKind.operator && wordOf(cursor.tokens, at) === brace;
+function isOperator(cursor: Cursor, at: number, sign: '{' | '}' | '(' | ')'): boolean {
+  return cursor.tokens.kinds[at] === TokenKind.operator && wordOf(cursor.tokens, at) === sign;
 }
 
 /**
- * Goes on behind the optional block that begins at `from`: what else is in it depends on what it requires. False where
- * there is no such block, or where it has no end.
+ * Goes on behind the optional block that begins at `from`, as what else is in it depends on what it requires, or behind
+ * a block under an unknown word. False where there is no such block, or where it has no end.
  */
 function skipOptional(cursor: Cursor, from: number): boolean {
   const { tokens } = cursor;
-  if (wordOf(tokens, from) !== 'optional' || tokens.kinds[from] !== TokenKind.keyword) return false;
+  const isOptional = wordOf(tokens, from) === 'optional' && tokens.kinds[from] === TokenKind.keyword;
+  if (!isOptional && !(cursor.at === from && isOperator(cursor, from + 1, '{'))) return false;
   let depth = 0;
   for (let at = from; at < tokens.count; at++) {
-    if (isBrace(cursor, at, '{')) depth++;
-    if (!isBrace(cursor, at, '}') || --depth > 0) continue;
+    if (isOperator(cursor, at, '{')) depth++;
+    if (!isOperator(cursor, at, '}') || --depth > 0) continue;
     if (depth < 0 || at < cursor.at) return false;
     if (wordOf(tokens, at + 1) === 'else') continue;
     cursor.at = at + 1;
