@@ -15,10 +15,15 @@ cpSync(join(root, 'policies/example'), policy, { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function answer(how: string, ...args: string[]): { status: number | null; stdout: string } {
-  const env = { ...process.env, DEWAR_STATE_DIR: join(folder, 'state'), DEWAR_CACHE: how };
+  return answerIn({ DEWAR_CACHE: how }, ...args);
+}
+
+function answerIn(more: NodeJS.ProcessEnv, ...args: string[]): { status: number | null; stdout: string } {
+  const env = { ...process.env, DEWAR_STATE_DIR: join(folder, 'state'), ...more };
   const { status, stdout } = spawnSync(process.execPath, [join(root, 'packages/cli/bin/dewar.js'), ...args], {
     encoding: 'utf8',
     env,
+    cwd: folder,
   });
   return { status, stdout };
 }
@@ -48,6 +53,20 @@ test('a change of the sources is seen', () => {
   const after = answer(cache, ...search);
   expect(after).not.toEqual(before);
   expect(after).toEqual(answer('off', ...search));
+});
+
+test('the cache is where XDG has it, and nowhere for a user without a home', () => {
+  const [, search = []] = questions;
+  const plain = answer('off', ...search);
+  const xdg = join(folder, 'xdg');
+  expect(answerIn({ DEWAR_CACHE: '', XDG_CACHE_HOME: xdg }, ...search)).toEqual(plain);
+  expect(readdirSync(join(xdg, 'dewar/compiled'))).toHaveLength(1);
+  expect(answerIn({ DEWAR_CACHE: '', XDG_CACHE_HOME: 'relative', HOME: join(folder, 'home') }, ...search)).toEqual(
+    plain,
+  );
+  expect(readdirSync(join(folder, 'home/.cache/dewar/compiled'))).toHaveLength(1);
+  expect(answerIn({ DEWAR_CACHE: '', XDG_CACHE_HOME: '', HOME: 'nowhere' }, ...search)).toEqual(plain);
+  expect(readdirSync(folder).filter((name) => ['relative', 'nowhere', '.cache'].includes(name))).toEqual([]);
 });
 
 test('a compilation never asks the cache', () => {

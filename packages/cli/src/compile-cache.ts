@@ -243,8 +243,19 @@ export function compileCache(): CompileCache | undefined {
   const build = basename(fileURLToPath(import.meta.url));
   const own = process.env['DEWAR_CACHE'] ?? '';
   if (!BUILD.test(build) || own === 'off') return undefined;
+  const base = own !== '' ? own : cacheHome();
+  return base === undefined ? undefined : new CompileCache(join(base, 'compiled'), build);
+}
+
+/** Where XDG has the caches of a user; undefined for one without a home. */
+function cacheHome(): string | undefined {
   const xdg = process.env['XDG_CACHE_HOME'] ?? '';
   // XDG: a relative path is invalid, and to be ignored.
-  const base = own !== '' ? own : join(isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'dewar');
-  return new CompileCache(join(base, 'compiled'), build);
+  if (isAbsolute(xdg)) return join(xdg, 'dewar');
+  try {
+    const home = homedir();
+    return isAbsolute(home) ? join(home, '.cache', 'dewar') : undefined;
+  } catch {
+    return undefined;
+  }
 }
