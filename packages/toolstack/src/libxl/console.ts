@@ -87,6 +87,7 @@ export function attachAtCreation(operation: Operation, domid: Domid): FoundConso
   const found = primaryConsole(operation, domid);
   if (found !== undefined) return found;
   logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
-  operation.messages.push('xl: unable to exec console client: Success', 'Got EOF from xenconsole notification fd');
+  // XEN: between the two the child says `unable to exec console client`, with an errno that is chance.
+  operation.messages.push('Got EOF from xenconsole notification fd');
   return undefined;
 }
