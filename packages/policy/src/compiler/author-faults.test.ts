@@ -4,8 +4,8 @@
  */
 import { examplePolicy } from '@dewar/testkit';
 import { expect, test } from 'vitest';
-import { type Diagnostic, placeText, userSpan } from '../text/index.ts';
-import { compileDirectory, type PolicyFiles } from './index.ts';
+import { type Diagnostic, placeText, SourceText, userSpan } from '../text/index.ts';
+import { compileDirectory, compileText, type PolicyFiles } from './index.ts';
 
 /** The example policy with a module of the site behind its own, and with other changes. */
 function policyWith(site: string, changes: Readonly<Record<string, (text: string) => string>> = {}): PolicyFiles {
@@ -256,4 +256,19 @@ test('a section that is missing is told once, without the names that it would ha
   const codes = (path: string): string[] =>
     told(policyWith('', { [path]: () => '' })).map((text) => text.replace(/ at .*/, ''));
   expect(codes('policy/initial_sids')).toEqual(['language/missing-section']);
+});
+
+test.each([
+  ['braces', '{'],
+  ['unknown blocks', 'x { '],
+  ['optional blocks', 'optional { '],
+  ['conditionals', 'if (policy_locked) { type t;\n'],
+  ['calls', 'foo(\n'],
+  ['characters', 'allow $ a $ b:c d;\n'],
+  ['empty lines', '\n'],
+])('a text of a hundred thousand %s is refused with a bounded number of reports', (_, text) => {
+  const { bytes, diagnostics } = compileText(new SourceText('policy.conf', text.repeat(100_000)));
+  expect(bytes).toBeUndefined();
+  expect(diagnostics.length).toBeGreaterThan(0);
+  expect(diagnostics.length).toBeLessThanOrEqual(1000);
 });

@@ -14,6 +14,10 @@ import { checkSections } from './sections.ts';
 import type { Statement, SyntaxTree } from './syntax-tree.ts';
 import { TokenKind, tokenize, wordOf } from './tokens.ts';
 
+function isOperator(cursor: Cursor, at: number, sign: '{' | '}' | '(' | ')'): boolean {
+  return cursor.tokens.kinds[at] === TokenKind.operator && wordOf(cursor.tokens, at) === sign;
+}
+
 /** Goes on to where the next statement may begin. */
 function skipStatement(cursor: Cursor, from: number): void {
   const { tokens } = cursor;
@@ -27,8 +31,8 @@ function skipStatement(cursor: Cursor, from: number): void {
   }
   while (!cursor.isAtEnd) {
     const word = cursor.word();
-    const lineStart = text.lastIndexOf('\n', tokens.starts[cursor.at] ?? 0) + 1;
-    const isFirstOnLine = text.slice(lineStart, tokens.starts[cursor.at]).trim() === '';
+    const before = cursor.at === 0 ? 0 : tokens.ends[cursor.at - 1];
+    const isFirstOnLine = text.slice(before, tokens.starts[cursor.at]).includes('\n');
     if (isFirstOnLine && word !== ';' && STATEMENT_WORDS.has(word)) return;
     if (isFirstOnLine && cursor.kind() === TokenKind.identifier && cursor.word(1) === '(') return;
     cursor.at++;
@@ -56,22 +60,11 @@ const LONGEST_CALL = 10_000;
 function skipCall(cursor: Cursor): boolean {
   const { tokens } = cursor;
   if (cursor.kind() !== TokenKind.identifier || cursor.word(1) !== '(') return false;
-  let depth = 0;
-  for (let at = cursor.at + 1; at < Math.min(tokens.count, cursor.at + LONGEST_CALL); at++) {
-    if (tokens.kinds[at] !== TokenKind.operator) continue;
-    const word = wordOf(tokens, at);
-    if (word === '(') depth++;
-    else if (word === ')' && --depth === 0) {
-      cursor.at = at + 1;
-      tokens.unread.forget(tokens.starts[cursor.at] ?? 0);
-      return true;
-    }
-  }
-  return false;
-}
-
-function isOperator(cursor: Cursor, at: number, sign: '{' | '}' | '(' | ')'): boolean {
-  return cursor.tokens.kinds[at] === TokenKind.operator && wordOf(cursor.tokens, at) === sign;
+  const close = cursor.closingToken(cursor.at + 1);
+  if (close === undefined || close - cursor.at > LONGEST_CALL) return false;
+  cursor.at = close + 1;
+  tokens.unread.forget(tokens.starts[cursor.at] ?? 0);
+  return true;
 }
 
 /**
@@ -81,17 +74,20 @@ function isOperator(cursor: Cursor, at: number, sign: '{' | '}' | '(' | ')'): bo
 function skipOptional(cursor: Cursor, from: number): boolean {
   const { tokens } = cursor;
   const isOptional = wordOf(tokens, from) === 'optional' && tokens.kinds[from] === TokenKind.keyword;
-  if (!isOptional && !(cursor.at === from && isOperator(cursor, from + 1, '{'))) return false;
-  let depth = 0;
-  for (let at = from; at < tokens.count; at++) {
-    if (isOperator(cursor, at, '{')) depth++;
-    if (!isOperator(cursor, at, '}') || --depth > 0) continue;
-    if (depth < 0 || at < cursor.at) return false;
-    if (wordOf(tokens, at + 1) === 'else') continue;
-    cursor.at = at + 1;
-    return true;
+  const isUnknown = cursor.at === from && tokens.kinds[from] === TokenKind.identifier;
+  if (!isOptional && !isUnknown) return false;
+  let open = from + 1;
+  for (;;) {
+    const close = isOperator(cursor, open, '{') ? cursor.closingToken(open) : undefined;
+    if (close === undefined) return false;
+    const hasElse = wordOf(tokens, close + 1) === 'else';
+    if (hasElse) open = close + 2;
+    else if (close < cursor.at) return false;
+    else {
+      cursor.at = close + 1;
+      return true;
+    }
   }
-  return false;
 }
 
 /** Parses a whole policy. Reports every independent fault; statements without fault are in the tree. */

@@ -22,7 +22,7 @@ import type {
   Statement,
   TypeRuleKind,
 } from './syntax-tree.ts';
-import { originOf, type Token, TokenKind, textOf, wordOf } from './tokens.ts';
+import { originOf, type Token, TokenKind, textOf } from './tokens.ts';
 
 /** Numbers of `default_range`: source low, high, low-high, then the same of the target, then the common part. */
 const RANGE_PARTS: Readonly<Record<string, number>> = { low: 1, high: 2, 'low-high': 3 };
@@ -138,13 +138,7 @@ function typeRule(cursor: Cursor, at: Token, rule: TypeRuleKind): Statement {
 /** Reports a block that no `}` closes, at its brace; anything further on would be blamed for nothing. */
 function checkClosed(cursor: Cursor, open: Token): void {
   const { tokens } = cursor;
-  let depth = 0;
-  for (let at = open; at < tokens.count; at++) {
-    if (tokens.kinds[at] !== TokenKind.operator) continue;
-    const word = wordOf(tokens, at);
-    if (word === '{') depth++;
-    else if (word === '}' && --depth === 0) return;
-  }
+  if (cursor.closingToken(open) !== undefined) return;
   cursor.report(language['unclosed-block'](originOf(tokens, open), {}));
   throw new SyntaxFault();
 }

@@ -30,6 +30,27 @@ function withoutBlanks({ kind, span }: Origin): Fix[] {
   return [{ title: 'no blank may stand before the `(`', edits }];
 }
 
+/** For each opening bracket the token that closes it; 0 or less for those that none closes, and for other tokens. */
+function closingTokens(tokens: Tokens, opening: '{' | '('): Int32Array {
+  const closer = opening === '{' ? '}' : ')';
+  const closing = new Int32Array(tokens.count);
+  // While a bracket is open its entry holds the one around it, as a number below 0.
+  let innermost = -1;
+  for (let at = 0; at < tokens.count; at++) {
+    if (tokens.kinds[at] !== TokenKind.operator) continue;
+    const word = wordOf(tokens, at);
+    if (word === opening) {
+      closing[at] = -innermost - 2;
+      innermost = at;
+    } else if (word === closer && innermost >= 0) {
+      const around = -(closing[innermost] ?? 0) - 2;
+      closing[innermost] = at;
+      innermost = around;
+    }
+  }
+  return closing;
+}
+
 /** Deepest nesting of parentheses and blocks: far above what a policy holds, far below what the stack holds. */
 const MAX_NESTING = 1000;
 
@@ -44,6 +65,7 @@ export class Cursor {
   readonly #reportedModules = new Set<string>();
   /** Macros that a definition in another dialect was to define. */
   readonly #undefinable = new Set<string>();
+  readonly #closing: Partial<Record<'{' | '(', Int32Array>> = {};
 
   /** `statementWords`: the words that begin a statement. */
   constructor(tokens: Tokens, report: Report, hints: ParseHints, statementWords: ReadonlySet<string>) {
@@ -185,6 +207,15 @@ export class Cursor {
   identifier(what = 'a name'): Token {
     if (this.kind() !== TokenKind.identifier) this.fail(what);
     return this.at++;
+  }
+
+  /** The token that closes the brace or parenthesis at `open`; undefined where none does. */
+  closingToken(open: Token): Token | undefined {
+    const word = wordOf(this.tokens, open);
+    if (word !== '{' && word !== '(') return undefined;
+    this.#closing[word] ??= closingTokens(this.tokens, word);
+    const closing = this.#closing[word][open] ?? 0;
+    return closing > 0 ? closing : undefined;
   }
 
   /** Runs `parse` one level deeper; refuses nesting that no policy needs. */

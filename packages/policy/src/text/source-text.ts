@@ -23,9 +23,12 @@ export class SourceText {
   /** Offset of the first character of each line; line 1 is at index 0. */
   get lineStarts(): Uint32Array {
     if (this.#lineStarts === undefined) {
-      const starts: number[] = [0];
-      for (let at = this.text.indexOf('\n'); at !== -1; at = this.text.indexOf('\n', at + 1)) starts.push(at + 1);
-      this.#lineStarts = Uint32Array.from(starts);
+      let count = 1;
+      for (let at = this.text.indexOf('\n'); at !== -1; at = this.text.indexOf('\n', at + 1)) count++;
+      const starts = new Uint32Array(count);
+      let line = 0;
+      for (let at = this.text.indexOf('\n'); at !== -1; at = this.text.indexOf('\n', at + 1)) starts[++line] = at + 1;
+      this.#lineStarts = starts;
     }
     return this.#lineStarts;
   }
