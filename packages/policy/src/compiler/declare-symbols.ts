@@ -48,7 +48,7 @@ function declarePermissions(scope: Scope, set: NameSet | undefined, first: numbe
   for (const token of scope.plainNames(set, 'permissions', 'class')) {
     const name = scope.word(token);
     const earlier = places.get(name);
-    if (earlier !== undefined) scope.reportDuplicate(`permission of ${owner}`, token, earlier);
+    if (earlier !== undefined) scope.reportDuplicate('permission', token, earlier);
     else {
       places.set(name, token);
       permissions.set(name, first + permissions.size);
