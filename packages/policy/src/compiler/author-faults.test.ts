@@ -113,6 +113,29 @@ test('arguments that are missing or empty are named in the call that was written
   expect(toldOf('create_domain (dom0_t, web_t)\n')).toEqual([`${missing(1)}; no blank may stand before the \`(\``]);
 });
 
+test('an empty set out of a call that lacks an argument is the fault of the call', () => {
+  const users = (text: string): string => text.replace('gen_all_users', 'gen_user(bob)\ngen_all_users');
+  const files = policyWith('', { 'policy/users': users });
+  expect(told(files)).toEqual([
+    expect.stringMatching(/^language\/missing-argument at policy\/users:\d+:1: argument 3 of `gen_user` is missing$/),
+  ]);
+});
+
+test('every device label with a misspelt keyword is told', () => {
+  const nic = 'system_u:object_r:nic_dev_t';
+  const files = policyWith('', { 'policy/device_contexts': () => `pirqconn 3 ${nic}\npcidevcecon 3 ${nic}\n` });
+  expect(told(files)).toEqual([
+    'language/unknown-statement at policy/device_contexts:1:1: no statement begins with `pirqconn`; did you mean `pirqcon`?',
+    'language/unknown-statement at policy/device_contexts:2:1: no statement begins with `pcidevcecon`; did you mean `pcidevicecon`?',
+  ]);
+});
+
+test('a quotation that is closed once too often is told so', () => {
+  expect(toldOf("define(`mine', `allow $1 $2:domain pause;'')\nmine(dom0_t, web_t)\n")).toEqual([
+    "language/unrecognized-character at 3:1: character `'` has no meaning in a policy; a quotation ends here once more than it begins",
+  ]);
+});
+
 test('an argument that is no plain name is one fault of its call', () => {
   expect(toldOf('create_domain(dom0_t, { web_t domU_t })\n')).toEqual([
     'language/unrecognized-character at 2:1: character `_` has no meaning in a policy; ' +

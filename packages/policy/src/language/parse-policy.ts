@@ -34,7 +34,9 @@ function skipStatement(cursor: Cursor, from: number): void {
     const before = cursor.at === 0 ? 0 : tokens.ends[cursor.at - 1];
     const isFirstOnLine = text.slice(before, tokens.starts[cursor.at]).includes('\n');
     if (isFirstOnLine && word !== ';' && STATEMENT_WORDS.has(word)) return;
-    if (isFirstOnLine && cursor.kind() === TokenKind.identifier && cursor.word(1) === '(') return;
+    // What may be a macro, or the label of a device, with a misspelt name.
+    const isNamed = isFirstOnLine && cursor.kind() === TokenKind.identifier;
+    if (isNamed && (cursor.word(1) === '(' || cursor.kind(1) === TokenKind.number)) return;
     cursor.at++;
     if (word === '(') depth++;
     else if (word === ')' && depth > 0 && --depth === 0 && cursor.word() !== ';') return;

@@ -238,12 +238,16 @@ export class Cursor {
     return first;
   }
 
+  #reportEmptySet(open: Token): void {
+    if (!this.#blameShortCall()) this.report(language['empty-set'](originOf(this.tokens, open), {}));
+  }
+
   /** `{ name … }`, nothing else inside. */
   flatSet(): NameSet {
     const first = this.at;
     this.expect('{');
     while (this.word() !== '}') this.identifier('a name or `}`');
-    if (this.at === first + 1) this.report(language['empty-set'](originOf(this.tokens, first), {}));
+    if (this.at === first + 1) this.#reportEmptySet(first);
     this.at++;
     return first;
   }
@@ -273,7 +277,7 @@ export class Cursor {
     do {
       if (this.accept('{')) {
         depth++;
-        if (this.word() === '}') this.report(language['empty-set'](originOf(this.tokens, first), {}));
+        if (this.word() === '}') this.#reportEmptySet(first);
       } else if (this.accept('}')) depth--;
       else {
         this.accept('-');

@@ -99,8 +99,13 @@ function notesOn(character: string, origin: Origin): Note[] {
   }
   if (character === '"' && /^"[^/"\n]+\/[^"\n]*"/.test(origin.span.source.text.slice(origin.span.start).slice(0, 1000)))
     return [{ message: 'a path begins with `/`' }];
-  if (character === "'" || character === '"') return [{ message: 'a name is written without quotes' }];
-  if (character === '=') return [{ message: 'two values are compared with `==`' }];
+  const { source, start, end } = origin.span;
+  const isAtName = /\w/.test(source.text.slice(Math.max(0, start - 1), start) + source.text.slice(end, end + 1));
+  if ((character === "'" || character === '"') && isAtName) return [{ message: 'a name is written without quotes' }];
+  if (character === "'") return [{ message: 'a quotation ends here once more than it begins' }];
+  const { line } = source.positionAt(start);
+  if (character === '=' && source.lineText(line).includes('('))
+    return [{ message: 'two values are compared with `==`' }];
   return [];
 }
 
