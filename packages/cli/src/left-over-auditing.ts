@@ -17,7 +17,7 @@ function wordsOf(settlement: Settlement): string | undefined {
     case 'settled': {
       const { command, end } = settlement;
       if (end.kind !== 'failed') return `a trace of \`${command}\` was killed; the policy before it was put back`;
-      return `a trace of \`${command}\` was killed, and its policy with auditing could not be taken away: ${end.reason}`;
+      return `the policy with auditing of a trace of \`${command}\` is still in force, and could not be taken away: ${end.reason}`;
     }
   }
 }

@@ -135,8 +135,9 @@ export async function changesFor(
 const QUESTIONS = 400;
 
 /**
- * Asks the host for decisions that a policy makes too, between the labels that are in use and some that are not, and
- * answers the first that differs; undefined when none does, `not-asked` when dom0 may not ask (`compute_av`).
+ * Asks the host for its booleans, which a policy must have too, and for decisions that it makes too, between the labels
+ * that are in use and some that are not, and answers the first that differs; undefined when none does, `not-asked` when
+ * dom0 may not ask (`compute_av`).
  */
 export async function firstDifference(
   host: XenHost,
@@ -156,6 +157,12 @@ export async function firstDifference(
   // Evenly spread, and the same each time.
   const step = Math.max(1, Math.floor(questions.length / QUESTIONS));
   const asked = questions.filter((_, i) => i % step === 0).slice(0, QUESTIONS);
+  const booleans = (await host.booleans()).value?.map(({ name }) => name);
+  const named = [...view.policy.booleans.byName.keys()];
+  const missing = booleans && named.find((name) => !booleans.includes(name));
+  if (missing !== undefined) return notTheSame(`Xen has no boolean \`${missing}\``);
+  const unknown = booleans?.find((name) => !named.includes(name));
+  if (unknown !== undefined) return notTheSame(`the policy has no boolean \`${unknown}\``);
   for (const label of labels)
     if ((await host.knowsLabel(label)) === false) return notTheSame(`Xen has no label \`${label}\``);
   const answers = await host.decide(asked);

@@ -11,6 +11,7 @@ import { Hypervisor } from '@dewar/hypervisor';
 import { compileDirectory } from '@dewar/policy/compiler';
 import { examplePolicy, withoutPermission } from '@dewar/testkit';
 import { LibxlHost, restoreToolstack } from '@dewar/toolstack';
+import { openXenHost } from '@dewar/xen';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { dewarOn, type Ran } from './captured-run.ts';
 import type { Fault } from './stand-in-helper.ts';
@@ -166,6 +167,27 @@ describe('create', () => {
     expect(err).toContain('is not the policy that this host has loaded: Xen allows');
     expect(code).toBe(1);
     expect(await guests()).toEqual([]);
+  });
+
+  test('a policy with other booleans is not that either, however Xen decides', async () => {
+    const files = examplePolicy();
+    const more = (path: string, text: string): string =>
+      path.endsWith('global_tunables') ? `${text}\ngen_bool(another, false)\n` : text;
+    const { bytes = new Uint8Array() } = compileDirectory(
+      {
+        ...files,
+        readText: (path) => {
+          const text = files.readText(path);
+          return text && more(path, text);
+        },
+      },
+      { release: '4.17' },
+    );
+    const path = join(scratch, 'another.policy');
+    writeFileSync(path, bytes);
+    const { code, err } = await xen('create', '--policy', path, guestCfg);
+    expect(err).toContain('is not the policy that this host has loaded: Xen has no boolean `another`');
+    expect([code, await guests()]).toEqual([1, []]);
   });
 
   test.each([
@@ -569,6 +591,19 @@ describe('devices', () => {
     expect(await xen('console', 'nobody')).toMatchObject({ code: 1 });
     expect((await xen('console', '--json', '1')).code).toBe(2);
   });
+});
+
+test('what Xen logs between two operations belongs to neither', async () => {
+  const line = `(XEN) avc:  denied  { pause } for source=d0 target=d1 scontext=system_u:system_r:dom0_t tcontext=${RUN} tclass=domain\n`;
+  const host = await openXenHost({ helperFile, root, stateFolder: join(process.env['DEWAR_STATE_DIR'] ?? '', 'xen') });
+  try {
+    await host.list();
+    appendFileSync(logFile, line);
+    const { timeline } = await host.list();
+    expect(timeline.flatMap(({ hypercalls }) => hypercalls.flatMap(({ checks }) => checks))).toEqual([]);
+  } finally {
+    await host.close();
+  }
 });
 
 test('where FLASK is disabled, what is about it is refused with clear words', async () => {

@@ -89,9 +89,8 @@ export class RealOperation {
     return outcome;
   }
 
-  /** Learns where the console ring ends, once for a session. */
+  /** Learns where the console ring ends: what was logged before, and since the last operation, is not of this one. */
   async markRing(): Promise<void> {
-    if (this.#ring.index !== undefined) return;
     await this.readRing();
     this.#entries = [];
   }
