@@ -25,6 +25,8 @@ export interface Bench {
   };
   /** Whether the guest's own first process has spoken on its console, after some time. */
   isAlive(name: string): Promise<boolean>;
+  /** Whether the machine can run guests in an HVM container. */
+  readonly runsPvh: boolean;
   /** A place for a saved guest. */
   readonly saveFile: string;
 }
@@ -292,20 +294,115 @@ const notAPolicy: Scenario = async ({ host, policies }, { ask, hold }) => {
   );
 };
 
+/** All that can be asked of a guest that dom0 may do everything to, up to its end by itself. */
+const tuned: Scenario = async (bench, { ask, hold }) => {
+  const { host } = bench;
+  const label = 'customer_1:vm_r:domU_t';
+  const running = { ...GOOD, domain: `running under ${label}` };
+  const stopped = { ...GOOD, domain: `shutdown under ${label}` };
+  const open = guestOf({ name: 'tuned', init_seclabel: '', seclabel: label });
+  await ask('create', host.create(open, { ...options(), unwatched: true }), running);
+  hold('the guest is alive', await bench.isAlive('tuned'));
+  const { value: vcpus = [] } = await ask('vcpu-list', host.vcpuList('tuned'), GOOD);
+  hold('it has one vCPU', vcpus.length === 1);
+  await ask('vcpu-pin', host.vcpuPin('tuned', '0', '0'), { ...GOOD });
+  const { value: pinned = [] } = await ask('vcpu-list', host.vcpuList('tuned'), GOOD);
+  hold('the vCPU may run on the first CPU alone', pinned[0]?.hard === '0');
+  await ask('vcpu-set', host.vcpuSet('tuned', 1), running);
+  await ask('mem-max', host.memMax('tuned', 160 * 1024), running);
+  await ask('mem-set', host.memSet('tuned', 120 * 1024), running);
+  await ask('a trigger that there is not', host.trigger('tuned', 'knock'), { outcome: 'failed', exit: 1, denials: [] });
+  await ask('sysrq', host.sysrq('tuned', 's'), running);
+  await ask('shutdown', host.shutdown('tuned', { wait: true }), stopped);
+  await ask('destroy', host.destroy('tuned'), { ...GOOD, domain: 'gone' });
+  const again = guestOf({ name: 'again', init_seclabel: '', seclabel: label });
+  await ask('create', host.create(again, { ...options(), unwatched: true }), running);
+  hold('the guest is alive', await bench.isAlive('again'));
+  await ask('reboot', host.reboot('again', { wait: true }), stopped);
+  await ask('destroy', host.destroy('again'), { ...GOOD, domain: 'gone' });
+};
+
+/** A request to stop is not waited for without end. On real Xen libxl waits a minute. */
+const silent: Scenario = async ({ host }, { ask }) => {
+  const paused = { domain: `paused under ${RUN}` };
+  await ask('create, paused', host.create(guestOf(), { ...options(), paused: true, unwatched: true }), {
+    ...GOOD,
+    ...paused,
+  });
+  const unanswered = { outcome: 'failed', exit: 1, denials: [], codes: ['guest/no-answer'], ...paused } as const;
+  await ask('shutdown', host.shutdown('secured', { wait: true }), unanswered);
+  await ask('destroy', host.destroy('secured'), { ...GOOD, domain: 'gone' });
+};
+
+/** Permissive, what is denied is logged and done. */
+const permissive: Scenario = async (bench, { ask, hold }) => {
+  const { host } = bench;
+  const label = 'customer_2:vm_r:nomigrate_t';
+  await ask('setenforce 0', host.setenforce(false), GOOD);
+  const config = guestOf({ name: 'moved', seclabel: label });
+  const created = await ask('create', host.create(config, { ...options(), unwatched: true }), {
+    outcome: 'done',
+    exit: 0,
+    codes: [],
+    domain: `running under ${label}`,
+  });
+  const denied = denialsOf(created);
+  hold(
+    'the relabel to another customer was logged as denied',
+    denied.includes('domain { transition } nomigrate_t_building nomigrate_t'),
+  );
+  // Where its memory is, it tells only then.
+  hold('the guest is alive', await bench.isAlive('moved'));
+  await ask('dump-core', host.dumpCore('moved', '/run/core'), { outcome: 'done', exit: 0, codes: [] });
+  await ask('destroy', host.destroy('moved'), { outcome: 'done', exit: 0, domain: 'gone' });
+  await ask('setenforce 1', host.setenforce(true), GOOD);
+};
+
+/** A guest in an HVM container, where the machine can run one. */
+const translated: Scenario = async (bench, { ask, hold }) => {
+  if (!bench.runsPvh) return;
+  const { host } = bench;
+  // Without a word its kernel would take a screen, which there is not, for its console.
+  const config = guestOf({ name: 'translated', type: 'pvh', extra: 'console=hvc0' });
+  await ask('create', host.create(config, { ...options(), unwatched: true }), {
+    ...GOOD,
+    domain: `running under ${RUN}`,
+  });
+  hold('the guest is alive', await bench.isAlive('translated'));
+  const read = await ask('map a page', host.probeForeignMap('translated', 'read'), { denials: CANNOT_READ });
+  hold('dom0 cannot read it', read.value?.outcome === 'denied');
+  await ask('dump-core', host.dumpCore('translated', '/run/core'), {
+    outcome: 'failed',
+    exit: 1,
+    denials: ['domain { getvcpucontext } dom0_t nomigrate_t', ...CANNOT_READ],
+    codes: ['guest/operation-failed'],
+  });
+  await ask('shutdown', host.shutdown('translated', { wait: true }), { ...GOOD, domain: `shutdown under ${RUN}` });
+  await ask('destroy', host.destroy('translated'), { ...GOOD, domain: 'gone' });
+};
+
 /** The scenarios, in an order in which each leaves the host as it was. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'a guest that runs under nomigrate_t cannot be looked into, and can be ended': lockedAway,
   'labels that cannot be had leave nothing behind': badLabels,
   'a domU_t guest is saved and restored': savedAndRestored,
+  'a domU_t guest is tuned, and stops when it is asked to': tuned,
+  'a guest that is paused does not answer when it is asked to stop': silent,
+  'a PVH guest that runs under nomigrate_t cannot be looked into': translated,
   'mode and booleans take effect at once': modeAndBooleans,
+  'permissive, what is denied is logged and done': permissive,
   'half a policy is refused, and the one before stays': notAPolicy,
   'the stock policy strands a half-built domain': stranded,
 };
 
-/** Runs all scenarios, one after the other. */
-export async function runScenarios(bench: Bench): Promise<ScenarioResult[]> {
+/** Runs all scenarios, one after the other. `tell` hears of each before it begins, and of what is not as it has to be. */
+export async function runScenarios(
+  bench: Bench,
+  tell: (line: string) => void = () => undefined,
+): Promise<ScenarioResult[]> {
   const results: ScenarioResult[] = [];
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    tell(name);
     const examination = new Examination();
     examination.ask = examination.ask.bind(examination);
     examination.hold = examination.hold.bind(examination);
@@ -314,6 +411,7 @@ export async function runScenarios(bench: Bench): Promise<ScenarioResult[]> {
       await scenario(bench, examination);
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
+      tell(`✗ ${problem}`);
     }
     results.push({ name, answers: examination.answers, problem });
   }

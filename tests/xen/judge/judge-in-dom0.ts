@@ -1,35 +1,36 @@
 /**
- * Runs in dom0 of a real Xen: puts the questions of `conformance.ts` to it, writes down the checks of some operations,
- * and kills commands in the middle of a build. What comes out is judged outside (`verdict.ts`).
+ * Runs in dom0 of a real Xen: puts the questions of `conformance.ts` to it, writes down the checks of some operations, and
+ * kills commands in the middle of a build. What comes out is judged outside (`verdict.ts`).
  *
  *     node judge.mjs
  *
  * @module
  */
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { auditPolicy, openXenHost, type XenHost } from '@dewar/xen';
 import { type Bench, guestOf, runScenarios } from './conformance.ts';
+import { isAlive, PATIENCE_S, within } from './patience.ts';
 import { traceOperations } from './traced.ts';
 
 const WORK = '/judge';
 const CLI = `${WORK}/dewar/packages/cli`;
+/** In dom0's own path. */
+const TOOLSTACK = 'xl';
 
 function write(name: string, value: unknown): void {
   writeFileSync(`${WORK}/results/${name}.json`, `${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-/** Whether something holds within some time. */
-async function within(seconds: number, holds: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await delay(200)) if (await holds()) return true;
-  return holds();
+/** Says on the console of the machine what begins now or went wrong, so that a run that stands still shows where. */
+function tell(what: string): void {
+  appendFileSync('/dev/console', `JUDGE: ${process.uptime().toFixed(0)} s: ${what.replaceAll(/\s+/g, ' ')}\n`);
 }
 
-/** The guest's first process has written on its console. */
-function isAlive(name: string): Promise<boolean> {
-  const log = `/var/log/xen/guest-${name}.log`;
-  return within(120, () => existsSync(log) && readFileSync(log, 'latin1').includes('GUEST IS ALIVE'));
+/** Whether the processors, or what emulates them, can run guests in an HVM container. */
+function runsPvh(): boolean {
+  const { stdout } = spawnSync(TOOLSTACK, ['info', 'virt_caps'], { encoding: 'utf8' });
+  return /\bpvh\b|\bhvm\b/.test(stdout);
 }
 
 const guests = async (host: XenHost) => ((await host.list()).value ?? []).filter(({ domid }) => domid !== 0);
@@ -58,7 +59,7 @@ async function interrupt(
   for (const stream of [command.stdout, command.stderr]) stream.on('data', (data) => (said += String(data)));
   const ended = new Promise<number | null>((resolve) => command.on('exit', resolve));
   let label: string | undefined;
-  await within(60, async () => {
+  await within(PATIENCE_S, async () => {
     label = (await guests(host))[0]?.label;
     return label !== undefined || command.exitCode !== null;
   });
@@ -68,7 +69,7 @@ async function interrupt(
     // It has ended already; the label tells.
   }
   const code = await ended;
-  const isClean = await within(60, async () => (await guests(host)).length === 0);
+  const isClean = await within(PATIENCE_S, async () => (await guests(host)).length === 0);
   for (const { domid } of isClean ? [] : await guests(host)) await host.destroy(String(domid));
   return { how, label, code, said, isClean };
 }
@@ -82,15 +83,17 @@ function helperOf(command: number): number {
 async function judge(host: XenHost): Promise<void> {
   const example = readFileSync(`${WORK}/example.policy`);
   const stock = readFileSync(`${WORK}/stock.policy`);
-  const bench: Bench = { host, policies: { example, stock }, isAlive, saveFile: '/run/saved' };
-  write('conformance', await runScenarios(bench));
+  const bench: Bench = { host, policies: { example, stock }, isAlive, runsPvh: runsPvh(), saveFile: '/run/saved' };
+  write('conformance', await runScenarios(bench, tell));
 
+  tell('builds are interrupted');
   write('interruptions', [
     await interrupt(host, 'the command gets SIGINT', (command) => command, 'SIGINT'),
     await interrupt(host, 'the command is killed', (command) => command, 'SIGKILL'),
     await interrupt(host, 'the helper is killed', helperOf, 'SIGKILL'),
   ]);
 
+  tell('operations are traced');
   const audited = auditPolicy(example);
   if (audited.bytes === undefined) throw new Error('the example policy cannot be audited');
   await host.loadPolicy(audited.bytes);

@@ -40,7 +40,7 @@ function bytesOf(files: PolicyFiles): Uint8Array {
 }
 
 /** A host that has booted the example policy. Needs a source tree of Xen. */
-export function simulatedBench(): Bench {
+export function simulatedBench(runsPvh = true): Bench {
   const policies = { example: bytesOf(examplePolicy()), stock: bytesOf(stockPolicy(xenTree() ?? '')) };
   const outcome = Hypervisor.boot({ policy: policies.example, flask: 'enforcing' });
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
@@ -51,6 +51,7 @@ export function simulatedBench(): Bench {
     // A simulated kernel has no console: it is alive when it runs and nothing that it needs was denied.
     isAlive: async (name) =>
       (await host.list()).value?.some((one) => one.name === name && one.state === 'running') === true,
+    runsPvh,
     saveFile: 'saved',
   };
 }

@@ -83,6 +83,7 @@ function compareAnswers(real: readonly ScenarioResult[], simulated: readonly Sce
       return other === undefined || comparable(other) !== comparable(answer);
     });
     const isWhole = ours.problem === undefined && theirs.problem === undefined;
+    if (theirs.answers.length === 0 && ours.answers.length === 0 && isWhole) continue;
     if (differing === -1 && isWhole && ours.answers.length === theirs.answers.length) {
       pass(`${ours.name} (${ours.answers.length} answers)`);
     } else if (differing !== -1 && isWhole) {
@@ -163,7 +164,10 @@ const interruptions = readJson<readonly Interruption[]>('interruptions');
 const traces = readJson<Traces>('traces');
 endIfAccident();
 
-const bench = simulatedBench();
+const pvh = conformance?.find(({ name }) => name.startsWith('a PVH guest'));
+const runsPvh = pvh?.answers.length !== 0 || pvh.problem !== undefined;
+if (!runsPvh) console.log('this machine cannot run PVH guests: they are not judged');
+const bench = simulatedBench(runsPvh);
 if (conformance !== undefined) compareAnswers(conformance, await runScenarios(bench));
 if (interruptions !== undefined) judgeInterruptions(interruptions);
 if (traces !== undefined) {

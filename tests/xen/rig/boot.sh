@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Boots real Xen (FLASK, enforcing) under QEMU's software emulation, and runs a shell script in its dom0.
+# Boots real Xen with FLASK under QEMU's software emulation, and runs a shell script in its dom0.
 #
 #     boot.sh FOLDER POLICY WORK RESULTS
 #
@@ -9,10 +9,10 @@
 # RESULTS  gets what the script left in /judge/results, its output as output.txt and its exit status as status; and
 #          console.txt, all that Xen and dom0 wrote on the console
 #
-# DEWAR_XEN_TIMEOUT bounds the run, in seconds.
+# DEWAR_XEN_TIMEOUT bounds the run, in seconds. DEWAR_XEN_FLASK is Xen's parameter `flask=`; without it, enforcing.
 set -euo pipefail
 cache=$(cd "$1" && pwd) policy=$2 work=$3 results=$4
-timeout=${DEWAR_XEN_TIMEOUT:-900}
+timeout=${DEWAR_XEN_TIMEOUT:-1500}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 rm -rf "$results" && mkdir -p "$results"
@@ -27,10 +27,10 @@ cp "$policy" "$scratch/policy"
 # their memory. One thread for both CPUs is faster on a machine that has other work.
 status=0
 timeout --kill-after=10 "$timeout" qemu-system-x86_64 \
-  -machine q35 -accel tcg,thread=single -cpu max,-smap,-smep,-la57,-pku,-xsave -smp 2 -m 3072 -display none -no-reboot -monitor none -net none \
+  -machine q35 -accel tcg,thread=single -cpu max,-smap,-smep,-la57,-pku,-xsave,-rdtscp -smp 2 -m 3072 -display none -no-reboot -monitor none -net none \
   -serial "file:$results/console.txt" -serial "file:$scratch/port" \
   -kernel "$cache/xen" \
-  -append 'console=com1 com1=115200,8n1 dom0_mem=1536M dom0_max_vcpus=2 loglvl=all guest_loglvl=all conring_size=16M flask=enforcing' \
+  -append 'console=com1 com1=115200,8n1 dom0_mem=1536M dom0_max_vcpus=2 loglvl=all guest_loglvl=all conring_size=16M flask='"${DEWAR_XEN_FLASK:-enforcing}" \
   -initrd "$cache/vmlinuz console=hvc0 quiet panic=1,$scratch/dom0.gz,$scratch/policy" </dev/null >/dev/null || status=$?
 if [ "$status" -ne 0 ]; then
   tail -n 30 "$results/console.txt" >&2 || true

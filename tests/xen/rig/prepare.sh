@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$(mkdir -p "$1" && cd "$1" && pwd)
 
 # dom0 gets the Node that runs here. What was prepared is kept until that, or what is below, is another one.
-edition="1 $(node --version) $(cat "$here"/*-init.sh | sha256sum | cut -c 1-16)"
+edition="3 $(node --version) $(cat "$here"/*-init.sh | sha256sum | cut -c 1-16)"
 if [ "$(cat "$cache/edition" 2>/dev/null || true)" = "$edition" ]; then exit 0; fi
 
 packages=(qemu-system-x86 seabios cpio flex bison bc make gcc libc6-dev python3-minimal dpkg-dev busybox-static
@@ -76,10 +76,14 @@ with_libraries() {
   done
 }
 
-# A guest says that it is alive and goes on; on `poweroff` it ends by itself.
+# A guest says that it is alive and goes on; when it is asked to power off its kernel runs /sbin/poweroff, which ends it,
+# unless the word `stays` stands on the kernel's command line.
 build_guest() {
   local guest="$cache/guest"
-  rm -rf "$guest" && mkdir -p "$guest/bin" "$guest/dev" "$guest/proc" "$guest/sys"
+  rm -rf "$guest" && mkdir -p "$guest/bin" "$guest/sbin" "$guest/dev" "$guest/proc" "$guest/sys"
+  printf '#!/bin/busybox sh\n/bin/busybox grep -qw stays /proc/cmdline || exec /bin/busybox poweroff -f\n' \
+    >"$guest/sbin/poweroff"
+  chmod +x "$guest/sbin/poweroff"
   cp /bin/busybox "$guest/bin/"
   cp "$here/guest-init.sh" "$guest/init"
   chmod +x "$guest/init"
