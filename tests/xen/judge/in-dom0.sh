@@ -43,9 +43,24 @@ session() {
 	run dewar dump-core nomigrate-guest /run/core
 	run dewar save nomigrate-guest /run/saved
 
-	heading 'dom0 can end it'
+	heading 'what xl asks of Xen for that, and what it is denied'
+	run dewar trace -- xl pause nomigrate-guest
+	run dewar trace --type nomigrate_t -- xl dump-core nomigrate-guest /run/core
+	run dewar trace --type nomigrate_t -- xl unpause nomigrate-guest
+
+	heading 'it stops when it is asked to, and dom0 can end it'
+	run dewar shutdown --wait nomigrate-guest
+	run dewar list
 	run dewar destroy nomigrate-guest
 	run dewar list
+
+	heading 'a build that would be denied half-way is not begun'
+	run dewar create -q dewar/examples/nomigrate/guest.cfg 'seclabel="customer_2:vm_r:nomigrate_t"'
+	run dewar list
+
+	heading 'another policy, and the one before it again'
+	run dewar loadpolicy --yes stock.policy
+	run dewar loadpolicy --yes --back
 
 	heading 'what Dewar changed on this host'
 	run dewar log

@@ -1,6 +1,6 @@
 /**
- * Runs in dom0 of a real Xen: puts the questions of `conformance.ts` to it, writes down the checks of some operations, and
- * kills commands in the middle of a build. What comes out is judged outside (`verdict.ts`).
+ * Runs in dom0 of a real Xen: puts the questions of `conformance.ts` to it, writes down the checks of some operations,
+ * kills commands in the middle of a build, and tries the commands that only a real host has (`commands.ts`). What comes out is judged outside (`verdict.ts`).
  *
  *     node judge.mjs
  *
@@ -8,7 +8,9 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { withoutPermission } from '@dewar/testkit';
 import { auditPolicy, openXenHost, type XenHost } from '@dewar/xen';
+import { runCommands } from './commands.ts';
 import { type Bench, guestOf, runScenarios } from './conformance.ts';
 import { isAlive, PATIENCE_S, within } from './patience.ts';
 import { traceOperations } from './traced.ts';
@@ -93,6 +95,18 @@ async function judge(host: XenHost): Promise<void> {
     await interrupt(host, 'the helper is killed', helperOf, 'SIGKILL'),
   ]);
 
+  const places = {
+    cli: CLI,
+    example: `${WORK}/example.policy`,
+    stock: `${WORK}/stock.policy`,
+    locked: '/run/locked.policy',
+    guest: `${WORK}/guest.cfg`,
+    state: '/run/judged',
+  };
+  writeFileSync(places.locked, withoutPermission(example, 'security', 'setenforce'));
+  const commands = await runCommands('first', places, host, tell);
+  write('commands', commands);
+
   tell('operations are traced');
   const audited = auditPolicy(example);
   if (audited.bytes === undefined) throw new Error('the example policy cannot be audited');
@@ -102,6 +116,8 @@ async function judge(host: XenHost): Promise<void> {
   } finally {
     await host.loadPolicy(example);
   }
+
+  write('commands', [...commands, ...(await runCommands('last', places, host, tell))]);
 }
 
 const host = await openXenHost({ helperFile: `${CLI}/dist/xen-helper.mjs`, stateFolder: '/run/judge' });
@@ -110,3 +126,5 @@ try {
 } finally {
   await host.close();
 }
+// What a command that was killed has left, a `sleep` that was traced, holds pipes of this process open.
+process.exit(0);

@@ -4,13 +4,17 @@
  *
  *     tsx tests/xen/judge/verdict.ts RESULTS
  *
+ * What boots with other modes left is in folders beside: RESULTS-permissive, RESULTS-disabled.
+ *
  * @module
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Hypervisor } from '@dewar/hypervisor';
 import { LibxlHost } from '@dewar/toolstack';
+import type { CommandResult } from './commands.ts';
 import { type Answer, guestOf, runScenarios, type ScenarioResult } from './conformance.ts';
+import { resultsOf } from './other-modes.ts';
 import { simulatedBench } from './simulated-bench.ts';
 import { traceOperations } from './traced.ts';
 
@@ -42,7 +46,7 @@ const ACCIDENT =
 
 function lostProcess(): boolean {
   // The judge itself kills one helper, with SIGKILL.
-  return ['output.txt', 'session.txt', 'conformance.json', 'interruptions.json'].some((name) =>
+  return ['output.txt', 'session.txt', 'conformance.json', 'interruptions.json', 'commands.json'].some((name) =>
     ACCIDENT.test(text(name)),
   );
 }
@@ -132,6 +136,32 @@ function judgeInterruptions(interruptions: readonly Interruption[]): void {
   }
 }
 
+function judgeCommands(commands: readonly CommandResult[]): void {
+  console.log('commands that only a real host has:');
+  for (const { name, problem } of commands) {
+    if (problem === undefined) pass(name);
+    else fail(`${name}: ${problem}`);
+  }
+}
+
+/** The other modes that Xen is booted with. */
+const OTHER_MODES = ['permissive', 'disabled'] as const;
+
+/** Judges the boots with other modes; answers them as a part of the transcript. */
+function judgeOtherModes(): string {
+  let transcript = '';
+  for (const mode of OTHER_MODES) {
+    console.log(`a host that was booted with flask=${mode}:`);
+    transcript += `\n## a host that was booted with flask=${mode}\n`;
+    for (const { command, said, problem } of resultsOf(mode, `${folder}-${mode}`)) {
+      transcript += `\n# ${command}\n${said}`;
+      if (problem === undefined) pass(command);
+      else fail(`${command}: ${problem}`);
+    }
+  }
+  return transcript;
+}
+
 /** What differs from run to run: CPU time, time of day, identifiers. */
 function settled(session: string): string {
   return session
@@ -161,6 +191,7 @@ console.log(`results in ${folder}`);
 if (text('status').trim() !== '0') fail(`the script in dom0 ended with ${text('status').trim()}`);
 const conformance = readJson<readonly ScenarioResult[]>('conformance');
 const interruptions = readJson<readonly Interruption[]>('interruptions');
+const commands = readJson<readonly CommandResult[]>('commands');
 const traces = readJson<Traces>('traces');
 endIfAccident();
 
@@ -170,6 +201,8 @@ if (!runsPvh) console.log('this machine cannot run PVH guests: they are not judg
 const bench = simulatedBench(runsPvh);
 if (conformance !== undefined) compareAnswers(conformance, await runScenarios(bench));
 if (interruptions !== undefined) judgeInterruptions(interruptions);
+if (commands !== undefined) judgeCommands(commands);
+const otherModes = judgeOtherModes();
 if (traces !== undefined) {
   const booted = Hypervisor.boot({ policy: bench.policies.example, flask: 'enforcing' });
   if (booted.kind === 'refused') throw new Error(booted.reason);
@@ -182,6 +215,6 @@ for (const sign of ['GUEST IS ALIVE', 'Successfully loaded policy.', 'denied']) 
   if (!session.includes(sign)) fail(`the session does not say \`${sign}\``);
 }
 endIfAccident();
-if (problems.length === 0) writeFileSync(TRANSCRIPT, `${HEADING}${settled(session)}`);
+if (problems.length === 0) writeFileSync(TRANSCRIPT, `${HEADING}${settled(session + otherModes)}`);
 console.log(problems.length === 0 ? `all ${judged} are as they have to be` : `${problems.length} problems`);
 process.exitCode = problems.length === 0 && judged > 0 ? 0 : 1;

@@ -4,7 +4,8 @@
 #     npm run test:xen
 #
 # Prepares real Xen once (prepare.sh), under DEWAR_XEN_CACHE or the user's cache; boots it under QEMU (boot.sh) with the
-# example policy; runs Dewar in its dom0 (../judge/in-dom0.sh); judges what comes out (../judge/verdict.ts), and renews
+# example policy; runs Dewar in its dom0 (../judge/in-dom0.sh); boots it twice more, shortly, permissive and with FLASK
+# disabled; judges what comes out (../judge/verdict.ts), and renews
 # docs/transcripts/dewar-on-xen-4.17.txt. Needs Debian 12 on x86-64.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
@@ -30,15 +31,27 @@ npx esbuild tests/xen/judge/judge-in-dom0.ts --bundle --platform=node --format=e
 node packages/cli/bin/dewar.js compile policies/example -q -o "$work/example.policy"
 node packages/cli/bin/dewar.js compile .cache/xen-4.17/src/tools/flask/policy -q -o "$work/stock.policy"
 cp examples/nomigrate/guest.cfg "$work/"
-cp tests/xen/judge/in-dom0.sh "$work/script"
+
+# boot MODE RESULTS: runs the script in dom0 of a Xen that is booted with flask=MODE.
+boot() {
+  local started=$SECONDS status=0
+  echo "judge.sh: booting Xen with flask=$1"
+  DEWAR_XEN_FLASK=$1 bash "$rig/boot.sh" "$cache" "$work/example.policy" "$work" "$2" || status=$?
+  echo "judge.sh: the machine ran for $((SECONDS - started)) s"
+  return "$status"
+}
 
 # An emulated machine now and then loses a process. What such a run says is no verdict: it is made again, once.
 for attempt in 1 2; do
-  echo "judge.sh: booting Xen, attempt $attempt"
-  started=$SECONDS
+  echo "judge.sh: attempt $attempt"
   status=0
-  bash "$rig/boot.sh" "$cache" "$work/example.policy" "$work" "$results" || status=$?
-  echo "judge.sh: the machine ran for $((SECONDS - started)) s"
+  cp tests/xen/judge/in-dom0.sh "$work/script"
+  boot enforcing "$results" || status=$?
+  for mode in permissive disabled; do
+    [ "$status" -eq 0 ] || break
+    npx tsx tests/xen/judge/other-modes.ts "$mode" >"$work/script"
+    boot "$mode" "$results-$mode" || status=$?
+  done
   if [ "$status" -eq 0 ]; then
     npx tsx tests/xen/judge/verdict.ts "$results" || status=$?
     # 75: the machine lost a process.

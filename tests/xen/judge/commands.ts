@@ -1,0 +1,380 @@
+/**
+ * The commands of Dewar that only a real Xen can answer, run in its dom0: `trace`, `watch`, `loadpolicy` with its question,
+ * rehearsals before a build. Each command's exit status and words are held against what they must be.
+ *
+ * Start reading at `runCommands`.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { XenHost } from '@dewar/xen';
+import { isAlive, PATIENCE_S, within } from './patience.ts';
+import { runAtTerminal } from './pty.ts';
+
+/** How one of them went. */
+export interface CommandResult {
+  readonly name: string;
+  /** Why it was not as it has to be; undefined when all was. */
+  readonly problem: string | undefined;
+}
+
+/** Where things are in dom0. */
+export interface CommandPlaces {
+  /** The folder of the command line. */
+  readonly cli: string;
+  /** A policy that is the one in force. */
+  readonly example: string;
+  readonly stock: string;
+  /** The configuration of a guest. */
+  readonly guest: string;
+  /** A policy that takes from dom0 the right to load another one. */
+  readonly locked: string;
+  /** Where this run of the commands keeps its journal and its policies. */
+  readonly state: string;
+}
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const DOM0 = 'system_u:system_r:dom0_t';
+const RUN = 'customer_1:vm_r:nomigrate_t';
+
+/** Runs commands, and says what is not as it has to be. */
+class Commands {
+  readonly places: CommandPlaces;
+  readonly host: XenHost;
+  readonly #running = new Set<ChildProcess>();
+
+  constructor(places: CommandPlaces, host: XenHost) {
+    this.places = places;
+    this.host = host;
+  }
+
+  get #program(): string[] {
+    return [process.execPath, `${this.places.cli}/bin/dewar.js`];
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    return { ...process.env, DEWAR_STATE_DIR: this.places.state, NO_COLOR: '1' };
+  }
+
+  /** Starts a command of Dewar's. */
+  start(args: readonly string[]): {
+    readonly pid: number;
+    /** What it has printed so far. */
+    readonly said: () => string;
+    readonly ended: Promise<Ran>;
+  } {
+    const [program = '', ...before] = this.#program;
+    const child = spawn(program, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: this.environment });
+    this.#running.add(child);
+    child.on('exit', () => this.#running.delete(child));
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (data) => (out += String(data)));
+    child.stderr.on('data', (data) => (err += String(data)));
+    // A command that is traced can outlive the trace, and keeps its outputs open.
+    const ended = new Promise<number | null>((resolve) => child.on('exit', resolve)).then(async (code) => {
+      await delay(200);
+      return { code, out, err };
+    });
+    return { pid: child.pid ?? 0, said: () => out + err, ended };
+  }
+
+  /** Kills the commands that still run. */
+  stopAll(): void {
+    for (const child of this.#running) child.kill('SIGKILL');
+  }
+
+  /** Runs a command; it must end with a status, and say some things, each a text or a pattern. */
+  async run(args: readonly string[], code: number, ...says: readonly (string | RegExp)[]): Promise<Ran> {
+    const ran = await this.start(args).ended;
+    const all = ran.out + ran.err;
+    const missing = says.find((one) => (typeof one === 'string' ? !all.includes(one) : !one.test(all)));
+    const what = `dewar ${args.join(' ')}`;
+    if (ran.code !== code) throw new Error(`${what}: ended with ${ran.code}, not ${code}: ${all.slice(-600)}`);
+    if (missing !== undefined) throw new Error(`${what}: does not say ${String(missing)}: ${all.slice(-600)}`);
+    return ran;
+  }
+
+  /** Types an answer to the question of `loadpolicy`. */
+  async atTerminal(
+    args: readonly string[],
+    answer: string,
+  ): Promise<{ readonly code: number | null; readonly screen: string }> {
+    const { DEWAR_STATE_DIR } = process.env;
+    process.env['DEWAR_STATE_DIR'] = this.places.state;
+    try {
+      return await runAtTerminal(`${this.places.cli}/package.json`, [...this.#program, ...args], '[y/N]', answer);
+    } finally {
+      if (DEWAR_STATE_DIR === undefined) delete process.env['DEWAR_STATE_DIR'];
+      else process.env['DEWAR_STATE_DIR'] = DEWAR_STATE_DIR;
+    }
+  }
+
+  /** Whether Xen logs what dom0 is granted on itself: the policy in force is one with auditing. */
+  async isAudited(): Promise<boolean> {
+    const classes = [1, 2, 3, 4, 5, 6];
+    const answers = await this.host.decide(classes.map((tclass) => ({ source: DOM0, target: DOM0, tclass })));
+    if (answers === undefined) throw new Error('dom0 may not ask for decisions');
+    return answers.some(({ auditAllow }) => auditAllow !== 0);
+  }
+
+  async mustNotBeAudited(): Promise<void> {
+    if (await this.isAudited()) throw new Error('the policy in force has auditing');
+  }
+
+  async boolean(name: string): Promise<boolean | undefined> {
+    return (await this.host.booleans()).value?.find((one) => one.name === name)?.enforcing;
+  }
+}
+
+/** The child of a process whose command line has a word in it. */
+function childOf(parent: number, word: string): number | undefined {
+  try {
+    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').map(Number);
+    return children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word));
+  } catch {
+    // One of them has ended meanwhile.
+    return undefined;
+  }
+}
+
+type Step = (commands: Commands) => Promise<void>;
+
+/** Checks of a trace, as text: who asks what of whom. */
+function checksIn(json: string): string[] {
+  // The command has printed it.
+  const { entries } = JSON.parse(json) as {
+    readonly entries: readonly {
+      readonly kind: string;
+      readonly class: string;
+      readonly permissions: readonly string[];
+      readonly source: string;
+      readonly target: string;
+      readonly outcome: string;
+    }[];
+  };
+  const typeOf = (label: string): string => label.split(':')[2] ?? label;
+  return entries
+    .filter(({ kind }) => kind === 'check')
+    .map(
+      (one) => `${one.outcome} ${typeOf(one.source)} ${typeOf(one.target)} ${one.class} ${one.permissions.join('+')}`,
+    );
+}
+
+const loading: Step = async (commands) => {
+  const { example, locked, stock } = commands.places;
+  await commands.run(['loadpolicy', '--yes', example], 0, 'verified: Xen decides as this policy');
+  const back = await commands.run(['loadpolicy', '--yes', '--back'], 1, 'there is no policy to put back');
+  if (back.out !== '') throw new Error('something was loaded');
+  await commands.run(['loadpolicy', example], 2, 'nobody can be asked here: say `--yes`');
+  const no = await commands.atTerminal(['loadpolicy', stock], 'n\n');
+  if (no.code !== 1 || !no.screen.includes('nothing was loaded')) throw new Error(`"n": ${no.code}: ${no.screen}`);
+  const yes = await commands.atTerminal(['loadpolicy', example], 'y\n');
+  if (yes.code !== 0 || !yes.screen.includes('Successfully loaded policy.'))
+    throw new Error(`"y": ${yes.code}: ${yes.screen}`);
+  await commands.run(['loadpolicy', '--yes', locked], 1, 'would lock dom0 out: dom0 lacks `security { setenforce }`');
+  await commands.run(['loadpolicy', '--yes', '--force', locked], 0, 'Successfully loaded policy.');
+  await commands.run(['setenforce', '0'], 255);
+  await commands.run(['loadpolicy', '--yes', '--back'], 0, 'Successfully loaded policy.');
+  await commands.run(['setenforce', '1'], 0);
+};
+
+const rehearsing: Step = async (commands) => {
+  const { example, stock, guest } = commands.places;
+  const other = 'seclabel="customer_2:vm_r:nomigrate_t"';
+  const refused = 'nothing was created: that was a rehearsal under the policy of this host';
+  await commands.run(['create', '-q', guest, other], 1, refused, /domain \{ transition \}.*DENIED/);
+  await commands.run(
+    ['create', '--host', 'xen', '-q', '--policy', stock, guest],
+    1,
+    'is not the policy that this host has loaded',
+  );
+  await commands.run(['create', '--host', 'xen', '-q', '--policy', example, guest], 0, `is running under ${RUN}`);
+};
+
+const tracing: Step = async (commands) => {
+  const traced = async (code: number, ...command: readonly string[]): Promise<string[]> => {
+    const { out } = await commands.run(['trace', '--json', '--', ...command], code);
+    await commands.mustNotBeAudited();
+    return checksIn(out);
+  };
+  const list = await traced(0, 'xl', 'list');
+  if (!list.includes('granted dom0_t nomigrate_t domain getdomaininfo')) throw new Error(`xl list: ${list.join(', ')}`);
+  const paused = await traced(0, 'xl', 'pause', 'nomigrate-guest');
+  if (!paused.includes('granted dom0_t nomigrate_t domain pause')) throw new Error(`xl pause: ${paused.join(', ')}`);
+  await traced(0, 'xl', 'unpause', 'nomigrate-guest');
+  const dumped = await traced(1, 'xl', 'dump-core', 'nomigrate-guest', '/run/core');
+  if (!dumped.includes('denied dom0_t nomigrate_t mmu map_read')) throw new Error(`xl dump-core: ${dumped.join(', ')}`);
+  await traced(7, 'sh', '-c', 'exit 7');
+  await traced(127, 'no-such-program');
+  const chosen = await commands.run(
+    ['trace', '--type', 'nomigrate_t', '--', 'xl', 'list'],
+    0,
+    'only checks with nomigrate_t',
+  );
+  if (/xen \{ physinfo \}/.test(chosen.out)) throw new Error(`a check of another type is in it: ${chosen.out}`);
+  await commands.run(['trace', '--everything', '--type', 'nomigrate_t', '--', 'xl', 'list'], 0);
+  await commands.mustNotBeAudited();
+};
+
+/** What a command changes while it is traced stays changed; nothing else is. */
+const tracingChanges: Step = async (commands) => {
+  const { stock, example, guest } = commands.places;
+  await commands.run(['set-bool', 'guest_writeconsole', '0'], 0);
+  await commands.run(['trace', '--', 'flask-set-bool', 'prot_doms_locked', '1'], 0, /security \{ setbool \} +granted/);
+  if ((await commands.boolean('guest_writeconsole')) !== false) throw new Error('a boolean lost its value');
+  if ((await commands.boolean('prot_doms_locked')) !== true) throw new Error('the boolean that was set is not set');
+  await commands.run(['set-bool', 'guest_writeconsole', '1'], 0);
+  await commands.run(['set-bool', 'prot_doms_locked', '0'], 0);
+  await commands.run(['setenforce', '0'], 0);
+  await commands.run(
+    ['trace', '--', 'xl', 'list'],
+    0,
+    'Xen 4.17, permissive',
+    'in permissive mode Xen logs a denial once',
+  );
+  if ((await commands.host.getenforce()).value !== false) throw new Error('the mode has changed');
+  await commands.run(['setenforce', '1'], 0);
+  // No guest may run then: the other policy has not the labels that guests have here, and they would be unlabeled.
+  await commands.run(['destroy', 'nomigrate-guest'], 0);
+  await commands.run(['trace', '--', 'xl', 'loadpolicy', stock], 0, 'another policy was loaded meanwhile; it stays');
+  await commands.mustNotBeAudited();
+  // Xen's own policy has not this one.
+  if ((await commands.boolean('policy_locked')) !== undefined) throw new Error('the policy that was loaded is gone');
+  await commands.run(['trace', '--', 'true'], 1, 'is not known to Dewar, so it could not be put back');
+  await commands.run(['loadpolicy', '--yes', example], 0);
+  await commands.run(['create', '-q', guest], 0);
+};
+
+const killing: Step = async (commands) => {
+  const begin = async () => {
+    const command = commands.start(['trace', '--', 'sleep', '300']);
+    const record = `${commands.places.state}/xen/auditing.json`;
+    const isUnderWay = (): boolean => existsSync(record) && childOf(command.pid, 'sleep') !== undefined;
+    if (!(await within(PATIENCE_S, isUnderWay))) throw new Error(`the trace did not begin: ${command.said()}`);
+    if (!(await commands.isAudited())) throw new Error('the policy in force has no auditing');
+    const helper = childOf(command.pid, 'xen-helper');
+    if (helper === undefined) throw new Error('the command has no helper');
+    return { ...command, helper };
+  };
+  const interrupted = await begin();
+  process.kill(interrupted.pid, 'SIGTERM');
+  const { code } = await interrupted.ended;
+  if (code !== 128 + 15) throw new Error(`SIGTERM: ended with ${code}`);
+  await commands.mustNotBeAudited();
+
+  const alone = await begin();
+  process.kill(alone.pid, 'SIGKILL');
+  if (!(await within(PATIENCE_S, async () => !(await commands.isAudited()))))
+    throw new Error('the helper did not put it back');
+  await commands.run(['getenforce'], 1, 'a trace of `sleep 300` was killed');
+
+  const both = await begin();
+  process.kill(both.pid, 'SIGKILL');
+  process.kill(both.helper, 'SIGKILL');
+  await both.ended;
+  await commands.run(['getenforce'], 1, 'a trace of `sleep 300` was killed; the policy before it was put back');
+  await commands.mustNotBeAudited();
+
+  const helpless = await begin();
+  process.kill(helpless.helper, 'SIGKILL');
+  const { err } = await helpless.ended;
+  if (!err.includes('helper') && !err.includes('libxl')) throw new Error(`the helper is killed: ${err}`);
+  await commands.mustNotBeAudited();
+  const { out } = await commands.run(['getenforce'], 1);
+  if (out !== 'Enforcing\n') throw new Error(`something was left: ${out}`);
+};
+
+const watching: Step = async (commands) => {
+  const watch = commands.start(['watch']);
+  if (!(await within(PATIENCE_S, () => watch.said().includes('watching the console')))) throw new Error(watch.said());
+  const denials = (): number => watch.said().match(/avc: {2}denied {2}\{ map_read \}.*tclass=mmu/g)?.length ?? 0;
+  await commands.host.probeForeignMap('nomigrate-guest', 'read');
+  if (!(await within(PATIENCE_S, () => denials() > 0))) throw new Error(`no denial was told: ${watch.said()}`);
+  for (let i = 0; i < 3; i++) await commands.host.probeForeignMap('nomigrate-guest', 'read');
+  await delay(4000);
+  process.kill(watch.pid, 'SIGINT');
+  const { code, out } = await watch.ended;
+  if (code !== 130 || denials() !== 1) throw new Error(`${denials()} denials were told (status ${code}): ${out}`);
+  if (!out.includes('`map_read` is asked for by')) throw new Error(`it is not explained: ${out}`);
+};
+
+/** A guest whose kernel takes the request to power off, and whose processes do not follow. */
+const waiting: Step = async (commands) => {
+  await commands.run(['create', '-q', commands.places.guest, 'name="stays"', 'extra="stays"'], 0);
+  if (!(await isAlive('stays'))) throw new Error('the guest did not come up');
+  const stop = commands.start(['shutdown', '--wait', 'stays']);
+  if (!(await within(PATIENCE_S, () => /domain \d+ still runs after 30 s/.test(stop.said()))))
+    throw new Error(`that it runs on was not told: ${stop.said()}`);
+  process.kill(stop.pid, 'SIGINT');
+  const { code, err } = await stop.ended;
+  if (code !== 130 || !err.includes('interrupted: nobody waits any more'))
+    throw new Error(`it was not ended as it has to be (status ${code}): ${err}`);
+  await commands.run(['list'], 0, /^stays /m);
+  await commands.run(['destroy', 'stays'], 0);
+};
+
+const ending: Step = async (commands) => {
+  await commands.run(['destroy', 'nomigrate-guest'], 0);
+  const { out } = await commands.run(['log'], 0);
+  for (const word of ['load-policy', 'trace', 'create', 'setenforce', 'set-boolean', 'destroy'])
+    if (!out.includes(word)) throw new Error(`the journal has no \`${word}\``);
+};
+
+/** The command that is traced takes from dom0 the right to put the policy back, until the machine is booted anew. */
+const locking: Step = async (commands) => {
+  const left = 'the policy with auditing is still in force';
+  await commands.run(['trace', '--', 'flask-set-bool', 'policy_locked', '1'], 3, left);
+  if (!(await commands.isAudited())) throw new Error('the policy in force has no auditing');
+  const again = await commands.run(['getenforce'], 1, 'is still in force, and could not be taken away');
+  if (again.out !== 'Enforcing\n') throw new Error(`getenforce printed ${again.out}`);
+  await commands.run(['trace', '--', 'true'], 1, 'the policy in force has auditing already');
+};
+
+/** What is tried, in an order in which each leaves what the next one needs. */
+const STEPS: Readonly<Record<string, Step>> = {
+  'loadpolicy asks, refuses what locks dom0 out, and puts back': loading,
+  'a build that would be denied half-way is not begun': rehearsing,
+  'trace shows what commands of xl are asked, and passes their status on': tracing,
+  'what a traced command changes stays, and nothing else changes': tracingChanges,
+  'a trace that is killed leaves no auditing': killing,
+  'watch tells a denial once': watching,
+  'a guest that does not stop is told of, and need not be waited for': waiting,
+  'the journal has it all': ending,
+};
+
+/** What is tried after all else: nothing can be changed afterwards. */
+const LAST_STEPS: Readonly<Record<string, Step>> = {
+  'a trace that cannot put the policy back says so, and so does each command after it': locking,
+};
+
+/** Runs those that come first, or the one that comes last. `tell` hears of each before it begins, and of what went wrong. */
+export async function runCommands(
+  which: 'first' | 'last',
+  places: CommandPlaces,
+  host: XenHost,
+  tell: (line: string) => void,
+): Promise<CommandResult[]> {
+  const commands = new Commands(places, host);
+  const results: CommandResult[] = [];
+  for (const [name, step] of Object.entries(which === 'last' ? LAST_STEPS : STEPS)) {
+    tell(name);
+    let problem: string | undefined;
+    try {
+      await step(commands);
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+      tell(`✗ ${problem}`);
+    }
+    // A step that ended early has left what it began.
+    commands.stopAll();
+    results.push({ name, problem });
+  }
+  return results;
+}
