@@ -114,6 +114,9 @@ async function isConfirmed(question: string): Promise<boolean> {
   return /^y(?:es)?$/i.test(answer.trim());
 }
 
+/** As `xl loadpolicy` ends where Xen has no FLASK. XEN: `main_loadpolicy` hands on the -1 of `xc_flask_load`. */
+const WITHOUT_FLASK = 255;
+
 /** Loads a policy into the host. */
 export async function loadOnXen(
   named: string | undefined,
@@ -123,7 +126,11 @@ export async function loadOnXen(
 ): Promise<number> {
   const { err, out } = terminal;
   const colours = coloursFor(err);
-  if (await host.isFlaskDisabled()) throw new RequestError(NO_FLASK);
+  if (await host.isFlaskDisabled()) {
+    printLine(err, 'Flask XSM disabled');
+    printLine(err, `${colours.error('error:')} ${NO_FLASK}`);
+    return WITHOUT_FLASK;
+  }
   const store = new PolicyStore(realHostFolder());
   const next = await candidate(named, host, store, flags, terminal);
   if (next === undefined) return EXIT.problem;
