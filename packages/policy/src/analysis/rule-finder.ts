@@ -13,7 +13,7 @@ import {
   AVTAB_MEMBER,
   AVTAB_TRANSITION,
   type PolicyDb,
-  permissionsOf,
+  permissionNames,
   type RuleTable,
 } from '../policydb/index.ts';
 import { hasTarget, type RuleBlock } from './giving-rules.ts';
@@ -92,11 +92,7 @@ export class RuleFinder {
       const symbol = symbols.get(rules.tclass[row] ?? 0);
       if (kind === undefined || symbol === undefined) continue;
       const data = rules.data[row] ?? 0;
-      const permissions = kind.startsWith('type')
-        ? []
-        : permissionsOf(this.#policy, symbol)
-            .filter(({ value }) => ((data >>> (value - 1)) & 1) === 1)
-            .map(({ name }) => name);
+      const permissions = kind.startsWith('type') ? [] : permissionNames(this.#policy, symbol, data);
       const statement = rules.statement[row] ?? 0;
       const written: WrittenRule = { kind, statement, class: symbol.name, permissions, block };
       const found: Row = { order: this.#rows.length, rules, row, written };
