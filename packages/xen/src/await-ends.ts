@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DomainState } from '@dewar/toolstack';
+import { type DomainState, SHUTDOWN_CODES } from '@dewar/toolstack';
 
 /** How somebody waits for guests to stop. */
 export interface WaitOptions {
@@ -18,9 +18,6 @@ const POLL_MS = 500;
 
 /** Those that run on are told of after so long, and each time after twice as long. */
 const FIRST_REMINDER_MS = 30_000;
-
-/** XEN: `SHUTDOWN_*`, the number behind each reason. */
-const REASON_NUMBERS = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, 'soft-reset': 5 } as const;
 
 /**
  * Waits until each of some domains has stopped or is gone, and tells of it. Answers how each stands then, without those
@@ -60,7 +57,7 @@ function endOf(domid: number, state: DomainState | undefined): string | undefine
   // XEN: libxl takes a domain that is dying for dead (`domain_death_xswatch_callback`).
   if (state === undefined || state.state === 'dying') return `Domain ${domid} has been destroyed`;
   if (state.state !== 'shutdown') return undefined;
-  return `Domain ${domid} has been shut down, reason code ${REASON_NUMBERS[state.shutdownReason ?? 'poweroff']}`;
+  return `Domain ${domid} has been shut down, reason code ${SHUTDOWN_CODES[state.shutdownReason ?? 'poweroff']}`;
 }
 
 function reminderOf(state: DomainState | undefined, domid: number, seconds: number): string {

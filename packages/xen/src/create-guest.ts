@@ -9,7 +9,7 @@ import type { Diagnostic } from '@dewar/policy/text';
 import { type CreateOptions, guestDiagnostics, type OperationReport, type RestoreOptions } from '@dewar/toolstack';
 import { type DomainConfig, type LabelValue, printDomainConfigJson } from '@dewar/toolstack/xl-cfg';
 import type { HelperFailure } from './protocol.ts';
-import { failureText, type RealOperation } from './real-operation.ts';
+import { failureText, type RealOperation, rcOf } from './real-operation.ts';
 import { XenError } from './xen-error.ts';
 
 /** How a guest is created on a real host. */
@@ -48,17 +48,16 @@ export async function createGuest(
   const isHeld = hold !== undefined && run !== undefined;
   const built: DomainConfig = isHeld ? { ...config, uuid, labels: { ...labels, run: undefined } } : { ...config, uuid };
   try {
-    const outcome = await operation.step('libxl builds the guest', async () => {
-      const value = await operation.call('domain.create', { json: printDomainConfigJson(built) });
-      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+    const outcome = await operation.callStep('libxl builds the guest', 'domain.create', {
+      json: printDomainConfigJson(built),
     });
     if (outcome.kind === 'failed') return await buildFailed(operation, config, uuid, outcome.failure);
     const { domid } = outcome.value;
     if (isHeld) {
       await hold(domid);
-      const relabelled = await operation.step(`domain ${domid} is relabelled`, async () => {
-        const value = await operation.call('domain.relabel', { domid, label: run.text });
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      const relabelled = await operation.callStep(`domain ${domid} is relabelled`, 'domain.relabel', {
+        domid,
+        label: run.text,
       });
       if (relabelled.kind === 'failed') {
         const notes = operation.notesOn(relabelled.failure);
@@ -100,10 +99,7 @@ async function start(
   }
   const console = onConsole === undefined ? undefined : await attach(domid);
   const title = paused ? 'the guest stays paused' : 'libxl starts the guest';
-  const started = await operation.step(title, async () => {
-    const value = await operation.call('domain.finish', { domid, isPaused: paused });
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const started = await operation.callStep(title, 'domain.finish', { domid, isPaused: paused });
   // What came of the console has no say in the exit status.
   await console?.ended;
   // XEN: xl ends with 0 when the guest could not be started.
@@ -155,7 +151,7 @@ async function buildFailed(
     const label = domain.label ?? '?';
     operation.diagnostics.push(guestDiagnostics.stranded(undefined, { domid: domain.domid, label }));
   }
-  const rc = failure.kind === 'libxl' ? failure.rc : -3;
+  const rc = rcOf(failure);
   return operation.report({ isDone: false, xlExitCode: rc === -1 ? 1 : -rc, domain });
 }
 
@@ -163,10 +159,7 @@ async function buildFailed(
 export async function restoreGuest(operation: RealOperation, options: RestoreOptions, attach: AttachConsole): Report {
   const { file = '', config, uuid } = options;
   const json = config === undefined ? undefined : printDomainConfigJson({ ...config, uuid: config.uuid ?? uuid });
-  const outcome = await operation.step(`libxl restores the guest in ${file}`, async () => {
-    const value = await operation.call('domain.restore', { file, json });
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxl restores the guest in ${file}`, 'domain.restore', { file, json });
   if (outcome.kind === 'failed') {
     const { failure } = outcome;
     const reason = failureText(failure);

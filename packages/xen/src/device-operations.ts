@@ -40,9 +40,9 @@ async function attach(
     const reason = 'xl stops at what it does not understand, and attaches nothing';
     return operation.refused(domid, adding, { kind: 'refused', reason }, exitCode);
   }
-  const outcome = await operation.step(`libxl is to ${adding} domain ${domid}`, async () => {
-    const value = await operation.call(`${kind}.attach`, { domid, json: deviceJson(device) });
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+  const outcome = await operation.callStep(`libxl is to ${adding} domain ${domid}`, `${kind}.attach`, {
+    domid,
+    json: deviceJson(device),
   });
   if (outcome.kind === 'ok')
     return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
@@ -73,10 +73,7 @@ async function detach<N extends 'disk.detach' | 'nic.detach'>(
   { unknown, failed }: { readonly unknown: string; readonly failed: string },
 ): Promise<OperationReport> {
   const { removing } = WORDS[call === 'disk.detach' ? 'disk' : 'nic'];
-  const outcome = await operation.step(`libxl is to ${removing} domain ${domid}`, async () => {
-    const value = await operation.call(call, params);
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxl is to ${removing} domain ${domid}`, call, params);
   if (outcome.kind === 'ok')
     return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
   const { failure } = outcome;
@@ -139,10 +136,7 @@ async function list<N extends 'disk.list' | 'nic.list', T>(
       continue;
     }
     const { domid } = found.value;
-    const outcome = await operation.step(`libxl lists the ${what} of domain ${domid}`, async () => {
-      const listed = await operation.call(call, { domid });
-      return { outcome: listed.kind === 'ok' ? 'done' : 'failed', value: listed };
-    });
+    const outcome = await operation.callStep(`libxl lists the ${what} of domain ${domid}`, call, { domid });
     // Xen numbers domains.
     if (outcome.kind === 'ok') value.push(...describe(domid as Domid, outcome.value));
     else await operation.refused(domid, `list the ${what} of`, outcome.failure, 0);

@@ -22,10 +22,7 @@ export async function makeOneCall<N extends HelperCallName, T>(
   params: HelperCalls[N]['params'],
   ends: Ends<N, T>,
 ): Promise<OperationReport<T>> {
-  const outcome = await operation.step(`libxenctrl is to ${verb}`, async () => {
-    const value = await operation.call(call, params);
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxenctrl is to ${verb}`, call, params);
   if (outcome.kind === 'ok') {
     const { value, xlExitCode = 0 } = ends.done(outcome.value);
     return operation.report({ isDone: true, xlExitCode, value });

@@ -8,10 +8,7 @@ import type { RealOperation } from './real-operation.ts';
 
 /** Asks libxl about the host. */
 export async function askHostInfo(operation: RealOperation): Promise<OperationReport<HostInfo>> {
-  const outcome = await operation.step('libxl asks about the host', async () => {
-    const value = await operation.call('host.info', {});
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep('libxl asks about the host', 'host.info', {});
   if (outcome.kind === 'failed') {
     const notes = operation.notesOn(outcome.failure);
     operation.diagnostics.push(

@@ -10,10 +10,7 @@ import { domainState, type RealOperation } from './real-operation.ts';
 
 /** All domains; undefined, and said, where they cannot be listed. */
 async function listAll(operation: RealOperation): Promise<readonly DomainState[] | undefined> {
-  const outcome = await operation.step('libxl lists the domains', async () => {
-    const value = await operation.call('domain.list', {});
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep('libxl lists the domains', 'domain.list', {});
   if (outcome.kind === 'ok') return outcome.value.map(domainState);
   const notes = operation.notesOn(outcome.failure);
   const asked = { operation: 'list the domains' };

@@ -32,10 +32,7 @@ async function onGuest<N extends 'pci.attach' | 'pci.detach'>(
   call: N,
   params: HelperCalls[N]['params'],
 ): Promise<OperationReport> {
-  const outcome = await operation.step(`libxl is to ${verb} domain ${domid}`, async () => {
-    const value = await operation.call(call, params);
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxl is to ${verb} domain ${domid}`, call, params);
   if (outcome.kind === 'failed') return operation.refused(domid, verb, outcome.failure, 1);
   return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
 }
@@ -67,10 +64,7 @@ async function onHost<N extends HelperCallName>(
   call: N,
   params: HelperCalls[N]['params'],
 ): Promise<HelperCalls[N]['result'] | undefined> {
-  const outcome = await operation.step(`libxl is to ${verb}`, async () => {
-    const value = await operation.call(call, params);
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxl is to ${verb}`, call, params);
   if (outcome.kind === 'ok') return outcome.value;
   const notes = operation.notesOn(outcome.failure);
   operation.diagnostics.push(guestDiagnostics['request-failed'](undefined, { operation: verb }, { notes }));

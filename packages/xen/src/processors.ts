@@ -28,10 +28,7 @@ export async function listVcpus(
   const cpus = host.kind === 'ok' ? host.value.cpus : 0;
   const states: VcpuState[] = [];
   for (const domid of domids ?? []) {
-    const outcome = await operation.step(`libxl asks for the vCPUs of domain ${domid}`, async () => {
-      const value = await operation.call('vcpu.list', { domid });
-      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-    });
+    const outcome = await operation.callStep(`libxl asks for the vCPUs of domain ${domid}`, 'vcpu.list', { domid });
     // XEN: xl goes on with the next domain, and ends with 0.
     if (outcome.kind === 'failed') {
       const { diagnostics } = await operation.refused(domid, 'list the vCPUs of', outcome.failure, 0);
@@ -77,10 +74,7 @@ export async function pinVcpu(
     return operation.refused(domid, 'pin a vCPU of', { kind: 'refused', reason }, 1);
   }
   const params = { domid, vcpu: isNumber ? Number(vcpu) : undefined, hard: lists.hard, soft: lists.soft };
-  const outcome = await operation.step(`libxl pins vCPUs of domain ${domid}`, async () => {
-    const value = await operation.call('vcpu.pin', params);
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxl pins vCPUs of domain ${domid}`, 'vcpu.pin', params);
   if (outcome.kind === 'ok')
     return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
   operation.messages.push(`Could not set affinity for vcpu \`${vcpu}'.`);

@@ -107,6 +107,18 @@ export class RealOperation {
     }
   }
 
+  /** Makes a call as a step of its own, which fails where the call does. */
+  callStep<N extends HelperCallName>(
+    title: string,
+    call: N,
+    params: HelperCalls[N]['params'],
+  ): Promise<CallOutcome<N>> {
+    return this.step(title, async () => {
+      const value = await this.call(call, params);
+      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+    });
+  }
+
   /** Does some work as one step; the checks in it are those that Xen logs meanwhile. */
   async step<T>(
     title: string,
@@ -204,6 +216,14 @@ export class RealOperation {
     }
     return this.report<T>({ isDone: false, xlExitCode, domain });
   }
+}
+
+/** XEN: `ERROR_FAIL`. */
+const ERROR_FAIL = -3;
+
+/** The return code of libxl that xl tells of. */
+export function rcOf(failure: HelperFailure): number {
+  return failure.kind === 'libxl' ? failure.rc : ERROR_FAIL;
 }
 
 /** Why a call failed, in words. */

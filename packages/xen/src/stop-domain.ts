@@ -7,7 +7,7 @@ import { guestDiagnostics, type OperationReport, type StopOptions } from '@dewar
 import { awaitEnds } from './await-ends.ts';
 import type { CallOutcome } from './helper-process.ts';
 import type { HelperFailure } from './protocol.ts';
-import type { RealOperation } from './real-operation.ts';
+import { type RealOperation, rcOf } from './real-operation.ts';
 
 /** XEN: `ERROR_TIMEDOUT`: the kernel of the guest did not take the request within a minute. */
 const TIMED_OUT = -9;
@@ -23,7 +23,8 @@ const WAYS = {
   reboot: { title: 'Rebooting', button: 'reset', trigger: 5 },
 } as const;
 
-const rcOf = (failure: HelperFailure): number => (failure.kind === 'libxl' ? failure.rc : -3);
+const failureOf = (outcome: CallOutcome<'domain.shutdown'>): HelperFailure | undefined =>
+  outcome.kind === 'failed' ? outcome.failure : undefined;
 
 /**
  * Asks a guest to stop, and waits until it has, if that is wanted. XEN: `shutdown_domain` and `reboot_domain` of xl; libxl
@@ -38,20 +39,14 @@ export async function stopDomain(
   const { title, button, trigger } = WAYS[name];
   const { messages, diagnostics } = operation;
   messages.push(`${title} domain ${domid}`);
-  const ask = (what: string, call: () => Promise<CallOutcome<'domain.shutdown'>>): Promise<HelperFailure | undefined> =>
-    operation.step(what, async () => {
-      const outcome = await call();
-      return outcome.kind === 'ok'
-        ? { outcome: 'done', value: undefined }
-        : { outcome: 'failed', value: outcome.failure };
-    });
-  let failure = await ask(`libxl asks domain ${domid} to ${name}`, () => operation.call(`domain.${name}`, { domid }));
+  let failure = failureOf(
+    await operation.callStep(`libxl asks domain ${domid} to ${name}`, `domain.${name}`, { domid }),
+  );
   const hasNoDrivers = failure !== undefined && rcOf(failure) === NO_PARAVIRT;
   if (hasNoDrivers && isForced) {
     messages.push(`PV control interface not available: sending ACPI ${button} button event.`);
-    failure = await ask(`libxl presses the ${button} button of domain ${domid}`, () =>
-      operation.call('domain.trigger', { domid, trigger, vcpu: 0 }),
-    );
+    const title = `libxl presses the ${button} button of domain ${domid}`;
+    failure = failureOf(await operation.callStep(title, 'domain.trigger', { domid, trigger, vcpu: 0 }));
   } else if (hasNoDrivers) {
     messages.push(
       `PV control interface not available: external graceful ${name} not possible.`,
@@ -85,12 +80,9 @@ export async function destroyDomain(operation: RealOperation, domid: number): Pr
     operation.diagnostics.push(guestDiagnostics['is-dom0'](undefined, { operation: 'destroy' }));
     return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(domid) });
   }
-  const outcome = await operation.step(`libxl destroys domain ${domid}`, async () => {
-    const value = await operation.call('domain.destroy', { domid });
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxl destroys domain ${domid}`, 'domain.destroy', { domid });
   if (outcome.kind === 'ok') return afterDestroy(operation, domid);
-  const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
+  const rc = rcOf(outcome.failure);
   operation.messages.push(`destroy failed (rc=${rc})`);
   const left = await operation.stateOf(domid);
   if (left === undefined || !left.isStranded) return operation.refused(domid, 'destroy', outcome.failure, 1);

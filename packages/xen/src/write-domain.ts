@@ -4,7 +4,7 @@
  * @module
  */
 import type { CoreDump, Domid, OperationReport, SavedGuest, SaveOptions } from '@dewar/toolstack';
-import type { RealOperation } from './real-operation.ts';
+import { type RealOperation, rcOf } from './real-operation.ts';
 
 /** Writes the core of a domain to `file`. */
 export async function dumpCore(
@@ -12,13 +12,13 @@ export async function dumpCore(
   domid: number,
   file: string,
 ): Promise<OperationReport<CoreDump>> {
-  const outcome = await operation.step(`libxl writes the core of domain ${domid}`, async () => {
-    const value = await operation.call('domain.dumpCore', { domid, file });
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+  const outcome = await operation.callStep(`libxl writes the core of domain ${domid}`, 'domain.dumpCore', {
+    domid,
+    file,
   });
   const state = await operation.stateOf(domid);
   if (outcome.kind === 'failed') {
-    const rc = outcome.failure.kind === 'libxl' ? outcome.failure.rc : -3;
+    const rc = rcOf(outcome.failure);
     operation.messages.push(`core dump failed (rc=${rc})`);
     return operation.refused(domid, 'dump the core of', outcome.failure, 1);
   }
@@ -40,10 +40,7 @@ export async function saveDomain(
   { file = '/dev/null', checkpoint, leavePaused }: SaveOptions,
 ): Promise<OperationReport<SavedGuest>> {
   const after = leavePaused === true ? 'resume-paused' : checkpoint === true ? 'resume' : 'destroy';
-  const outcome = await operation.step(`libxl saves domain ${domid}`, async () => {
-    const value = await operation.call('domain.save', { domid, file, after });
-    return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-  });
+  const outcome = await operation.callStep(`libxl saves domain ${domid}`, 'domain.save', { domid, file, after });
   if (outcome.kind === 'failed') {
     operation.messages.push('Failed to save domain, resuming domain');
     return operation.refused(domid, 'save', outcome.failure, 1);

@@ -53,7 +53,7 @@ import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAss
 import { probeMemory } from './probe-memory.ts';
 import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
-import { RealOperation, type RingPosition } from './real-operation.ts';
+import { RealOperation, type RingPosition, rcOf } from './real-operation.ts';
 import { destroyDomain, stopDomain } from './stop-domain.ts';
 import { dumpCore, saveDomain } from './write-domain.ts';
 
@@ -155,15 +155,12 @@ export class XenHost implements Host {
     return this.#changing(name, { domain: text, ...details }, async (operation) => {
       const domid = await this.#find(operation, text);
       if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-      const outcome = await operation.step(`libxl is to ${verb} domain ${domid}`, async () => {
-        const value = await operation.call(call, params(domid));
-        return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-      });
+      const outcome = await operation.callStep(`libxl is to ${verb} domain ${domid}`, call, params(domid));
       if (outcome.kind === 'ok') {
         return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
       }
       const { failure } = outcome;
-      const said = xlMessage(failure.kind === 'libxl' ? failure.rc : -3);
+      const said = xlMessage(rcOf(failure));
       if (said !== undefined) operation.messages.push(said);
       return operation.refused(domid, verb, failure, failedExit);
     });
