@@ -295,7 +295,7 @@ const CALLS: Handlers = {
     const all = ask(session, 'sysctl.readconsole', { clear: false }).text + (existsSync(LOG) ? readFileSync(LOG) : '');
     const oldest = Math.max(0, all.length - RING_BYTES);
     const from = Math.max(index, oldest);
-    return { text: all.slice(from), index: all.length, lost: from - index };
+    return { text: all.slice(from), index: all.length, lost: from - index, isEnd: true };
   },
   'flask.getenforce': (session) => ask(session, 'xsm_op.getenforce', {}),
   'flask.setenforce': (session, params) => {
@@ -309,6 +309,11 @@ const CALLS: Handlers = {
   },
   'flask.load': (session, { bytes }) => {
     loadPolicy(session, bytes);
+    return {};
+  },
+  'flask.label': (session, { kind, low, high, label: context }) => {
+    const { sid } = ask(session, 'xsm_op.context_to_sid', { context });
+    ask(session, 'xsm_op.add_ocontext', { kind, low: BigInt(low), high: BigInt(high), sid });
     return {};
   },
   'flask.contextToSid': (session, { context }) => ask(session, 'xsm_op.context_to_sid', { context }),

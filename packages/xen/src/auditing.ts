@@ -9,7 +9,17 @@
  *
  * @module
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PolicyStore } from './policy-store.ts';
@@ -110,28 +120,30 @@ function readRecord(folder: string): AuditRecord | undefined {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
     return isRecord(value) ? value : undefined;
   } catch {
-    // Whoever was killed while it was written had not loaded anything yet.
+    // It is written as a whole: what cannot be read is not ours.
     return undefined;
   }
 }
 
-/** Writes the record; false when there is one already. */
+/** Writes the record; false when there is one already. It is there as a whole or not at all: others look for it. */
 function claim(folder: string, record: AuditRecord): boolean {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  let file: number;
+  const draft = join(folder, `${FILE}.${process.pid}`);
+  const file = openSync(draft, 'w', 0o600);
   try {
-    file = openSync(join(folder, FILE), 'wx', 0o600);
+    const bytes = Buffer.from(JSON.stringify(record));
+    let done = 0;
+    while (done < bytes.length) done += writeSync(file, bytes, done);
+    fsyncSync(file);
+    linkSync(draft, join(folder, FILE));
+    return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
-  }
-  try {
-    writeSync(file, JSON.stringify(record));
-    fsyncSync(file);
   } finally {
     closeSync(file);
+    rmSync(draft, { force: true });
   }
-  return true;
 }
 
 function drop(folder: string): void {

@@ -32,6 +32,17 @@ test('lines that are no entries are passed over', () => {
   expect(journal.read().map(({ operation }) => operation)).toEqual(['pause']);
 });
 
+test('half a line, which a full disk leaves, does not take the next change with it', () => {
+  const journal = new Journal(folder);
+  journal.begin('pause', { domain: 'a' }).end('done');
+  appendFileSync(join(folder, 'journal.jsonl'), '{"id":"x","outc');
+  journal.begin('destroy', { domain: 'b' }).end('done');
+  expect(journal.read().map(({ operation, outcome }) => [operation, outcome])).toEqual([
+    ['pause', 'done'],
+    ['destroy', 'done'],
+  ]);
+});
+
 test('a journal that cannot be written stops the change', () => {
   appendFileSync(join(folder, 'file'), '');
   expect(() => new Journal(join(folder, 'file')).begin('create', {})).toThrow();

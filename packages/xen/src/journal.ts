@@ -6,7 +6,17 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** What was asked for, in the words of the operation. */
@@ -30,6 +40,8 @@ export interface JournalEntry {
 /** A journal is read only up to here, from its end. */
 const SIZE_LIMIT = 64 * 1024 * 1024;
 
+const NEWLINE = 0x0a;
+
 /** Which boot of the machine this is. */
 export function bootId(): string {
   try {
@@ -41,6 +53,13 @@ export function bootId(): string {
 
 function isDetails(value: unknown): value is JournalDetails {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether a file is empty, or its last line is whole. */
+function endsInLine(file: number): boolean {
+  const { size } = fstatSync(file);
+  const last = Buffer.alloc(1);
+  return size === 0 || readSync(file, last, 0, 1, size - 1) === 0 || last[0] === NEWLINE;
 }
 
 /** A change that is under way. */
@@ -65,9 +84,10 @@ export class Journal {
 
   #append(line: object): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const file = openSync(this.#file, 'a', 0o600);
+    const file = openSync(this.#file, 'a+', 0o600);
     try {
-      appendFileSync(file, `${JSON.stringify(line)}\n`);
+      // A disk that was full has left half a line, which is not to take the next one with it.
+      appendFileSync(file, `${endsInLine(file) ? '' : '\n'}${JSON.stringify(line)}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -82,7 +102,7 @@ export class Journal {
     return { id, end: (outcome, result) => this.end(id, outcome, result) };
   }
 
-  /** Writes down how a change went that this process, or another one, has begun. */
+  /** Writes down how a change went that this process, or another one, has begun. Throws where that cannot be. */
   end(id: string, outcome: 'done' | 'failed', result: JournalDetails = {}): void {
     this.#append({ id, end: new Date().toISOString(), outcome, result });
   }

@@ -22,7 +22,7 @@ async function piecesOf(...pieces: readonly { readonly text: string; readonly lo
     lines.on('line', (line) => {
       const { id, params } = JSON.parse(line);
       const { text = '', lost = 0 } = pieces.shift() ?? {};
-      const value = { text, lost, index: params.index + lost + text.length };
+      const value = { text, lost, index: params.index + lost + text.length, isEnd: true };
       writeSync(3, JSON.stringify({ id, ok: true, value }) + '\\n');
     });
     lines.on('close', () => process.exit(0));

@@ -37,7 +37,7 @@ export class LogFollower {
       const outcome = await this.#helper.call('ring.read', { index: this.#index, clear: false });
       if (outcome.kind === 'failed') return false;
       this.#index = outcome.value.index;
-      if (outcome.value.text === '') return true;
+      if (outcome.value.isEnd) return true;
     }
   }
 

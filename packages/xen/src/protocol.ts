@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { BooleanState, Errno } from '@dewar/toolstack';
+import type { BooleanState, Errno, ResourceKind } from '@dewar/toolstack';
 
 /** What libxl tells of a domain (`libxl_dominfo` as its own JSON has it), and the name that xenstore has for it. */
 export interface LibxlDomain {
@@ -120,8 +120,8 @@ interface Call<Params, Result> {
 
 /** Everything that the helper does. Calls are done one after the other, in the order in which they come in. */
 export interface HelperCalls {
-  /** Loads the libraries of a release and opens the host. */
-  open: Call<{ readonly release: string }, { readonly library: string }>;
+  /** Loads the libraries of a release and opens the host; `isBare`: without libxl, which needs a xenstore. */
+  open: Call<{ readonly release: string; readonly isBare?: boolean | undefined }, { readonly library: string }>;
   'domain.list': Call<Nothing, readonly LibxlDomain[]>;
   /** Undefined when there is no such domain, or none that may be seen. */
   'domain.info': Call<OnDomain, LibxlDomain | undefined>;
@@ -200,6 +200,8 @@ export interface HelperCalls {
       readonly index: number;
       /** Characters that were gone from the ring before they were read. */
       readonly lost: number;
+      /** Whether that was all that there was. */
+      readonly isEnd: boolean;
     }
   >;
   'flask.getenforce': Call<Nothing, { readonly isEnforcing: boolean }>;
@@ -223,6 +225,11 @@ export interface HelperCalls {
     { readonly outcome: 'put-back' | 'replaced'; readonly booleans: AuditBooleans }
   >;
   'flask.contextToSid': Call<{ readonly context: string }, { readonly sid: number }>;
+  /** Labels some ports, frames, a PCI device or an interrupt line (`kind`) from `low` to `high` until a policy is loaded. */
+  'flask.label': Call<
+    { readonly kind: ResourceKind; readonly low: number; readonly high: number; readonly label: string },
+    Nothing
+  >;
   'flask.sidToContext': Call<{ readonly sid: number }, { readonly context: string }>;
   /** Decisions, one for each question. */
   'flask.access': Call<

@@ -103,7 +103,7 @@ export class RealOperation {
       if (outcome.kind === 'failed') return undefined;
       this.#ring.index = outcome.value.index;
       text += outcome.value.text;
-      if (outcome.value.text === '') return text;
+      if (outcome.value.isEnd) return text;
     }
   }
 

@@ -158,9 +158,10 @@ export class Builder {
     libraries.now('libxl_domain_config_dispose', config);
     const fd = openFile(file, 'w');
     const isRegular = fstatSync(fd).isFile();
-    let isSaved = false;
+    let [isSuspended, isSaved] = [false, false];
     try {
       const configBytes = writeHeader(fd, libraries.bytes(json));
+      isSuspended = true;
       await libxl(this.#access, 'libxl_domain_suspend', domid, fd, 0, null);
       isSaved = true;
       const bytes = fstatSync(fd).size;
@@ -175,7 +176,8 @@ export class Builder {
       if (!isSaved) {
         // Half a guest restores to nothing. XEN: xl leaves the file; the guest goes on with both.
         if (isRegular) rmSync(file, { force: true });
-        await libraries.later('libxl_domain_resume', context, domid, 1, null);
+        // A disk that is full already did nothing to the guest.
+        if (isSuspended) await libraries.later('libxl_domain_resume', context, domid, 1, null);
       }
     }
   }

@@ -10,7 +10,7 @@
  */
 import { CallFault } from './fault.ts';
 import { openHost } from './host-access.ts';
-import { openLibraries } from './libraries.ts';
+import { isSince, openLibraries } from './libraries.ts';
 
 /** XEN: `libxl_console_type`; the words are those of xl. */
 const TYPES: Readonly<Record<string, number>> = { serial: 1, pv: 2, vuart: 3 };
@@ -31,8 +31,10 @@ export async function execConsole([release = '', domain = '', type, number = '0'
     for (const fd of [0, 1, 2, NOTIFY]) libraries.now('libxl_fd_set_cloexec', context, fd, 0);
     libraries.now('signal', SIGPIPE, null);
     const domid = Number(domain);
-    if (type === undefined) libraries.now('libxl_primary_console_exec', context, domid, NOTIFY);
-    else libraries.now('libxl_console_exec', context, domid, Number(number), TYPES[type] ?? 0, NOTIFY);
+    // XEN: since 4.18 the key that leaves the console can be chosen; null is the usual one.
+    const leavingKey = isSince(release, '4.18') ? [null] : [];
+    if (type === undefined) libraries.now('libxl_primary_console_exec', context, domid, NOTIFY, ...leavingKey);
+    else libraries.now('libxl_console_exec', context, domid, Number(number), TYPES[type] ?? 0, NOTIFY, ...leavingKey);
   } catch (error) {
     if (!(error instanceof CallFault)) throw error;
     console.error(error.message);

@@ -36,6 +36,17 @@ export function sidToContext(access: HostAccess, sid: number): string {
   return textOf(room);
 }
 
+/** Labels a resource. XEN: libxenctrl asks for the SID of the label each time. */
+export function labelResource(
+  access: HostAccess,
+  { kind, low, high, label }: HelperCalls['flask.label']['params'],
+): void {
+  const context = access.libraries.bytes(label);
+  if (kind === 'pcidevice') xenctrl(access, 'xc_flask_add_device', low, context);
+  else if (kind === 'pirq') xenctrl(access, 'xc_flask_add_pirq', low, context);
+  else xenctrl(access, `xc_flask_add_${kind}`, low, high, context);
+}
+
 /** Gives a domain another label. */
 export function relabel(access: HostAccess, domid: number, label: string): void {
   xenctrl(access, 'xc_flask_relabel_domain', domid, contextToSid(access, label));

@@ -13,7 +13,7 @@ const LOG_FLAGS = 0o04 | 0o20;
 /** What all calls work with. */
 export interface HostAccess {
   readonly libraries: Libraries;
-  /** `libxl_ctx *` */
+  /** `libxl_ctx *`; none on a host that is open without libxl. */
   readonly context: bigint;
   /** `xc_interface *`, of our own, so that a hypercall need not wait for libxl's lock. */
   readonly control: bigint;
@@ -21,12 +21,12 @@ export interface HostAccess {
   readonly logger: bigint;
 }
 
-/** Opens the host. What stands in the way is logged by the libraries. */
-export function openHost(libraries: Libraries): HostAccess {
+/** Opens the host, `isBare` without libxl. What stands in the way is logged by the libraries. */
+export function openHost(libraries: Libraries, isBare = false): HostAccess {
   const stream = libraries.now('fdopen', 2, 'w');
   const logger = libraries.now('xtl_createlogger_stdiostream', stream, LOG_LEVEL, LOG_FLAGS);
-  const contexts: unknown[] = [null];
-  const rc = libraries.now('libxl_ctx_alloc', contexts, 0, 0, logger);
+  const contexts: unknown[] = [isBare ? 0n : null];
+  const rc = isBare ? 0 : libraries.now('libxl_ctx_alloc', contexts, 0, 0, logger);
   const control = libraries.now('xc_interface_open', logger, logger, 0);
   const [context] = contexts;
   if (rc !== 0 || typeof context !== 'bigint' || typeof control !== 'bigint' || typeof logger !== 'bigint') {

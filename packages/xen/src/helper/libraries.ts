@@ -18,7 +18,7 @@ type Koffi = typeof koffiModule;
 /** Room for any structure of libxl; the largest has 1288 bytes at 4.17. */
 const STRUCTURE_ROOM = 64 * 1024;
 
-/** What is called, by library. The types are those of the releases from 4.14 on. */
+/** What is called, by library. The types are those of the releases from 4.14 on, but for `CHANGED`. */
 const FUNCTIONS = {
   xenlight: [
     'int libxl_ctx_alloc(_Out_ void **ctx, int version, unsigned int flags, void *logger)',
@@ -138,6 +138,10 @@ const FUNCTIONS = {
     'int xc_flask_getbool_byid(void *xch, int id, void *name, uint32_t size, _Out_ int *now, _Out_ int *pending)',
     'int xc_flask_setbool(void *xch, const void *name, int value, int commit)',
     'int xc_flask_access(void *xch, const void *source, const void *target, uint16_t tclass, uint32_t requested, _Out_ uint32_t *allowed, _Out_ uint32_t *decided, _Out_ uint32_t *auditallow, _Out_ uint32_t *auditdeny, _Out_ uint32_t *seqno)',
+    'int xc_flask_add_device(void *xch, unsigned long device, void *label)',
+    'int xc_flask_add_ioport(void *xch, unsigned long low, unsigned long high, void *label)',
+    'int xc_flask_add_iomem(void *xch, unsigned long low, unsigned long high, void *label)',
+    'int xc_flask_add_pirq(void *xch, unsigned int pirq, void *label)',
     'int xc_flask_relabel_domain(void *xch, uint32_t domid, uint32_t sid)',
   ],
   xenforeignmemory: [
@@ -160,6 +164,34 @@ const FUNCTIONS = {
 
 /** What older releases lack, and the first that has it. All else is there from 4.14 on. */
 const LATER: ReadonlyMap<string, string> = new Map([['libxl_device_disk_safe_remove', '4.15']]);
+
+/**
+ * What takes other arguments since a release. A program in C does not notice: a macro of `libxl.h` adapts it to the version
+ * that it was written for (`LIBXL_API_VERSION`), and the library has the newest form alone.
+ */
+const CHANGED: readonly { readonly since: string; readonly declaration: string }[] = [
+  // The last one is the key that leaves the console, null for the usual one.
+  {
+    since: '4.18',
+    declaration: 'int libxl_console_exec(void *ctx, uint32_t domid, int number, int type, int notify, void *escape)',
+  },
+  {
+    since: '4.18',
+    declaration: 'int libxl_primary_console_exec(void *ctx, uint32_t domid, int notify, void *escape)',
+  },
+];
+
+/** Whether a release such as `4.17` is `first` or came after it. */
+export function isSince(release: string, first: string): boolean {
+  const [major = 0, minor = 0, firstMajor = 0, firstMinor = 0] = `${release}.${first}`.split('.').map(Number);
+  return major > firstMajor || (major === firstMajor && minor >= firstMinor);
+}
+
+/** How a function is declared in a release. */
+export function declarationFor(release: string, declaration: string): string {
+  const changed = CHANGED.find((one) => isSince(release, one.since) && nameOf(one.declaration) === nameOf(declaration));
+  return changed?.declaration ?? declaration;
+}
 
 type Declaration = (typeof FUNCTIONS)[keyof typeof FUNCTIONS][number];
 /** The name in a declaration: what stands before the parenthesis, behind blanks and stars. */
@@ -258,7 +290,7 @@ export async function openLibraries(release: string): Promise<Libraries> {
     if (library === 'xenlight') file = name;
     for (const declaration of declarations) {
       try {
-        functions.set(nameOf(declaration), handle.func(declaration));
+        functions.set(nameOf(declaration), handle.func(declarationFor(release, declaration)));
       } catch {
         if (!LATER.has(nameOf(declaration))) missing.push(nameOf(declaration));
       }
@@ -270,6 +302,26 @@ export async function openLibraries(release: string): Promise<Libraries> {
   }
   return makeLibraries(koffi, file, functions);
 }
+
+/**
+ * Calls a function on another thread.
+ *
+ * INVARIANT: what is handed over lives as long as the call. koffi passes the address of a buffer on and keeps no reference
+ * to it, so that the memory of one that nobody else holds could be given back while the library reads it.
+ */
+export function callLater(call: Pick<NativeFunction, 'async'>, args: readonly unknown[]): Promise<unknown> {
+  inUse.add(args);
+  return new Promise((resolve, reject) => {
+    call.async(...args, (error: unknown, result: unknown) => {
+      inUse.delete(args);
+      if (error === null || error === undefined) resolve(result);
+      else reject(error);
+    });
+  });
+}
+
+/** The arguments of the calls that are under way. */
+const inUse: Set<readonly unknown[]> = new Set();
 
 function makeLibraries(koffi: Koffi, file: string, functions: ReadonlyMap<string, NativeFunction>): Libraries {
   const find = (name: string): NativeFunction => {
@@ -299,13 +351,7 @@ function makeLibraries(koffi: Koffi, file: string, functions: ReadonlyMap<string
     file,
     has: (name) => functions.has(name),
     now: (name, ...args) => find(name)(...args),
-    later: (name, ...args) =>
-      new Promise((resolve, reject) => {
-        find(name).async(...args, (error: unknown, result: unknown) => {
-          if (error === null || error === undefined) resolve(result);
-          else reject(error);
-        });
-      }),
+    later: (name, ...args) => callLater(find(name), args),
     errno: () => errnoName(koffi.errno()),
     errnoName,
     text,

@@ -21,6 +21,8 @@ export function readRing(
   const parts: string[] = [];
   let length = 0;
   let lost = 0;
+  // Who writes all the time, a guest say, must not keep a reader for ever: where a piece is not full, the end was reached.
+  let isEnd = false;
   while (length < RING_LIMIT) {
     const count = [room.length];
     const [from = 0] = at;
@@ -28,13 +30,20 @@ export function readRing(
     const [got = 0] = count;
     // Xen begins with the oldest that it has when the place that was asked for is gone. Places are counted modulo 2^32.
     lost += ((at[0] ?? 0) - got - from) >>> 0;
-    if (got === 0) break;
+    if (got === 0) {
+      isEnd = true;
+      break;
+    }
     // Overwritten places of the ring read as zeros.
     parts.push(room.toString('latin1', 0, got).replaceAll('\0', ''));
     length += got;
+    if (got < room.length) {
+      isEnd = true;
+      break;
+    }
   }
   if (clear) xenctrl(access, 'xc_readconsolering', room, [0], 1, 0, at);
-  return { text: parts.join(''), index: (at[0] ?? 0) >>> 0, lost };
+  return { text: parts.join(''), index: (at[0] ?? 0) >>> 0, lost, isEnd };
 }
 
 const PAGE_BYTES = 4096;

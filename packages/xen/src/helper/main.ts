@@ -32,7 +32,16 @@ import {
 } from './devices.ts';
 import { domainInfo, domainName, dumpCore, findDomain, listDomains, renameDomain } from './domains.ts';
 import { CallFault } from './fault.ts';
-import { contextToSid, decide, getenforce, listBooleans, loadPolicy, setBoolean, sidToContext } from './flask.ts';
+import {
+  contextToSid,
+  decide,
+  getenforce,
+  labelResource,
+  listBooleans,
+  loadPolicy,
+  setBoolean,
+  sidToContext,
+} from './flask.ts';
 import { type HostAccess, libxl, openHost, xenctrl } from './host-access.ts';
 import { openLibraries } from './libraries.ts';
 import { hostInfo, mapPages, readRing, readXenstore } from './machine.ts';
@@ -41,6 +50,7 @@ import { getScheduler, listVcpus, nodesOf, pinVcpu, setScheduler, setVcpus } fro
 /** An open host, and what was begun on it: guests, and auditing. */
 interface Session {
   readonly access: HostAccess;
+  readonly isBare: boolean;
   readonly auditor: Auditor;
   readonly builder: Builder;
 }
@@ -176,14 +186,24 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
   'audit.begin': ({ auditor }, params) => auditor.begin(params),
   'audit.end': ({ auditor }, params) => auditor.end(params),
   'flask.contextToSid': ({ access }, { context }) => ({ sid: contextToSid(access, context) }),
+  'flask.label': ({ access }, params) => {
+    labelResource(access, params);
+    return nothing;
+  },
   'flask.sidToContext': ({ access }, { sid }) => ({ context: sidToContext(access, sid) }),
   'flask.access': ({ access }, params) => decide(access, params),
   'memory.map': ({ access }, params) => mapPages(access, params),
   'xenstore.read': ({ access }, { path }) => ({ value: readXenstore(access, path) }),
 };
 
+/** Calls that go to Xen alone, and need no xenstore. */
+const WITHOUT_LIBXL = /^(?:flask|audit|ring)\./;
+
 function failureOf(error: unknown): HelperFailure {
   if (error instanceof CallFault) return error.failure;
+  // The operating system refused something: the disk is full, say.
+  if (error instanceof Error && 'syscall' in error && 'code' in error)
+    return { kind: 'errno', call: String(error.syscall), errno: String(error.code) };
   const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { kind: 'refused', reason: `the helper failed: ${reason}` };
 }
@@ -202,21 +222,26 @@ function answer(value: HelperAnswer): void {
 function serve(): void {
   let session: Session | undefined;
   let work = Promise.resolve();
+  let isAlone = false;
 
   const perform = async ({ id, call, params }: HelperRequest): Promise<void> => {
+    // What has not begun when the command is gone does not begin any more: nobody would end it.
+    if (isAlone) return;
     try {
       if (call === 'open') {
         // The two fields of a request belong together.
-        const { release } = params as HelperCalls['open']['params'];
+        const { release, isBare = false } = params as HelperCalls['open']['params'];
         const libraries = await openLibraries(release);
-        const access = openHost(libraries);
+        const access = openHost(libraries, isBare);
         // What libxl starts must not hold our pipes open.
-        for (const fd of [0, 3]) libraries.now('libxl_fd_set_cloexec', access.context, fd, 1);
-        session = { access, auditor: new Auditor(access), builder: new Builder(access) };
+        for (const fd of isBare ? [] : [0, 3]) libraries.now('libxl_fd_set_cloexec', access.context, fd, 1);
+        session = { access, isBare, auditor: new Auditor(access), builder: new Builder(access) };
         answer({ id, ok: true, value: { library: libraries.file } });
         return;
       }
       if (session === undefined) throw new CallFault({ kind: 'refused', reason: 'the host is not open' });
+      if (session.isBare && !WITHOUT_LIBXL.test(call))
+        throw new CallFault({ kind: 'refused', reason: 'libxl cannot be asked: this host has no xenstore yet' });
       // As above.
       const handler = CALLS[call] as Handler<HelperCallName>;
       answer({ id, ok: true, value: await handler(session, params) });
@@ -227,11 +252,17 @@ function serve(): void {
 
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    // The command writes these lines: they are what the type says.
-    const request = JSON.parse(line) as HelperRequest;
+    let request: HelperRequest;
+    try {
+      // The command writes these lines: they are what the type says, but for the last of one that was killed.
+      request = JSON.parse(line) as HelperRequest;
+    } catch {
+      return;
+    }
     work = work.then(() => perform(request));
   });
   lines.on('close', () => {
+    isAlone = true;
     session?.auditor.abandon();
     const abandoned = session?.builder.abandon() ?? Promise.resolve();
     void Promise.allSettled([abandoned, work]).then(() => process.exit(0));
