@@ -153,9 +153,10 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
   add('label-pci', 'label a PCI device with its ports, frames and interrupt line, as `flask-label-pci`')
     .argument('<device>', DEVICE)
     .argument('<label>')
-    .action(async (device, label, args) => {
-      const { runOnDevices } = await import('./commands/devices.ts');
-      await finish(runOnDevices((host) => host.labelPci(device, label), requestFlags(args), terminal));
+    .argument('[irq-label]', 'another label for its interrupt line, which others may share')
+    .action(async (device, label, irqLabel, args) => {
+      const { runPlain } = await import('./commands/guest-operations.ts');
+      await finish(runPlain((host) => host.labelPci(device, label, irqLabel), requestFlags(args), terminal));
     });
 
   program
@@ -163,17 +164,19 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .description('make a domain that takes the place of xenstored in dom0; before any guest')
     .option('--flask <label>', 'its label (default: that of the initial SID domU)')
     .option('--memory <mib>', 'its memory', parseMib, XENSTORE_MIB)
-    .option('--pvh', 'its kernel starts in an HVM container; Xen sees that from the kernel')
-    .option('--kernel <file>', 'accepted as by Xen; a simulated domain has no kernel')
-    .option('--ramdisk <file>', 'accepted as by Xen')
+    .option('--pvh', 'its kernel starts in an HVM container; a real host sees that from the kernel')
+    .option('--kernel <file>', 'its kernel, which is a xenstore; needed on a real host, a simulated domain has none')
+    .option('--ramdisk <file>', 'a ramdisk beside it')
+    .option('--force', 'make it on a real host even when the rehearsal was refused')
     .addOption(hostOption())
     .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
-    .action(async ({ flask: label, memory, pvh, ...args }) => {
-      const { runXenstoreDomain } = await import('./commands/devices.ts');
-      const options = { label, memoryMib: memory, isPvh: pvh === true };
-      await finish(runXenstoreDomain(options, requestFlags(args), terminal));
+    .action(async ({ flask: label, memory, pvh, kernel, ramdisk, force, ...args }) => {
+      const { runXenstoreDomain } = await import('./commands/xenstore-domain.ts');
+      const options = { label, memoryMib: memory, isPvh: pvh === true, kernel, ramdisk };
+      const flags = { ...requestFlags(args), isForced: force === true };
+      await finish(runXenstoreDomain(options, flags, terminal));
     });
 }

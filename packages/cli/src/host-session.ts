@@ -79,11 +79,14 @@ export async function meansRealHost({ host, policy, flask }: HostChoice): Promis
 /** The exit status of a shell command that was interrupted. */
 export const INTERRUPTED = 130;
 
-/** Opens the Xen host that this machine is, and puts back what a command that was killed has left behind. */
-export async function openRealHost(terminal: Terminal): Promise<XenHost> {
+/**
+ * Opens the Xen host that this machine is, `isBare` one that has no xenstore yet, and puts back what a command that was
+ * killed has left behind.
+ */
+export async function openRealHost(terminal: Terminal, isBare = false): Promise<XenHost> {
   const { hasAuditRecord, openXenHost } = await import('@dewar/xen');
   const folder = realHostFolder();
-  const host = await openXenHost({ helperFile: HELPER_FILE, stateFolder: folder, ...terminal.realHost });
+  const host = await openXenHost({ helperFile: HELPER_FILE, stateFolder: folder, isBare, ...terminal.realHost });
   if (!hasAuditRecord(folder)) return host;
   const { settleLeftOver } = await import('./left-over-auditing.ts');
   await settleLeftOver(host, folder, terminal);
@@ -101,8 +104,9 @@ export async function useRealHost(
   terminal: Terminal,
   use: (host: XenHost) => Promise<number>,
   ending?: { readonly words: string; readonly begin: () => void },
+  isBare = false,
 ): Promise<number> {
-  const host = await openRealHost(terminal);
+  const host = await openRealHost(terminal, isBare);
   let isEnding = false;
   const interrupt = (): void => {
     if (ending !== undefined && !isEnding) {

@@ -1,8 +1,9 @@
 /** Devices, consoles and debug keys on a real as far as they are Dewar's. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ResourceKind } from '@dewar/toolstack';
 import { describe, expect, test } from 'vitest';
-import { faults, guestCfg, scratch, tell, xen } from './stand-in-host.ts';
+import { faults, guestCfg, host, root, scratch, tell, xen } from './stand-in-host.ts';
 
 describe('devices', () => {
   const plainCfg = (): string => {
@@ -107,9 +108,72 @@ describe('devices', () => {
     expect([refused.code, refused.err.includes('`libxl_device_pci_add` gave -3')]).toEqual([1, true]);
   });
 
-  test('what the tools of Xen do beside xl is for a simulated and that is said', async () => {
-    const { code, err } = await xen('label-pci', '03:00.0', 'system_u:object_r:nic_dev_t');
-    expect([code, err.includes('a real one has `flask-label-pci`')]).toEqual([2, true]);
+  const NIC = 'system_u:object_r:nic_dev_t';
+  const linuxTells = (address: string, files: Readonly<Record<string, string>>): void => {
+    const folder = join(root, 'sys/bus/pci/devices', address);
+    mkdirSync(folder, { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  };
+  /** The resource of a device, as Linux tells of it. */
+  const line = (start: number, end: number, flags: number): string =>
+    `${[start, end, flags].map((value) => `0x${value.toString(16).padStart(16, '0')}`).join(' ')}\n`;
+  /** What Xen answers when a resource is to get another label. */
+  const labelOf = (kind: ResourceKind, low: number, high: number): string => {
+    const [own, dom0] = [host(), { domid: 0 as never, process: 'xl' } as const];
+    const sid = own.call(dom0, 'xsm_op.context_to_sid', { context: 'system_u:object_r:ioport_t' });
+    if (sid.kind === 'error') throw new Error(sid.errno);
+    const range = { kind, low: BigInt(low), high: BigInt(high), sid: sid.value.sid };
+    const answer = own.call(dom0, 'xsm_op.add_ocontext', range);
+    return answer.kind === 'ok' ? 'ok' : answer.errno;
+  };
+
+  test('a PCI device is labelled with all that Linux tells of it, once, and the journal has it', async () => {
+    linuxTells('0000:03:00.0', {
+      resource: line(0xc000, 0xc0ff, 0x40101) + line(0xfebd1000, 0xfebd10ff, 0x40200) + line(0, 0, 0),
+      irq: '21\n',
+    });
+    expect(await xen('label-pci', '03:00.0', NIC)).toEqual({ code: 0, out: '', err: '' });
+    // As often as one likes, with the same label.
+    expect((await xen('label-pci', '0000:03:00.0', NIC)).code).toBe(0);
+    for (const [kind, low, high] of [
+      ['pcidevice', 0x300, 0x300],
+      ['ioport', 0xc000, 0xc0ff],
+      ['iomem', 0xfebd1, 0xfebd1],
+      ['pirq', 21, 21],
+    ] as const)
+      expect(labelOf(kind, low, high), kind).toBe('EEXIST');
+    expect(labelOf('pirq', 20, 20)).toBe('ok');
+    const other = await xen('label-pci', '03:00.0', 'system_u:object_r:iomem_t');
+    expect(other.code).toBe(2);
+    expect(other.err).toContain(
+      'xc_flask_add_device: Unable to set context of PCI device 03:00.0 (0x300) to system_u:object_r:iomem_t: -1',
+    );
+    expect(other.err).toContain('Xen has another label for it');
+    expect((await xen('log')).out).toMatch(
+      /label-pci +done device=03:00.0 label=system_u:object_r:nic_dev_t\n.*\n.*label-pci +failed .*iomem_t/,
+    );
+  });
+
+  test('an interrupt line that devices share gets a label of its own, and what Xen refuses of a device is told', async () => {
+    linuxTells('0000:04:00.0', { resource: line(0xd000, 0xd01f, 0x101), irq: '9' });
+    expect((await xen('label-pci', '04:00.0', NIC, 'system_u:object_r:irq_t')).code).toBe(0);
+    linuxTells('0000:04:00.1', { resource: line(0xd010, 0xd02f, 0x101), irq: '9' });
+    const { code, err } = await xen('label-pci', '04:00.1', NIC);
+    expect([code, err.split('\n').slice(0, 2)]).toEqual([
+      2,
+      ['xc_flask_add_ioport d010-d02f failed: -1', 'xc_flask_add_pirq 9 failed: -1'],
+    ]);
+  });
+
+  test('a device that there is not, and a label that Xen does not know, are said as flask-label-pci says them', async () => {
+    const none = await xen('label-pci', '0000:7f:00.0', NIC);
+    expect(none.code).toBe(1);
+    expect(none.err).toContain('Unable to find device 0000:7f:00.0: No such file or directory');
+    linuxTells('0000:05:00.0', { resource: '' });
+    const unknown = await xen('label-pci', '05:00.0', 'system_u:object_r:nobody_t');
+    expect(unknown.code).toBe(2);
+    expect(unknown.err).toContain('PCI device 05:00.0 (0x500) to system_u:object_r:nobody_t: -1');
+    expect(unknown.err).toContain('Xen does not know the label');
   });
 
   test('Xen answers debug keys in its console ring', async () => {

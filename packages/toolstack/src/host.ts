@@ -89,8 +89,11 @@ export interface XenstoreDomainOptions {
   /** Without one, that of the initial SID domU. */
   readonly label?: string | undefined;
   readonly memoryMib: number;
-  /** Its kernel starts in an HVM container. */
+  /** Its kernel starts in an HVM container; a real host sees that from the kernel. */
   readonly isPvh?: boolean;
+  /** Files of dom0; a real host needs the first, and a simulated domain has no kernel. */
+  readonly kernel?: string | undefined;
+  readonly ramdisk?: string | undefined;
   readonly uuid: string;
 }
 
@@ -443,6 +446,13 @@ export interface Host {
   /** The devices that are set aside and free. */
   pciAssignableList(): Promise<OperationReport<readonly AssignableDevice[]>>;
   /**
+   * Labels a device with its ports, frames and interrupt line (`flask-label-pci`); the line gets a label of its own with
+   * `irqLabel`. Xen keeps these labels until a policy is loaded, and takes no second label for what has one.
+   */
+  labelPci(device: string, label: string, irqLabel?: string): Promise<OperationReport>;
+  /** Makes a domain that takes xenstored's place (`init-xenstore-domain`); the host's own program does it on a real one. */
+  initXenstoreDomain(options: XenstoreDomainOptions): Promise<OperationReport>;
+  /**
    * Tries to map one page of the guest, and gives it back at once. It is dom0 that tries, or the domain that `by` names,
    * which only a simulated host can have do it.
    */
@@ -451,12 +461,4 @@ export interface Host {
     access?: 'read' | 'read-write',
     by?: string,
   ): Promise<OperationReport<ForeignMapProbe>>;
-}
-
-/** What a person may ask of a simulated host beside; a real one has tools of its own for it. */
-export interface DeviceHost extends Host {
-  /** Labels a device with its ports, frames and interrupt line (`flask-label-pci`). */
-  labelPci(device: string, label: string): Promise<OperationReport>;
-  /** Makes a domain that takes xenstored's place (`init-xenstore-domain`). */
-  initXenstoreDomain(options: XenstoreDomainOptions): Promise<OperationReport>;
 }

@@ -12,6 +12,7 @@ export * from './hypercalls.ts';
 export { parseCpuRange, showCpus } from './libxl/cpu-range.ts';
 export { DOM0 } from './libxl/daemons.ts';
 export { denialNotes, guest as guestDiagnostics } from './libxl/diagnostics.ts';
+export { LABELLED_ALREADY, labelledParts, labelRefusal, type PciLabel } from './libxl/label-pci.ts';
 export { LibxlHost } from './libxl/libxl-host.ts';
 export { parseSbdf, sbdfText } from './libxl/pci.ts';
 export {

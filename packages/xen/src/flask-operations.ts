@@ -5,7 +5,7 @@
  * @module
  */
 import { type BooleanState, guestDiagnostics, type OperationReport } from '@dewar/toolstack';
-import type { HelperCallName, HelperCalls } from './protocol.ts';
+import type { HelperCallName, HelperCalls, HelperFailure } from './protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
 /** How an operation ends that is one call. */
@@ -27,9 +27,18 @@ export async function makeOneCall<N extends HelperCallName, T>(
     const { value, xlExitCode = 0 } = ends.done(outcome.value);
     return operation.report({ isDone: true, xlExitCode, value });
   }
-  const { failure } = outcome;
+  return endFailed(operation, verb, outcome.failure, ends.failed);
+}
+
+/** A call that came to nothing, in the words of xl and in Dewar's own. */
+function endFailed<T>(
+  operation: RealOperation,
+  verb: string,
+  failure: HelperFailure,
+  failed: Ends<HelperCallName, T>['failed'],
+): OperationReport<T> {
   const errno = failure.kind === 'errno' ? failure.errno : '';
-  const { message, xlExitCode } = ends.failed(errno);
+  const { message, xlExitCode } = failed(errno);
   if (message !== undefined) operation.messages.push(message);
   const notes = operation.notesOn(failure);
   if (errno === 'ENOSYS') notes.push({ message: 'FLASK is disabled on this host' });
@@ -113,20 +122,25 @@ export async function setBoolean(operation: RealOperation, name: string, value: 
   return { ...report, diagnostics: [guestDiagnostics['unknown-boolean'](undefined, { name })] };
 }
 
+const LOADING = 'load a policy';
+
+/** XEN: xl loses the errno on the way and says this whatever the cause, and hands on the -1 of `xc_flask_load`. */
+const loadFailed: Ends<'flask.load', undefined>['failed'] = (errno) => ({
+  message: errno === 'ENOSYS' ? 'Flask XSM disabled' : 'Unable to load new Flask policy: Operation not permitted',
+  xlExitCode: 255,
+});
+
 /** Puts another policy into force. */
 export function loadPolicy(operation: RealOperation, bytes: Uint8Array): Promise<OperationReport> {
-  return makeOneCall<'flask.load', undefined>(
-    operation,
-    'load a policy',
-    'flask.load',
-    { bytes: Buffer.from(bytes).toString('base64') },
-    {
-      done: () => ({}),
-      // XEN: xl loses the errno on the way and says this whatever the cause.
-      failed: (errno) => ({
-        message: errno === 'ENOSYS' ? 'Flask XSM disabled' : 'Unable to load new Flask policy: Operation not permitted',
-        xlExitCode: 255,
-      }),
-    },
-  );
+  const params = { bytes: Buffer.from(bytes).toString('base64') };
+  const ends = { done: () => ({}), failed: loadFailed };
+  return makeOneCall<'flask.load', undefined>(operation, LOADING, 'flask.load', params, ends);
+}
+
+/** How a load would end without FLASK, without one; undefined where there is FLASK. */
+export async function loadHindrance(operation: RealOperation): Promise<OperationReport | undefined> {
+  const { kind, ...rest } = await operation.call('flask.getenforce', {});
+  if (kind === 'ok' || !('failure' in rest) || rest.failure.kind !== 'errno' || rest.failure.errno !== 'ENOSYS')
+    return undefined;
+  return endFailed<undefined>(operation, LOADING, rest.failure, loadFailed);
 }

@@ -48,7 +48,7 @@ export async function openXenHost(options: XenHostOptions): Promise<XenHost> {
   if (release === undefined)
     throw new XenError('no-library', 'the kernel does not tell which release of Xen runs (`/sys/hypervisor/version`)');
   const helper = new HelperProcess(options.helperFile);
-  const opened = await helper.call('open', { release });
+  const opened = await helper.call('open', { release, isBare: options.isBare });
   if (opened.kind === 'ok') return new XenHost(helper, release, options);
   await helper.close();
   const { failure, log } = opened;

@@ -28,9 +28,11 @@ import type {
   SchedulerState,
   StopOptions,
   VcpuState,
+  XenstoreDomainOptions,
 } from '@dewar/toolstack';
 import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
+import { cleanUpAfter, findXenstoreDomain } from './another-helper.ts';
 import { awaitEnds, type WaitOptions } from './await-ends.ts';
 import { type ConsoleSession, type ConsoleTarget, openConsole } from './console-session.ts';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
@@ -43,10 +45,11 @@ import {
   listNics,
   sendDebugKeys,
 } from './device-operations.ts';
-import { askMode, listBooleans, loadPolicy, readLog, setBoolean, setMode } from './flask-operations.ts';
-import { type CallOutcome, HelperProcess } from './helper-process.ts';
+import { askMode, listBooleans, loadHindrance, loadPolicy, readLog, setBoolean, setMode } from './flask-operations.ts';
+import type { CallOutcome, HelperProcess } from './helper-process.ts';
 import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
+import { labelPci } from './label-pci.ts';
 import { listDomains } from './list-domains.ts';
 import { LogFollower } from './log-follower.ts';
 import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
@@ -56,6 +59,7 @@ import type { HelperCallName, HelperCalls } from './protocol.ts';
 import { RealOperation, type RingPosition, rcOf } from './real-operation.ts';
 import { destroyDomain, stopDomain } from './stop-domain.ts';
 import { dumpCore, saveDomain } from './write-domain.ts';
+import { initXenstoreDomain, type RunningProgram } from './xenstore-domain.ts';
 
 /** How a host is opened. */
 export interface XenHostOptions {
@@ -65,6 +69,8 @@ export interface XenHostOptions {
   readonly stateFolder: string;
   /** Where the files of the kernel are that tell of Xen. Default: `/`. */
   readonly root?: string;
+  /** Without libxl, which needs a xenstore: only FLASK, Xen's console and `initXenstoreDomain` can be used. */
+  readonly isBare?: boolean;
 }
 
 /** libxl's number for "no such domain", given for a name that xenstore has not. XEN: `ERROR_INVAL`. */
@@ -81,13 +87,16 @@ export class XenHost implements Host {
   readonly journal: Journal;
   readonly #helper: HelperProcess;
   readonly #helperFile: string;
+  readonly #root: string;
   #console: ConsoleSession | undefined;
+  #program: RunningProgram | undefined;
   readonly #ring: RingPosition = { index: undefined };
 
   /** @internal Use `openXenHost`. */
-  constructor(helper: HelperProcess, release: string, { helperFile, stateFolder }: XenHostOptions) {
+  constructor(helper: HelperProcess, release: string, { helperFile, stateFolder, root = '/' }: XenHostOptions) {
     this.#helper = helper;
     this.#helperFile = helperFile;
+    this.#root = root;
     this.release = release;
     this.journal = new Journal(stateFolder);
   }
@@ -97,6 +106,8 @@ export class XenHost implements Host {
     const session = this.#console;
     session?.close();
     await session?.ended;
+    // It undoes what it cannot finish, if it is left to its end; how it ended is told by whoever asked for it.
+    await this.#program?.ended.catch(() => undefined);
     await this.#helper.close();
   }
 
@@ -115,8 +126,15 @@ export class XenHost implements Host {
     const entry = this.journal.begin(name, details);
     const report = await work(await this.#begin(name));
     const { outcome, domain, diagnostics } = report;
-    entry.end(outcome, { domid: domain?.domid, label: domain?.label, problem: diagnostics.at(0)?.message });
-    return report;
+    try {
+      entry.end(outcome, { domid: domain?.domid, label: domain?.label, problem: diagnostics.at(0)?.message });
+      return report;
+    } catch (error) {
+      // What was done is done, and is to be told.
+      const reason = error instanceof Error ? error.message : String(error);
+      const words = `the journal does not tell how this ended: ${reason}`;
+      return { ...report, xlMessages: [...report.xlMessages, words] };
+    }
   }
 
   /** The number of the domain that a person names; undefined, and said, when there is none. */
@@ -175,29 +193,10 @@ export class XenHost implements Host {
     const details = { name: config.name, file: config.source.name, built: build?.text, runs: (run ?? build)?.text };
     return this.#changing('create', details, (operation) =>
       createGuest(operation, config, options, {
-        adviseAfterCrash: () => this.#cleanUpAfter(config.uuid ?? options.uuid),
+        adviseAfterCrash: () => cleanUpAfter(this.#helperFile, this.release, config.uuid ?? options.uuid),
         attach: (domid) => this.#attachEarly(domid),
       }),
     );
-  }
-
-  /** A helper that ended in the middle of a build cannot clean up: another one does. Answers what became of the guest. */
-  async #cleanUpAfter(uuid: string): Promise<string> {
-    const helper = new HelperProcess(this.#helperFile);
-    try {
-      await helper.call('open', { release: this.release });
-      const list = await helper.call('domain.list', {});
-      const left = list.kind === 'ok' ? list.value.find((domain) => domain.uuid === uuid) : undefined;
-      if (list.kind === 'failed') return `whether the guest with the UUID ${uuid} is left could not be found out`;
-      if (left === undefined) return 'nothing of the guest is left';
-      // A guest that runs is whole: it was the answer that was lost.
-      if (!left.isPaused) return `domain ${left.domid} is left as it is, since it runs`;
-      const destroyed = await helper.call('domain.destroy', { domid: left.domid });
-      if (destroyed.kind === 'ok') return `domain ${left.domid}, which was half built, was destroyed`;
-      return `domain ${left.domid} is half built, and could not be destroyed`;
-    } finally {
-      await helper.close();
-    }
   }
 
   async list(options: ListOptions = {}): Promise<OperationReport<readonly DomainState[]>> {
@@ -401,6 +400,26 @@ export class XenHost implements Host {
     return listAssignable(await this.#begin('pci-assignable-list'));
   }
 
+  initXenstoreDomain(options: XenstoreDomainOptions): Promise<OperationReport> {
+    const { label, memoryMib, kernel } = options;
+    return this.#changing('init-xenstore-domain', { kernel, memoryMib, label }, (operation) =>
+      initXenstoreDomain(operation, options, {
+        release: this.release,
+        root: this.#root,
+        onRun: (program) => {
+          this.#program = program;
+        },
+        findDomain: () => findXenstoreDomain(this.#helperFile, this.release),
+      }),
+    );
+  }
+
+  labelPci(device: string, label: string, irqLabel?: string): Promise<OperationReport> {
+    return this.#changing('label-pci', { device, label, irqLabel }, (operation) =>
+      labelPci(operation, device, label, { irqLabel, root: this.#root }),
+    );
+  }
+
   /** Comes back when the console has ended; its exit status is that of the report. */
   async console(domain: string, choice: ConsoleChoice = {}): Promise<OperationReport<GuestConsole>> {
     const operation = await this.#begin('console');
@@ -515,6 +534,11 @@ export class XenHost implements Host {
 
   setBoolean(name: string, value: boolean): Promise<OperationReport> {
     return this.#changing('set-boolean', { name, value }, (operation) => setBoolean(operation, name, value));
+  }
+
+  /** How a load would end where there is no FLASK; undefined where there is. Nothing is loaded. */
+  async loadHindrance(): Promise<OperationReport | undefined> {
+    return loadHindrance(new RealOperation('load-policy', this.#helper, this.#ring));
   }
 
   loadPolicy(bytes: Uint8Array): Promise<OperationReport> {

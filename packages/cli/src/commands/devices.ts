@@ -1,38 +1,12 @@
 /**
- * Devices, consoles, debug keys and the xenstore domain: printed as xl prints them.
+ * Devices, consoles and debug keys: printed as xl prints them.
  *
  * @module
  */
-import { randomUUID } from 'node:crypto';
-import {
-  CONSOLE_TYPES,
-  type DeviceHost,
-  type Host,
-  type OperationReport,
-  sbdfText,
-  type XenstoreDomainOptions,
-} from '@dewar/toolstack';
+import { CONSOLE_TYPES, sbdfText } from '@dewar/toolstack';
 import { EXIT, UsageError } from '../failures.ts';
 import { print, printLine, type Terminal } from '../terminal.ts';
-import { runPlain } from './guest-operations.ts';
 import { type RequestFlags, request } from './lifecycle.ts';
-
-function devicesOf(host: Host): DeviceHost {
-  const isSimulated = (one: Host): one is DeviceHost => 'labelPci' in one;
-  if (isSimulated(host)) return host;
-  throw new UsageError(
-    'this is rehearsed on a simulated host only (`--host`); a real one has `flask-label-pci` and `init-xenstore-domain` for it',
-  );
-}
-
-/** A request that only simulated hosts take, and that is answered by nothing but success. */
-export function runOnDevices(
-  ask: (host: DeviceHost) => Promise<OperationReport>,
-  flags: RequestFlags,
-  terminal: Terminal,
-): Promise<number> {
-  return runPlain((host) => ask(devicesOf(host)), flags, terminal);
-}
 
 export function runPciList(domain: string, flags: RequestFlags, terminal: Terminal): Promise<number> {
   return request(
@@ -141,21 +115,6 @@ export function runAssignableList(withNames: boolean, flags: RequestFlags, termi
       for (const { sbdf, name } of devices ?? []) {
         printLine(terminal.out, `${sbdfText(sbdf)} ${withNames ? (name ?? '') : ''}`);
       }
-    },
-  );
-}
-
-export function runXenstoreDomain(
-  options: Omit<XenstoreDomainOptions, 'uuid'>,
-  flags: RequestFlags,
-  terminal: Terminal,
-): Promise<number> {
-  return request(
-    flags,
-    terminal,
-    (host) => devicesOf(host).initXenstoreDomain({ ...options, uuid: randomUUID() }),
-    (_value, { domain }) => {
-      if (domain !== undefined) printLine(terminal.out, `xenstore is in domain ${domain.domid} now`);
     },
   );
 }

@@ -10,9 +10,9 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import { xenRelease } from '@dewar/policy/releases';
 import { SecurityServer } from '@dewar/policy/security-server';
 import { hasErrors } from '@dewar/policy/text';
-import type { DomainState } from '@dewar/toolstack';
+import type { DomainState, OperationReport } from '@dewar/toolstack';
 import { PolicyStore, type XenHost } from '@dewar/xen';
-import { EXIT, NO_FLASK, RequestError, UsageError } from '../failures.ts';
+import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { realHostFolder, tablesOf } from '../host-session.ts';
 import { readPolicy } from '../policy-input.ts';
 import {
@@ -114,8 +114,11 @@ async function isConfirmed(question: string): Promise<boolean> {
   return /^y(?:es)?$/i.test(answer.trim());
 }
 
-/** As `xl loadpolicy` ends where Xen has no FLASK. XEN: `main_loadpolicy` hands on the -1 of `xc_flask_load`. */
-const WITHOUT_FLASK = 255;
+/** Says what a load came to, where it is not as it should be. */
+function tellEnd({ xlMessages, diagnostics }: OperationReport, terminal: Terminal): void {
+  for (const message of xlMessages) printLine(terminal.err, message);
+  printDiagnostics(terminal, diagnostics);
+}
 
 /** Loads a policy into the host. */
 export async function loadOnXen(
@@ -126,10 +129,10 @@ export async function loadOnXen(
 ): Promise<number> {
   const { err, out } = terminal;
   const colours = coloursFor(err);
-  if (await host.isFlaskDisabled()) {
-    printLine(err, 'Flask XSM disabled');
-    printLine(err, `${colours.error('error:')} ${NO_FLASK}`);
-    return WITHOUT_FLASK;
+  const hindrance = await host.loadHindrance();
+  if (hindrance !== undefined) {
+    tellEnd(hindrance, terminal);
+    return hindrance.xlExitCode;
   }
   const store = new PolicyStore(realHostFolder());
   const next = await candidate(named, host, store, flags, terminal);
@@ -167,8 +170,7 @@ export async function loadOnXen(
   const sha256 = store.keep(next.bytes);
   const previous = before === undefined ? undefined : store.keep(before.bytes);
   const report = await host.loadPolicy(next.bytes);
-  for (const message of report.xlMessages) printLine(err, message);
-  printDiagnostics(terminal, report.diagnostics);
+  tellEnd(report, terminal);
   if (report.outcome === 'failed') return report.xlExitCode;
   const answer = await firstDifference(host, view, domains, release.classes);
   const seqno = answer === 'not-asked' ? undefined : answer.seqno;

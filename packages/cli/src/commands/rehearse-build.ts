@@ -19,15 +19,25 @@ export type Rehearsal =
   | { readonly kind: 'none'; readonly reason: string };
 
 /** Builds the guest on a simulated host with the policy, the mode and the booleans of the real one. */
-export async function rehearseBuild(
+export function rehearseBuild(
   host: XenHost,
   config: DomainConfig,
   options: { readonly uuid: string; readonly policy: string | undefined },
   terminal: Terminal,
 ): Promise<Rehearsal> {
+  return rehearse(host, options.policy, terminal, (simulated) => simulated.create(config, { uuid: options.uuid }));
+}
+
+/** Does something on a simulated host with the policy, the mode and the booleans of the real one. */
+export async function rehearse(
+  host: XenHost,
+  named: string | undefined,
+  terminal: Terminal,
+  act: (simulated: LibxlHost) => Promise<OperationReport>,
+): Promise<Rehearsal> {
   const mode = (await host.getenforce()).value;
   if (mode === undefined) return { kind: 'none', reason: 'FLASK is disabled on this host' };
-  const policy = await findPolicy(host, options.policy, terminal);
+  const policy = await findPolicy(host, named, terminal);
   if (policy === undefined) {
     const reason =
       'the policy that this host has loaded is not known to Dewar; name it with `--policy`, or load it with Dewar';
@@ -40,7 +50,7 @@ export async function rehearseBuild(
   const simulated = new LibxlHost(booted.hypervisor);
   for (const { name, enforcing } of (await host.booleans()).value ?? []) await simulated.setBoolean(name, enforcing);
   if (mode) await simulated.setenforce(true);
-  const report = await simulated.create(config, { uuid: options.uuid });
+  const report = await act(simulated);
   if (report.outcome === 'done') return { kind: 'passed', policy: policy.name };
   return { kind: 'refused', policy: policy.name, report };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type DeviceHost, type Host, LibxlHost, type Migration, type OperationReport } from '@dewar/toolstack';
+import { type Host, LibxlHost, type Migration, type OperationReport } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import type { ScenarioStep } from './scenario.ts';
 import type { PolicyImage } from './scenario-world.ts';
@@ -177,15 +177,13 @@ function deviceStep(
   }
 }
 
-/** A step about PCI devices; undefined for other steps, and on a real host. */
+/** A step about PCI devices; undefined for other steps. */
 function pciStep(
   { kind, subject = '' }: ScenarioStep,
   guest: string,
   host: Host,
   options: Options,
 ): Promise<OperationReport<unknown>> | undefined {
-  const hasDevices = (one: Host): one is DeviceHost => 'labelPci' in one;
-  if (!hasDevices(host)) return undefined;
   const device = options.text('device') ?? '';
   switch (kind) {
     case 'pci-attach':

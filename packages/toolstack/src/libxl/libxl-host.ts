@@ -8,13 +8,13 @@ import type {
   ConsoleChoice,
   CoreDump,
   CreateOptions,
-  DeviceHost,
   DomainState,
   ForeignMapProbe,
   GuestConsole,
   GuestDisk,
   GuestNic,
   GuestPciSlot,
+  Host,
   HostInfo,
   ListOptions,
   MigrateOptions,
@@ -49,18 +49,11 @@ import { stopGuest } from './guest-control.ts';
 import { setMaxMemory, setMemory } from './guest-memory.ts';
 import { unpauseGuest } from './guest-run.ts';
 import { domidOf, domnameOf, hostInfo, sendDebugKeys, sendSysrq, sendTrigger } from './inspect.ts';
+import { labelPci } from './label-pci.ts';
 import { listGuests } from './list-domains.ts';
 import { migrateGuest } from './migrate.ts';
 import { finalState, findDomain, type Operation, report, startXl } from './operation.ts';
-import {
-  addAssignable,
-  attachPci,
-  detachPci,
-  labelPci,
-  listAssignable,
-  listPci,
-  removeAssignable,
-} from './pci-operations.ts';
+import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
 import { Recorder } from './recorder.ts';
 import { restoreGuest } from './restore.ts';
 import { dumpCore, pauseGuest, renameGuest, reportRefusal } from './run-state.ts';
@@ -77,7 +70,7 @@ import { listVcpus, pinVcpu, setVcpus } from './vcpus.ts';
 import { initXenstoreDomain } from './xenstore-domain.ts';
 
 /** The toolstack of one host. Its state lasts as long as the host does: keep `snapshot()` next to that of Xen. */
-export class LibxlHost implements DeviceHost {
+export class LibxlHost implements Host {
   readonly #hypercalls: Hypercalls;
   readonly #state: ToolstackState;
 
@@ -284,8 +277,8 @@ export class LibxlHost implements DeviceHost {
     return listAssignable(this.#begin('pci-assignable-list'));
   }
 
-  async labelPci(device: string, label: string): Promise<OperationReport> {
-    return labelPci(this.#begin('label-pci'), device, label);
+  async labelPci(device: string, label: string, irqLabel?: string): Promise<OperationReport> {
+    return labelPci(this.#begin('label-pci'), device, label, irqLabel);
   }
 
   async initXenstoreDomain(options: XenstoreDomainOptions): Promise<OperationReport> {

@@ -1,13 +1,12 @@
 /**
- * `xl pci-attach`, `pci-detach`, `pci-list`, `pci-assignable-*` and `flask-label-pci`.
+ * `xl pci-attach`, `pci-detach`, `pci-list` and `pci-assignable-*`.
  *
- * Follows Xen `tools/xl/xl_pci.c`, `tools/libs/util/libxlu_pci.c` and `tools/flask/utils/label-pci.c`.
+ * Follows Xen `tools/xl/xl_pci.c` and `tools/libs/util/libxlu_pci.c`.
  *
  * @module
  */
-import type { PciDevice } from '../device-hypercalls.ts';
 import type { AssignableDevice, GuestPciSlot, OperationReport } from '../host.ts';
-import type { Domid, ResourceRange } from '../hypercalls.ts';
+import type { Domid } from '../hypercalls.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestPciDevice } from './guest-devices.ts';
 import { finalState, findDomain, lookAt, type Operation, report, startXl } from './operation.ts';
@@ -139,51 +138,4 @@ export function listAssignable(operation: Operation): OperationReport<readonly A
     .map(({ sbdf, name }) => ({ sbdf, name }))
     .sort((a, b) => a.sbdf - b.sbdf);
   return report(operation, { isDone: true, xlExitCode: 0, value });
-}
-
-/** What belongs to a device, in the order of flask-label-pci. */
-function partsOf({ sbdf, ports, frames, irq }: PciDevice): ResourceRange[] {
-  const range = ({ first, count }: { readonly first: number; readonly count: number }) =>
-    ({ low: BigInt(first), high: BigInt(first + count - 1) }) as const;
-  const one = (number: number) => ({ low: BigInt(number), high: BigInt(number) }) as const;
-  return [
-    { kind: 'pcidevice', ...one(sbdf) },
-    ...ports.map((part) => ({ kind: 'ioport', ...range(part) }) as const),
-    ...frames.map((part) => ({ kind: 'iomem', ...range(part) }) as const),
-    ...(irq === undefined ? [] : [{ kind: 'pirq', ...one(irq) } as const]),
-  ];
-}
-
-/** How libxc calls each kind of resource. */
-const WORDS = { pcidevice: 'device', ioport: 'ioport', iomem: 'iomem', pirq: 'pirq' } as const;
-
-/** `flask-label-pci`. */
-export function labelPci(operation: Operation, text: string, label: string): OperationReport {
-  const { recorder } = operation;
-  const sbdf = parseSbdf(text);
-  const device = recorder.hypercalls.pciDevices().find((one) => one.sbdf === sbdf);
-  if (device === undefined) {
-    operation.messages.push(`Unable to find device ${text}: No such file or directory`);
-    operation.diagnostics.push(guest['no-device'](undefined, { device: text }));
-    return report(operation, { isDone: false, xlExitCode: 1 });
-  }
-  const outcome = recorder.step(`flask-label-pci labels ${text}`, 'flask tools', () => {
-    let failures = 0;
-    for (const part of partsOf(device)) {
-      const answer = recorder.ask('flask tools', 'xsm_op.context_to_sid', { context: label });
-      const isAdded =
-        answer.kind === 'ok' &&
-        recorder.ask('flask tools', 'xsm_op.add_ocontext', { ...part, sid: answer.value.sid }).kind === 'ok';
-      if (isAdded) continue;
-      failures++;
-      operation.messages.push(`xc_flask_add_${WORDS[part.kind]}: Unable to set context of ${text} to ${label}`);
-      // XEN: without the label of the device itself it stops; what of its parts fails is said, and passed over.
-      if (part.kind === 'pcidevice') break;
-    }
-    return failures === 0 ? 'done' : 'failed';
-  });
-  if (outcome === 'done') return report(operation, { isDone: true, xlExitCode: 0 });
-  const notes = refusalNotes(recorder.refusal);
-  operation.diagnostics.push(guest['request-failed'](undefined, { operation: `label ${text}` }, { notes }));
-  return report(operation, { isDone: false, xlExitCode: 2 });
 }
