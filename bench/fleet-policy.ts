@@ -1,5 +1,5 @@
 /**
- * Policies of any size: the example policy with a fleet of domain types, or with many users.
+ * Policies of any size: the example policy with a fleet of domain types, or with many users; Xen's own with many users.
  *
  * @module
  */
@@ -40,4 +40,13 @@ export function writeFleetPolicy(folder: string, types: number, users: number): 
   for (let i = 0; i < users; i++) lines.push(`gen_user(fleet_${i},, vm_r, s0, s0)`);
   writeFileSync(join(folder, 'modules/fleet.te'), `${lines.join('\n')}\n`);
   writeFileSync(modules, readFileSync(modules, 'latin1').replace(/^all_system_role/m, 'fleet = on\n\nall_system_role'));
+}
+
+/** Writes Xen's own example policy out of a source tree to `folder`, with users made by the macro that it has for that. */
+export function writeXenPolicy(folder: string, tree: string, users: number): void {
+  cpSync(join(tree, 'tools/flask/policy'), folder, { recursive: true });
+  if (users === 0) return;
+  const role = join(folder, 'modules/vm_role.te');
+  const text = readFileSync(role, 'latin1').replaceAll(/^gen_user\(user_.*\n/gm, '');
+  writeFileSync(role, text.replace('# def_vm_users(0,999)', `def_vm_users(0,${users - 1})`));
 }

@@ -20,21 +20,36 @@ export interface Cost {
   readonly megabytes: number;
 }
 
-/** `time` says on a line of its own when a command ended with another status than 0. */
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? '';
+/** Where OpenSSL finds more certificates: every start of Node reads them, which costs more than Node itself. */
+const CERTIFICATES = 'NODE_EXTRA_CA_CERTS';
+
+/** What commands are measured in: this environment, without what makes a program of one side slower that others lack. */
+function environment(): NodeJS.ProcessEnv {
+  const { [CERTIFICATES]: certificates, ...rest } = process.env;
+  return rest;
 }
 
-/** Runs a shell command under `time`, and answers what it cost; one that ends with another status than these is an error. */
+if (process.env[CERTIFICATES] !== undefined) console.log(`measured without ${CERTIFICATES}, which is set here`);
+
+/** Runs the shell command `$1`, with the largest memory in the file `$2` and the times in the file `$3`: the shell tells milliseconds. */
+const TIMED = 'TIMEFORMAT="%3U %3S %3R"; { time command time -f %M -o "$2" sh -c "$1" 2>&4; } 4>&2 2> "$3"';
+
+/** `time` says on a line of its own when a command ended with another status than 0. */
+function lastLine(path: string): string {
+  return readFileSync(path, 'latin1').trim().split('\n').at(-1) ?? '';
+}
+
+/** Runs a shell command, and answers what it cost; one that ends with another status than these is an error. */
 export function measure(command: string, folder: string, statuses: readonly number[] = [0]): Cost {
-  const report = join(folder, 'time.txt');
-  const start = process.hrtime.bigint();
-  const { status, stderr } = spawnSync('time', ['-f', '%U %S %M', '-o', report, 'sh', '-c', command], { cwd: folder });
-  const wall = Number(process.hrtime.bigint() - start) / 1e9;
+  const [memory, times] = [join(folder, 'memory.txt'), join(folder, 'times.txt')];
+  const { status, stderr } = spawnSync('bash', ['-c', TIMED, 'bash', command, memory, times], {
+    cwd: folder,
+    env: environment(),
+  });
   if (status === null || !statuses.includes(status))
-    throw new Error(`${command}\n${stderr?.toString() ?? 'GNU time is not installed'}`);
-  const [user = 0, system = 0, kilobytes = 0] = lastLine(readFileSync(report, 'latin1')).split(/\s+/).map(Number);
-  return { cpu: user + system, wall, megabytes: kilobytes / 1024 };
+    throw new Error(`${command}\n${stderr?.toString() ?? 'bash or GNU time is not installed'}`);
+  const [user = 0, system = 0, wall = 0] = lastLine(times).split(' ').map(Number);
+  return { cpu: user + system, wall, megabytes: Number(lastLine(memory)) / 1024 };
 }
 
 /** The median of several runs by CPU time. */

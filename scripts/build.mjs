@@ -4,8 +4,9 @@
  *
  *     node scripts/build.mjs [FOLDER]
  *
- * One file holds all the code; what only some commands import (`await import(…)`) runs when it is asked for. Beside it
- * lies V8's code cache, made by commands that people use most (warm-up.mjs), and `bundle.json`, which names both.
+ * One file holds all the code; what only some commands import (`await import(…)`) runs when it is asked for. A command
+ * that is called often has a file of its own, with no other in it. Beside each lies V8's code cache, made by commands that
+ * people use most (warm-up.mjs), and `bundle.json`, which names them.
  *
  * @module
  */
@@ -14,7 +15,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HEAD, INDEX, TAIL } from 'dewar/bundle';
+import { ALL, HEAD, INDEX, TAIL } from 'dewar/bundle';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -28,9 +29,8 @@ function writeByRename(path, contents) {
   renameSync(unfinished, path);
 }
 
-function writeIndex(code, cache) {
-  writeByRename(join(dist, INDEX), `${JSON.stringify({ code, cache })}\n`);
-}
+/** The bundles by the first word of the command line for which each is; `ALL` is for any other. */
+const ENTRIES = { compile: 'main-compile.ts', [ALL]: 'main.ts' };
 
 /**
  * The program that the command starts to work with the libraries of a Xen host. koffi has compiled code, a package for
@@ -52,11 +52,11 @@ async function helper() {
   return outputFiles[0].contents;
 }
 
-/** The code of the command, all in ASCII, so that V8 keeps it in one byte for each character. */
-async function bundle() {
+/** The code of a bundle, all in ASCII, so that V8 keeps it in one byte for each character. */
+async function bundle(entry) {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: [join(cli, 'src/main.ts')],
+    entryPoints: [join(cli, 'src', entry)],
     bundle: true,
     format: 'cjs',
     platform: 'node',
@@ -71,23 +71,40 @@ async function bundle() {
   return Buffer.concat([Buffer.from(HEAD), outputFiles[0].contents, Buffer.from(TAIL)]);
 }
 
-try {
-  const contents = await bundle();
-  const hash = createHash('sha256').update(contents).digest('hex').slice(0, 16);
-  const code = `dewar-${hash}.cjs`;
-  const cache = `dewar-${hash}.cache`;
-  mkdirSync(dist, { recursive: true });
-  writeByRename(join(dist, HELPER), await helper());
-  writeByRename(join(dist, code), contents);
-  rmSync(join(dist, cache), { force: true });
-  writeIndex(code, null);
-  const warmUp = spawnSync(process.execPath, [join(root, 'scripts/warm-up.mjs'), dist, join(dist, cache)], {
+/** Makes the code cache of a bundle; whether there is one then. */
+function makeCache(word, cache) {
+  const script = join(root, 'scripts/warm-up.mjs');
+  const warmUp = spawnSync(process.execPath, [script, dist, word, cache], {
     stdio: ['ignore', 'ignore', 'pipe'],
     encoding: 'utf8',
   });
-  if (warmUp.status === 0 && existsSync(join(dist, cache))) writeIndex(code, cache);
-  else console.error(`${warmUp.stderr}build: no code cache was made, so the command will start more slowly`);
-  const fresh = new Set([INDEX, code, cache, HELPER]);
+  const isMade = warmUp.status === 0 && existsSync(cache);
+  if (!isMade) console.error(`${warmUp.stderr}build: no code cache was made, so the command will start more slowly`);
+  return isMade;
+}
+
+try {
+  const codes = await Promise.all(Object.entries(ENTRIES).map(async ([word, entry]) => [word, await bundle(entry)]));
+  const hash = createHash('sha256');
+  for (const [, contents] of codes) hash.update(contents);
+  const build = hash.digest('hex').slice(0, 16);
+  mkdirSync(dist, { recursive: true });
+  writeByRename(join(dist, HELPER), await helper());
+  const index = {};
+  for (const [word, contents] of codes) {
+    const code = word === ALL ? `dewar-${build}.cjs` : `dewar-${word}-${build}.cjs`;
+    writeByRename(join(dist, code), contents);
+    index[word] = { code, cache: null };
+  }
+  const writeIndex = () => writeByRename(join(dist, INDEX), `${JSON.stringify(index)}\n`);
+  writeIndex();
+  for (const word of Object.keys(index)) {
+    const cache = index[word].code.replace(/cjs$/, 'cache');
+    rmSync(join(dist, cache), { force: true });
+    if (makeCache(word, join(dist, cache))) index[word].cache = cache;
+  }
+  writeIndex();
+  const fresh = new Set([INDEX, HELPER, ...Object.values(index).flatMap(({ code, cache }) => [code, cache])]);
   for (const name of readdirSync(dist)) {
     if (!fresh.has(name)) rmSync(join(dist, name), { recursive: true, force: true });
   }

@@ -2,7 +2,7 @@
 /**
  * Runs commands of a bundle and keeps what V8 compiled meanwhile as the bundle's code cache:
  *
- *     node scripts/warm-up.mjs FOLDER CACHE
+ *     node scripts/warm-up.mjs FOLDER WORD CACHE
  *
  * The commands are those that must start fast: the rehearsal of the README, a compilation that finds no fault and one
  * that does, and questions about a policy that is kept. They work in a folder that is removed afterwards.
@@ -13,16 +13,16 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadBundle } from 'dewar/bundle';
+import { ALL, loadBundle, setStartFlags } from 'dewar/bundle';
 
-const [folder, cache] = process.argv.slice(2);
+const [folder, word, cache] = process.argv.slice(2);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const scratch = mkdtempSync(join(tmpdir(), 'dewar-build-'));
 
 try {
   process.env.DEWAR_STATE_DIR = scratch;
   process.env.DEWAR_CACHE = join(scratch, 'cache');
-  const { exports, script } = loadBundle(folder);
+  const { exports, script } = loadBundle(folder, word);
   const faulty = join(scratch, 'faulty.conf');
   writeFileSync(faulty, 'class domain\nallow a b:domain;\n');
   const commands = [
@@ -34,10 +34,12 @@ try {
     ['search', '-A', '-s', 'dom0_t', '-t', 'nomigrate_t'],
   ];
   for (const command of commands) {
+    if (word !== ALL && command[0] !== word) continue;
     process.argv = [process.execPath, 'dewar', ...command];
     await exports.main('0');
   }
   process.exitCode = 0;
+  setStartFlags();
   writeFileSync(`${cache}.tmp`, script.createCachedData());
   renameSync(`${cache}.tmp`, cache);
 } finally {

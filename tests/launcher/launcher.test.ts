@@ -24,19 +24,38 @@ afterEach(() => rmSync(folder, { recursive: true }));
 function build(source: string): void {
   mkdirSync(join(folder, 'dist'));
   writeFileSync(join(folder, 'dist/code.cjs'), `${HEAD}${source}${TAIL}`);
-  writeFileSync(join(folder, 'dist/bundle.json'), '{ "code": "code.cjs", "cache": null }');
+  writeFileSync(join(folder, 'dist/bundle.json'), '{ "*": { "code": "code.cjs", "cache": null } }');
 }
 
 /** Starts the launcher in this Node, which may pass itself off as another version. */
-function start(version: string = process.versions.node): { status: number | null; stdout: string; stderr: string } {
+function start(
+  version: string = process.versions.node,
+  ...words: string[]
+): { status: number | null; stdout: string; stderr: string } {
   const disguise = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`;
-  const args = ['--import', `data:text/javascript,${encodeURIComponent(disguise)}`, join(folder, 'bin/dewar.js')];
+  const args = [
+    '--import',
+    `data:text/javascript,${encodeURIComponent(disguise)}`,
+    join(folder, 'bin/dewar.js'),
+    ...words,
+  ];
   return spawnSync(process.execPath, args, { encoding: 'utf8' });
 }
 
 test('a built command is started, and told its version', () => {
   build("exports.main = (version) => console.log('this is', version);");
   expect(start()).toMatchObject({ status: 0, stdout: 'this is 1.2.3\n', stderr: '' });
+});
+
+test('a command with a bundle of its own is started from that, any other word from the bundle with all commands', () => {
+  build("exports.main = () => console.log('all');");
+  writeFileSync(join(folder, 'dist/own.cjs'), `${HEAD}exports.main = () => console.log('own');${TAIL}`);
+  const all = { code: 'code.cjs', cache: null };
+  writeFileSync(join(folder, 'dist/bundle.json'), JSON.stringify({ '*': all, own: { code: 'own.cjs', cache: null } }));
+  const saidFor = (...words: string[]): string => start(process.versions.node, ...words).stdout;
+  expect(saidFor('own', 'other')).toBe('own\n');
+  for (const words of [[], ['other', 'own'], ['toString'], ['__proto__'], ['*']])
+    expect(saidFor(...words)).toBe('all\n');
 });
 
 test('a command that is not built yet says how to build it', () => {

@@ -1,8 +1,9 @@
 /**
  * The bundled command: found, read and run, with V8's code cache so that little of it is compiled again at each start.
  *
- * `dist/bundle.json` names two files of one build, the code and its cache. Both have the build's hash in their names,
- * so that a start during a build never joins the code of one with the cache of another: V8 would not notice.
+ * A build has several bundles: one with all commands, and those with a command that is called often alone. `dist/bundle.json`
+ * names for each two files of one build, the code and its cache. Both have the build's hash in their names, so that a start
+ * during a build never joins the code of one with the cache of another: V8 would not notice.
  */
 const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
@@ -11,20 +12,28 @@ const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
 /**
- * How much a function runs before V8 compiles it anew with optimizations; `src/optimizer.ts` says why, and goes on from
- * here. A code cache belongs to the value under which it was made.
+ * How much a function runs before V8 compiles it anew with optimizations, and whether it looks for garbage in advance;
+ * `src/optimizer.ts` says why, and goes on from here.
  */
-const INTERRUPT_BUDGET = 500_000;
+const START_FLAGS = ['--interrupt-budget=500000', '--incremental-marking'];
 
-/** The versions of V8 known to have that flag (Node 20 and 22); V8 prints a complaint about a flag it does not know. */
+/** The versions of V8 known to have these flags (Node 20 and 22); V8 prints a complaint about a flag it does not know. */
 const KNOWN_V8 = ['11', '12'];
 
-/** Where a build is described, in the folder of the bundle. */
+/** Where a build is described, in the folder of the bundles: the files of each, under the word of its command. */
 const INDEX = 'bundle.json';
+
+/** What stands there for all commands. */
+const ALL = '*';
 
 /** What surrounds the code of a bundle: a build writes it too, so that no start has to put a large text together. */
 const HEAD = '(function (exports, require, module, __filename, __dirname) {';
 const TAIL = '\n})';
+
+/** Sets the flags of V8 with which a command starts. A code cache belongs to the flags that stand when it is made. */
+function setStartFlags() {
+  if (KNOWN_V8.includes(process.versions.v8.split('.')[0])) START_FLAGS.forEach(setFlagsFromString);
+}
 
 /** Modules of Node that most commands do not use, and that take milliseconds to load. */
 const RARE = new Set(['node:child_process', 'node:crypto', 'node:readline', 'node:worker_threads']);
@@ -44,15 +53,15 @@ function loadedLate(name, require) {
 }
 
 /**
- * Runs the code of the bundle, which defines the command without starting it.
+ * Runs the code of the bundle for a command line that begins with `word`: that defines its commands and starts none.
  *
  * Returns what the bundle exports, and the script, from which a build makes the code cache. Throws as `node:fs` does when
  * a file is missing.
  */
-function loadBundle(folder) {
-  if (KNOWN_V8.includes(process.versions.v8.split('.')[0]))
-    setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
-  const { code, cache } = JSON.parse(readFileSync(join(folder, INDEX), 'utf8'));
+function loadBundle(folder, word) {
+  setStartFlags();
+  const bundles = JSON.parse(readFileSync(join(folder, INDEX), 'utf8'));
+  const { code, cache } = bundles[Object.hasOwn(bundles, word) ? word : ALL];
   const filename = join(folder, code);
   // A cache that another version of V8 made is refused by V8, and the command starts without.
   const cachedData = cache === null ? undefined : readFileSync(join(folder, cache));
@@ -67,4 +76,4 @@ function loadBundle(folder) {
   return { exports: module.exports, script };
 }
 
-module.exports = { HEAD, INDEX, loadBundle, TAIL };
+module.exports = { ALL, HEAD, INDEX, loadBundle, setStartFlags, TAIL };

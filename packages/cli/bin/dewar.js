@@ -19,5 +19,5 @@ if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   process.exitCode = 3;
 } else {
   const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
-  require('./bundle.js').loadBundle(folder).exports.main(version);
+  require('./bundle.js').loadBundle(folder, process.argv[2]).exports.main(version);
 }

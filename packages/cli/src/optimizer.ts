@@ -10,7 +10,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** The bytes of bytecode that a function runs before it is optimized. A command starts with the usual value (`bin/bundle.js`). */
-const BUDGETS = { usual: 500_000, short: 4_000_000 } as const;
+const BUDGETS = { usual: 500_000, short: 16_000_000 } as const;
 
 /** V8 prints a complaint about a flag it does not know; Node 20 and 22 have that one. */
 const isKnown = ['11', '12'].includes(process.versions.v8.split('.')[0] ?? '');
