@@ -84,8 +84,10 @@ export function addDomainCommands(program: Command, finish: Finish, terminal: Te
     .argument('[domain]', 'name or number')
     .option('-Z, --context', 'with their labels')
     .option('-n, --numa', 'with the NUMA nodes that they had better run on')
+    .option('-l, --long', 'as JSON: the configuration that each has now')
     .action(async (domain, args) => {
-      const { runList } = await import('./commands/lifecycle.ts');
+      const { runList, runListLong } = await import('./commands/lifecycle.ts');
+      if (args.long === true) return finish(runListLong(domain, requestFlags(args), terminal));
       const columns = { withLabels: args.context === true, withNodes: args.numa === true };
       await finish(runList(domain, columns, requestFlags(args), terminal));
     });

@@ -23,7 +23,7 @@ import {
   restoreToolstack,
   sbdfText,
 } from '@dewar/toolstack';
-import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import { parseXlCfg, printJson, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import type { AuditBooleans, HelperCallName, HelperCalls, HelperFailure, HelperRequest, LibxlDomain } from '@dewar/xen';
 
 /** Something that goes wrong at a call. */
@@ -231,6 +231,11 @@ const CALLS: Handlers = {
     const domid = report.domain?.domid ?? -1;
     open.guests.add(domid);
     return { domid };
+  },
+  'domain.config': async ({ host }, { domid }) => {
+    const [found] = (await host.listLong(String(domid))).value ?? [];
+    if (found !== undefined) return { json: printJson(found.config) };
+    throw new Failed({ kind: 'libxl', call: 'libxl_retrieve_domain_configuration', rc: -3 });
   },
   'domain.relabel': (session, { domid, label: context }) => {
     const { sid } = ask(session, 'xsm_op.context_to_sid', { context });

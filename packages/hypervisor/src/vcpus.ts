@@ -78,7 +78,7 @@ export const VCPU_OPS: Handlers<VcpuName> = {
       // XEN: a vCPU that may run nowhere is refused.
       if (next.hard.length === 0) return failed('EINVAL', 'the host has none of these CPUs');
       if (hard !== undefined || soft !== undefined) domain.affinities.set(vcpu, next);
-      return ok({});
+      return ok({ effectiveSoft: next.soft.filter((cpu) => next.hard.includes(cpu)) });
     }),
   'domctl.getvcpuaffinity': (machine, caller, { domid, vcpu }) =>
     onDomain('domctl.getvcpuaffinity', machine, caller, domid, (domain) =>

@@ -55,7 +55,7 @@ export interface LabSlot {
   /** Boots the host with a policy; what ran on it is gone. Answers why Xen would stop, if it would. */
   boot(
     policy: LabPolicy,
-    options?: Pick<BootOptions, 'flask' | 'release' | 'memoryMib' | 'iommu' | 'devices'>,
+    options?: Pick<BootOptions, 'flask' | 'release' | 'memoryMib' | 'dom0MemoryMib' | 'iommu' | 'devices'>,
   ): BootedHost | { readonly refused: string };
 }
 

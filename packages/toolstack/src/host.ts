@@ -12,7 +12,7 @@
 import type { Diagnostic } from '@dewar/policy/text';
 import type { Sbdf } from './device-hypercalls.ts';
 import type { BooleanState, Domid, Errno, ObservedCheck, OpenMapping, Process, ShutdownReason } from './hypercalls.ts';
-import type { DomainConfig } from './xl-cfg/index.ts';
+import type { DomainConfig, JsonObject } from './xl-cfg/index.ts';
 
 /** Some equal hypercalls in a row, made by one program, with the checks that one of them caused. */
 export interface HypercallRecord {
@@ -74,6 +74,13 @@ export interface DomainState {
   readonly cpuSeconds?: number;
   /** The NUMA nodes that it had better run on, where they were asked for: `all`, `0-1`, `none`. */
   readonly nodes?: string;
+}
+
+/** A domain, and its configuration as it stands. */
+export interface DomainConfiguration {
+  readonly domid: Domid;
+  /** XEN: `libxl_domain_config` as JSON. */
+  readonly config: JsonObject;
 }
 
 /** Which domains are listed, and with what. */
@@ -354,6 +361,8 @@ export interface Host {
   create(config: DomainConfig, options: CreateOptions): Promise<OperationReport>;
   /** The domains that the caller may see; or one, which there has to be. */
   list(options?: ListOptions): Promise<OperationReport<readonly DomainState[]>>;
+  /** The configurations of the domains, or of one (`xl list -l`). One that libxl has none of is left out, with a message. */
+  listLong(domain?: string): Promise<OperationReport<readonly DomainConfiguration[]>>;
   /** Stops a guest until it is unpaused. */
   pause(domain: string): Promise<OperationReport>;
   /** Lets a paused guest run. */

@@ -272,10 +272,13 @@ export interface HypercallTable extends DeviceHypercallTable {
   'domctl.setnodeaffinity': Entry<OnDomain, Nothing>;
   /** The NUMA nodes that the domain had better run on. */
   'domctl.getnodeaffinity': Entry<OnDomain, { readonly nodes: readonly number[] }>;
-  /** Which physical CPUs the vCPU may run on; without `hard` and `soft`, what they are stays. */
+  /**
+   * Which physical CPUs the vCPU may run on; without `hard` and `soft`, what they are stays. Answers those that it had
+   * better run on and may run on, too.
+   */
   'domctl.setvcpuaffinity': Entry<
     OnVcpu & { readonly hard?: readonly number[]; readonly soft?: readonly number[] },
-    Nothing
+    { readonly effectiveSoft: readonly number[] }
   >;
   'domctl.getvcpuaffinity': Entry<OnVcpu, { readonly hard: readonly number[]; readonly soft: readonly number[] }>;
   'domctl.getvcpuinfo': Entry<OnVcpu, { readonly isOnline: boolean; readonly cpu: number }>;

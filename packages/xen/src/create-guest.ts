@@ -7,7 +7,7 @@
  */
 import type { Diagnostic } from '@dewar/policy/text';
 import { type CreateOptions, guestDiagnostics, type OperationReport, type RestoreOptions } from '@dewar/toolstack';
-import { type DomainConfig, type LabelValue, printDomainConfigJson } from '@dewar/toolstack/xl-cfg';
+import { configToCreate, type DomainConfig, type LabelValue, printJson } from '@dewar/toolstack/xl-cfg';
 import type { HelperFailure } from './protocol.ts';
 import { failureText, type RealOperation, rcOf } from './real-operation.ts';
 import { XenError } from './xen-error.ts';
@@ -49,7 +49,7 @@ export async function createGuest(
   const built: DomainConfig = isHeld ? { ...config, uuid, labels: { ...labels, run: undefined } } : { ...config, uuid };
   try {
     const outcome = await operation.callStep('libxl builds the guest', 'domain.create', {
-      json: printDomainConfigJson(built),
+      json: printJson(configToCreate(built)),
     });
     if (outcome.kind === 'failed') return await buildFailed(operation, config, uuid, outcome.failure);
     const { domid } = outcome.value;
@@ -158,7 +158,7 @@ async function buildFailed(
 /** Builds a guest from a file that `save` has written. */
 export async function restoreGuest(operation: RealOperation, options: RestoreOptions, attach: AttachConsole): Report {
   const { file = '', config, uuid } = options;
-  const json = config === undefined ? undefined : printDomainConfigJson({ ...config, uuid: config.uuid ?? uuid });
+  const json = config === undefined ? undefined : printJson(configToCreate({ ...config, uuid: config.uuid ?? uuid }));
   const outcome = await operation.callStep(`libxl restores the guest in ${file}`, 'domain.restore', { file, json });
   if (outcome.kind === 'failed') {
     const { failure } = outcome;

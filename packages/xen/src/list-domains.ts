@@ -5,7 +5,15 @@
  *
  * @module
  */
-import { type DomainState, guestDiagnostics, type ListOptions, type OperationReport, showCpus } from '@dewar/toolstack';
+import {
+  type DomainConfiguration,
+  type DomainState,
+  guestDiagnostics,
+  type ListOptions,
+  type OperationReport,
+  showCpus,
+} from '@dewar/toolstack';
+import { parseJson } from '@dewar/toolstack/xl-cfg';
 import { domainState, type RealOperation } from './real-operation.ts';
 
 /** All domains; undefined, and said, where they cannot be listed. */
@@ -47,14 +55,48 @@ async function addNodes(operation: RealOperation, domains: readonly DomainState[
   return value;
 }
 
+/** All, or the one that a person names. */
+async function domainsAsked(
+  operation: RealOperation,
+  domain: string | undefined,
+): Promise<readonly DomainState[] | undefined> {
+  const all = await listAll(operation);
+  const one = all === undefined || domain === undefined ? undefined : pick(operation, all, domain);
+  return domain === undefined ? all : one && [one];
+}
+
+/** `xl list -l`. XEN: `list_domains_details`, which passes over what libxl does not give, and is content. */
+export async function listConfigurations(
+  operation: RealOperation,
+  domain: string | undefined,
+): Promise<OperationReport<readonly DomainConfiguration[]>> {
+  const domains = await domainsAsked(operation, domain);
+  if (domains === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+  const value: DomainConfiguration[] = [];
+  for (const { domid } of domains) {
+    const outcome = await operation.step(`libxl reads the configuration of domain ${domid} as it stands`, async () => {
+      const asked = await operation.call('domain.config', { domid });
+      return { outcome: asked.kind === 'ok' ? 'done' : 'ignored-failure', value: asked };
+    });
+    const config = outcome.kind === 'ok' ? parseJson(outcome.value.json) : undefined;
+    if (typeof config === 'object' && config !== null && 'members' in config) value.push({ domid, config });
+    else if (outcome.kind === 'failed') {
+      await operation.refused(domid, 'read the configuration of', outcome.failure, 0);
+    } else {
+      const notes = [{ message: 'what libxl gave is no JSON' }];
+      const what = { operation: 'read the configuration of', domid };
+      operation.diagnostics.push(guestDiagnostics['operation-failed'](undefined, what, { notes }));
+    }
+  }
+  return operation.report({ isDone: operation.diagnostics.length === 0, xlExitCode: 0, value });
+}
+
 /** `xl list`. */
 export async function listDomains(
   operation: RealOperation,
   { domain, withNodes }: ListOptions,
 ): Promise<OperationReport<readonly DomainState[]>> {
-  const all = await listAll(operation);
-  const one = all === undefined || domain === undefined ? undefined : pick(operation, all, domain);
-  const found = domain === undefined ? all : one && [one];
+  const found = await domainsAsked(operation, domain);
   if (found === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
   const value = withNodes === true ? await addNodes(operation, found) : found;
   return operation.report({ isDone: operation.diagnostics.length === 0, xlExitCode: 0, value });

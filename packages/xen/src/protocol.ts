@@ -129,6 +129,8 @@ export interface HelperCalls {
   'domain.find': Call<{ readonly text: string }, { readonly domid: number }>;
   /** The NUMA nodes that it had better run on, and how many there are. */
   'domain.nodes': Call<OnDomain, { readonly nodes: readonly number[]; readonly count: number }>;
+  /** The JSON of `libxl_domain_config`, as it stands. */
+  'domain.config': Call<OnDomain, { readonly json: string }>;
   'domain.name': Call<OnDomain, string | undefined>;
   /**
    * Builds a guest and leaves it paused, unfinished: when the command is gone before `domain.finish`, the helper

@@ -10,6 +10,7 @@ import type {
   BooleanState,
   ConsoleChoice,
   CoreDump,
+  DomainConfiguration,
   DomainState,
   Domid,
   ForeignMapProbe,
@@ -50,7 +51,7 @@ import type { CallOutcome, HelperProcess } from './helper-process.ts';
 import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
 import { labelPci } from './label-pci.ts';
-import { listDomains } from './list-domains.ts';
+import { listConfigurations, listDomains } from './list-domains.ts';
 import { LogFollower } from './log-follower.ts';
 import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
 import { probeMemory } from './probe-memory.ts';
@@ -201,6 +202,10 @@ export class XenHost implements Host {
 
   async list(options: ListOptions = {}): Promise<OperationReport<readonly DomainState[]>> {
     return listDomains(await this.#begin('list'), options);
+  }
+
+  async listLong(domain?: string): Promise<OperationReport<readonly DomainConfiguration[]>> {
+    return listConfigurations(await this.#begin('list'), domain);
   }
 
   async vmList(): Promise<OperationReport<readonly DomainState[]>> {

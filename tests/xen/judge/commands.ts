@@ -6,9 +6,10 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { XenHost } from '@dewar/xen';
 import { isAlive, PATIENCE_S, within } from './patience.ts';
 import { runAtTerminal } from './pty.ts';
@@ -99,6 +100,12 @@ class Commands {
     if (ran.code !== code) throw new Error(`${what}: ended with ${ran.code}, not ${code}: ${all.slice(-600)}`);
     if (missing !== undefined) throw new Error(`${what}: does not say ${String(missing)}: ${all.slice(-600)}`);
     return ran;
+  }
+
+  /** What xl prints; it must be content. */
+  async xl(...args: readonly string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)('xl', args);
+    return stdout;
   }
 
   /** Types an answer to the question of `loadpolicy`. */
@@ -196,6 +203,29 @@ const rehearsing: Step = async (commands) => {
     'is not the policy that this host has loaded',
   );
   await commands.run(['create', '--host', 'xen', '-q', '--policy', example, guest], 0, `is running under ${RUN}`);
+};
+
+/** A guest that `create` has made, by a program of either kind, is the same to libxl; and both list it in the same words. */
+const listing: Step = async (commands) => {
+  const { guest } = commands.places;
+  const words = ['-p', '-q', guest, 'name="listed"', 'uuid="6d1cf4ae-0b3e-4c57-8d7e-6a7d5a0c1e42"', 'maxvcpus=2'];
+  const made: string[] = [];
+  for (const create of [() => commands.run(['create', ...words], 0), () => commands.xl('create', '-e', ...words)]) {
+    await create();
+    await commands.xl('vcpu-set', 'listed', '2');
+    await commands.xl('mem-set', 'listed', '120');
+    for (const which of [['listed'], []]) {
+      const [ours, theirs] = [
+        await commands.run(['list', '-l', ...which], 0),
+        await commands.xl('list', '-l', ...which),
+      ];
+      if (ours.out !== theirs) throw new Error(`list -l ${which.join('')}: ${ours.out} is not ${theirs}`);
+    }
+    made.push((await commands.xl('list', '-l', 'listed')).replace(/"domid": [0-9]+/, ''));
+    await commands.xl('destroy', 'listed');
+  }
+  if (made[0] !== made[1]) throw new Error(`what Dewar made is another guest than what xl made: ${made.join('\n')}`);
+  await commands.run(['list', '-l', 'no-such-guest'], 1, 'no-such-guest is an invalid domain identifier');
 };
 
 const tracing: Step = async (commands) => {
@@ -341,6 +371,7 @@ const locking: Step = async (commands) => {
 const STEPS: Readonly<Record<string, Step>> = {
   'loadpolicy asks, refuses what locks dom0 out, and puts back': loading,
   'a build that would be denied half-way is not begun': rehearsing,
+  'list -l prints what xl prints, of guests that either has made': listing,
   'trace shows what commands of xl are asked, and passes their status on': tracing,
   'what a traced command changes stays, and nothing else changes': tracingChanges,
   'a trace that is killed leaves no auditing': killing,

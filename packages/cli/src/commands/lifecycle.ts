@@ -4,6 +4,7 @@
  * @module
  */
 import type { DomainState, Host, OperationReport, ShutdownReason } from '@dewar/toolstack';
+import type { JsonObject } from '@dewar/toolstack/xl-cfg';
 import { EXIT, UsageError } from '../failures.ts';
 import { type HostChoice, type HostInUse, useAnyHost } from '../host-session.ts';
 import { readPolicy } from '../policy-input.ts';
@@ -115,6 +116,25 @@ export function listLine(domain: DomainState, withLabels: boolean): string {
   ];
   const line = `${columns.join(' ')}     ${flags}  ${(domain.cpuSeconds ?? 0).toFixed(1).padStart(8)}`;
   return withLabels ? `${line} ${(label ?? '-').padStart(16)}` : line;
+}
+
+/** `list -l`: what libxl would build each domain from if it had to be built again, as xl prints it. */
+export function runListLong(domain: string | undefined, flags: RequestFlags, terminal: Terminal): Promise<number> {
+  return request(
+    flags,
+    terminal,
+    async (host) => {
+      const { plainJson, printJson } = await import('@dewar/toolstack/xl-cfg');
+      const report = await host.listLong(domain);
+      if (report.value === undefined) return { ...report, value: undefined };
+      const all = report.value.map((one): JsonObject => ({ members: Object.entries(one) }));
+      // XEN: `puts` ends what already ends with a line.
+      return { ...report, value: flags.isJson ? plainJson(all) : `${printJson(all)}\n` };
+    },
+    (text) => {
+      if (typeof text === 'string') print(terminal.out, text);
+    },
+  );
 }
 
 export function runList(

@@ -7,7 +7,7 @@
  */
 import { type DomainState, type HostInfo, SHUTDOWN_CODES } from '@dewar/toolstack';
 import { hostInfoLines } from '../commands/guest-operations.ts';
-import { listLine, listTitle, request } from '../commands/lifecycle.ts';
+import { listLine, listTitle, request, runListLong } from '../commands/lifecycle.ts';
 import { print, printLine } from '../terminal.ts';
 import { printXlHelp, type XlCall } from './xl-call.ts';
 
@@ -51,13 +51,8 @@ export async function listAsXl({ words, options, flags, terminal }: XlCall): Pro
     printXlHelp('list', terminal);
     return FAILURE;
   }
-  if (has('l')) {
-    printLine(
-      terminal.err,
-      'dewar: `xl list -l` is not simulated: the defaults that libxl fills in are not known here',
-    );
-    return FAILURE;
-  }
+  // XEN: the other options are those of the columns, and there are none.
+  if (has('l')) return runListLong(words[0], flags, terminal);
   const columns = { isVerbose: has('v'), hasLabel: has('Z'), hasPool: has('c'), hasNodes: has('n') };
   return request(
     flags,

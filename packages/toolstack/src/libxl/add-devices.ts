@@ -6,10 +6,12 @@
  * @module
  */
 import type { Domid } from '../hypercalls.ts';
+import type { Device } from '../xl-cfg/index.ts';
 import { canServe, connectWaiting, resolveBackend } from './backends.ts';
 import type { GuestDevice, GuestResources } from './guest-devices.ts';
 import { lookAt, type Operation } from './operation.ts';
 import { logLibxl } from './said.ts';
+import { storedWithDevice } from './stored-json.ts';
 import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 import { backendPath, completed, deviceTitle, findDevice, storedDevice } from './xenstore-devices.ts';
 
@@ -157,7 +159,12 @@ export function addDevice(operation: Operation, domid: Domid, device: GuestDevic
 }
 
 /** Adds one to a guest that exists; its kernel takes it as soon as it runs. */
-export function attachDevice(operation: Operation, domid: Domid, device: GuestDevice): Addition {
+export function attachDevice(
+  operation: Operation,
+  domid: Domid,
+  device: GuestDevice,
+  { members }: Pick<Device, 'members'>,
+): Addition {
   const { state } = operation;
   const before = state.guests.get(domid)?.devices.length ?? 0;
   const added = addWith(operation, domid, device, LATER[device.kind]);
@@ -168,7 +175,11 @@ export function attachDevice(operation: Operation, domid: Domid, device: GuestDe
     // XEN: it is in the stored configuration even where nobody serves it.
     if (config !== undefined) {
       const { hardware } = config;
-      record.config = { ...config, hardware: { ...hardware, devices: [...hardware.devices, storedDevice(entered)] } };
+      const devices = [...hardware.devices, storedDevice(entered)];
+      const made = entered.kind === 'vif' ? { devid: entered.devid, mac: entered.mac ?? '' } : undefined;
+      const list = entered.kind === 'vif' ? 'nics' : 'disks';
+      const json = storedWithDevice(config.json, list, { members }, made);
+      record.config = { ...config, hardware: { ...hardware, devices }, json };
     }
   }
   if (added.kind === 'added' && record !== undefined) {

@@ -24,7 +24,9 @@ import { distinctPages, lookAt, type Operation } from './operation.ts';
 import { addPciDevice } from './pci.ts';
 import type { Refusal } from './recorder.ts';
 import { logLibxl } from './said.ts';
+import { storedAtBuild } from './stored-json.ts';
 import { startStubDomain } from './stub-domain.ts';
+import type { GuestRecord } from './toolstack-state.ts';
 
 /** XEN: `ERROR_LOCK_FAIL`. By then libxl keeps the domain, whatever comes. */
 export const LOCK_FAILED = -15;
@@ -203,6 +205,13 @@ function attachHardware(
   return undefined;
 }
 
+/** What libxl keeps of the configuration, with what it decided itself. */
+function storedConfig(config: GuestConfig, { uuid, devices }: GuestRecord): GuestConfig {
+  const cards = devices.flatMap(({ kind, devid, mac }) => (kind === 'vif' ? [{ devid, mac: mac ?? '' }] : []));
+  const videoKib = config.hardware.deviceModel?.videoKib;
+  return { ...withoutOrigins(config), uuid, json: storedAtBuild(config.json, { uuid, videoKib, cards }) };
+}
+
 /** From the domain to the built, relabelled and paused guest. */
 function finishGuest(
   operation: Operation,
@@ -235,7 +244,7 @@ function finishGuest(
       return 'failed';
     }
     const record = state.guests.get(domid);
-    if (record !== undefined) record.config = { ...withoutOrigins(config), uuid: record.uuid };
+    if (record !== undefined) record.config = storedConfig(config, record);
     for (const withLabel of [false, true, true, false]) lookAt(operation, domid, withLabel);
     return 'done';
   });

@@ -60,8 +60,8 @@ function misread(
   return { ...failed(operation, domid, WORDS[kind].adding, reason), xlExitCode: exitCode };
 }
 
-function attach(operation: Operation, domid: Domid, device: GuestDevice): OperationReport {
-  const added = attachDevice(operation, domid, device);
+function attach(operation: Operation, domid: Domid, device: GuestDevice, given: Device): OperationReport {
+  const added = attachDevice(operation, domid, device, given);
   if (added.kind === 'added') return doneOn(operation, domid);
   operation.messages.push(`${WORDS[device.kind].add} failed.`);
   return failed(operation, domid, WORDS[device.kind].adding, added.reason);
@@ -81,7 +81,7 @@ export function attachDisk(operation: Operation, text: string, words: readonly s
     operation.messages.push(`${WORDS.vbd.add} failed.`);
     return failed(operation, domid, WORDS.vbd.adding, 'a virtio disk cannot be attached to a guest that exists');
   }
-  return attach(operation, domid, diskOf(device));
+  return attach(operation, domid, diskOf(device), device);
 }
 
 /** `xl network-attach`. */
@@ -91,7 +91,7 @@ export function attachNic(operation: Operation, text: string, words: readonly st
   const reading = readNicWords(words);
   const device = read(operation, reading);
   if (device === undefined) return misread(operation, domid, 'vif', reading);
-  return attach(operation, domid, vifOf(device));
+  return attach(operation, domid, vifOf(device), device);
 }
 
 function recordOf({ state }: Operation, domid: Domid): GuestRecord | undefined {

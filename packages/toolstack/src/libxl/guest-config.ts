@@ -6,8 +6,16 @@
  * @module
  */
 import type { Origin } from '@dewar/policy/text';
-import { type DomainConfig, SHUTDOWN_ACTIONS, type ShutdownAction, type ShutdownActions } from '../xl-cfg/index.ts';
+import {
+  configToCreate,
+  type DomainConfig,
+  SHUTDOWN_ACTIONS,
+  type ShutdownAction,
+  type ShutdownActions,
+} from '../xl-cfg/index.ts';
+import { compactJson } from '../xl-cfg/json.ts';
 import { type GuestHardware, hardwareOf, NO_HARDWARE, readHardware } from './guest-devices.ts';
+import { STORED_LIMIT } from './stored-json.ts';
 
 /** A label, and where the user wrote it; what was stored no longer knows. */
 export interface GuestLabel {
@@ -39,6 +47,8 @@ export interface GuestConfig {
   readonly actions: ShutdownActions;
   readonly hardware: GuestHardware;
   readonly boot: BootFiles;
+  /** All of it, as libxl has it: JSON, see `stored-json.ts`. */
+  readonly json: string;
 }
 
 /** What the guest starts from, where the configuration says so. */
@@ -98,6 +108,7 @@ export function guestConfigOf(config: DomainConfig): GuestConfig {
     actions: config.actions,
     hardware: hardwareOf(config),
     boot: bootFilesOf(config),
+    json: compactJson(configToCreate(config)),
   };
 }
 
@@ -176,6 +187,8 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
   // As above.
   const fields = value as Readonly<Record<string, unknown>>;
   const { name, type, uuid, buildLabel, runLabel, memoryKib, maxMemoryKib, vcpus, maxVcpus, claimsMemory } = fields;
+  const { json } = fields;
+  if (typeof json !== 'string' || json.length > STORED_LIMIT) return undefined;
   const actions = readActions(fields['actions']);
   const scheduler = readScheduler(fields['scheduler']);
   // What an older version of Dewar saved has no devices.
@@ -205,5 +218,6 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
     hardware,
     // Files of older versions of Dewar have none.
     boot: bootFilesOf(isFields(fields['boot']) ? fields['boot'] : {}),
+    json,
   };
 }

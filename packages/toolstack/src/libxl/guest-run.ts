@@ -151,7 +151,7 @@ export function handleEnd(operation: Operation, domid: Domid, reason: ShutdownRe
 function reloadConfig(operation: Operation, domid: Domid, config: GuestConfig): GuestConfig {
   let found: GuestConfig | undefined;
   operation.recorder.step('xl reads the configuration of the guest as it stands', 'xl daemon', () => {
-    found = retrieveConfig(operation, domid);
+    found = retrieveConfig(operation, domid, { isDaemon: true });
     return found === undefined ? 'ignored-failure' : 'done';
   });
   return found ?? config;

@@ -8,6 +8,7 @@ import type {
   ConsoleChoice,
   CoreDump,
   CreateOptions,
+  DomainConfiguration,
   DomainState,
   ForeignMapProbe,
   GuestConsole,
@@ -50,7 +51,7 @@ import { setMaxMemory, setMemory } from './guest-memory.ts';
 import { unpauseGuest } from './guest-run.ts';
 import { domidOf, domnameOf, hostInfo, sendDebugKeys, sendSysrq, sendTrigger } from './inspect.ts';
 import { labelPci } from './label-pci.ts';
-import { listGuests } from './list-domains.ts';
+import { listConfigurations, listGuests } from './list-domains.ts';
 import { migrateGuest } from './migrate.ts';
 import { finalState, findDomain, type Operation, report, startXl } from './operation.ts';
 import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
@@ -90,6 +91,10 @@ export class LibxlHost implements Host {
 
   async list(options: ListOptions = {}): Promise<OperationReport<readonly DomainState[]>> {
     return listGuests(this.#begin('list'), options);
+  }
+
+  async listLong(domain?: string): Promise<OperationReport<readonly DomainConfiguration[]>> {
+    return listConfigurations(this.#begin('list'), domain);
   }
 
   async pause(domain: string): Promise<OperationReport> {

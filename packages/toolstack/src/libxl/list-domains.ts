@@ -6,11 +6,12 @@
  *
  * @module
  */
-import type { DomainState, ListOptions, OperationReport } from '../host.ts';
+import type { DomainConfiguration, DomainState, ListOptions, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { showCpus } from './cpu-range.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { describeDomain, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
+import { retrieveJson } from './retrieve-config.ts';
 import { errnoText, logLibxl } from './said.ts';
 
 /** The one that a person names; undefined, and said, when there is none that may be seen. */
@@ -65,20 +66,49 @@ function addNodes(operation: Operation, domains: readonly DomainState[]): readon
   return value;
 }
 
+/** The domains that are asked for: all that may be seen, or one; undefined where there is not that one. */
+function domainsAsked(operation: Operation, domain: string | undefined): readonly DomainState[] | undefined {
+  if (domain !== undefined) return lookForOne(operation, domain);
+  let domains: readonly DomainState[] = [];
+  operation.recorder.step('xl lists the domains', 'xl', () => {
+    startXl(operation);
+    domains = listDomains(operation);
+    return 'done';
+  });
+  return domains;
+}
+
+/** `xl list -l`. XEN: `list_domains_details`, which passes over what it does not get, and is content. */
+export function listConfigurations(
+  operation: Operation,
+  domain: string | undefined,
+): OperationReport<readonly DomainConfiguration[]> {
+  const domains = domainsAsked(operation, domain);
+  if (domains === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
+  const value: DomainConfiguration[] = [];
+  for (const { domid } of domains) {
+    let found: DomainConfiguration | undefined;
+    operation.recorder.step(`libxl reads the configuration of domain ${domid} as it stands`, 'libxl', () => {
+      const retrieved = retrieveJson(operation, domid);
+      if (retrieved !== undefined) found = { domid, config: retrieved.json };
+      return found === undefined ? 'ignored-failure' : 'done';
+    });
+    if (found !== undefined) value.push(found);
+    else {
+      const notes = refusalNotes(operation.recorder.refusal);
+      const what = { operation: 'read the configuration of', domid };
+      operation.diagnostics.push(guest['operation-failed'](undefined, what, { notes }));
+    }
+  }
+  return report(operation, { isDone: value.length === domains.length, xlExitCode: 0, value });
+}
+
 /** `xl list`, and `xl vm-list`, which prints other columns. */
 export function listGuests(
   operation: Operation,
   { domain, withNodes }: ListOptions,
 ): OperationReport<readonly DomainState[]> {
-  let domains: readonly DomainState[] | undefined;
-  if (domain !== undefined) domains = lookForOne(operation, domain);
-  else {
-    operation.recorder.step('xl lists the domains', 'xl', () => {
-      startXl(operation);
-      domains = listDomains(operation);
-      return 'done';
-    });
-  }
+  const domains = domainsAsked(operation, domain);
   if (domains === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   if (withNodes !== true) return report(operation, { isDone: true, xlExitCode: 0, value: domains });
   const value = addNodes(operation, domains);

@@ -11,6 +11,7 @@ import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { listDomains, lookAt, type Operation } from './operation.ts';
 import { logLibxl } from './said.ts';
+import { growingKibOf } from './stored-json.ts';
 
 const KIB_PER_PAGE = 4;
 
@@ -120,7 +121,7 @@ export function makeDomain(
     uuid,
     config: undefined,
     isWatched,
-    targetKib: config.memoryKib,
+    targetKib: config.memoryKib - (config.type === 'hvm' ? growingKibOf(config.json) : 0),
     staticMaxKib: config.maxMemoryKib,
     availableVcpus: config.vcpus,
     storePort: undefined,

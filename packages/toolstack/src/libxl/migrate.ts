@@ -15,13 +15,14 @@ import { constructGuest } from './construct.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
-import { type GuestConfig, guestConfigOf, storeConfig } from './guest-config.ts';
+import { type GuestConfig, guestConfigOf } from './guest-config.ts';
 import { startBuilt } from './guest-run.ts';
 import type { Progress } from './make-domain.ts';
 import { finalState, findDomain, type Operation, report, startXl } from './operation.ts';
 import { builderFrom } from './restore.ts';
 import { renameDomain } from './run-state.ts';
 import { GuestWriter, type Stop, savingMessage } from './save.ts';
+import { savedLength } from './stored-json.ts';
 import { resumeGuest } from './suspend-guest.ts';
 
 /** The two sides. */
@@ -111,10 +112,9 @@ function receive(
   writer: GuestWriter,
   uuid: string,
 ): Progress & { readonly config: GuestConfig } {
-  const { length } = JSON.stringify(storeConfig(own));
   target.messages.push(
     'migration target: Ready to receive domain.',
-    `Loading new save file <incoming migration stream> (new xl fmt info 0x3/0x0/${length})`,
+    `Loading new save file <incoming migration stream> (new xl fmt info 0x3/0x0/${savedLength(own.json)})`,
     ' Savefile contains xl domain config in JSON format',
     'Parsing config from <saved>',
   );

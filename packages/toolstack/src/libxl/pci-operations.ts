@@ -7,6 +7,7 @@
  */
 import type { AssignableDevice, GuestPciSlot, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
+import { addressMembers, readPciWord } from '../xl-cfg/index.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestPciDevice } from './guest-devices.ts';
 import { finalState, findDomain, lookAt, type Operation, report, startXl } from './operation.ts';
@@ -21,6 +22,7 @@ import {
   removePciDevice,
   resolvePci,
 } from './pci.ts';
+import { storedWithDevice } from './stored-json.ts';
 
 /** The device of an entry, without its slot and its options; undefined where it is none. */
 function parseSpec(spec: string): GuestPciDevice | undefined {
@@ -53,6 +55,18 @@ function failedOnGuest(operation: Operation, domid: Domid, verb: string): Operat
   return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
 }
 
+/** The stored configuration gets the device, with the address of one that was named. XEN: `libxl__device_pci_add_xenstore`. */
+function keepDevice(operation: Operation, domid: Domid, spec: string): void {
+  const record = operation.state.guests.get(domid);
+  const given = readPciWord(spec).device;
+  const wanted = parseSpec(spec);
+  const sbdf = wanted === undefined ? undefined : resolvePci(operation, wanted);
+  if (record?.config === undefined || given === undefined || sbdf === undefined) return;
+  const rest = given.members.filter(([name]) => !['func', 'dev', 'bus', 'domain'].includes(name));
+  const members = [...addressMembers(sbdf), ...rest];
+  record.config = { ...record.config, json: storedWithDevice(record.config.json, 'pcidevs', { members }, undefined) };
+}
+
 /** `xl pci-attach`. */
 export function attachPci(operation: Operation, text: string, spec: string): OperationReport {
   const domid = findDomain(operation, text);
@@ -65,7 +79,10 @@ export function attachPci(operation: Operation, text: string, spec: string): Ope
     return failedOnGuest(operation, domid, 'attach a PCI device to');
   }
   const added = addPciDevice(operation, domid, wanted, { isStarting: false });
-  if (added.kind === 'done') return doneOn(operation, domid);
+  if (added.kind === 'done') {
+    keepDevice(operation, domid, spec);
+    return doneOn(operation, domid);
+  }
   operation.messages.push('libxl: error: libxl_device.c:1486:device_addrm_aocomplete: unable to add device');
   return failedOnGuest(operation, domid, `attach ${added.what} to`);
 }

@@ -28,7 +28,7 @@ import { faultOf } from './create.ts';
 import { checkLabelsInEffect } from './create-labels.ts';
 import { DOM0 } from './daemons.ts';
 import { guest } from './diagnostics.ts';
-import { type GuestConfig, guestConfigOf, readStoredConfig, storeConfig } from './guest-config.ts';
+import { type GuestConfig, guestConfigOf, readStoredConfig } from './guest-config.ts';
 import { hvmGuestFrames } from './guest-frames.ts';
 import { startBuilt } from './guest-run.ts';
 import { finalState, type Operation, report, startXl } from './operation.ts';
@@ -45,6 +45,7 @@ import {
   paramNumber,
   SAVED_PARAMS,
 } from './save-helper.ts';
+import { savedLength } from './stored-json.ts';
 
 const PAGE_LIMIT = 2 ** 32;
 const VCPU_LIMIT = 8192;
@@ -372,7 +373,7 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     operation.diagnostics.push(guest['bad-request'](undefined, { guest: own.name, reason }));
     return report(operation, { isDone: false, xlExitCode: 1 });
   }
-  const length = JSON.stringify(storeConfig(image.config)).length;
+  const length = savedLength(image.config.json);
   operation.recorder.step('xl starts and reads the save file', 'xl', () => {
     startXl(operation);
     return 'done';

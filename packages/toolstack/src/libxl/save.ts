@@ -27,6 +27,7 @@ import {
   paramNumber,
   SAVED_PARAMS,
 } from './save-helper.ts';
+import { savedLength } from './stored-json.ts';
 import { type GuestType, resumeGuest, suspendGuest } from './suspend-guest.ts';
 
 /** What is left to read of a guest once it has suspended itself. */
@@ -187,8 +188,7 @@ function readState(operation: Operation, domid: Domid, isHvm: boolean, vcpus: nu
 
 /** XEN: `save_domain_core_writeconfig`. */
 export function savingMessage(file: string, config: GuestConfig): string {
-  const { length } = JSON.stringify(storeConfig(config));
-  return `Saving to ${file} new xl format (info 0x3/0x0/${length})`;
+  return `Saving to ${file} new xl format (info 0x3/0x0/${savedLength(config.json)})`;
 }
 
 /** A guest that is written down piece by piece: to a file at once, or to another host as that asks for it. */

@@ -22,7 +22,7 @@ import {
 } from './operation.ts';
 import { doneOn, failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
-import { errnoText, logLibxl } from './said.ts';
+import { errnoText, logLibxl, warnLibxl } from './said.ts';
 
 /** XEN: `libxl_list_vcpu`; undefined when Xen refused. */
 function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {
@@ -150,7 +150,13 @@ export function pinVcpu(
     if (vcpus.length === 0) operation.messages.push('libxl_list_vcpu failed.');
     for (const vcpu of vcpus) {
       const pinned = recorder.ask('libxl', 'domctl.setvcpuaffinity', { ...args, vcpu });
-      if (pinned.kind === 'ok') continue;
+      if (pinned.kind === 'ok') {
+        if (soft !== undefined && pinned.value.effectiveSoft.length === 0) {
+          const words = `Domain ${domid}:All cpus in soft affinity of vcpu ${vcpu} are unreachable. Only hard affinity will be considered for scheduling`;
+          warnLibxl(operation, 'libxl_sched.c:84:libxl__set_vcpuaffinity', words);
+        }
+        continue;
+      }
       failedVcpu = vcpu;
       const why = errnoText(pinned.errno);
       logLibxl(operation, 'libxl_sched.c:62:libxl__set_vcpuaffinity', `Domain ${domid}:Setting vcpu affinity: ${why}`);

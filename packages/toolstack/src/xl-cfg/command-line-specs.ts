@@ -12,7 +12,7 @@ import { readDisk } from './devices/disk.ts';
 import { readPciDevice } from './devices/pci.ts';
 import { readVifWords } from './devices/vif.ts';
 import type { Device, DeviceSpec } from './domain-config.ts';
-import { type JsonValue, printJson } from './json.ts';
+import { printJson } from './json.ts';
 import { XlReader } from './xl-reader.ts';
 
 /** A device that was read from words of a command line. */
@@ -85,14 +85,18 @@ export function readPciWord(word: string): SpecReading {
   return readWords('pci', [word], (reader, advisor, _, whole) => readPciDevice(reader, advisor, whole));
 }
 
-/** The device of an address alone, for what is set aside; with the name that it is to have. */
-export function pciDeviceJson(sbdf: number, name: string | undefined): string {
-  const members: (readonly [string, JsonValue])[] = [
+/** The members that say where a PCI device is; what is 0 is not printed. */
+export function addressMembers(sbdf: number): readonly (readonly [string, number])[] {
+  const all = [
     ['func', sbdf & 7],
     ['dev', (sbdf >> 3) & 0x1f],
     ['bus', (sbdf >> 8) & 0xff],
     ['domain', sbdf >>> 16],
-    ...(name === undefined ? [] : [['name', name] as const]),
-  ];
-  return printJson({ members });
+  ] as const;
+  return all.filter(([, value]) => value !== 0);
+}
+
+/** The device of an address alone, for what is set aside; with the name that it is to have. */
+export function pciDeviceJson(sbdf: number, name: string | undefined): string {
+  return printJson({ members: [...addressMembers(sbdf), ...(name === undefined ? [] : [['name', name] as const])] });
 }

@@ -5,6 +5,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import type { HelperCalls } from '../protocol.ts';
+import { configurationOf } from './configuration.ts';
 import { CallFault } from './fault.ts';
 import { relabel } from './flask.ts';
 import { type HostAccess, libxl, textIn } from './host-access.ts';
@@ -126,13 +127,9 @@ export class Builder {
 
   /** Gives an unfinished guest its run label, as libxl does at the end of a build, and notes it in its configuration. */
   async relabel({ domid, label }: HelperCalls['domain.relabel']['params']): Promise<void> {
-    const { libraries, context } = this.#access;
+    const { libraries } = this.#access;
     relabel(this.#access, domid, label);
-    const config = libraries.structure('libxl_domain_config_init');
-    await libxl(this.#access, 'libxl_retrieve_domain_configuration', domid, config, null);
-    const text = libraries.takeText(libraries.now('libxl_domain_config_to_json', context, config));
-    libraries.now('libxl_domain_config_dispose', config);
-    const stored = text === undefined ? undefined : withRunLabel(text, label);
+    const stored = withRunLabel(await configurationOf(this.#access, domid), label);
     if (stored === undefined) throw new CallFault({ kind: 'libxl', call: 'libxl_domain_config_to_json', rc: -3 });
     const data = libraries.bytes(stored);
     await libxl(this.#access, 'libxl_userdata_store', domid, libraries.bytes(STORED_CONFIG), data, data.length);
@@ -152,10 +149,7 @@ export class Builder {
     after,
   }: HelperCalls['domain.save']['params']): Promise<HelperCalls['domain.save']['result']> {
     const { libraries, context } = this.#access;
-    const config = libraries.structure('libxl_domain_config_init');
-    await libxl(this.#access, 'libxl_retrieve_domain_configuration', domid, config, null);
-    const json = libraries.takeText(libraries.now('libxl_domain_config_to_json', context, config)) ?? '';
-    libraries.now('libxl_domain_config_dispose', config);
+    const json = await configurationOf(this.#access, domid);
     const fd = openFile(file, 'w');
     const isRegular = fstatSync(fd).isFile();
     let [isSuspended, isSaved] = [false, false];

@@ -17,6 +17,7 @@ import { createInterface } from 'node:readline';
 import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure, HelperRequest } from '../protocol.ts';
 import { Auditor } from './auditor.ts';
 import { Builder } from './build.ts';
+import { configurationOf } from './configuration.ts';
 import { execConsole } from './console.ts';
 import {
   addAssignable,
@@ -75,6 +76,7 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
   'domain.info': ({ access }, { domid }) => domainInfo(access, domid),
   'domain.find': ({ access }, { text }) => findDomain(access, text),
   'domain.nodes': ({ access }, { domid }) => nodesOf(access, domid),
+  'domain.config': async ({ access }, { domid }) => ({ json: await configurationOf(access, domid) }),
   'domain.name': ({ access }, { domid }) => domainName(access, domid),
   'domain.create': ({ builder }, params) => builder.create(params),
   'domain.restore': ({ builder }, params) => builder.restore(params),

@@ -1,0 +1,83 @@
+/** What libxl keeps of a guest's configuration, and what it makes of it later: what no recording of real Xen shows. */
+import { SourceText } from '@dewar/policy/text';
+import { expect, test } from 'vitest';
+import { configToCreate, parseXlCfg, readDomainConfig } from '../xl-cfg/index.ts';
+import { compactJson, parseJson, plainJson } from '../xl-cfg/json.ts';
+import { type LiveState, liveConfiguration, readStoredJson, storedAtBuild, storedWithDevice } from './stored-json.ts';
+
+const HVM = `
+name = 'windows'
+type = 'hvm'
+memory = 512
+maxmem = 1024
+vcpus = 2
+maxvcpus = 4
+videoram = 16
+msr_relaxed = 1
+disk = ['/dev/vg/a,raw,xvda,rw', 'format=raw,vdev=xvdb,target=/dev/vg/b']
+vif = ['mac=00:16:3e:00:00:01', 'type=vif']
+pci = ['03:00.0']
+`;
+
+function stored(): string {
+  const { config } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', HVM)));
+  if (config === undefined) throw new Error('the configuration is not valid');
+  const cards = [
+    { devid: 0, mac: '00:16:3e:00:00:01' },
+    { devid: 1, mac: '00:16:3e:01:02:03' },
+  ];
+  return storedAtBuild(compactJson(configToCreate(config)), { uuid: 'u', videoKib: 16 * 1024, cards });
+}
+
+const live: LiveState = {
+  name: 'linux',
+  uuid: '11111111-2222-3333-4444-555555555555',
+  onlineVcpus: 3,
+  // XEN: libxl__get_targetmem_fudge(): of a guest that may grow, 1024 KiB less than was asked for.
+  targetKib: 511 * 1024,
+  maxKib: 1024 * 1024,
+  scheduler: { weight: 100, cap: 0 },
+  hasDevice: () => true,
+};
+
+const plain = (text: string): Record<string, unknown> => Object(plainJson(parseJson(text) ?? null));
+
+test('a card of an HVM guest is emulated unless the configuration says otherwise; one that comes later is not', () => {
+  const late = storedWithDevice(stored(), 'nics', { members: [] }, { devid: 2, mac: '00:16:3e:00:00:09' });
+  expect(plain(late)['nics']).toEqual([
+    { devid: 0, mac: '00:16:3e:00:00:01', nictype: 'vif_ioemu' },
+    { devid: 1, mac: '00:16:3e:01:02:03', nictype: 'vif' },
+    { devid: 2, mac: '00:16:3e:00:00:09', nictype: 'vif' },
+  ]);
+});
+
+test('what the configuration says itself stays as it says', () => {
+  const build = Object(plain(stored())['b_info']);
+  expect([build.video_memkb, build.arch_x86]).toEqual([16 * 1024, { msr_relaxed: 'True' }]);
+});
+
+test('the memory of a guest that may grow is shown as it was asked for', () => {
+  const { config, gone } = liveConfiguration(readStoredJson(stored()) ?? { members: [] }, live);
+  const shown = plain(compactJson(config));
+  expect(shown['b_info']).toMatchObject({
+    avail_vcpus: [0, 1, 2],
+    max_memkb: 1024 * 1024,
+    target_memkb: 512 * 1024,
+    sched_params: { sched: 'credit2', weight: 100, cap: 0 },
+  });
+  expect([shown['c_info'], gone]).toMatchObject([{ name: 'linux', uuid: live.uuid }, 0]);
+});
+
+test('a device that xenstore has no more is left out; one that takes its name takes its place', () => {
+  const hasDevice: LiveState['hasDevice'] = (list, key) => list === 'disks' && key !== 'xvda';
+  const left = liveConfiguration(readStoredJson(stored()) ?? { members: [] }, { ...live, hasDevice });
+  expect([Object.keys(plain(compactJson(left.config))).slice(2, 4), left.gone]).toEqual([['disks', 'on_reboot'], 4]);
+  const again = storedWithDevice(stored(), 'disks', { members: [['vdev', 'xvda']] }, undefined);
+  expect(Object(plain(again)['disks'])[0]).toEqual({ vdev: 'xvda' });
+  expect(Object(plain(again)['disks'])).toHaveLength(2);
+});
+
+test('a text that is no configuration stays as it is', () => {
+  const decided = { uuid: 'u', videoKib: undefined, cards: [] };
+  expect([storedAtBuild('[', decided), storedWithDevice('[', 'disks', { members: [] }, undefined)]).toEqual(['[', '[']);
+});
