@@ -77,7 +77,7 @@ function prelude(release: XenReleaseName, isMls: boolean): Sections {
   const { classes, initialSids } = xenRelease(release);
   const level = isMls ? ' level s0 range s0 - s1:c0.c3' : '';
   const contextOf = (sid: string): string => {
-    const type = sid === 'dom0' || sid === 'domU' || sid === 'xen' ? `${sid}_t` : 'resource_t';
+    const type = ['dom0', 'domU', 'domxen', 'xen'].includes(sid) ? `${sid}_t` : 'resource_t';
     const role =
       sid === 'domU' ? 'customer_1:vm_r' : sid === 'dom0' || sid === 'xen' ? 'system_u:system_r' : 'system_u:object_r';
     return `sid ${sid} ${role}:${type}${isMls ? ':s0' : ''}`;
@@ -96,7 +96,7 @@ function prelude(release: XenReleaseName, isMls: boolean): Sections {
     rules: [
       'attribute domain_type;',
       'type xen_t; type dom0_t, domain_type; type domU_t alias guest_t, domain_type;',
-      'type nic_t; type resource_t; type channel_t;',
+      'type nic_t; type resource_t; type channel_t; type domxen_t;',
       'role system_r; role vm_r;',
       'role system_r types { xen_t dom0_t }; role vm_r types domU_t;',
       'bool locked false;',

@@ -22,7 +22,7 @@ import { join } from 'node:path';
 import { FLASK_MODES, type FlaskMode, Hypervisor } from '@dewar/hypervisor';
 import { readDeviceFile } from '@dewar/lab';
 import { readScenarios } from '@dewar/lab/rehearsal';
-import { compareReleases, compatDiagnostics, permissionUses } from '@dewar/policy/analysis';
+import { compareReleases, compatDiagnostics, needDiagnostics, permissionUses } from '@dewar/policy/analysis';
 import { type CompileOptions, compileDirectory, compileText, type PolicyFiles } from '@dewar/policy/compiler';
 import { lintPolicy } from '@dewar/policy/linter';
 import { runM4 } from '@dewar/policy/m4';
@@ -63,7 +63,9 @@ function runPolicy(snippet: Snippet, text: string): readonly Diagnostic[] {
   const to = snippet.values.get('to');
   if (to !== undefined && policy !== undefined) {
     const difference = compareReleases(classesOf(snippet), releaseOf(to));
-    return [...diagnostics, ...compatDiagnostics(permissionUses(policy, difference, text), difference)];
+    const read = readPolicydb(bytes ?? new Uint8Array());
+    const needs = 'diagnostic' in read ? [] : needDiagnostics(read.policy, difference);
+    return [...diagnostics, ...needs, ...compatDiagnostics(permissionUses(policy, difference, text), difference)];
   }
   const only = snippet.values.get('lint');
   if (only !== undefined && bytes !== undefined) {

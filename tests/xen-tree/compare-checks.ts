@@ -6,7 +6,7 @@
  * @module
  */
 import { CHECK_DIFFERENCES, checksOf } from '@dewar/hypervisor';
-import { isSince, isXenRelease, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
+import { isXenRelease, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import type { HypercallName } from '@dewar/toolstack';
 import { hookChecks } from './hook-checks.ts';
 
@@ -26,9 +26,7 @@ export function compareChecks(
   const mismatches: CheckMismatch[] = [];
   let compared = 0;
   for (const [hypercall, rows] of Object.entries(checksOf(name))) {
-    const difference = CHECK_DIFFERENCES.find(
-      (one) => one.hypercall === hypercall && isSince(name, one.from) && isSince(one.to, name),
-    );
+    const difference = CHECK_DIFFERENCES.find((one) => one.hypercall === hypercall && one.releases.includes(name));
     const isAbsent = difference?.instead === 'nothing';
     const called =
       difference === undefined || isAbsent || difference.instead === 'the same' ? hypercall : difference.instead;

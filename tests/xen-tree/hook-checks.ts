@@ -47,7 +47,7 @@ function readSwitch(body: string, prefix: string, release: XenRelease): Map<stri
     if (call !== null) check = meaning(release, call[1] ?? '', call[2] ?? '');
     else if (onXen !== null) check = meaning(release, 'xen', onXen[1] ?? '');
     else if (noted !== null) check = meaning(release, noted[1] ?? '', `${noted[1]}${noted[2]}`);
-    else if (!/return (?:0|-EILSEQ|flask_)/.test(statement)) continue;
+    else if (!/return (?:0|-EILSEQ|flask_)|\? flask_/.test(statement)) continue;
     for (const label of labels) checks.set(label, check);
     labels = [];
   }

@@ -5,7 +5,13 @@
  */
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { CompileOptions } from '@dewar/policy/compiler';
-import { XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import {
+  findXenRelease,
+  nearestXenRelease,
+  POINT_RELEASES,
+  XEN_RELEASES,
+  type XenReleaseName,
+} from '@dewar/policy/releases';
 import type { DiagnosticFormat } from './diagnostic-formats.ts';
 import { byteText } from './terminal.ts';
 
@@ -55,11 +61,25 @@ export const unknownOption = (): Option<
   new Option('-U, --handle-unknown <how>', 'what the policy says of classes and permissions that it lacks')
     .choices(['deny', 'allow', 'reject'] as const)
     .default('deny' as const);
+/** The releases of Xen that `--xen` takes, for its help. */
+export const RELEASES_IN_WORDS: string = XEN_RELEASES.join(', ');
+
+/** A release of Xen, by the name of its tables or as a point release that they stand for. */
+export function parseRelease(text: string): XenReleaseName {
+  const found = findXenRelease(text);
+  if (found !== undefined) return found;
+  const near = nearestXenRelease(text);
+  const points = near === undefined || near === 'master' ? undefined : POINT_RELEASES[near];
+  const instead = points === undefined ? '' : ` For Xen ${text} the nearest is ${near}, read from ${points[0]}.`;
+  throw new InvalidArgumentError(`there are tables for ${RELEASES_IN_WORDS}.${instead}`);
+}
+
 /** Which release's classes are meant. */
-export const releaseOption = (): Option<'--xen <release>', undefined, undefined, undefined, false, XenReleaseName> =>
-  new Option('--xen <release>', 'release of Xen whose classes a policy directory outside of a Xen tree means').choices(
-    XEN_RELEASES,
-  );
+export const releaseOption = (): Option<'--xen <release>', undefined, undefined, XenReleaseName> =>
+  new Option(
+    '--xen <release>',
+    `release of Xen whose classes a policy directory outside of a Xen tree means: ${RELEASES_IN_WORDS}`,
+  ).argParser(parseRelease);
 /** How diagnostics are printed. */
 export const formatOption = (): Option<'--format <format>', undefined, 'text', undefined, false, DiagnosticFormat> =>
   new Option('--format <format>', 'how diagnostics are printed')

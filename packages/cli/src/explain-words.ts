@@ -17,6 +17,7 @@ import type {
   RulePlace,
   UnknownName,
 } from '@dewar/policy/explain';
+import { releasesText } from '@dewar/policy/releases';
 import { type Origin, placeText, userSpan } from '@dewar/policy/text';
 
 /** What a finding comes to, in lines of text. */
@@ -135,7 +136,9 @@ function unknownText({
   namesByRelease,
 }: UnknownName): string[] {
   const where =
-    releases.length === 0 ? 'no release of Xen that is known here has it' : `Xen ${releases.join(', ')} have it`;
+    releases.length === 0
+      ? 'no release of Xen that is known here has it'
+      : `Xen ${releasesText(releases)} ${releases.length === 1 ? 'has' : 'have'} it`;
   const instead = replacements.map((one) => quoted(`${one.class} ${one.permission}`));
   const moved = instead.length === 0 ? [] : [`other releases ask for ${list(instead)}: ${why ?? 'it moved'}`];
   if (kind === 'class') return [`the policy has no class ${quoted(what)}; ${where}`];

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FlaskMode, IommuKind, Lab, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
-import { BASELINE_RELEASE, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import { BASELINE_RELEASE, nearestXenRelease, type XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
 import type { Host } from '@dewar/toolstack';
 import type { XenHost } from '@dewar/xen';
@@ -129,14 +129,9 @@ export async function useRealHost(
   }
 }
 
-/** The tables for a release: its own, or those of the last release before it that changed something. */
-export function tablesOf(release: string): XenReleaseName {
-  const value = (name: string): number => {
-    const [major = 0, minor = 0] = name.split('.').map(Number);
-    return major * 1000 + minor;
-  };
-  const before = XEN_RELEASES.filter((name) => /^[0-9.]+$/.test(name) && value(name) <= value(release));
-  return before.sort((a, b) => value(a) - value(b)).at(-1) ?? BASELINE_RELEASE;
+/** The tables for the Xen of a real host, by its version, such as `4.17.5`. */
+export function tablesOf(version: string): XenReleaseName {
+  return nearestXenRelease(version) ?? BASELINE_RELEASE;
 }
 
 /** The host of a request; `real` is the same host where it is not simulated. */
@@ -160,7 +155,7 @@ export async function useAnyHost(
   if (choice.flask !== undefined)
     throw new UsageError('`--flask` boots a simulated host; a real one was booted with a mode of its own');
   if (choice.iommu !== undefined) throw new UsageError('`--iommu` boots a simulated host; a real one has what it has');
-  return useRealHost(terminal, (real) => use({ host: real, real, release: tablesOf(real.release) }));
+  return useRealHost(terminal, (real) => use({ host: real, real, release: tablesOf(real.version) }));
 }
 
 /** Whether `--host` with this word means something else than a simulated host of that name. */

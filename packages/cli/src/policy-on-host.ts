@@ -5,7 +5,7 @@
  */
 import { initialContext } from '@dewar/policy/analysis';
 import { type Context, readPolicydb } from '@dewar/policy/policydb';
-import { xenRelease } from '@dewar/policy/releases';
+import { hasEarlyChecks, type XenRelease, xenRelease } from '@dewar/policy/releases';
 import { PolicyView } from '@dewar/policy/security-server';
 import { hasErrors } from '@dewar/policy/text';
 import type { BooleanState, DomainState } from '@dewar/toolstack';
@@ -22,6 +22,9 @@ const LIFELINES = [
   { class: 'security', target: 'security', permission: 'setenforce' },
   { class: 'domain', target: 'dom0', permission: 'getdomaininfo' },
 ] as const;
+
+/** What it takes too where Xen asks before it lists domains. */
+const LIST_LIFELINE = { class: 'domain', target: 'domxen', permission: 'getdomaininfo' } as const;
 
 /** Makes the booleans hold that the host has. */
 export function applyBooleans(view: PolicyView, booleans: readonly BooleanState[]): void {
@@ -50,13 +53,19 @@ function grants(
 }
 
 /** What dom0 could no longer do: sentences; none when it is not locked out. */
-export function lockOuts(view: PolicyView, dom0Label: string, initialSids: readonly string[]): string[] {
+export function lockOuts(
+  view: PolicyView,
+  dom0Label: string,
+  { name, initialSids }: Pick<XenRelease, 'name' | 'initialSids'>,
+): string[] {
   const dom0 = view.readValid(dom0Label);
   if (dom0 === undefined) return [`the policy has no label \`${dom0Label}\`, which dom0 has`];
-  return LIFELINES.flatMap(({ class: className, target, permission }) => {
-    const context = target === 'dom0' ? dom0 : initialContext(view.policy, initialSids, 'security');
+  const lifelines = hasEarlyChecks(name) ? [...LIFELINES, LIST_LIFELINE] : LIFELINES;
+  return lifelines.flatMap(({ class: className, target, permission }) => {
+    const context = target === 'dom0' ? dom0 : initialContext(view.policy, initialSids, target);
     const isGranted = context !== undefined && grants(view, dom0, context, className, [permission]);
-    return isGranted ? [] : [`dom0 lacks \`${className} { ${permission} }\``];
+    const where = target === 'domxen' ? ' on the label of `domxen`' : '';
+    return isGranted ? [] : [`dom0 lacks \`${className} { ${permission} }\`${where}`];
   });
 }
 
@@ -210,7 +219,7 @@ export async function policyInForce(
   const view = viewOf(bytes);
   if (bytes === undefined || view === undefined) return undefined;
   applyBooleans(view, (await host.booleans()).value ?? []);
-  const { classes } = xenRelease(tablesOf(host.release));
+  const { classes } = xenRelease(tablesOf(host.version));
   const answer = await firstDifference(host, view, domains, classes);
   if (answer === 'not-asked' || answer.difference !== undefined) return undefined;
   return { bytes, name: loaded.name };
@@ -224,7 +233,7 @@ export async function findPolicy(
 ): Promise<{ readonly bytes: Uint8Array; readonly name: string } | undefined> {
   const { value: domains = [] } = await host.list();
   if (named === undefined) return policyInForce(host, new PolicyStore(realHostFolder()), domains);
-  const release = tablesOf(host.release);
+  const release = tablesOf(host.version);
   const reading = await readPolicy(named, { release });
   printDiagnostics(terminal, reading.diagnostics);
   const view = viewOf(reading.bytes);

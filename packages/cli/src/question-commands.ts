@@ -4,12 +4,14 @@
  * @module
  */
 import { type Command, InvalidArgumentError, Option, type OptionValues } from '@commander-js/extra-typings';
-import { isXenRelease, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import type { XenReleaseName } from '@dewar/policy/releases';
 import {
   collect,
   compileOptions,
   definitionOption,
   mlsOption,
+  parseRelease,
+  RELEASES_IN_WORDS,
   releaseOption,
   unknownOption,
   versionOption,
@@ -19,8 +21,7 @@ import { hostOption, jsonOption, policyOption, requestFlags } from './request-op
 import type { Terminal } from './terminal.ts';
 
 function collectRelease(text: string, before: readonly XenReleaseName[]): XenReleaseName[] {
-  if (!isXenRelease(text)) throw new InvalidArgumentError(`it must be one of ${XEN_RELEASES.join(', ')}.`);
-  return [...before, text];
+  return [...before, parseRelease(text)];
 }
 
 function parseCount(text: string): number {
@@ -186,7 +187,7 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
     .description('say what changes for a policy from one release of Xen to another; the status is 1 when it breaks')
     .argument('[policy]', 'a policy directory, a policy.conf or a binary (default: the example policy)')
     .addOption(
-      new Option('--xen <release>', `the release before, and once more the release after: ${XEN_RELEASES.join(', ')}`)
+      new Option('--xen <release>', `the release before, and once more the release after: ${RELEASES_IN_WORDS}`)
         .argParser(collectRelease)
         .default([] as XenReleaseName[], 'none'),
     )

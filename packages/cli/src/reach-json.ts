@@ -5,6 +5,7 @@
  */
 import type { Access, GuestPhase, MemoryWay, OperationCheck, Parties, Step } from '@dewar/policy/analysis';
 import type { Context } from '@dewar/policy/policydb';
+import { gapsOf } from '@dewar/policy/releases';
 import type { Origin } from '@dewar/policy/text';
 import type { ReachResult } from './reach-result.ts';
 import { originJson } from './report-json.ts';
@@ -144,6 +145,8 @@ export async function reachJson(result: ReachResult): Promise<object> {
     possibleLabels: answer.possible.labels.size,
     bounds: answer.bounds,
     unknownWays: answer.unknownWays.map(({ name }) => name),
+    xen: result.release,
+    letsPass: gapsOf(result.release).map(({ id, text, mendedIn }) => ({ id, text, mendedIn })),
     notCovered: NOT_COVERED,
   };
 }

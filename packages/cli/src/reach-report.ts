@@ -4,6 +4,7 @@
  * @module
  */
 import type { Access, GuestPhase, Label, MemoryExtent, Obtained, PhaseAnswer, Step } from '@dewar/policy/analysis';
+import { gapLines } from './gap-lines.ts';
 import { policyTitle } from './host-session.ts';
 import { placeLine } from './place-line.ts';
 import { Evidence, NOT_COVERED, type Operations, operations, type ShownCheck, settingNames } from './reach-json.ts';
@@ -278,6 +279,7 @@ class Report {
     const { answer } = this.#result;
     this.lines.push('', this.#colours.strong('not covered'));
     for (const one of NOT_COVERED) this.lines.push(`  ${one}`);
+    for (const line of gapLines(this.#result.release)) this.lines.push(`  ${line}`);
     for (const one of answer.bounds) this.lines.push(`  ${this.#colours.warning('bound:')} ${one}`);
     if (answer.unknownWays.length > 0)
       this.lines.push(`  the policy has no permission for ${answer.unknownWays.map(({ name }) => name).join(', ')}`);

@@ -6,10 +6,13 @@
 import type { ReachAnswer } from '@dewar/policy/analysis';
 import type { CompiledPolicy } from '@dewar/policy/compiler';
 import type { Context, PolicyDb } from '@dewar/policy/policydb';
+import type { XenReleaseName } from '@dewar/policy/releases';
 
 /** What reports are made of. */
 export interface ReachResult {
   readonly policyName: string;
+  /** The Xen that is meant. */
+  readonly release: XenReleaseName;
   readonly guestName: string | undefined;
   readonly answer: ReachAnswer;
   readonly build: Context;

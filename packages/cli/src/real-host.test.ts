@@ -1,7 +1,7 @@
 /**
  * The commands on a real host, as far as they are Dewar's. What libxl and Xen do is asked of them by `npm run test:xen`.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileDirectory } from '@dewar/policy/compiler';
 import { examplePolicy } from '@dewar/testkit';
@@ -221,6 +221,25 @@ describe('loadpolicy', () => {
     expect((await xen('loadpolicy', '--yes', '--force', path)).code).toBe(0);
     const late = await xen('loadpolicy', '--yes', '--force', examplePath);
     expect([late.code, late.err.includes('Unable to load new Flask policy')]).toEqual([255, true]);
+  });
+
+  test('on a Xen that asks before it lists domains, a policy that keeps dom0 from it is refused', async () => {
+    const files = examplePolicy({
+      'modules/dom0.te': (text) => text.replace('allow dom0_t domxen_t:domain getdomaininfo;\n', ''),
+    });
+    const path = join(scratch, 'without-list.policy');
+    writeFileSync(path, compileDirectory(files, { release: '4.17' }).bytes ?? new Uint8Array());
+    expect((await xen('loadpolicy', '--yes', path)).code).toBe(0);
+    expect((await xen('loadpolicy', '--yes', examplePath)).code).toBe(0);
+    const extra = join(root, 'sys/hypervisor/version/extra');
+    writeFileSync(extra, '.7\n');
+    try {
+      const { code, err } = await xen('loadpolicy', '--yes', path);
+      const why = 'would lock dom0 out: dom0 lacks `domain { getdomaininfo }` on the label of `domxen`';
+      expect([code, err.includes(why)]).toEqual([1, true]);
+    } finally {
+      rmSync(extra);
+    }
   });
 
   test.each([

@@ -5,7 +5,8 @@
  */
 import { type Command, Option } from '@commander-js/extra-typings';
 import type { FlaskMode, IommuKind } from '@dewar/lab';
-import { XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import type { XenReleaseName } from '@dewar/policy/releases';
+import { parseRelease, RELEASES_IN_WORDS } from './compile-request.ts';
 
 /** Which policy the host runs. */
 export const policyOption = (
@@ -30,10 +31,11 @@ export const flaskOption = (): Option<
 > => new Option('--flask <mode>', "boot the simulated host with Xen's parameter `flask=<mode>`").choices(FLASK_MODES);
 
 /** Which Xen is simulated. */
-export const xenOption = (): Option<'--xen <release>', undefined, undefined, undefined, false, XenReleaseName> =>
-  new Option('--xen <release>', 'boot the simulated host with this release of Xen (default: 4.17)').choices(
-    XEN_RELEASES,
-  );
+export const xenOption = (): Option<'--xen <release>', undefined, undefined, XenReleaseName> =>
+  new Option(
+    '--xen <release>',
+    `boot the simulated host with this release of Xen: ${RELEASES_IN_WORDS} (default: 4.17)`,
+  ).argParser(parseRelease);
 
 const IOMMU_KINDS: readonly ['none', 'without-remapping', 'with-remapping'] & readonly IommuKind[] = [
   'none',

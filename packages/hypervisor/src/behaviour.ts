@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isSince, type XenReleaseName } from '@dewar/policy/releases';
+import { hasEarlyChecks, isSince, type XenReleaseName } from '@dewar/policy/releases';
 import type { FlaskMode } from './flask.ts';
 
 /** What a release does otherwise. */
@@ -45,9 +45,20 @@ const VERSIONS: Readonly<Record<XenReleaseName, Behaviour['version']>> = {
   '4.3': { release: '4.3', extra: '.0' },
   '4.8': { release: '4.8', extra: '.0' },
   '4.13': { release: '4.13', extra: '.0' },
+  '4.14': { release: '4.14', extra: '.6' },
+  '4.15': { release: '4.15', extra: '.7' },
+  '4.16': { release: '4.16', extra: '.7' },
   '4.17': { release: '4.17', extra: '.5' },
+  '4.17.7': { release: '4.17', extra: '.7' },
+  '4.18': { release: '4.18', extra: '.5' },
+  '4.18.6': { release: '4.18', extra: '.6' },
+  '4.19': { release: '4.19', extra: '.5' },
+  '4.19.6': { release: '4.19', extra: '.6' },
   '4.20': { release: '4.20', extra: '.2' },
+  '4.20.4': { release: '4.20', extra: '.4' },
   '4.21': { release: '4.21', extra: '.1' },
+  '4.21.2': { release: '4.21', extra: '.2' },
+  '4.22': { release: '4.22', extra: '.0' },
   master: { release: '4.23', extra: '-unstable' },
 };
 
@@ -62,11 +73,11 @@ export function behaviourOf(release: XenReleaseName): Behaviour {
     tellsOfPolicy: since48,
     bootLabel: since417 ? 'xenboot' : undefined,
     guardsLabels: since417,
-    takenDomid: since417 ? 'EEXIST' : 'EINVAL',
-    findsNextDomain: !isSince(release, '4.20'),
-    checksShadowFirst: isSince(release, 'master'),
+    takenDomid: isSince(release, '4.14') ? 'EEXIST' : 'EINVAL',
+    findsNextDomain: !isSince(release, '4.18'),
+    checksShadowFirst: hasEarlyChecks(release),
     asksPolicyOfUnknown: since48,
-    canDisable: !since417,
+    canDisable: !isSince(release, '4.16'),
     overlooksNoBoolean: !since48,
     takesLongTexts: !since48,
     version: VERSIONS[release],

@@ -12,8 +12,8 @@ import type { CheckRow } from './checks.ts';
 /** Checks of one hypercall that are not those of 4.17. */
 export interface CheckDifference {
   readonly hypercall: HypercallName;
-  readonly from: XenReleaseName;
-  readonly to: XenReleaseName;
+  /** The releases that make these checks. */
+  readonly releases: readonly XenReleaseName[];
   /** All checks of the hypercall in these releases, in order. */
   readonly rows: readonly CheckRow[];
   /**

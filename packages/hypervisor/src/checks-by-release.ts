@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { isSince, type XenReleaseName } from '@dewar/policy/releases';
+import { hasEarlyChecks, releasesThrough, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import type { HypercallName } from '@dewar/toolstack';
 import type { CheckDifference } from './check-difference.ts';
 import { CHECKS, type CheckRow, row } from './checks.ts';
@@ -20,104 +20,91 @@ import { DEVICE_CHECK_DIFFERENCES } from './device-checks-by-release.ts';
 export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
   {
     hypercall: 'domctl.createdomain',
-    from: '4.3',
-    to: '4.13',
+    releases: releasesThrough('4.3', '4.16'),
     rows: [row('domain', 'create', { target: 'new label', audit: 'current', stage: 'hook' })],
     instead: 'the same',
     seen: 'flask_domain_create; flask_domctl lets it pass',
   },
   {
     hypercall: 'domctl.set_ext_vcpucontext',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [row('domain', 'setextvcpucontext')],
     instead: 'the same',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.get_ext_vcpucontext',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [row('domain', 'getextvcpucontext')],
     instead: 'the same',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.setvcpuextstate',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [row('domain', 'setvcpuextstate')],
     instead: 'the same',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.getvcpuextstate',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [row('domain', 'getvcpuextstate')],
     instead: 'the same',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.set_vcpu_msrs',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [],
     instead: 'nothing',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.get_vcpu_msrs',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [],
     instead: 'nothing',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.set_cpu_policy',
-    from: '4.3',
-    to: '4.8',
+    releases: releasesThrough('4.3', '4.8'),
     rows: [row('domain2', 'set_cpuid')],
     instead: 'domctl.set_cpuid',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.get_cpu_policy',
-    from: '4.3',
-    to: '4.8',
+    releases: releasesThrough('4.3', '4.8'),
     rows: [],
     instead: 'nothing',
     seen: 'flask_domctl',
   },
   {
     hypercall: 'domctl.set_paging_mempool_size',
-    from: '4.3',
-    to: '4.13',
+    releases: releasesThrough('4.3', '4.16'),
     rows: [row('shadow', 'enable', { isRepeated: true })],
     instead: 'domctl.shadow_op.set_allocation',
     seen: 'flask_shadow_control',
   },
   {
     hypercall: 'sysctl.get_cpu_policy',
-    from: '4.3',
-    to: '4.8',
+    releases: releasesThrough('4.3', '4.8'),
     rows: [],
     instead: 'nothing',
     seen: 'flask_sysctl',
   },
   {
     hypercall: 'sysctl.get_cpu_featureset',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [],
     instead: 'nothing',
     seen: 'flask_sysctl',
   },
   {
     hypercall: 'sysctl.cputopoinfo',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [row('xen', 'physinfo', { target: 'xen', audit: 'current' })],
     instead: 'sysctl.topologyinfo',
     seen: 'flask_sysctl',
@@ -125,8 +112,7 @@ export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
   {
     // XEN: domain_has_xen() takes the bit of `xen2 get_cpu_featureset`, 7, for one of class xen. Put right in 4.10.
     hypercall: 'sysctl.get_cpu_featureset',
-    from: '4.8',
-    to: '4.8',
+    releases: ['4.8'],
     rows: [row('xen', 'mtrr_read', { target: 'xen', audit: 'current' })],
     instead: 'the same',
     seen: 'flask_sysctl',
@@ -134,56 +120,49 @@ export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
   {
     // XEN: the list as a whole is asked for first, with DOMID_XEN as its subject.
     hypercall: 'sysctl.getdomaininfolist',
-    from: 'master',
-    to: 'master',
+    releases: XEN_RELEASES.filter(hasEarlyChecks),
     rows: [row('domain', 'getdomaininfo', { target: 'domxen' }), ...CHECKS['sysctl.getdomaininfolist']],
     instead: 'the same',
     seen: 'flask_sysctl',
   },
   {
     hypercall: 'xen_version.extraversion',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [],
     instead: 'the same',
     seen: 'do_xen_version, which has no hook',
   },
   {
     hypercall: 'memory_op.acquire_resource',
-    from: '4.3',
-    to: '4.8',
+    releases: releasesThrough('4.3', '4.8'),
     rows: [row('grant', 'setup')],
     instead: 'grant_table_op.setup_table',
     seen: 'gnttab_setup_table',
   },
   {
     hypercall: 'memory_op.get_vnumainfo',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [],
     instead: 'nothing',
     seen: 'do_memory_op',
   },
   {
     hypercall: 'hvm_op.set_param',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [row('hvm', 'setparam')],
     instead: 'the same',
     seen: 'do_hvm_op, which knows no alternative p2m',
   },
   {
     hypercall: 'xsm_op.user',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [row('security', 'compute_user', { target: 'security', audit: 'current' })],
     instead: 'the same',
     seen: 'flask_security_user',
   },
   {
     hypercall: 'xsm_op.devicetree_label',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [],
     instead: 'nothing',
     seen: 'do_flask_op',
@@ -194,19 +173,16 @@ export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
 /** The checks of each hypercall in a release, in the order in which Xen makes them. */
 export type CheckTable = Readonly<Record<HypercallName, readonly CheckRow[]>>;
 
-function holdsIn({ from, to }: CheckDifference, release: XenReleaseName): boolean {
-  return isSince(release, from) && isSince(to, release);
-}
-
 /** The table of a release: `CHECKS` where nothing differs. */
 export function checksOf(release: XenReleaseName): CheckTable {
-  const differences = CHECK_DIFFERENCES.filter((difference) => holdsIn(difference, release));
+  const differences = CHECK_DIFFERENCES.filter(({ releases }) => releases.includes(release));
   return { ...CHECKS, ...Object.fromEntries(differences.map(({ hypercall, rows }) => [hypercall, rows])) };
 }
 
 /** Whether a release has a request at all, be it under another name. */
 export function hasHypercall(release: XenReleaseName, name: HypercallName): boolean {
   return !CHECK_DIFFERENCES.some(
-    (difference) => difference.hypercall === name && difference.instead === 'nothing' && holdsIn(difference, release),
+    (difference) =>
+      difference.hypercall === name && difference.instead === 'nothing' && difference.releases.includes(release),
   );
 }

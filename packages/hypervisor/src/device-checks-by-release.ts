@@ -7,6 +7,7 @@
  * @module
  */
 
+import { releasesThrough } from '@dewar/policy/releases';
 import type { CheckDifference } from './check-difference.ts';
 import { CHECKS, type CheckRow, row } from './checks.ts';
 
@@ -23,20 +24,26 @@ function withOneUse(rows: readonly CheckRow[]): CheckRow[] {
 }
 
 function untilUse(hypercall: Name, seen: string): Difference {
-  return { hypercall, from: '4.3', to: '4.8', rows: withOneUse(CHECKS[hypercall]), instead: 'the same', seen };
+  return {
+    hypercall,
+    releases: releasesThrough('4.3', '4.8'),
+    rows: withOneUse(CHECKS[hypercall]),
+    instead: 'the same',
+    seen,
+  };
 }
 
 /** An operation that is a `dm_op` since 4.9. */
 function asHvmOp(hypercall: Name, permission: string, instead: string, seen: string): Difference {
-  return { hypercall, from: '4.3', to: '4.8', rows: [row('hvm', permission)], instead, seen };
+  return { hypercall, releases: releasesThrough('4.3', '4.8'), rows: [row('hvm', permission)], instead, seen };
 }
 
 /** 4.3 has one ioreq server, which nobody makes; from 4.5 on they are made. */
 function asIoreqServer(hypercall: Name, instead: string): Difference[] {
   const rows = CHECKS[hypercall].map((one) => (one.class === 'hvm' ? { ...one, permissions: ['hvmctl'] } : one));
   return [
-    { hypercall, from: '4.3', to: '4.3', rows: [], instead: 'nothing', seen: 'do_hvm_op' },
-    { hypercall, from: '4.8', to: '4.8', rows, instead, seen: 'flask_hvm_ioreq_server' },
+    { hypercall, releases: ['4.3'], rows: [], instead: 'nothing', seen: 'do_hvm_op' },
+    { hypercall, releases: ['4.8'], rows, instead, seen: 'flask_hvm_ioreq_server' },
   ];
 }
 
@@ -44,8 +51,7 @@ function asIoreqServer(hypercall: Name, instead: string): Difference[] {
 export const DEVICE_CHECK_DIFFERENCES: readonly Difference[] = [
   {
     hypercall: 'xen_version.guest_handle',
-    from: '4.3',
-    to: '4.3',
+    releases: ['4.3'],
     rows: [],
     instead: 'the same',
     seen: 'do_xen_version, which has no hook',
@@ -61,8 +67,7 @@ export const DEVICE_CHECK_DIFFERENCES: readonly Difference[] = [
   asHvmOp('dm_op.modified_memory', 'hvmctl', 'hvm_op.modified_memory', 'flask_hvm_control'),
   {
     hypercall: 'domctl.test_assign_device',
-    from: '4.3',
-    to: '4.8',
+    releases: releasesThrough('4.3', '4.8'),
     rows: [row('resource', 'stat_device', { target: 'resource', audit: 'current' })],
     instead: 'the same',
     seen: 'flask_test_assign_device',

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { hindrance, runningRelease } from './availability.ts';
+import { hindrance, runningRelease, runningVersion } from './availability.ts';
 
 let root = '';
 beforeEach(() => {
@@ -43,4 +43,9 @@ test('the release is what the kernel says', () => {
   write('sys/hypervisor/version/major', '4\n');
   write('sys/hypervisor/version/minor', '17\n');
   expect(runningRelease(root)).toBe('4.17');
+  expect(runningVersion(root)).toBe('4.17');
+  write('sys/hypervisor/version/extra', '.7-pre\n');
+  expect(runningVersion(root)).toBe('4.17.7');
+  write('sys/hypervisor/version/extra', '-unstable\n');
+  expect(runningVersion(root)).toBe('4.17');
 });

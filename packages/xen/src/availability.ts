@@ -29,6 +29,13 @@ export function runningRelease(root = '/'): string | undefined {
     : `${major}.${minor}`;
 }
 
+/** Its version with the point release, such as `4.17.5`, where the kernel tells that too. */
+export function runningVersion(root = '/'): string | undefined {
+  const release = runningRelease(root);
+  const [, point] = /^\.(\d{1,3})/.exec(read(join(root, 'sys/hypervisor/version/extra')) ?? '') ?? [];
+  return release === undefined || point === undefined ? release : `${release}.${point}`;
+}
+
 /** Why this process cannot manage a Xen host, or undefined when it can. `root` is for tests. */
 export function hindrance(root = '/'): XenError | undefined {
   const hypervisor = read(join(root, 'sys/hypervisor/type'));

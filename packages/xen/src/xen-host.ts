@@ -34,6 +34,7 @@ import type {
 import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { cleanUpAfter, findXenstoreDomain } from './another-helper.ts';
+import { runningVersion } from './availability.ts';
 import { awaitEnds, type WaitOptions } from './await-ends.ts';
 import { type ConsoleSession, type ConsoleTarget, openConsole } from './console-session.ts';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
@@ -84,7 +85,10 @@ type Plain = readonly [verb: string, xlMessage: (rc: number) => string | undefin
 
 /** An open host. `close` must be called, also after a failure: it undoes what is unfinished. */
 export class XenHost implements Host {
+  /** The series of Xen that runs, `4.17`: its libraries bear it. */
   readonly release: string;
+  /** With the point release, `4.17.5`, where it is known. */
+  readonly version: string;
   readonly journal: Journal;
   readonly #helper: HelperProcess;
   readonly #helperFile: string;
@@ -99,6 +103,7 @@ export class XenHost implements Host {
     this.#helperFile = helperFile;
     this.#root = root;
     this.release = release;
+    this.version = runningVersion(root) ?? release;
     this.journal = new Journal(stateFolder);
   }
 

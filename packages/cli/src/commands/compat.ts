@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 import type { PermissionChange, ReleaseDifference } from '@dewar/policy/analysis';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import type { PolicyDb } from '@dewar/policy/policydb';
-import type { XenReleaseName } from '@dewar/policy/releases';
+import { releasesText, type XenReleaseName } from '@dewar/policy/releases';
 import { type Diagnostic, hasErrors } from '@dewar/policy/text';
 import { EXIT, UsageError } from '../failures.ts';
 import { type PolicyReading, readPolicy } from '../policy-input.ts';
@@ -57,6 +57,13 @@ async function policyOf({ bytes, compiled }: PolicyReading): Promise<PolicyDb | 
   return 'diagnostic' in read ? read.diagnostic : read.policy;
 }
 
+/** The policy as Xen would have it; a compiled one has its rules as they were written. */
+async function readBack(bytes: Uint8Array, policy: PolicyDb): Promise<PolicyDb> {
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const read = readPolicydb(bytes);
+  return 'diagnostic' in read ? policy : read.policy;
+}
+
 /** A directory can be compiled for the new release; a text or a binary says itself which classes it has. */
 async function recompile(
   policy: string | undefined,
@@ -93,7 +100,9 @@ export async function runCompat(policy: string | undefined, flags: CompatFlags, 
   if (from === undefined || to === undefined || more.length > 0) {
     throw new UsageError('`dewar compat` needs two releases: `--xen BEFORE --xen AFTER`');
   }
-  const { compareReleases, compatDiagnostics, permissionUses } = await import('@dewar/policy/analysis');
+  const { compareReleases, compatDiagnostics, needDiagnostics, permissionUses } = await import(
+    '@dewar/policy/analysis'
+  );
   const { ruleOrigin } = await import('@dewar/policy/compiler');
   const reading = await readPolicy(policy, { ...flags.compile, release: from });
   const { compiled } = reading;
@@ -113,9 +122,10 @@ export async function runCompat(policy: string | undefined, flags: CompatFlags, 
   }
   const difference = compareReleases(from, to);
   const uses = permissionUses(found, difference, compiled?.text.text);
-  const diagnostics = compatDiagnostics(uses, difference, (word) =>
-    compiled === undefined ? undefined : ruleOrigin(compiled, word),
-  );
+  const diagnostics = [
+    ...needDiagnostics(await readBack(reading.bytes, found), difference),
+    ...compatDiagnostics(uses, difference, (word) => (compiled === undefined ? undefined : ruleOrigin(compiled, word))),
+  ];
   const loads = { before: await tryLoad(reading.bytes, from), after: await tryLoad(reading.bytes, to) };
   const recompiled = await recompile(policy, reading, to, flags.compile);
   const final = recompiled === undefined ? loads.after : recompiled.load;
@@ -182,7 +192,9 @@ function differenceLines(difference: ReleaseDifference, avc: AvcTexts | undefine
     ...titled('initial SIDs', initialSids.map(numberText), colours),
     ...titled(
       'behaviour',
-      behaviour.map(({ since, text, isGained }) => (isGained ? text : `lost, it came with Xen ${since}: ${text}`)),
+      behaviour.map(({ releases, text, isGained }) =>
+        isGained ? text : `lost, it is of Xen ${releasesText(releases)}: ${text}`,
+      ),
       colours,
     ),
     ...titled('avc text', avc === undefined ? [] : [avc.before, `→ ${avc.after}`], colours),

@@ -61,7 +61,7 @@ async function candidate(
     return { name: `the policy before \`${loaded.name}\``, bytes };
   }
   if (named === undefined) throw new UsageError('name a policy, or put the one before back with `--back`');
-  const policy = await readPolicy(named, { ...compile, release: tablesOf(host.release) });
+  const policy = await readPolicy(named, { ...compile, release: tablesOf(host.version) });
   printDiagnostics(terminal, policy.diagnostics);
   return policy.bytes === undefined || hasErrors(policy.diagnostics)
     ? undefined
@@ -137,7 +137,7 @@ export async function loadOnXen(
   const store = new PolicyStore(realHostFolder());
   const next = await candidate(named, host, store, flags, terminal);
   if (next === undefined) return EXIT.problem;
-  const release = xenRelease(tablesOf(host.release));
+  const release = xenRelease(tablesOf(host.version));
   const trial = new SecurityServer({ release }).loadPolicy(next.bytes);
   if (trial.kind === 'refused') {
     printDiagnostics(terminal, trial.diagnostics);
@@ -151,7 +151,7 @@ export async function loadOnXen(
   // Xen keeps the values of booleans that the new policy has too.
   applyBooleans(view, booleans);
   const dom0 = domains.find(({ domid }) => domid === 0)?.label;
-  const locked = dom0 === undefined ? ['the label of dom0 is not known'] : lockOuts(view, dom0, release.initialSids);
+  const locked = dom0 === undefined ? ['the label of dom0 is not known'] : lockOuts(view, dom0, release);
   if (locked.length > 0 && !flags.isForced) {
     printLine(err, `${colours.error('error:')} ${next.name} would lock dom0 out: ${locked.join('; ')}`);
     printLine(err, 'nothing was loaded; `--force` loads it nevertheless');

@@ -6,9 +6,11 @@
 import type { PassedCheck, Proof, ProvedProperty } from '@dewar/policy/analysis';
 import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
 import type { PolicyDb } from '@dewar/policy/policydb';
+import { gapsOf, type XenReleaseName } from '@dewar/policy/releases';
 import { type Diagnostic, hasErrors, type Origin, placeText, SourceText, userSpan } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
+import { gapLines } from '../gap-lines.ts';
 import { placeLine } from '../place-line.ts';
 import { displayPath, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
@@ -37,6 +39,8 @@ const SCOPE =
 /** A proof with the policy that it is of. */
 interface Proven {
   readonly name: string;
+  /** The Xen that is meant. */
+  readonly release: XenReleaseName;
   readonly proof: Proof;
   readonly rules: PolicyDb;
   readonly compiled: CompiledPolicy | undefined;
@@ -65,11 +69,17 @@ export async function runProve(file: string, flags: ProveFlags, terminal: Termin
   const faults = [...parsed.diagnostics, ...policyFaults];
   if (read === undefined || 'diagnostic' in read || hasErrors(faults))
     return failed(reading.name, faults, flags, terminal);
-  const { initialSids } = await releaseFor(read.policy, flags.compile.release);
-  const proof = proveProperties(read.policy, parsed.properties, initialSids);
+  const release = await releaseFor(read.policy, flags.compile.release);
+  const proof = proveProperties(read.policy, parsed.properties, release.initialSids);
   if (proof.results.length === 0) return failed(reading.name, proof.diagnostics, flags, terminal);
   const { compiled } = reading;
-  const proven: Proven = { name: reading.name, proof, rules: compiled?.policy ?? read.policy, compiled };
+  const proven: Proven = {
+    name: reading.name,
+    release: release.name,
+    proof,
+    rules: compiled?.policy ?? read.policy,
+    compiled,
+  };
   if (flags.isJson) print(terminal.out, jsonText(await proofJson(proven)));
   else await printProof(proven, terminal);
   const has = (outcome: ProvedProperty['outcome']): boolean => proof.results.some((one) => one.outcome === outcome);
@@ -107,7 +117,7 @@ async function shownChecks({ proof, rules, compiled }: Proven, checks: readonly 
 }
 
 async function proofJson(proven: Proven): Promise<object> {
-  const { name, proof } = proven;
+  const { name, release: xen, proof } = proven;
   const results = [];
   for (const { property, outcome, counterexample, settings } of proof.results) {
     const checks = counterexample === undefined ? [] : await shownChecks(proven, counterexample.checks);
@@ -127,7 +137,9 @@ async function proofJson(proven: Proven): Promise<object> {
   const count = (outcome: string): number => proof.results.filter((one) => one.outcome === outcome).length;
   const outcome = count('refuted') > 0 ? 'refuted' : count('undecided') > 0 ? 'undecided' : 'proved';
   const { bounds, diagnostics } = proof;
-  return { policy: name, outcome, scope: SCOPE, results, bounds, diagnostics: diagnostics.map(diagnosticJson) };
+  const letsPass = gapsOf(xen).map(({ id, text, mendedIn }) => ({ id, text, mendedIn }));
+  const about = { policy: name, outcome, scope: SCOPE, xen, letsPass };
+  return { ...about, results, bounds, diagnostics: diagnostics.map(diagnosticJson) };
 }
 
 async function printProof(proven: Proven, terminal: Terminal): Promise<void> {
@@ -150,6 +162,7 @@ async function printProof(proven: Proven, terminal: Terminal): Promise<void> {
   }
   for (const bound of proof.bounds) printLine(terminal.out, `${colours.warning('bound:')} ${bound}`);
   printLine(terminal.out, colours.faint(SCOPE));
+  for (const line of gapLines(proven.release)) printLine(terminal.out, colours.faint(line));
 }
 
 function checkLines(checks: readonly ShownCheck[], colours: Colours): string[] {

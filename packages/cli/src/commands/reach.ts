@@ -36,7 +36,7 @@ interface Asked {
   readonly policy: PolicyDb;
   readonly compiled: CompiledPolicy | undefined;
   readonly setting: BooleanSetting;
-  readonly initialSids: readonly string[];
+  readonly release: XenRelease;
   /** The domains of the host with their labels. */
   readonly labels: ReadonlyMap<string, string>;
 }
@@ -52,13 +52,15 @@ export async function runReach(file: string | undefined, flags: ReachFlags, term
   const given = await guestLabels(file, flags, terminal);
   if (given === undefined) return EXIT.problem;
   if (flags.host !== undefined || flags.domain !== undefined) {
+    const { xenRelease } = await import('@dewar/policy/releases');
     return useHost({ ...flags, isQuiet: true }, terminal, async ({ host, hypervisor, policy }, reading) => {
       const inForce = hypervisor.policyInForce;
       if (inForce === undefined) throw new RequestError('the host has no policy in force, so nothing is denied on it');
       const domains = (await host.list()).value ?? [];
       const labels = new Map(domains.map(({ name, domid, label }) => [name ?? String(domid), label ?? '']));
       const asked = { name: policy.name, policy: inForce.policy, compiled: reading?.compiled, labels };
-      return answer({ ...asked, setting: inForce.booleans, initialSids: inForce.initialSids }, given, flags, terminal);
+      const release = xenRelease(hypervisor.release);
+      return answer({ ...asked, setting: inForce.booleans, release }, given, flags, terminal);
     });
   }
   const { readPolicydb } = await import('@dewar/policy/policydb');
@@ -71,8 +73,8 @@ export async function runReach(file: string | undefined, flags: ReachFlags, term
     else printDiagnostics(terminal, found);
     return EXIT.problem;
   }
-  const { initialSids } = await releaseFor(read.policy, flags.compile.release);
-  const asked = { name, policy: read.policy, compiled, setting: new Map(), initialSids, labels: new Map() };
+  const release = await releaseFor(read.policy, flags.compile.release);
+  const asked = { name, policy: read.policy, compiled, setting: new Map(), release, labels: new Map() };
   return answer(asked, given, flags, terminal);
 }
 
@@ -107,7 +109,8 @@ async function guestLabels(
 
 async function answer(asked: Asked, given: GuestLabels, flags: ReachFlags, terminal: Terminal): Promise<number> {
   const { initialContext, matchTypes, reach } = await import('@dewar/policy/analysis');
-  const { policy, setting, initialSids } = asked;
+  const { policy, setting, release } = asked;
+  const { initialSids } = release;
   const readLabel = await labelReader(policy);
   const initial = (name: string): Context | undefined => initialContext(policy, initialSids, name);
   const known = given.run ?? (flags.domain === undefined ? undefined : asked.labels.get(byteText(flags.domain)));
@@ -130,6 +133,7 @@ async function answer(asked: Asked, given: GuestLabels, flags: ReachFlags, termi
     throw new RequestError(`the policy has no type or attribute \`${flags.by}\``);
   const result: ReachResult = {
     policyName: asked.name,
+    release: release.name,
     guestName: given.name,
     answer: found,
     build: built,

@@ -70,7 +70,7 @@ async function hindrancesNow(scenarios: readonly Scenario[], world: World, host:
   const found: string[] = [];
   const { value: booleans = [] } = await host.booleans();
   const { value: domains = [] } = await host.list();
-  const { classes } = xenRelease(tablesOf(host.release));
+  const { classes } = xenRelease(tablesOf(host.version));
   for (const scenario of scenarios) {
     const say = (why: string): void => void found.push(`${scenario.source.name}, \`${scenario.name}\`: ${why}`);
     const policy = await world.policy(scenario.policy, scenario.source.name, scenario.isMls);
@@ -138,7 +138,7 @@ async function runScenarios(
   terminal: Terminal,
 ): Promise<ScenarioResult[]> {
   const { destroyLeftovers, runOnRealHost } = await import('@dewar/lab/rehearsal');
-  const release = flags.compile.release ?? tablesOf(host.release);
+  const release = flags.compile.release ?? tablesOf(host.version);
   const world = new World({ ...flags.compile, release }, paths, async () => ({
     kind: 'refused',
     reason: 'a real host was booted already',

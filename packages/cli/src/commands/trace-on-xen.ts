@@ -261,7 +261,7 @@ export async function traceOnXen(
       throw new RequestError('dom0 may not read the console of Xen (`xen { readconsole }`), where its log is');
     const auditing = await begin(host, command, prepared, terminal);
     const record = new TraceRecord();
-    const reader = new LogReader(tablesOf(host.release), prepared.isEnforcing);
+    const reader = new LogReader(tablesOf(host.version), prepared.isEnforcing);
     let followed: Followed | undefined;
     let end: AuditEnd = { kind: 'failed', reason: 'it was not tried' };
     try {

@@ -46,7 +46,7 @@ export function runWatch(seconds: number | undefined, terminal: Terminal): Promi
         'dom0 may not read the console of Xen (`xen { readconsole }`), so there is nothing to watch',
       );
     printLine(err, `watching the console of Xen ${host.release}; Ctrl-C ends it`);
-    const release = tablesOf(host.release);
+    const release = tablesOf(host.version);
     const seen = new Set<string>();
     const end = seconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + seconds * 1000;
     for (let isLast = false; !isLast; ) {

@@ -76,7 +76,7 @@ test('from 4.13 to 4.17 the boot of Xen gets a SID of its own, and all others an
   expect(initialSids).toContainEqual({ name: 'xenboot', before: undefined, after: 1 });
   expect(initialSids).toContainEqual({ name: 'dom0', before: 2, after: 3 });
   expect(initialSids).toHaveLength(13);
-  expect(behaviour.map(({ since, isGained }) => [since, isGained])).toEqual([
+  expect(behaviour.map(({ releases, isGained }) => [releases[0], isGained])).toEqual([
     ['4.17', true],
     ['4.17', true],
   ]);

@@ -16,6 +16,7 @@ import {
 } from '../policydb/index.ts';
 import {
   BEHAVIOUR_CHANGES,
+  type BehaviourChange,
   type ClassPermission,
   PERMISSION_MOVES,
   PERMISSION_SPLITS,
@@ -58,7 +59,7 @@ export interface ReleaseDifference {
   readonly permissions: readonly PermissionChange[];
   readonly initialSids: readonly NumberChange[];
   /** How Xen itself behaves otherwise. `isGained`: it holds in `to` and not in `from`. */
-  readonly behaviour: readonly { readonly since: XenReleaseName; readonly text: string; readonly isGained: boolean }[];
+  readonly behaviour: readonly (BehaviourChange & { readonly isGained: boolean })[];
 }
 
 const rank = (name: XenReleaseName): number => XEN_RELEASES.indexOf(name);
@@ -129,15 +130,14 @@ export function compareReleases(from: XenReleaseName, to: XenReleaseName): Relea
     new Map(classes.map(({ name, id }) => [name, id]));
   const sidNumbers = ({ initialSids }: XenRelease): Map<string, number> =>
     new Map(initialSids.map((name, i) => [name, i + 1]));
-  const [older, newer] = rank(from) <= rank(to) ? [from, to] : [to, from];
   return {
     from,
     to,
     classes: numberChanges(classNumbers(a), classNumbers(b)),
     permissions,
     initialSids: numberChanges(sidNumbers(a), sidNumbers(b)),
-    behaviour: BEHAVIOUR_CHANGES.filter(({ since }) => rank(older) < rank(since) && rank(since) <= rank(newer)).map(
-      (one) => ({ ...one, isGained: newer === to }),
+    behaviour: BEHAVIOUR_CHANGES.filter(({ releases }) => releases.includes(from) !== releases.includes(to)).map(
+      (one) => ({ ...one, isGained: one.releases.includes(to) }),
     ),
   };
 }

@@ -23,6 +23,10 @@ const compatEntries = {
     severity: 'warning',
     message: 'in {release} the permission `{permission}` of class `{class}` covers less: {instead} is asked for too',
   },
+  'permission-needed': {
+    severity: 'error',
+    message: '{release} asks for `{class} {permission}` of `{source}` on `{target}`, and the policy does not give it',
+  },
 } as const;
 
 /** Diagnostics of a policy that is to go to another release of Xen, by name. */

@@ -86,9 +86,7 @@ test('a near name is suggested', () => {
 test('a permission of another release of Xen is called so', () => {
   const text = policyWith({ rules: 'allow dom0_t domU_t:domain destroy;' });
   const [diagnostic] = compileText(new SourceText('site.conf', text)).diagnostics;
-  expect(diagnostic?.notes.map(({ message }) => message)).toEqual([
-    'known to Xen 4.3, Xen 4.8, Xen 4.13, Xen 4.17, Xen 4.20, Xen 4.21, Xen master',
-  ]);
+  expect(diagnostic?.notes.map(({ message }) => message)).toEqual(['known to Xen 4.3 to master']);
 });
 
 test('a user among the rules is out of place, and what follows is not', () => {

@@ -18,6 +18,7 @@ import {
 } from '../policydb/index.ts';
 import {
   BASELINE_RELEASE,
+  releasesText,
   releasesWith,
   releasesWithClass,
   type XenReleaseName,
@@ -165,14 +166,10 @@ function macrosOf(
   return macros;
 }
 
-function quote(names: readonly string[]): string {
-  return names.map((name) => `Xen ${name}`).join(', ');
-}
-
 /** Says where a missing name could come from: another release of Xen, or a module that is switched off. */
 function makeAdvice(modulesOff: PolicySources['modulesOff']): NameAdvice {
-  const releaseNote = (releases: readonly string[]): readonly Note[] =>
-    releases.length === 0 ? [] : [{ message: `known to ${quote(releases)}` }];
+  const releaseNote = (releases: readonly XenReleaseName[]): readonly Note[] =>
+    releases.length === 0 ? [] : [{ message: `known to Xen ${releasesText(releases)}` }];
   return {
     ofPermission: (className, permission) => releaseNote(releasesWith(className, permission)),
     ofClass: (className) => releaseNote(releasesWithClass(className)),

@@ -21,7 +21,15 @@ function permissionKeys(policy: PolicyDb): Set<string> {
   return keys;
 }
 
-/** The release that fits a policy best; the newest of those that fit equally well. */
+/** `4.17` of `4.17.7`. */
+function seriesOf(release: XenReleaseName): string {
+  return release.split('.').slice(0, 2).join('.');
+}
+
+/**
+ * The release that fits a policy best. Of those that fit equally well it is the newest series that was released, and the
+ * first of its point releases.
+ */
 export function findRelease(policy: PolicyDb): ReleaseMatch | undefined {
   const own = permissionKeys(policy);
   let best: { readonly release: XenReleaseName; readonly misses: number } | undefined;
@@ -34,6 +42,8 @@ export function findRelease(policy: PolicyDb): ReleaseMatch | undefined {
     if (shared === 0) continue;
     const misses = keys.length + own.size - 2 * shared;
     if (best !== undefined && misses > best.misses) continue;
+    const isOther = best === undefined || (name !== 'master' && seriesOf(name) !== seriesOf(best.release));
+    if (misses === best?.misses && !isOther) continue;
     best = { release: name, misses };
     isExact = misses === 0;
   }

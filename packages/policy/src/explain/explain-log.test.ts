@@ -285,7 +285,7 @@ test('classes, permissions and bits that the policy lacks are told with the rele
   const none = explainOne('unknown-name', example, avc(DOM0, guest('domU_t'), 'process fork'));
   expect(none.cause.unknown).toMatchObject([{ kind: 'class', releases: [] }]);
   const bit = explainOne('unknown-name', example, avc(DOM0, guest('domU_t'), 'domain 0x10000000'));
-  expect(bit.cause.unknown[0]?.namesByRelease.join()).toContain('4.17: getpagingmempool');
+  expect(bit.cause.unknown[0]?.namesByRelease.join()).toContain('4.17 to master: getpagingmempool');
   const mixed = explain(example, avc(DOM0, guest('domU_t'), 'domain pause 0x80000000'));
   expect(mixed.map(({ cause }) => cause.kind).sort()).toEqual(['stale', 'unknown-name']);
 });

@@ -7,6 +7,7 @@ import {
   type ClassPermission,
   PERMISSION_MOVES,
   PERMISSION_SPLITS,
+  releasesText,
   releasesWith,
   releasesWithClass,
   XEN_RELEASES,
@@ -56,15 +57,17 @@ export function unknownPermission(className: string, permission: string): Unknow
 
 /** Bits for which the Xen that wrote the line had no name. */
 export function unknownBits(className: string, bits: number): UnknownName {
-  const named: string[] = [];
+  const named = new Map<string, XenReleaseName[]>();
   const releases: XenReleaseName[] = [];
   for (const release of XEN_RELEASES) {
     const permissions = xenRelease(release).classes.find(({ name }) => name === className)?.permissions ?? [];
     const found = permissions.filter((_, bit) => ((bits >>> bit) & 1) === 1);
     if (found.length === 0) continue;
     releases.push(release);
-    named.push(`${release}: ${found.join(' ')}`);
+    const names = found.join(' ');
+    named.set(names, [...(named.get(names) ?? []), release]);
   }
   const name = `0x${bits.toString(16)}`;
-  return { kind: 'bits', class: className, name, releases, replacements: [], why: undefined, namesByRelease: named };
+  const namesByRelease = [...named].map(([names, list]) => `${releasesText(list)}: ${names}`);
+  return { kind: 'bits', class: className, name, releases, replacements: [], why: undefined, namesByRelease };
 }

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import type { XenReleaseName } from './release-tables.ts';
+import { hasEarlyChecks, releasesSince } from './release-sets.ts';
+import { XEN_RELEASES, type XenReleaseName } from './release-tables.ts';
 
 /** A permission of a class. */
 export interface ClassPermission {
@@ -24,11 +25,22 @@ export interface PermissionMove {
   readonly why: string;
 }
 
-/** Something that works otherwise from a release on, whatever the policy says. */
+/** Something that works otherwise in some releases, whatever the policy says. */
 export interface BehaviourChange {
-  readonly since: XenReleaseName;
+  /** The releases in which it holds. */
+  readonly releases: readonly XenReleaseName[];
   /** One sentence. */
   readonly text: string;
+  /** What a policy has to give for it, or else the host cannot be used. */
+  readonly need?: BehaviourNeed;
+}
+
+/** A permission that the label of one initial SID needs on that of another. */
+export interface BehaviourNeed extends ClassPermission {
+  readonly source: string;
+  readonly target: string;
+  /** What happens without it, one sentence. */
+  readonly otherwise: string;
 }
 
 function permissions(className: string, names: string): ClassPermission[] {
@@ -104,25 +116,25 @@ export const PERMISSION_MOVES: readonly PermissionMove[] = [
     why: 'transcendent memory was taken out of Xen',
   },
   {
-    since: '4.17',
+    since: '4.14',
     before: permissions('xen2', 'set_parameter'),
     after: permissions('xen', 'hypfs_op'),
     why: 'parameters are set through the hypervisor file system',
   },
   {
-    since: '4.17',
+    since: '4.15',
     before: permissions('hvm', 'nested'),
     after: [],
     why: 'nested virtualisation is chosen when the domain is created',
   },
   {
-    since: 'master',
+    since: '4.22',
     before: permissions('xen', 'privprofile nonprivprofile'),
     after: [],
     why: 'xenoprof was taken out of Xen',
   },
   {
-    since: 'master',
+    since: '4.22',
     before: permissions('xen2', 'get_cpu_levelling_caps'),
     after: [],
     why: 'the request was taken out of Xen',
@@ -159,28 +171,43 @@ export const PERMISSION_SPLITS: readonly PermissionMove[] = [
 
 /** Behaviour that no table of permissions shows. */
 export const BEHAVIOUR_CHANGES: readonly BehaviourChange[] = [
-  { since: '4.8', text: 'FLASK enforces from the start; before, it started permissive.' },
-  { since: '4.8', text: 'A policy that cannot be loaded stops an enforcing Xen; before, Xen went on without one.' },
-  { since: '4.8', text: 'Xen reads policies up to version 30; before, up to version 24.' },
+  { releases: releasesSince('4.8'), text: 'FLASK enforces from the start; before, it started permissive.' },
   {
-    since: '4.8',
+    releases: releasesSince('4.8'),
+    text: 'A policy that cannot be loaded stops an enforcing Xen; before, Xen went on without one.',
+  },
+  { releases: releasesSince('4.8'), text: 'Xen reads policies up to version 30; before, up to version 24.' },
+  {
+    releases: releasesSince('4.8'),
     text: 'Requests that FLASK does not know pass where the policy was compiled with `--handle-unknown allow`.',
   },
   {
-    since: '4.8',
+    releases: releasesSince('4.8'),
     text: 'A guest without `seclabel` has the label of initial SID `domU`, a stub domain that of `domDM`; before, both were unlabeled.',
   },
   {
-    since: '4.13',
+    releases: releasesSince('4.13'),
     text: 'Ranges of ports and frames may stand in any order; before, they had to ascend.',
   },
   {
-    since: '4.17',
+    releases: releasesSince('4.17'),
     text: 'Xen boots under initial SID `xenboot`, which needs `domain { create }` on the label of `dom0`, or there is no dom0.',
   },
-  { since: '4.17', text: 'Only one domain may ever be created with the label of initial SID `dom0`.' },
   {
-    since: 'master',
+    releases: releasesSince('4.17'),
+    text: 'Only one domain may ever be created with the label of initial SID `dom0`.',
+  },
+  {
+    releases: XEN_RELEASES.filter(hasEarlyChecks),
     text: 'Whoever lists domains needs `domain { getdomaininfo }` on the label of initial SID `domxen`.',
+    need: {
+      source: 'dom0',
+      class: 'domain',
+      permission: 'getdomaininfo',
+      target: 'domxen',
+      otherwise:
+        'libxl finds guests by listing domains: without it `xl list` fails, no guest is found by its name, and one that ' +
+        'is created is left half made, and cannot be destroyed.',
+    },
   },
 ];

@@ -7,11 +7,60 @@
  * @module
  */
 
-/** Releases that have tables, oldest first. `master` is the state of development after 4.21. */
-export const XEN_RELEASES = ['4.3', '4.8', '4.13', '4.17', '4.20', '4.21', 'master'] as const;
+/**
+ * Releases that have tables, oldest first within and between their series. A series alone stands for the point releases
+ * that `POINT_RELEASES` names; a later point release that FLASK tells apart has an entry of its own. `master` is the state
+ * of development after 4.22.
+ */
+export const XEN_RELEASES = [
+  '4.3',
+  '4.8',
+  '4.13',
+  '4.14',
+  '4.15',
+  '4.16',
+  '4.17',
+  '4.17.7',
+  '4.18',
+  '4.18.6',
+  '4.19',
+  '4.19.6',
+  '4.20',
+  '4.20.4',
+  '4.21',
+  '4.21.2',
+  '4.22',
+  'master',
+] as const;
 
 /** A release that has tables. */
 export type XenReleaseName = (typeof XEN_RELEASES)[number];
+
+/**
+ * The point releases for which each entry holds, the first and the last: in them `xen/xsm/flask` asks for the same things
+ * under the same numbers. Of 4.3 and 4.8 only the first was read.
+ */
+export const POINT_RELEASES: Readonly<
+  Record<Exclude<XenReleaseName, 'master'>, readonly [first: string, last: string]>
+> = {
+  '4.3': ['4.3.0', '4.3.0'],
+  '4.8': ['4.8.0', '4.8.0'],
+  '4.13': ['4.13.0', '4.13.5'],
+  '4.14': ['4.14.0', '4.14.6'],
+  '4.15': ['4.15.0', '4.15.7'],
+  '4.16': ['4.16.0', '4.16.7'],
+  '4.17': ['4.17.5', '4.17.6'],
+  '4.17.7': ['4.17.7', '4.17.7'],
+  '4.18': ['4.18.5', '4.18.5'],
+  '4.18.6': ['4.18.6', '4.18.6'],
+  '4.19': ['4.19.2', '4.19.5'],
+  '4.19.6': ['4.19.6', '4.19.6'],
+  '4.20': ['4.20.0', '4.20.3'],
+  '4.20.4': ['4.20.4', '4.20.4'],
+  '4.21': ['4.21.0', '4.21.1'],
+  '4.21.2': ['4.21.2', '4.21.2'],
+  '4.22': ['4.22.0', '4.22.0'],
+};
 
 /** Lists of names by the release in which they changed. */
 export type ByRelease = Readonly<Partial<Record<XenReleaseName, string>>>;
@@ -28,12 +77,12 @@ export const PERMISSIONS: Readonly<Record<string, ByRelease>> = {
       'settime tbufcontrol readconsole clearconsole perfcontrol mtrr_add mtrr_del mtrr_read microcode ' +
       'physinfo quirk writeconsole readapic writeapic privprofile nonprivprofile kexec firmware sleep ' +
       'frequency getidle debug getcpuinfo heap pm_op mca_op lockprof cpupool_op getscheduler setscheduler',
-    '4.17':
+    '4.14':
       'settime tbufcontrol readconsole clearconsole perfcontrol mtrr_add mtrr_del mtrr_read microcode ' +
       'physinfo quirk writeconsole readapic writeapic privprofile nonprivprofile kexec firmware sleep ' +
       'frequency getidle debug getcpuinfo heap pm_op mca_op lockprof cpupool_op hypfs_op getscheduler ' +
       'setscheduler',
-    master:
+    '4.22':
       'settime tbufcontrol readconsole clearconsole perfcontrol mtrr_add mtrr_del mtrr_read microcode ' +
       'physinfo quirk writeconsole readapic writeapic kexec firmware sleep frequency getidle debug ' +
       'getcpuinfo heap pm_op mca_op lockprof cpupool_op hypfs_op getscheduler setscheduler',
@@ -45,13 +94,13 @@ export const PERMISSIONS: Readonly<Record<string, ByRelease>> = {
     '4.13':
       'resource_op psr_cmt_op psr_alloc get_symbol pmu_ctrl pmu_use get_cpu_levelling_caps ' +
       'get_cpu_featureset livepatch_op coverage_op set_parameter',
-    '4.17':
+    '4.14':
       'resource_op psr_cmt_op psr_alloc get_symbol pmu_ctrl pmu_use get_cpu_levelling_caps ' +
       'get_cpu_featureset livepatch_op coverage_op',
-    '4.20':
+    '4.18':
       'resource_op psr_cmt_op psr_alloc get_symbol pmu_ctrl pmu_use get_cpu_levelling_caps ' +
       'get_cpu_featureset livepatch_op coverage_op get_dom0_console',
-    master:
+    '4.22':
       'resource_op psr_cmt_op psr_alloc get_symbol pmu_ctrl pmu_use get_cpu_featureset livepatch_op ' +
       'coverage_op get_dom0_console',
   },
@@ -85,6 +134,15 @@ export const PERMISSIONS: Readonly<Record<string, ByRelease>> = {
       'relabelfrom relabelto relabelself make_priv_for set_as_target set_cpu_policy gettsc settsc ' +
       'setscheduler setclaim cacheflush create_hardware_domain set_vnumainfo get_vnumainfo psr_cmt_op ' +
       'vm_event soft_reset mem_access mem_paging mem_sharing psr_alloc resource_map get_cpu_policy',
+    '4.18':
+      'relabelfrom relabelto relabelself make_priv_for set_as_target set_cpu_policy gettsc settsc ' +
+      'setscheduler setclaim cacheflush create_hardware_domain set_vnumainfo get_vnumainfo psr_cmt_op ' +
+      'vm_event soft_reset mem_access mem_paging mem_sharing psr_alloc resource_map get_cpu_policy vuart_op',
+    '4.19':
+      'relabelfrom relabelto relabelself make_priv_for set_as_target set_cpu_policy gettsc settsc ' +
+      'setscheduler setclaim cacheflush create_hardware_domain set_vnumainfo get_vnumainfo psr_cmt_op ' +
+      'vm_event soft_reset mem_access mem_paging mem_sharing psr_alloc resource_map get_cpu_policy vuart_op ' +
+      'dt_overlay',
     '4.20':
       'relabelfrom relabelto relabelself make_priv_for set_as_target set_cpu_policy gettsc settsc ' +
       'setscheduler setclaim cacheflush create_hardware_domain set_vnumainfo get_vnumainfo psr_cmt_op ' +
@@ -106,7 +164,7 @@ export const PERMISSIONS: Readonly<Record<string, ByRelease>> = {
     '4.13':
       'sethvmc gethvmc setparam getparam bind_irq hvmctl mem_sharing audit_p2m share_mem nested altp2mhvm ' +
       'altp2mhvm_op dm',
-    '4.17':
+    '4.15':
       'sethvmc gethvmc setparam getparam bind_irq hvmctl mem_sharing audit_p2m share_mem altp2mhvm ' +
       'altp2mhvm_op dm',
   },

@@ -53,7 +53,7 @@ export function resolveBackend(operation: Operation, name: string | undefined): 
   if (name === undefined) return DOM0;
   // XEN: libxl_domain_qualifier_to_domid() takes digits as a number, and looks for no such domain.
   if (/^[0-9]{1,5}$/.test(name)) return Number(name) as Domid;
-  return listDomains(operation).find((domain) => domain.name === name)?.domid;
+  return listDomains(operation)?.find((domain) => domain.name === name)?.domid;
 }
 
 /** The same, from what xenstore has; nobody is asked. */

@@ -92,7 +92,7 @@ const GUESTS_AT_MOST = 0x7fef;
 /** Looks through all domains, as xenconsoled does whenever one comes or goes. */
 function enumerateDomains(recorder: Recorder, visit: (domid: Domid, isDying: boolean) => void): void {
   // XEN: since 4.18 it asks for all at once; Xen then no longer answers with another domain than the one asked for.
-  if (isSince(recorder.hypercalls.release, '4.20')) {
+  if (isSince(recorder.hypercalls.release, '4.18')) {
     const list = recorder.ask('xenconsoled', 'sysctl.getdomaininfolist', { first: FIRST_GUEST, max: GUESTS_AT_MOST });
     if (list.kind === 'error') return;
     for (const info of list.value.domains) visit(info.domid, info.isDying);

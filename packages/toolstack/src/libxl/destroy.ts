@@ -12,7 +12,7 @@ import { disconnectDevices, forgetServer } from './backends.ts';
 import { settleDeaths } from './daemons.ts';
 import { stopDeviceModel } from './device-model.ts';
 import { denialNotes, guest, refusalNotes } from './diagnostics.ts';
-import { distinctPages, finalState, lookAt, type Operation } from './operation.ts';
+import { distinctPages, finalState, lookAt, lookInto, type Operation } from './operation.ts';
 import { devicesOf, removePciDevice, stubOf } from './pci.ts';
 import type { Refusal } from './recorder.ts';
 import { errnoText, logLibxl } from './said.ts';
@@ -41,9 +41,12 @@ function destroyDomid(operation: Operation, domid: Domid): Destruction {
   const refusals: Refusal[] = [];
   let rc: Destruction['rc'] = 0;
   const seen = recorder.step(`libxl looks at domain ${domid}`, 'libxl', () => {
-    if (lookAt(operation, domid, false) !== undefined) return 'done';
-    // XEN: a domain that may not be seen is to libxl a domain that is not there.
+    const look = lookInto(operation, domid, false);
+    if (look.kind === 'seen') return 'done';
     if (recorder.refusal !== undefined) refusals.push(recorder.refusal);
+    rc = -3;
+    if (look.kind === 'refused') return 'failed';
+    // XEN: a domain that may not be seen is to libxl a domain that is not there.
     logLibxl(operation, 'libxl_domain.c:1183:libxl__destroy_domid', `Domain ${domid}:Non-existant domain`);
     rc = -21;
     return 'failed';

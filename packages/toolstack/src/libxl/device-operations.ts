@@ -69,7 +69,7 @@ function attach(operation: Operation, domid: Domid, device: GuestDevice, given: 
 
 /** `xl block-attach`. */
 export function attachDisk(operation: Operation, text: string, words: readonly string[]): OperationReport {
-  const domid = findDomain(operation, text, '');
+  const domid = findDomain(operation, text, false);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   const reading = readDiskWords(words);
   const device = read(operation, reading);
@@ -200,7 +200,7 @@ function list<T>(
       const domid = resolveDomain(operation, text);
       if (domid === undefined) {
         isMissing = true;
-        reportUnknownDomain(operation, text, isStrict ? undefined : '');
+        reportUnknownDomain(operation, text, isStrict);
         if (isStrict) break;
         continue;
       }

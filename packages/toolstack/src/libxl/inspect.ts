@@ -10,7 +10,16 @@ import type { Domid, Trigger } from '../hypercalls.ts';
 import { talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
-import { finalState, findDomain, listDomains, lookAt, type Operation, report, startXl } from './operation.ts';
+import {
+  blameList,
+  finalState,
+  findDomain,
+  listDomains,
+  lookAt,
+  type Operation,
+  report,
+  startXl,
+} from './operation.ts';
 import { nameOf } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { errnoText, logLibxl } from './said.ts';
@@ -20,12 +29,12 @@ export function domidOf(operation: Operation, name: string): OperationReport<Dom
   let found: Domid | undefined;
   operation.recorder.step(`xl looks for domain \`${name}\``, 'xl', () => {
     startXl(operation);
-    found = listDomains(operation).find((domain) => domain.name === name)?.domid;
+    found = listDomains(operation)?.find((domain) => domain.name === name)?.domid;
     return found === undefined ? 'failed' : 'done';
   });
   if (found !== undefined) return report(operation, { isDone: true, xlExitCode: 0, value: found });
   operation.messages.push(`Can't get domid of domain name '${name}', maybe this domain does not exist.`);
-  operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: name }));
+  blameList(operation, name);
   return report(operation, { isDone: false, xlExitCode: 1 });
 }
 

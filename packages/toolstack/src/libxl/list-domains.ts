@@ -10,7 +10,7 @@ import type { DomainConfiguration, DomainState, ListOptions, OperationReport } f
 import type { Domid } from '../hypercalls.ts';
 import { showCpus } from './cpu-range.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
-import { describeDomain, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
+import { blameList, describeDomain, findDomain, listDomains, type Operation, report, startXl } from './operation.ts';
 import { retrieveJson } from './retrieve-config.ts';
 import { errnoText, logLibxl } from './said.ts';
 
@@ -18,14 +18,18 @@ import { errnoText, logLibxl } from './said.ts';
 function lookForOne(operation: Operation, text: string): readonly DomainState[] | undefined {
   const domid = findDomain(operation, text);
   if (domid === undefined) return undefined;
-  let found: DomainState | undefined;
+  let look: ReturnType<typeof describeDomain> = { kind: 'none' };
   operation.recorder.step('xl looks at the domain', 'xl', () => {
-    found = describeDomain(operation, domid);
-    return found === undefined ? 'failed' : 'done';
+    look = describeDomain(operation, domid);
+    return look.kind === 'seen' ? 'done' : 'failed';
   });
-  if (found !== undefined) return [found];
-  operation.messages.push(`Error: Domain '${text}' does not exist.`);
-  operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: text }));
+  // The compiler does not see that the step sets it.
+  const found = look as ReturnType<typeof describeDomain>;
+  if (found.kind === 'seen') return [found.domain];
+  operation.messages.push(
+    found.kind === 'none' ? `Error: Domain '${text}' does not exist.` : 'libxl_domain_info failed (code -3).',
+  );
+  blameList(operation, text);
   return undefined;
 }
 
@@ -69,12 +73,16 @@ function addNodes(operation: Operation, domains: readonly DomainState[]): readon
 /** The domains that are asked for: all that may be seen, or one; undefined where there is not that one. */
 function domainsAsked(operation: Operation, domain: string | undefined): readonly DomainState[] | undefined {
   if (domain !== undefined) return lookForOne(operation, domain);
-  let domains: readonly DomainState[] = [];
+  let domains: readonly DomainState[] | undefined;
   operation.recorder.step('xl lists the domains', 'xl', () => {
     startXl(operation);
     domains = listDomains(operation);
-    return 'done';
+    return domains === undefined ? 'failed' : 'done';
   });
+  if (domains === undefined) {
+    operation.messages.push(operation.name === 'vm-list' ? 'libxl_list_vm failed.' : 'libxl_list_domain failed.');
+    blameList(operation, '');
+  }
   return domains;
 }
 

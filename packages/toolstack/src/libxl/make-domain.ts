@@ -9,11 +9,15 @@ import type { Domid, SidNumber } from '../hypercalls.ts';
 import type { BuildPlan, BuiltGuest } from './build-guest.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
-import { listDomains, lookAt, type Operation } from './operation.ts';
+import { lookAt, type Operation } from './operation.ts';
+import { ownerOfName } from './run-state.ts';
 import { logLibxl } from './said.ts';
 import { growingKibOf } from './stored-json.ts';
 
 const KIB_PER_PAGE = 4;
+
+/** What libxl makes of a name that cannot be given. XEN: `ERROR_INVAL`, `ERROR_NOMEM`, `ERROR_DOMAIN_NOTFOUND`. */
+const RENAME_RC = { 'name taken': -6, 'not told': -5, 'not seen': -21 } as const;
 
 /** How far a creation came. */
 export type Progress = { readonly kind: 'created'; readonly domid: Domid } | Failure;
@@ -107,11 +111,11 @@ export function makeDomain(
     return reportFailed(operation, config, `the creation of its ${made}`);
   }
   const made = domid;
-  let fault: 'name taken' | 'not seen' | undefined;
+  let fault: 'name taken' | 'not told' | 'not seen' | undefined;
   recorder.step('libxl gives it its name, which has to be free', 'libxl', () => {
-    if (listDomains(operation).some((domain) => domain.name === config.name && domain.domid !== made)) {
-      fault = 'name taken';
-    } else if (lookAt(operation, made, true) === undefined) fault = 'not seen';
+    const owner = ownerOfName(operation, config.name, made);
+    if (owner !== 'nobody') fault = owner === 'another' ? 'name taken' : 'not told';
+    else if (lookAt(operation, made, true) === undefined) fault = 'not seen';
     return fault === undefined ? 'done' : 'failed';
   });
   const refusal = recorder.refusal;
@@ -135,7 +139,7 @@ export function makeDomain(
     isGivenUp: false,
   });
   if (fault === undefined) return { kind: 'created', domid: made };
-  const rc = fault === 'name taken' ? -6 : -21;
+  const rc = RENAME_RC[fault];
   if (fault === 'name taken') {
     const words = `Domain ${made}:Domain with name "${config.name}" already exists.`;
     logLibxl(operation, 'libxl_domain.c:81:libxl__domain_rename', words);

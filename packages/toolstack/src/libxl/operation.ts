@@ -5,10 +5,10 @@
  */
 import type { Diagnostic } from '@dewar/policy/text';
 import type { DomainState, LabelChange, OperationName, OperationReport } from '../host.ts';
-import type { DomainInfo, Domid, HypercallResult, OpenMapping } from '../hypercalls.ts';
+import type { DomainInfo, Domid, Errno, HypercallResult, OpenMapping } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
-import { denialNotes, guest } from './diagnostics.ts';
-import type { Recorder } from './recorder.ts';
+import { denialNotes, guest, refusalNotes } from './diagnostics.ts';
+import type { Recorder, Refusal } from './recorder.ts';
 import { logLibxl, sayXsmDenied } from './said.ts';
 import type { ToolstackState } from './toolstack-state.ts';
 
@@ -24,6 +24,8 @@ export interface Operation {
   readonly labelChanges: LabelChange[];
   /** What xl learned of the host when it started. */
   readonly host: { cpus: number; hasIommu: boolean; isRefused?: boolean };
+  /** Why Xen told nothing of any domain, when it was last asked; undefined where it did. */
+  refusedList?: Refusal | undefined;
 }
 
 /** libxl's own look at one domain; undefined when there is none, or none that it may see. XEN: `libxl_domain_info`. */
@@ -35,6 +37,31 @@ export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): 
   return info;
 }
 
+/** What `libxl_domain_info` tells of a domain: of it, that there is none which may be seen, or why Xen tells nothing. */
+export type DomainLook =
+  | { readonly kind: 'seen'; readonly info: DomainInfo }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'refused'; readonly errno: Errno };
+
+/**
+ * A look at one domain by an operation that goes on otherwise where the look itself is refused, as Xen does since XSA-499.
+ * XEN: `libxl_domain_info`.
+ */
+export function lookInto(operation: Operation, domid: Domid, withLabel: boolean): DomainLook {
+  const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
+  if (list.kind === 'error') {
+    // XEN: `LOGED` names the domain that is meant, but for dom0.
+    const words = `${domid === DOM0 ? '' : `Domain ${domid}:`}Getting domain info list`;
+    logLibxl(operation, 'libxl_domain.c:354:libxl_domain_info', words, list.errno);
+    operation.refusedList = operation.recorder.refusal;
+    return { kind: 'refused', errno: list.errno };
+  }
+  const info = list.value.domains[0];
+  if (info?.domid !== domid) return { kind: 'none' };
+  if (withLabel) labelOf(operation, info);
+  return { kind: 'seen', info };
+}
+
 /** Asks Xen for the text of a domain's label. XEN: `libxl__xcinfo2xlinfo`, which goes on without it. */
 function labelOf(operation: Operation, info: DomainInfo): string | undefined {
   const answer = operation.recorder.ask('libxl', 'xsm_op.sid_to_context', { sid: info.ssidref });
@@ -43,8 +70,8 @@ function labelOf(operation: Operation, info: DomainInfo): string | undefined {
   return undefined;
 }
 
-/** All domains that dom0 may see. XEN: `libxl_list_domain`. */
-export function listDomains(operation: Operation): DomainState[] {
+/** All domains that dom0 may see; undefined where Xen refuses the list. XEN: `libxl_list_domain`. */
+export function listDomains(operation: Operation): DomainState[] | undefined {
   const infos: DomainInfo[] = [];
   // Any number may be asked for; Xen answers with the domains from there on.
   let first: Domid | undefined = DOM0;
@@ -54,7 +81,12 @@ export function listDomains(operation: Operation): DomainState[] {
       'sysctl.getdomaininfolist',
       { first, max: DOMAINS_AT_ONCE },
     );
-    const domains: readonly DomainInfo[] = list.kind === 'ok' ? list.value.domains : [];
+    if (list.kind === 'error') {
+      logLibxl(operation, 'libxl_domain.c:335:libxl_list_domain', 'getting domain info list', list.errno);
+      operation.refusedList = operation.recorder.refusal;
+      return undefined;
+    }
+    const { domains }: { readonly domains: readonly DomainInfo[] } = list.value;
     infos.push(...domains);
     const last: DomainInfo | undefined = domains.length < DOMAINS_AT_ONCE ? undefined : domains.at(-1);
     first = last === undefined ? undefined : ((last.domid + 1) as Domid);
@@ -68,10 +100,14 @@ function stateOf(info: DomainInfo): DomainState['state'] {
   return info.isPaused ? 'paused' : 'running';
 }
 
-/** One domain; undefined when there is none that dom0 may see. */
-export function describeDomain(operation: Operation, domid: Domid): DomainState | undefined {
-  const info = lookAt(operation, domid, false);
-  return info && describe(operation, info, labelOf(operation, info));
+/** One domain, or why nothing is told of it. */
+export function describeDomain(
+  operation: Operation,
+  domid: Domid,
+): { readonly kind: 'seen'; readonly domain: DomainState } | Exclude<DomainLook, { readonly kind: 'seen' }> {
+  const look = lookInto(operation, domid, false);
+  if (look.kind !== 'seen') return look;
+  return { kind: 'seen', domain: describe(operation, look.info, labelOf(operation, look.info)) };
 }
 
 function describe(operation: Operation, info: DomainInfo, label: string | undefined): DomainState {
@@ -119,24 +155,35 @@ export function sayNoCpus(operation: Operation): void {
 export function resolveDomain(operation: Operation, text: string): Domid | undefined {
   // Whether there is such a domain shows when something is asked of it.
   if (/^[0-9]{1,5}$/.test(text)) return Number(text) as Domid;
-  return listDomains(operation).find((domain) => domain.name === text)?.domid;
+  return listDomains(operation)?.find((domain) => domain.name === text)?.domid;
 }
 
-/** Says that there is no such domain. */
-export function reportUnknownDomain(operation: Operation, text: string, rc = ' (rc=-6)'): void {
-  operation.messages.push(`${text} is an invalid domain identifier${rc}`);
-  operation.diagnostics.push(guest['unknown-domain'](undefined, { domain: text }));
+/** Says that there is no such domain, or that it could not be looked for; xl says which where it tells a number. */
+export function reportUnknownDomain(operation: Operation, text: string, tellsRc = true): void {
+  const rc = operation.refusedList === undefined ? -6 : -5;
+  operation.messages.push(`${text} is an invalid domain identifier${tellsRc ? ` (rc=${rc})` : ''}`);
+  blameList(operation, text);
+}
+
+/** Says of a name that there is no domain of it, or that Xen does not list the domains. */
+export function blameList(operation: Operation, name: string): void {
+  const { refusedList } = operation;
+  operation.diagnostics.push(
+    refusedList === undefined
+      ? guest['unknown-domain'](undefined, { domain: name })
+      : guest['request-failed'](undefined, { operation: 'list the domains' }, { notes: refusalNotes(refusedList) }),
+  );
 }
 
 /** xl starts, and finds the domain that a person names. XEN: `find_domain` of xl. */
-export function findDomain(operation: Operation, text: string, rc?: string): Domid | undefined {
+export function findDomain(operation: Operation, text: string, tellsRc = true): Domid | undefined {
   let found: Domid | undefined;
   operation.recorder.step(`xl looks for domain \`${text}\``, 'xl', () => {
     startXl(operation);
     found = resolveDomain(operation, text);
     return found === undefined ? 'failed' : 'done';
   });
-  if (found === undefined) reportUnknownDomain(operation, text, rc);
+  if (found === undefined) reportUnknownDomain(operation, text, tellsRc);
   return found;
 }
 

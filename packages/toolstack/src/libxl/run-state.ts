@@ -97,14 +97,26 @@ export function renameGuest(operation: Operation, text: string, newName: string)
   return report(operation, { isDone, xlExitCode: isDone ? 0 : 1, domain: finalState(operation, domid) });
 }
 
+/** Who has a name that a domain is to get. XEN: `libxl__domain_rename`. */
+export function ownerOfName(operation: Operation, name: string, domid: Domid): 'another' | 'nobody' | 'not told' {
+  const domains = listDomains(operation);
+  if (domains === undefined) {
+    const words = `Domain ${domid}:Unexpected error checking for existing domain`;
+    logLibxl(operation, 'libxl_domain.c:74:libxl__domain_rename', words);
+    return 'not told';
+  }
+  return domains.some((domain) => domain.name === name && domain.domid !== domid) ? 'another' : 'nobody';
+}
+
 /** Gives a domain another name, if it is free. XEN: `libxl__domain_rename`. */
 export function renameDomain(operation: Operation, domid: Domid, newName: string): boolean {
   const { recorder, state } = operation;
   const record = state.guests.get(domid);
   let isTaken = false;
   const outcome = recorder.step(`libxl renames domain ${domid}`, 'libxl', () => {
-    isTaken = listDomains(operation).some((domain) => domain.name === newName && domain.domid !== domid);
-    if (isTaken) return 'failed';
+    const owner = ownerOfName(operation, newName, domid);
+    isTaken = owner === 'another';
+    if (owner !== 'nobody') return 'failed';
     const isThere = lookAt(operation, domid, true) !== undefined;
     if (!isThere || record === undefined || newName === '') return 'failed';
     record.name = newName;

@@ -9,7 +9,16 @@ import type { OperationReport, SchedulerState } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { learnScheduler, logNoScheduling, lookAtPool } from './cpupools.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
-import { finalState, findDomain, listDomains, lookAt, type Operation, report, startXl } from './operation.ts';
+import {
+  blameList,
+  finalState,
+  findDomain,
+  listDomains,
+  lookAt,
+  type Operation,
+  report,
+  startXl,
+} from './operation.ts';
 import { failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { logLibxl } from './said.ts';
@@ -36,9 +45,16 @@ export function showScheduler(
   if (text === undefined) {
     const listed = recorder.step('xl lists the domains and the pools', 'xl', () => {
       startXl(operation);
-      domids.push(...listDomains(operation).map(({ domid }) => domid));
+      const domains = listDomains(operation);
+      if (domains === undefined) return 'failed';
+      domids.push(...domains.map(({ domid }) => domid));
       return lookAtPool(operation) ? 'done' : 'failed';
     });
+    if (operation.refusedList !== undefined) {
+      operation.messages.push('libxl_list_domain failed.');
+      blameList(operation, '');
+      return report(operation, { isDone: false, xlExitCode: 1, value: [] });
+    }
     if (listed === 'failed') {
       operation.messages.push('error getting cpupool info');
       const notes = refusalNotes(recorder.refusal);

@@ -11,6 +11,7 @@ import { parseCpuRange, showCpus } from './cpu-range.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
 import {
+  blameList,
   finalState,
   findDomain,
   listDomains,
@@ -80,9 +81,15 @@ export function listVcpus(operation: Operation, text: string | undefined): Opera
   const domids: Domid[] = [];
   if (text === undefined) {
     recorder.step('xl lists the domains', 'xl', () => {
-      domids.push(...listDomains(operation).map(({ domid }) => domid));
-      return 'done';
+      const domains = listDomains(operation);
+      domids.push(...(domains ?? []).map(({ domid }) => domid));
+      return domains === undefined ? 'failed' : 'done';
     });
+    if (operation.refusedList !== undefined) {
+      operation.messages.push('libxl_list_domain failed.');
+      blameList(operation, '');
+      return report(operation, { isDone: false, xlExitCode: 0, value: [] });
+    }
   } else {
     const domid = findDomain(operation, text);
     if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });

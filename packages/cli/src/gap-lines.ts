@@ -1,0 +1,14 @@
+/**
+ * What an answer about a policy has to say of Xen itself: what the release lets pass, whatever the policy says.
+ *
+ * @module
+ */
+import { gapsOf, type XenReleaseName } from '@dewar/policy/releases';
+
+/** One line for each gap of a release. */
+export function gapLines(release: XenReleaseName): string[] {
+  return gapsOf(release).map(
+    ({ id, text, mendedIn }) =>
+      `in Xen ${release} itself, whatever the policy says: ${text} (${id}, mended in ${mendedIn})`,
+  );
+}
