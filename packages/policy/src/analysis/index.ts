@@ -15,7 +15,7 @@ export {
   permissionUses,
   type ReleaseDifference,
 } from './compat.ts';
-export { needDiagnostics } from './compat-needs.ts';
+export { needDiagnostics, needNotes, type UnmetNeed, unmetNeeds } from './compat-needs.ts';
 export { Declarations } from './declarations.ts';
 export type { AccessChange, AccessChanges, ChangedPermissions } from './diff/access-changes.ts';
 export { comparePolicies, type PolicyDifference, type PolicySide } from './diff/compare-policies.ts';

@@ -11,6 +11,7 @@ const entries = {
     message: '`{creator}` can make a domain as `{type}`{when}, and cannot destroy it{later}',
   },
   'never-unpaused': { severity: 'warning', message: 'a domain can be made as `{type}`, and nobody can unpause it' },
+  'dom0-cannot-list': { severity: 'warning', message: '`{dom0}` may not list domains{when}' },
   'no-own-rights': {
     severity: 'warning',
     message: '`{type}` may not do to itself what every guest does: {rights}',

@@ -39,7 +39,7 @@ export interface BehaviourChange {
 export interface BehaviourNeed extends ClassPermission {
   readonly source: string;
   readonly target: string;
-  /** What happens without it, one sentence. */
+  /** What happens without it, one clause. */
   readonly otherwise: string;
 }
 
@@ -207,7 +207,7 @@ export const BEHAVIOUR_CHANGES: readonly BehaviourChange[] = [
       target: 'domxen',
       otherwise:
         'libxl finds guests by listing domains: without it `xl list` fails, no guest is found by its name, and one that ' +
-        'is created is left half made, and cannot be destroyed.',
+        'is created is left half made, and cannot be destroyed',
     },
   },
 ];
