@@ -66,6 +66,16 @@ test('a command that is not built yet says how to build it', () => {
   });
 });
 
+test('a build of older sources says how to build anew', () => {
+  build("exports.main = () => console.log('old');");
+  writeFileSync(join(folder, 'dist/bundle.json'), '{ "code": "code.cjs", "cache": null }');
+  expect(start(process.versions.node, 'code')).toMatchObject({
+    status: 3,
+    stdout: '',
+    stderr: 'dewar: was built from older sources; run `npm run build` in its repository\n',
+  });
+});
+
 test.each(['18.20.4', '20.18.3'])('Node %s is told which version is needed, and the command is not read', (version) => {
   build('this is no JavaScript');
   expect(start(version)).toMatchObject({

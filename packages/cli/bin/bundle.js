@@ -55,13 +55,16 @@ function loadedLate(name, require) {
 /**
  * Runs the code of the bundle for a command line that begins with `word`: that defines its commands and starts none.
  *
- * Returns what the bundle exports, and the script, from which a build makes the code cache. Throws as `node:fs` does when
- * a file is missing.
+ * Returns what the bundle exports, and the script, from which a build makes the code cache; undefined where the build is
+ * one of older sources. Throws as `node:fs` does when a file is missing.
  */
 function loadBundle(folder, word) {
   setStartFlags();
   const bundles = JSON.parse(readFileSync(join(folder, INDEX), 'utf8'));
-  const { code, cache } = bundles[Object.hasOwn(bundles, word) ? word : ALL];
+  const bundle = bundles[Object.hasOwn(bundles, word) ? word : ALL];
+  // A build of older sources has another index.
+  if (typeof bundle?.code !== 'string') return undefined;
+  const { code, cache } = bundle;
   const filename = join(folder, code);
   // A cache that another version of V8 made is refused by V8, and the command starts without.
   const cachedData = cache === null ? undefined : readFileSync(join(folder, cache));

@@ -19,5 +19,9 @@ if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   process.exitCode = 3;
 } else {
   const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
-  require('./bundle.js').loadBundle(folder, process.argv[2]).exports.main(version);
+  const bundle = require('./bundle.js').loadBundle(folder, process.argv[2]);
+  if (bundle === undefined) {
+    console.error('dewar: was built from older sources; run `npm run build` in its repository');
+    process.exitCode = 3;
+  } else bundle.exports.main(version);
 }
