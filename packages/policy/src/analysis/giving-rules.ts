@@ -58,7 +58,8 @@ export function rulesGiving(
   kind: number = AVTAB_ALLOWED,
 ): GivingRule[] {
   const found: GivingRule[] = [];
-  const look = (table: RuleTable, block: GivingRule['block']): void => {
+  const look = (whole: RuleTable, block: GivingRule['block']): void => {
+    const table = whole.vectors();
     const { kind: kinds, tclass: classes, data, statement } = table;
     for (let row = 0; row < table.length; row++) {
       if (classes[row] !== tclass || ((kinds[row] ?? 0) & kind) === 0 || kinds[row] === 0) continue;

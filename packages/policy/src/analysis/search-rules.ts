@@ -18,7 +18,6 @@ import {
   COND_BOOL,
   type Conditional,
   type PolicyDb,
-  type RuleTable,
 } from '../policydb/index.ts';
 import type { Diagnostic, Report } from '../text/index.ts';
 import { EntrySource } from './entry-source.ts';
@@ -172,22 +171,48 @@ interface Place {
   readonly suffix: string;
 }
 
+/** Which numbers are meant, at each of them 1 or 0: a large policy is gone through faster than a function answers. */
+interface Meant {
+  readonly kind: Uint8Array;
+  readonly source: Uint8Array;
+  readonly target: Uint8Array;
+  readonly tclass: Uint8Array;
+}
+
+function meantBy({ policy, classes, kinds }: Search, source: Matcher, target: Matcher): Meant {
+  const flags = (matches: Matcher, highest: number): Uint8Array =>
+    Uint8Array.from({ length: highest + 1 }, (_, value) => (value > 0 && matches(value) ? 1 : 0));
+  const named = Object.entries({ ...AV_KINDS, ...TYPE_KINDS }).map(([kind, name]) => [Number(kind), name] as const);
+  const wanted = new Set(named.flatMap(([kind, name]) => (kinds.has(name) ? [kind] : [])));
+  return {
+    kind: flags((kind) => wanted.has(kind), Math.max(...named.map(([kind]) => kind))),
+    source: flags(source, policy.types.primaryCount),
+    target: flags(target, policy.types.primaryCount),
+    tclass: flags(classes, policy.classes.primaryCount),
+  };
+}
+
 /** Takes the entries of one table that answer the question. */
-function searchTable(search: Search, entries: EntrySource, rules: RuleTable, table: number, place: Place): void {
-  const { names, query, classes } = search;
-  const isSource = entries.source;
-  const isTarget = entries.target;
+function searchTable(search: Search, meant: Meant, entries: EntrySource, table: number, place: Place): void {
+  const { names, query } = search;
   const resultTest =
     query.result === undefined ? undefined : search.matchers.types({ ...query.result, isDirect: false }, false);
+  const { kind: isKind, source: isSource, target: isTarget, tclass: isClass } = meant;
+  const rules = entries
+    .table(table)
+    .filter(
+      (kind, source, target, tclass) =>
+        isSource[source] === 1 && isTarget[target] === 1 && isClass[tclass] === 1 && isKind[kind] === 1,
+    );
   for (let row = 0; row < rules.length; row++) {
     const kind = rules.kind[row] ?? 0;
     const tclass = rules.tclass[row] ?? 0;
     const av = search.wants(AV_KINDS, kind);
     const type = search.wants(TYPE_KINDS, kind);
     const found = av ?? type;
+    if (found === undefined) continue;
     const sourceValue = rules.source[row] ?? 0;
     const targetValue = rules.target[row] ?? 0;
-    if (found === undefined || !classes(tclass) || !isSource(sourceValue) || !isTarget(targetValue)) continue;
     const source = names.type(sourceValue);
     const target = names.type(targetValue);
     const data = rules.data[row] ?? 0;
@@ -222,8 +247,9 @@ function searchEntries(search: Search, isSource: Matcher, isTarget: Matcher): vo
     const name = AV_KINDS[kind] ?? TYPE_KINDS[kind];
     return name !== undefined && search.kinds.has(name);
   });
+  const meant = meantBy(search, isSource, isTarget);
   if (query.booleans === undefined) {
-    searchTable(search, entries, entries.table(0), 0, { condition: undefined, suffix: '' });
+    searchTable(search, meant, entries, 0, { condition: undefined, suffix: '' });
   }
   policy.conditionals.forEach((conditional, i) => {
     if (!search.matchesBooleans(conditional)) return;
@@ -233,7 +259,7 @@ function searchEntries(search: Search, isSource: Matcher, isTarget: Matcher): vo
       [false, 2 + 2 * i],
     ] as const) {
       const suffix = ` [ ${text} ]:${branch ? 'True' : 'False'}`;
-      searchTable(search, entries, entries.table(table), table, { condition: { text, branch }, suffix });
+      searchTable(search, meant, entries, table, { condition: { text, branch }, suffix });
     }
   });
 }

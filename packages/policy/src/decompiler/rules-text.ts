@@ -183,14 +183,15 @@ export function ruleText(policy: PolicyDb, names: Names): string[] {
 export function checkRuleOrder(policy: PolicyDb, names: Names): void {
   const { rules } = policy;
   // Each entry counts as a statement of its own.
-  const rows = Object.assign(new RuleTable(), rules, {
-    statement: Uint32Array.from({ length: rules.kind.length }, (_, i) => i),
-  });
+  const rows = new RuleTable(rules.length);
+  const { kind, source, target, tclass, data } = rules;
+  for (let row = 0; row < rules.length; row++)
+    rows.push(kind[row] ?? 0, source[row] ?? 0, target[row] ?? 0, false, tclass[row] ?? 0, data[row] ?? 0, row);
   const { entries } = expandPolicyRules({ ...policy, rules: rows, conditionals: [], isExpanded: false }).rules;
   let isSame = entries.count === rules.length;
   for (let row = 0; isSame && row < rules.length; row++) {
-    const keys = ((rules.source[row] ?? 0) | ((rules.target[row] ?? 0) << 16)) >>> 0;
-    const header = ((rules.tclass[row] ?? 0) | ((rules.kind[row] ?? 0) << 16)) >>> 0;
+    const keys = ((source[row] ?? 0) | ((target[row] ?? 0) << 16)) >>> 0;
+    const header = ((tclass[row] ?? 0) | ((kind[row] ?? 0) << 16)) >>> 0;
     isSame = entries.words[row * 3] === keys && entries.words[row * 3 + 1] === header;
   }
   if (!isSame) names.otherOrder('rules');

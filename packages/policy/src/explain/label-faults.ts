@@ -84,15 +84,16 @@ export function ownersWithoutChannelType(subject: Subject, label: Context): numb
   const event = view.policy.classes.byName.get('event');
   if (event === undefined || view.names.roles[label.role] !== 'object_r') return undefined;
   // The type of a channel is one that some rule makes, or one that rules name as the source of `bind`.
-  const { rules } = view.policy;
+  const { rules, typeSets } = view.policy;
   const bind = permissionBit(subject, event, 'bind');
-  for (let row = 0; row < rules.length; row++) {
-    if (rules.tclass[row] !== event.value) continue;
-    const kind = rules.kind[row] ?? 0;
-    if (kind === AVTAB_TRANSITION && rules.data[row] === label.type) return undefined;
-    const isBind = kind === AVTAB_ALLOWED && ((rules.data[row] ?? 0) & bind) !== 0;
-    if (isBind && view.policy.typeSets.members(rules.source[row] ?? 0).includes(label.type)) return undefined;
-  }
+  const making = rules.filter(
+    (kind, source, _, tclass, data) =>
+      tclass === event.value &&
+      (kind === AVTAB_TRANSITION
+        ? data === label.type
+        : kind === AVTAB_ALLOWED && (data & bind) !== 0 && typeSets.members(source).includes(label.type)),
+  );
+  if (making.length > 0) return undefined;
   const unlabeled = initialContext(subject, 'unlabeled');
   const gets = (owner: Context): boolean =>
     view.newContext(owner, label, event.value, AVTAB_TRANSITION).type === label.type;
@@ -107,7 +108,7 @@ export function creatableTypes(subject: Subject): number[] {
   const domain = view.policy.classes.byName.get('domain');
   if (domain === undefined) return [];
   const create = permissionBit(subject, domain, 'create');
-  const { rules } = view.policy;
+  const rules = view.policy.rules.vectors();
   const found = new Set<number>();
   for (let row = 0; row < rules.length; row++) {
     if (rules.tclass[row] !== domain.value || rules.kind[row] !== AVTAB_ALLOWED) continue;
@@ -125,7 +126,8 @@ export function sourceTypes({ view }: Subject, target: number, tclass: ClassSymb
   const { policy } = view;
   const isTarget = new Set([target, ...(policy.typeAttributeMap[target - 1]?.bits ?? []).map((one) => one + 1)]);
   const named = new Set<number>();
-  for (const { length, kind, source, target: targets, tclass: classes, data } of ruleTables(policy)) {
+  for (const table of ruleTables(policy)) {
+    const { length, kind, source, target: targets, tclass: classes, data } = table.vectors();
     for (let row = 0; row < length; row++) {
       if (classes[row] !== tclass.value || kind[row] !== AVTAB_ALLOWED || ((data[row] ?? 0) & bit) === 0) continue;
       if (isTarget.has(targets[row] ?? 0)) named.add(source[row] ?? 0);

@@ -11,15 +11,12 @@ import type { PolicyDb } from './policydb.ts';
 import type { RuleTable } from './rule-table.ts';
 import type { ExpandedRules } from './write-policydb.ts';
 
-/** Rows that are entries already, as words. */
+/** Rows that are entries already, as words, with a flag beside their kind. */
 function rowsAsEntries(rules: RuleTable, enabled: number): AvEntries {
-  const words = new Uint32Array(rules.length * ENTRY_WORDS);
-  for (let row = 0; row < rules.length; row++) {
-    words[row * ENTRY_WORDS] = ((rules.source[row] ?? 0) | ((rules.target[row] ?? 0) << 16)) >>> 0;
-    words[row * ENTRY_WORDS + 1] = ((rules.tclass[row] ?? 0) | (((rules.kind[row] ?? 0) | enabled) << 16)) >>> 0;
-    words[row * ENTRY_WORDS + 2] = rules.data[row] ?? 0;
-  }
-  return { count: rules.length, words };
+  const words = rules.entries();
+  if (enabled === 0) return { count: rules.length, words };
+  const flagged = Uint32Array.from(words, (word, i) => (i % ENTRY_WORDS === 1 ? word | (enabled << 16) : word));
+  return { count: rules.length, words: flagged };
 }
 
 /** Answers for the type rules that conditionals also have; everything else is of no interest. */

@@ -8,6 +8,7 @@
  * @module
  */
 import type { Diagnostic } from '../text/index.ts';
+import { ENTRY_WORDS } from './av-entries.ts';
 import { BinaryError, ByteReader } from './byte-reader.ts';
 import { binaryDiagnostic } from './diagnostics.ts';
 import { Ebitmap } from './ebitmap.ts';
@@ -53,42 +54,39 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
   return { version: version as format.PolicyVersion, config };
 }
 
-const ENTRY_SIZE = 12;
+const ENTRY_SIZE = 4 * ENTRY_WORDS;
 const ANY_KIND = 0x77;
 
 /**
- * Reads entries of the access vector table. There may be millions of them: they are read out of one block into columns
- * that are large enough.
+ * Reads entries of the access vector table. There may be millions of them: they are taken as one block of words, and looked
+ * at, but not taken apart.
  */
 function readRules(input: ByteReader, symbols: Symbols): RuleTable {
   const count = input.count(ENTRY_SIZE, 'rules');
   const start = input.offset;
   const bad = (at: number, what: string, value: number): never =>
-    input.fail({ kind: 'bad-value', what, value }, start + at);
-  const entries = input.block(count * ENTRY_SIZE, 'rules');
-  const rules = new RuleTable(count);
-  const { source: sources, target: targets, tclass: classes, kind: kinds, data: datas } = rules;
+    input.fail({ kind: 'bad-value', what, value }, start + at * 4);
+  const words = input.words(count * ENTRY_WORDS, 'rules');
   const types = symbols.types.primaryCount;
   const lastClass = symbols.classes.primaryCount;
-  for (let row = 0, at = 0; row < count; row++, at += ENTRY_SIZE) {
-    const source = entries.getUint16(at, true);
-    const target = entries.getUint16(at + 2, true);
-    const tclass = entries.getUint16(at + 4, true);
-    const kind = entries.getUint16(at + 6, true) & ~format.AVTAB_ENABLED;
-    const data = entries.getUint32(at + 8, true);
+  for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+    const pair = words[at] ?? 0;
+    const header = words[at + 1] ?? 0;
+    const source = pair & 0xffff;
+    const target = pair >>> 16;
+    const tclass = header & 0xffff;
+    const kind = (header >>> 16) & ~format.AVTAB_ENABLED;
     if (source === 0 || source > types) bad(at, 'source type of a rule', source);
     if (target === 0 || target > types) bad(at, 'target type of a rule', target);
     if (tclass === 0 || tclass > lastClass) bad(at, 'class of a rule', tclass);
     if ((kind & (kind - 1)) !== 0 || (kind & ANY_KIND) === 0) bad(at, 'kind of a rule', kind);
-    if ((kind & format.AVTAB_TYPE) !== 0 && (data === 0 || data > types)) bad(at, 'result type of a rule', data);
-    sources[row] = source;
-    targets[row] = target;
-    classes[row] = tclass;
-    kinds[row] = kind;
-    datas[row] = data;
+    if ((kind & format.AVTAB_TYPE) !== 0) {
+      const data = words[at + 2] ?? 0;
+      if (data === 0 || data > types) bad(at, 'result type of a rule', data);
+    }
+    words[at + 1] = (tclass | (kind << 16)) >>> 0;
   }
-  rules.length = count;
-  return rules;
+  return RuleTable.ofEntries(words);
 }
 
 function readCondition(input: ByteReader, booleans: number): ConditionStep[] {

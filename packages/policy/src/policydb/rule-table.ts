@@ -3,34 +3,26 @@
  *
  * A row is one rule for one class: source set, target set, class, kind, permissions or result type. Rows of a compiled
  * policy keep sets as written; rows read from a binary have sets of one. Columns of numbers keep a policy of millions of
- * entries small.
+ * entries small. Of a table that was read, the columns are made when somebody asks for them: most questions choose a few
+ * rows out of the entries as they stand in the file.
  *
  * @module
  */
+import { ENTRY_WORDS, isTypeKind } from './av-entries.ts';
 
 const INITIAL_ROWS = 64;
 
-/** Rules of one list, in the order in which they are to be taken. */
-export class RuleTable {
-  /** Rows in use. */
-  length = 0;
-  /** Kind of rule: one of `AVTAB_…`, `AVRULE_DONTAUDIT`, `AVRULE_NEVERALLOW`. */
-  kind: Uint16Array;
-  /** Id of the source set in `TypeSets`. */
-  source: Uint32Array;
-  /** Id of the target set in `TypeSets`. */
-  target: Uint32Array;
-  /** 1 where the target also names `self`. */
-  self: Uint8Array;
-  /** Value of the object class. */
-  tclass: Uint16Array;
-  /** Permission bits as written, or the value of the result type. */
-  data: Uint32Array;
-  /** Which statement the row came from: equal for the rows of one statement; the start of its text, where there is one. */
-  statement: Uint32Array;
+/** A table's columns, all of one length. */
+class Columns {
+  readonly kind: Uint16Array;
+  readonly source: Uint32Array;
+  readonly target: Uint32Array;
+  readonly self: Uint8Array;
+  readonly tclass: Uint16Array;
+  readonly data: Uint32Array;
+  readonly statement: Uint32Array;
 
-  /** Empty, with room for some rows; it grows where more come. */
-  constructor(rows: number = INITIAL_ROWS) {
+  constructor(rows: number) {
     this.kind = new Uint16Array(rows);
     this.source = new Uint32Array(rows);
     this.target = new Uint32Array(rows);
@@ -40,7 +32,102 @@ export class RuleTable {
     this.statement = new Uint32Array(rows);
   }
 
-  /** Appends a row; the arguments are its columns. */
+  /** The same rows, with room for more. */
+  grown(rows: number): Columns {
+    const wider = new Columns(rows);
+    wider.kind.set(this.kind);
+    wider.source.set(this.source);
+    wider.target.set(this.target);
+    wider.self.set(this.self);
+    wider.tclass.set(this.tclass);
+    wider.data.set(this.data);
+    wider.statement.set(this.statement);
+    return wider;
+  }
+}
+
+/** Entries of a binary as columns. */
+function columnsOf(entries: Uint32Array, rows: number): Columns {
+  const columns = new Columns(rows);
+  const { kind, source, target, tclass, data } = columns;
+  for (let row = 0, at = 0; row < rows; row++, at += ENTRY_WORDS) {
+    const pair = entries[at] ?? 0;
+    const header = entries[at + 1] ?? 0;
+    source[row] = pair & 0xffff;
+    target[row] = pair >>> 16;
+    tclass[row] = header & 0xffff;
+    kind[row] = header >>> 16;
+    data[row] = entries[at + 2] ?? 0;
+  }
+  return columns;
+}
+
+/** Whether a row is meant. */
+export type RowTest = (kind: number, source: number, target: number, tclass: number, data: number) => boolean;
+
+/** Rules of one list, in the order in which they are to be taken. */
+export class RuleTable {
+  /** Rows in use. */
+  length = 0;
+  /** Undefined as long as nobody needs them of a table that was read. */
+  #columns: Columns | undefined;
+  /** The rows as words of a binary (`AvEntries`); undefined for a table that was put together row by row. */
+  readonly #entries: Uint32Array | undefined;
+  #vectors: RuleTable | undefined;
+
+  /** Empty, with room for some rows; it grows where more come. */
+  constructor(rows: number = INITIAL_ROWS, entries?: Uint32Array) {
+    this.#entries = entries;
+    if (entries === undefined) this.#columns = new Columns(rows);
+    else this.length = rows;
+  }
+
+  /** The table with these entries of a binary, in words as `AvEntries` has them, without flags. They become the table's own. */
+  static ofEntries(words: Uint32Array): RuleTable {
+    return new RuleTable(words.length / ENTRY_WORDS, words);
+  }
+
+  get #filled(): Columns {
+    this.#columns ??= columnsOf(this.#entries ?? new Uint32Array(), this.length);
+    return this.#columns;
+  }
+
+  /** Kind of rule: one of `AVTAB_…`, `AVRULE_DONTAUDIT`, `AVRULE_NEVERALLOW`. */
+  get kind(): Uint16Array {
+    return this.#filled.kind;
+  }
+
+  /** Id of the source set in `TypeSets`. */
+  get source(): Uint32Array {
+    return this.#filled.source;
+  }
+
+  /** Id of the target set in `TypeSets`. */
+  get target(): Uint32Array {
+    return this.#filled.target;
+  }
+
+  /** 1 where the target also names `self`. */
+  get self(): Uint8Array {
+    return this.#filled.self;
+  }
+
+  /** Value of the object class. */
+  get tclass(): Uint16Array {
+    return this.#filled.tclass;
+  }
+
+  /** Permission bits as written, or the value of the result type. */
+  get data(): Uint32Array {
+    return this.#filled.data;
+  }
+
+  /** Which statement the row came from: equal for the rows of one statement; the start of its text, where there is one. */
+  get statement(): Uint32Array {
+    return this.#filled.statement;
+  }
+
+  /** Appends a row; the arguments are its columns. Not for a table that was read. */
   push(
     kind: number,
     source: number,
@@ -50,20 +137,24 @@ export class RuleTable {
     data: number,
     statement: number,
   ): void {
-    if (this.length === this.kind.length) this.#grow(Math.max(INITIAL_ROWS, this.length * 2));
+    let columns = this.#filled;
+    if (this.length === columns.kind.length) {
+      columns = columns.grown(Math.max(INITIAL_ROWS, this.length * 2));
+      this.#columns = columns;
+    }
     const row = this.length++;
-    this.kind[row] = kind;
-    this.source[row] = source;
-    this.target[row] = target;
-    this.self[row] = self ? 1 : 0;
-    this.tclass[row] = tclass;
-    this.data[row] = data;
-    this.statement[row] = statement;
+    columns.kind[row] = kind;
+    columns.source[row] = source;
+    columns.target[row] = target;
+    columns.self[row] = self ? 1 : 0;
+    columns.tclass[row] = tclass;
+    columns.data[row] = data;
+    columns.statement[row] = statement;
   }
 
   /** Appends one row of another table. */
   pushRow(from: RuleTable, row: number): void {
-    const { kind, source, target, self, tclass, data, statement } = from;
+    const { kind, source, target, self, tclass, data, statement } = from.#filled;
     this.push(
       kind[row] ?? 0,
       source[row] ?? 0,
@@ -75,17 +166,58 @@ export class RuleTable {
     );
   }
 
-  #grow(rows: number): void {
-    const widen = <T extends Uint8Array | Uint16Array | Uint32Array>(column: T, wider: T): T => {
-      wider.set(column);
-      return wider;
-    };
-    this.kind = widen(this.kind, new Uint16Array(rows));
-    this.source = widen(this.source, new Uint32Array(rows));
-    this.target = widen(this.target, new Uint32Array(rows));
-    this.self = widen(this.self, new Uint8Array(rows));
-    this.tclass = widen(this.tclass, new Uint16Array(rows));
-    this.data = widen(this.data, new Uint32Array(rows));
-    this.statement = widen(this.statement, new Uint32Array(rows));
+  /** The rows that are meant, in their order, as a table of their own. */
+  filter(isMeant: RowTest): RuleTable {
+    const found = new RuleTable();
+    const entries = this.#columns === undefined ? this.#entries : undefined;
+    if (entries === undefined) {
+      const { kind, source, target, tclass, data } = this.#filled;
+      for (let row = 0; row < this.length; row++) {
+        if (isMeant(kind[row] ?? 0, source[row] ?? 0, target[row] ?? 0, tclass[row] ?? 0, data[row] ?? 0))
+          found.pushRow(this, row);
+      }
+      return found;
+    }
+    for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+      const pair = entries[at] ?? 0;
+      const header = entries[at + 1] ?? 0;
+      if (isMeant(header >>> 16, pair & 0xffff, pair >>> 16, header & 0xffff, entries[at + 2] ?? 0))
+        found.#pushEntry(entries, at);
+    }
+    return found;
+  }
+
+  #pushEntry(entries: Uint32Array, at: number): void {
+    const pair = entries[at] ?? 0;
+    const header = entries[at + 1] ?? 0;
+    this.push(header >>> 16, pair & 0xffff, pair >>> 16, false, header & 0xffff, entries[at + 2] ?? 0, 0);
+  }
+
+  /** The rows as words of a binary (`AvEntries`), without flags; for reading only. */
+  entries(): Uint32Array {
+    if (this.#entries !== undefined) return this.#entries;
+    const { kind, source, target, tclass, data } = this.#filled;
+    const words = new Uint32Array(this.length * ENTRY_WORDS);
+    for (let row = 0, at = 0; row < this.length; row++, at += ENTRY_WORDS) {
+      words[at] = (source[row] ?? 0) | ((target[row] ?? 0) << 16);
+      words[at + 1] = (tclass[row] ?? 0) | ((kind[row] ?? 0) << 16);
+      words[at + 2] = data[row] ?? 0;
+    }
+    return words;
+  }
+
+  /** The rows that give permissions and no type; of a table to which no row is added any more. */
+  vectors(): RuleTable {
+    this.#vectors ??= this.#withoutTypeRules();
+    return this.#vectors;
+  }
+
+  #withoutTypeRules(): RuleTable {
+    const entries = this.#columns === undefined ? this.#entries : undefined;
+    if (entries === undefined) return this.filter((kind) => !isTypeKind(kind));
+    const found = new RuleTable();
+    for (let at = 0; at < entries.length; at += ENTRY_WORDS)
+      if (!isTypeKind((entries[at + 1] ?? 0) >>> 16)) found.#pushEntry(entries, at);
+    return found;
   }
 }

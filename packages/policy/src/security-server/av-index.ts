@@ -7,7 +7,15 @@
  *
  * @module
  */
-import { AVTAB_ALLOWED, AVTAB_AUDITALLOW, AVTAB_TYPE, type Conditional, type RuleTable } from '../policydb/index.ts';
+import {
+  AVTAB_ALLOWED,
+  AVTAB_AUDITALLOW,
+  AVTAB_TYPE,
+  type Conditional,
+  ENTRY_WORDS,
+  isTypeKind,
+  type RuleTable,
+} from '../policydb/index.ts';
 import { byte, element, half, word } from './checked-element.ts';
 import { KeyTable, typePair } from './key-table.ts';
 import { indexTypeRules, type TypeRules } from './type-rules.ts';
@@ -26,6 +34,7 @@ export interface VectorSum {
 
 /** What the rules outside conditional blocks give, by their keys; without the type rules. */
 class VectorRules {
+  /** Rows that repeat the key and the kind of an earlier row. */
   readonly duplicates: readonly number[];
   readonly #keys: KeyTable;
   /** What the rules of each key give, by its number. */
@@ -33,18 +42,18 @@ class VectorRules {
   readonly #auditAllow: Uint32Array;
   readonly #auditDeny: Uint32Array;
 
-  constructor(rules: RuleTable, count: number) {
+  /** `rules` has no type rules. */
+  constructor(rules: RuleTable) {
     const { length, kind: kinds, source, target, tclass, data: datas } = rules;
-    this.#keys = new KeyTable(count);
-    this.#allowed = new Uint32Array(count);
-    this.#auditAllow = new Uint32Array(count);
-    this.#auditDeny = new Uint32Array(count).fill(0xffffffff);
+    this.#keys = new KeyTable(length);
+    this.#allowed = new Uint32Array(length);
+    this.#auditAllow = new Uint32Array(length);
+    this.#auditDeny = new Uint32Array(length).fill(0xffffffff);
     const duplicates: number[] = [];
     /** The kinds of each key so far. */
-    const seen = new Uint8Array(count);
+    const seen = new Uint8Array(length);
     for (let row = 0; row < length; row++) {
       const kind = half(kinds, row);
-      if ((kind & AVTAB_TYPE) !== 0) continue;
       const at = this.#keys.add(typePair(word(source, row), word(target, row)), half(tclass, row));
       const before = byte(seen, at);
       if ((before & kind) !== 0) duplicates.push(row);
@@ -80,7 +89,6 @@ export class RuleIndex {
   readonly #rules: RuleTable;
   #vectorScans = 0;
   #typeScans = 0;
-  #typeRuleCount: number | undefined;
   #vectorRules: VectorRules | undefined;
   #typeRules: TypeRules | undefined;
   #isSource: Uint8Array | undefined;
@@ -90,29 +98,26 @@ export class RuleIndex {
     this.#rules = rules;
   }
 
-  #countTypeRules(): number {
-    if (this.#typeRuleCount === undefined) {
-      const { length, kind } = this.#rules;
-      let count = 0;
-      for (let row = 0; row < length; row++) if ((half(kind, row) & AVTAB_TYPE) !== 0) count++;
-      this.#typeRuleCount = count;
-    }
-    return this.#typeRuleCount;
-  }
-
   #indexedVectors(): VectorRules {
-    this.#vectorRules ??= new VectorRules(this.#rules, this.#rules.length - this.#countTypeRules());
+    this.#vectorRules ??= new VectorRules(this.#rules.vectors());
     return this.#vectorRules;
   }
 
   #indexedTypes(): TypeRules {
-    this.#typeRules ??= indexTypeRules(this.#rules, this.#countTypeRules());
+    this.#typeRules ??= indexTypeRules(this.#rules);
     return this.#typeRules;
   }
 
   /** Rows that repeat the key and the kind of an earlier row, ascending. */
   get duplicates(): readonly number[] {
-    return [...this.#indexedVectors().duplicates, ...this.#indexedTypes().duplicates].sort((a, b) => a - b);
+    const { duplicates } = this.#indexedVectors();
+    const types = this.#indexedTypes().duplicates;
+    if (duplicates.length === 0) return types;
+    // Rows of the table without type rules, as rows of the whole.
+    const { kind, length } = this.#rules;
+    const rows: number[] = [];
+    for (let row = 0; row < length; row++) if (!isTypeKind(half(kind, row))) rows.push(row);
+    return [...duplicates.map((one) => element(rows, one)), ...types].sort((a, b) => a - b);
   }
 
   /** Adds what the rules give that have one of these sources, one of these targets and this class as their key. */
@@ -134,13 +139,13 @@ export class RuleIndex {
     const [isSource, isTarget] = [this.#isSource, this.#isTarget];
     for (const source of sources) isSource[source] = 1;
     for (const target of targets) isTarget[target] = 1;
-    const { length, kind, source, target, tclass: classes, data } = this.#rules;
+    const { length, kind, source, target, tclass: classes, data } = this.#rules.vectors();
     for (let row = 0; row < length; row++) {
       if (classes[row] !== tclass || isSource[word(source, row)] !== 1 || isTarget[word(target, row)] !== 1) continue;
       const ruleKind = half(kind, row);
       if (ruleKind === AVTAB_ALLOWED) sum.allowed |= word(data, row);
       else if (ruleKind === AVTAB_AUDITALLOW) sum.auditAllow |= word(data, row);
-      else if ((ruleKind & AVTAB_TYPE) === 0) sum.auditDeny &= word(data, row);
+      else sum.auditDeny &= word(data, row);
     }
     for (const source of sources) isSource[source] = 0;
     for (const target of targets) isTarget[target] = 0;
@@ -150,10 +155,11 @@ export class RuleIndex {
   typeRule(kind: number, source: number, target: number, tclass: number): number | undefined {
     if (this.#typeRules !== undefined || this.#typeScans++ >= SCANS)
       return this.#indexedTypes().find(kind, source, target, tclass);
-    const { length, kind: kinds, source: sources, target: targets, tclass: classes, data } = this.#rules;
-    for (let row = 0; row < length; row++) {
-      if (sources[row] !== source || targets[row] !== target || classes[row] !== tclass) continue;
-      if ((half(kinds, row) & AVTAB_TYPE) === kind) return word(data, row);
+    const entries = this.#rules.entries();
+    const pair = typePair(source, target);
+    const header = (tclass | (kind << 16)) >>> 0;
+    for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+      if (entries[at] === pair && entries[at + 1] === header) return word(entries, at + 2);
     }
     return undefined;
   }

@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { AVTAB_BUCKETS, AVTAB_TYPE, avtabBucket, type RuleTable } from '../policydb/index.ts';
-import { half, word } from './checked-element.ts';
+import { AVTAB_BUCKETS, avtabBucket, ENTRY_WORDS, isTypeKind, type RuleTable } from '../policydb/index.ts';
+import { word } from './checked-element.ts';
 import { KeyTable, typePair } from './key-table.ts';
 
 /** Type rules by their key. */
@@ -25,9 +25,6 @@ export interface TypeRules {
 function typeRuleWord(kind: number, tclass: number): number {
   return (tclass | (kind << 16)) >>> 0;
 }
-
-/** Words of one rule: source and target, class and kind, the new type. */
-const ENTRY = 3;
 
 /** A bucket that is fuller than this is not searched from end to end. */
 const BUCKET_LIMIT = 64;
@@ -53,7 +50,7 @@ class OrderedTypeRules implements TypeRules {
     const rest = typeRuleWord(kind, tclass);
     const slot = avtabBucket(source, target, tclass) >>> this.#shift;
     const end = word(this.#starts, slot + 1);
-    for (let at = word(this.#starts, slot); at < end; at += ENTRY) {
+    for (let at = word(this.#starts, slot); at < end; at += ENTRY_WORDS) {
       if (word(entries, at) === pair && word(entries, at + 1) === rest) return word(entries, at + 2);
     }
     return undefined;
@@ -66,18 +63,19 @@ class HashedTypeRules implements TypeRules {
   readonly #keys: KeyTable;
   readonly #newTypes: Uint32Array;
 
-  constructor({ length, kind, source, target, tclass, data }: RuleTable, count: number) {
+  constructor(entries: Uint32Array) {
+    let count = 0;
+    for (let at = 0; at < entries.length; at += ENTRY_WORDS) if (isTypeKind(word(entries, at + 1) >>> 16)) count++;
     this.#keys = new KeyTable(count);
     this.#newTypes = new Uint32Array(count);
     const duplicates: number[] = [];
-    for (let row = 0; row < length; row++) {
-      const typeKind = half(kind, row) & AVTAB_TYPE;
-      if (typeKind === 0) continue;
+    for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+      const header = word(entries, at + 1);
+      if (!isTypeKind(header >>> 16)) continue;
       const before = this.#keys.count;
-      const pair = typePair(word(source, row), word(target, row));
-      const at = this.#keys.add(pair, typeRuleWord(typeKind, half(tclass, row)));
-      if (this.#keys.count === before) duplicates.push(row);
-      else this.#newTypes[at] = word(data, row);
+      const number = this.#keys.add(word(entries, at), header);
+      if (this.#keys.count === before) duplicates.push(at / ENTRY_WORDS);
+      else this.#newTypes[number] = word(entries, at + 2);
     }
     this.duplicates = duplicates;
   }
@@ -95,49 +93,42 @@ function shiftFor(count: number): number {
   return shift;
 }
 
-/** The rules as they stand, or undefined where they are not in the order of their buckets. */
-function takeInOrder(rules: RuleTable, count: number): TypeRules | undefined {
-  const { length, kind, source, target, tclass, data } = rules;
-  const shift = shiftFor(count);
+/**
+ * The entries as they stand, or undefined where they are not in the order of their buckets. Those that give permissions stay
+ * among them: what they are for is a part of the key that is looked for.
+ */
+function takeInOrder(entries: Uint32Array): TypeRules | undefined {
+  const shift = shiftFor(entries.length / ENTRY_WORDS);
   const slots = AVTAB_BUCKETS >>> shift;
   const starts = new Uint32Array(slots + 1);
-  const entries = new Uint32Array(count * ENTRY);
   const duplicates: number[] = [];
-  let end = 0;
   /** The group of the rule before, and where it starts. */
   let slot = -1;
   let start = 0;
-  for (let row = 0; row < length; row++) {
-    const typeKind = half(kind, row) & AVTAB_TYPE;
-    if (typeKind === 0) continue;
-    const from = word(source, row);
-    const to = word(target, row);
-    const classNumber = half(tclass, row);
-    const own = avtabBucket(from, to, classNumber) >>> shift;
+  for (let end = 0; end < entries.length; end += ENTRY_WORDS) {
+    const pair = word(entries, end);
+    const header = word(entries, end + 1);
+    const own = avtabBucket(pair & 0xffff, pair >>> 16, header & 0xffff) >>> shift;
     if (own < slot) return undefined;
     if (own > slot) {
       starts.fill(end, slot + 1, own + 1);
       slot = own;
       start = end;
     }
-    if (end - start > BUCKET_LIMIT * ENTRY) return undefined;
-    const pair = typePair(from, to);
-    const rest = typeRuleWord(typeKind, classNumber);
-    for (let at = start; at < end; at += ENTRY) {
-      if (word(entries, at) !== pair || word(entries, at + 1) !== rest) continue;
-      duplicates.push(row);
+    if (end - start > BUCKET_LIMIT * ENTRY_WORDS) return undefined;
+    if (!isTypeKind(header >>> 16)) continue;
+    for (let at = start; at < end; at += ENTRY_WORDS) {
+      if (word(entries, at) !== pair || word(entries, at + 1) !== header) continue;
+      duplicates.push(end / ENTRY_WORDS);
       break;
     }
-    entries[end] = pair;
-    entries[end + 1] = rest;
-    entries[end + 2] = word(data, row);
-    end += ENTRY;
   }
-  starts.fill(end, slot + 1);
+  starts.fill(entries.length, slot + 1);
   return new OrderedTypeRules(entries, starts, shift, duplicates);
 }
 
 /** Indexes the type rules of a table. */
-export function indexTypeRules(rules: RuleTable, count: number): TypeRules {
-  return takeInOrder(rules, count) ?? new HashedTypeRules(rules, count);
+export function indexTypeRules(rules: RuleTable): TypeRules {
+  const entries = rules.entries();
+  return takeInOrder(entries) ?? new HashedTypeRules(entries);
 }
