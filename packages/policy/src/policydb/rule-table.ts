@@ -71,8 +71,8 @@ export class RuleTable {
   length = 0;
   /** Undefined as long as nobody needs them of a table that was read. */
   #columns: Columns | undefined;
-  /** The rows as words of a binary (`AvEntries`); undefined for a table that was put together row by row. */
-  readonly #entries: Uint32Array | undefined;
+  /** The rows of a table that was read as words of a binary (`AvEntries`), until there are columns, which may be written to. */
+  #entries: Uint32Array | undefined;
   #vectors: RuleTable | undefined;
 
   /** Empty, with room for some rows; it grows where more come. */
@@ -88,7 +88,10 @@ export class RuleTable {
   }
 
   get #filled(): Columns {
-    this.#columns ??= columnsOf(this.#entries ?? new Uint32Array(), this.length);
+    if (this.#columns === undefined) {
+      this.#columns = columnsOf(this.#entries ?? new Uint32Array(), this.length);
+      this.#entries = undefined;
+    }
     return this.#columns;
   }
 
@@ -169,7 +172,7 @@ export class RuleTable {
   /** The rows that are meant, in their order, as a table of their own. */
   filter(isMeant: RowTest): RuleTable {
     const found = new RuleTable();
-    const entries = this.#columns === undefined ? this.#entries : undefined;
+    const entries = this.#entries;
     if (entries === undefined) {
       const { kind, source, target, tclass, data } = this.#filled;
       for (let row = 0; row < this.length; row++) {
@@ -206,14 +209,14 @@ export class RuleTable {
     return words;
   }
 
-  /** The rows that give permissions and no type; of a table to which no row is added any more. */
+  /** The rows that give permissions and no type; of a table in which nothing changes any more. */
   vectors(): RuleTable {
     this.#vectors ??= this.#withoutTypeRules();
     return this.#vectors;
   }
 
   #withoutTypeRules(): RuleTable {
-    const entries = this.#columns === undefined ? this.#entries : undefined;
+    const entries = this.#entries;
     if (entries === undefined) return this.filter((kind) => !isTypeKind(kind));
     const found = new RuleTable();
     for (let at = 0; at < entries.length; at += ENTRY_WORDS)

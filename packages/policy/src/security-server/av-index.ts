@@ -89,6 +89,7 @@ export class RuleIndex {
   readonly #rules: RuleTable;
   #vectorScans = 0;
   #typeScans = 0;
+  #entries: Uint32Array | undefined;
   #vectorRules: VectorRules | undefined;
   #typeRules: TypeRules | undefined;
   #isSource: Uint8Array | undefined;
@@ -155,7 +156,8 @@ export class RuleIndex {
   typeRule(kind: number, source: number, target: number, tclass: number): number | undefined {
     if (this.#typeRules !== undefined || this.#typeScans++ >= SCANS)
       return this.#indexedTypes().find(kind, source, target, tclass);
-    const entries = this.#rules.entries();
+    this.#entries ??= this.#rules.entries();
+    const entries = this.#entries;
     const pair = typePair(source, target);
     const header = (tclass | (kind << 16)) >>> 0;
     for (let at = 0; at < entries.length; at += ENTRY_WORDS) {

@@ -1,0 +1,62 @@
+/** A table of rules is the same whether it was read or put together, and whether its columns were asked for or not. */
+import { fc, test } from '@fast-check/vitest';
+import { expect, test as plainTest } from 'vitest';
+import { AVTAB_ALLOWED, AVTAB_AUDITDENY, AVTAB_TRANSITION, isTypeKind, RuleTable } from './index.ts';
+
+const rows = fc.array(
+  fc.record({
+    kind: fc.constantFrom(AVTAB_ALLOWED, AVTAB_AUDITDENY, AVTAB_TRANSITION),
+    source: fc.integer({ min: 1, max: 0xffff }),
+    target: fc.integer({ min: 1, max: 0xffff }),
+    tclass: fc.integer({ min: 1, max: 0xffff }),
+    data: fc.integer({ min: 0, max: 0xffffffff }),
+  }),
+  { maxLength: 200 },
+);
+
+type Row = Readonly<Record<'kind' | 'source' | 'target' | 'tclass' | 'data', number>>;
+
+function tableOf(list: readonly Row[]): RuleTable {
+  const table = new RuleTable();
+  for (const { kind, source, target, tclass, data } of list) table.push(kind, source, target, false, tclass, data, 0);
+  return table;
+}
+
+function rowsOf({ length, kind, source, target, tclass, data }: RuleTable): Row[] {
+  return Array.from({ length }, (_, row) => ({
+    kind: kind[row] ?? -1,
+    source: source[row] ?? -1,
+    target: target[row] ?? -1,
+    tclass: tclass[row] ?? -1,
+    data: data[row] ?? -1,
+  }));
+}
+
+test.prop([rows])('rows go into words and come back', (list) => {
+  const words = tableOf(list).entries();
+  expect(words.length).toBe(list.length * 3);
+  const read = RuleTable.ofEntries(words);
+  expect(read.length).toBe(list.length);
+  expect(rowsOf(read)).toEqual(list);
+  expect(read.entries()).toEqual(tableOf(list).entries());
+});
+
+test.prop([rows])('the same rows are chosen out of words and out of columns', (list) => {
+  const read = RuleTable.ofEntries(tableOf(list).entries());
+  const isMeant = (kind: number, source: number, target: number, tclass: number, data: number): boolean =>
+    kind === AVTAB_ALLOWED && ((source ^ target ^ tclass ^ data) & 1) === 1;
+  const expected = list.filter((row) => isMeant(row.kind, row.source, row.target, row.tclass, row.data));
+  const vectors = list.filter(({ kind }) => !isTypeKind(kind));
+  expect(rowsOf(read.filter(isMeant))).toEqual(expected);
+  expect(rowsOf(read.vectors())).toEqual(vectors);
+  expect(rowsOf(read)).toEqual(list);
+  expect(rowsOf(read.filter(isMeant))).toEqual(expected);
+  expect(rowsOf(tableOf(list).filter(isMeant))).toEqual(expected);
+  expect(rowsOf(tableOf(list).vectors())).toEqual(vectors);
+});
+
+plainTest('what is written into a column of a table that was read is in its words', () => {
+  const read = RuleTable.ofEntries(Uint32Array.of(0x0002_0001, 0x0001_0003, 5));
+  read.data[0] = 7;
+  expect(read.entries()).toEqual(Uint32Array.of(0x0002_0001, 0x0001_0003, 7));
+});
