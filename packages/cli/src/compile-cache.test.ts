@@ -35,9 +35,10 @@ function kept(cache: CompileCache, policy = '/policy', options: CompileOptions =
   return compiled;
 }
 
+/** The entry and the binary beside it. */
 function onlyEntry(): string {
-  const [name, ...more] = readdirSync(folder);
-  if (name === undefined || more.length > 0) throw new Error(`${more.length} entries more`);
+  const [name, binary, ...more] = readdirSync(folder).sort();
+  if (name === undefined || binary !== `${name}.policy` || more.length > 0) throw new Error('there is another number');
   return join(folder, name);
 }
 
@@ -49,6 +50,7 @@ test('a policy that was kept is found, and is what its compilation gave', () => 
   expect(Buffer.from(found?.bytes ?? []).equals(Buffer.from(compiled.bytes ?? []))).toBe(true);
   expect([found?.text.text, found?.diagnostics]).toEqual([compiled.text.text, compiled.diagnostics]);
   expect(statSync(onlyEntry()).mode & 0o777).toBe(0o600);
+  expect(statSync(`${onlyEntry()}.policy`).mode & 0o777).toBe(0o600);
 });
 
 test('it is another one with other options, another build, another place, or seen from another folder', () => {
@@ -118,6 +120,28 @@ test('a broken entry is none, wherever it is broken', () => {
   expect(cache.find('/policy', {}, files)).toBeDefined();
 });
 
+test('a binary that is broken, another one, one that others can write, or gone, is made again', () => {
+  const cache = new CompileCache(folder, 'build');
+  const whole = Buffer.from(kept(cache).bytes ?? []);
+  const path = `${onlyEntry()}.policy`;
+  const isRight = (): boolean => whole.equals(Buffer.from(cache.find('/policy', {}, files)?.bytes ?? []));
+  expect(readFileSync(path).equals(whole)).toBe(true);
+  for (let at = 0; at < whole.length; at += 4099) {
+    const broken = Buffer.from(whole);
+    broken[at] = (broken[at] ?? 0) ^ 0x10;
+    writeFileSync(path, broken);
+    expect(isRight(), `byte ${at}`).toBe(true);
+  }
+  for (const length of [0, 1, whole.length - 1]) {
+    writeFileSync(path, whole.subarray(0, length));
+    expect(isRight(), `${length} bytes`).toBe(true);
+  }
+  writeFileSync(path, Buffer.from(compileDirectory(files, { isMls: true }).bytes ?? []));
+  expect(isRight()).toBe(true);
+  rmSync(path);
+  expect(isRight()).toBe(true);
+});
+
 test('an entry that others can write is none', () => {
   const cache = new CompileCache(folder, 'build');
   kept(cache);
@@ -138,7 +162,7 @@ test('what was asked for longest ago makes room', () => {
     }
     cache.find('/policy-0', {}, files);
   }
-  expect(readdirSync(folder)).toHaveLength(32);
+  expect(readdirSync(folder)).toHaveLength(64);
   expect(cache.find('/policy-0', {}, files)).toBeDefined();
   expect(cache.find('/policy-39', {}, files)).toBeDefined();
   expect(cache.find('/policy-3', {}, files)).toBeUndefined();

@@ -4,6 +4,9 @@
  * An entry is of one build of Dewar, one policy, one folder to work in and one set of options. It names every file that was
  * read and every folder that was listed, each with a hash, and counts only while all of them are as they were: what comes of
  * it is what a compilation would give. A broken entry, or one that somebody else could have written, is none.
+ *
+ * The binary policy, which is most of what there is of a large one and which few questions need, lies in a file beside the
+ * entry. The entry has its hash; where the file is not what that says, the binary is made again of the policy.
  * Start reading at `CompileCache`.
  *
  * @module
@@ -24,6 +27,7 @@ import { homedir } from 'node:os';
 import { basename, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  binaryAgain,
   type CompiledPolicy,
   type CompileOptions,
   type KeptPolicy,
@@ -31,6 +35,8 @@ import {
   putTogether,
   takeApart,
 } from '@dewar/policy/compiler';
+import type { PolicyDb } from '@dewar/policy/policydb';
+import { InvariantError } from '@dewar/policy/text';
 import { writeWhole } from './files.ts';
 
 const MIB = 1024 * 1024;
@@ -40,16 +46,25 @@ const LIMITS = { bytes: 256 * MIB, entries: 32 };
 const SMALL = 16_384;
 
 /** The first bytes of an entry; another form has another number. */
-const MAGIC = Buffer.from('dewar compiled 1', 'latin1');
+const MAGIC = Buffer.from('dewar compiled 2', 'latin1');
 const HASH_SIZE = 32;
 /** Behind magic and hash: the sizes of the parts. */
-const SIZES = 6;
+const SIZES = 5;
+/** The end of the name of a binary; the rest is the name of its entry. */
+const BINARY = '.policy';
 const START = MAGIC.length + HASH_SIZE + SIZES * 4;
 
 /** What a compilation saw: the hash of each file, `null` for one that was not there, and of the names in each folder. */
 export interface Seen {
   readonly files: Record<string, string | null>;
   readonly folders: Record<string, string>;
+}
+
+/** What an entry says of what it is made of. */
+interface Origins {
+  readonly seen: Seen;
+  /** The hash of the binary. */
+  readonly binary: string;
 }
 
 function hashOf(bytes: Uint8Array | string): string {
@@ -92,20 +107,19 @@ function isAsSeen(seen: Seen, files: PolicyFiles): boolean {
   return Object.entries(seen.folders).every(([path, hash]) => hashOfNames(files.listNames(path)) === hash);
 }
 
-function partsOf({ json, words, texts, bytes }: KeptPolicy, seen: Seen): readonly Buffer[] {
+function partsOf({ json, words, texts }: KeptPolicy, origins: Origins): readonly Buffer[] {
   return [
     Buffer.from(words.buffer, words.byteOffset, words.byteLength),
     Buffer.from(Uint32Array.from(texts, ({ length }) => length).buffer),
-    Buffer.from(JSON.stringify(seen), 'utf8'),
+    Buffer.from(JSON.stringify(origins), 'utf8'),
     Buffer.from(json, 'utf8'),
     Buffer.from(texts.join(''), 'latin1'),
-    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   ];
 }
 
 /** An entry as bytes. */
-function encoded(kept: KeptPolicy, seen: Seen): Buffer {
-  const parts = partsOf(kept, seen);
+function encoded(kept: KeptPolicy, origins: Origins): Buffer {
+  const parts = partsOf(kept, origins);
   const entry = Buffer.concat([Buffer.alloc(START), ...parts]);
   MAGIC.copy(entry);
   parts.forEach((part, i) => {
@@ -122,7 +136,7 @@ function digestOf(entry: Buffer): Buffer {
 }
 
 /** What an entry holds; undefined for one that is not whole. */
-function decoded(entry: Buffer): { readonly kept: KeptPolicy; readonly seen: Seen } | undefined {
+function decoded(entry: Buffer): { readonly kept: KeptPolicy; readonly origins: Origins } | undefined {
   if (entry.length < START || !entry.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   if (!digestOf(entry).equals(entry.subarray(MAGIC.length, MAGIC.length + HASH_SIZE))) return undefined;
   let at = START;
@@ -131,8 +145,8 @@ function decoded(entry: Buffer): { readonly kept: KeptPolicy; readonly seen: See
     at += size;
     return entry.subarray(at - size, at);
   });
-  const [words, lengths, seen, json, text, bytes] = parts;
-  if (at !== entry.length || !words || !lengths || !seen || !json || !text || !bytes) return undefined;
+  const [words, lengths, origins, json, text] = parts;
+  if (at !== entry.length || !words || !lengths || !origins || !json || !text) return undefined;
   const whole = text.toString('latin1');
   let from = 0;
   const texts = Array.from(numbers(lengths), (length) => {
@@ -140,9 +154,9 @@ function decoded(entry: Buffer): { readonly kept: KeptPolicy; readonly seen: See
     return whole.slice(from - length, from);
   });
   return {
-    kept: { words: numbers(words), json: json.toString('utf8'), texts, bytes },
+    kept: { words: numbers(words), json: json.toString('utf8'), texts },
     // Written by `encoded`: the hash has just told so.
-    seen: JSON.parse(seen.toString('utf8')) as Seen,
+    origins: JSON.parse(origins.toString('utf8')) as Origins,
   };
 }
 
@@ -190,8 +204,9 @@ export class CompileCache {
     if (entry === undefined) return undefined;
     try {
       const found = decoded(entry);
-      if (found === undefined || !isAsSeen(found.seen, files)) return undefined;
-      const compiled = putTogether(found.kept);
+      if (found === undefined || !isAsSeen(found.origins.seen, files)) return undefined;
+      const { binary } = found.origins;
+      const compiled = putTogether(found.kept, (known) => binaryOf(`${path}${BINARY}`, binary, known, options));
       const now = new Date();
       utimesSync(path, now, now);
       return compiled;
@@ -203,33 +218,50 @@ export class CompileCache {
 
   /** Keeps what a policy compiled to. A folder that cannot be written to is no fault of the question. */
   keep(policy: string, options: CompileOptions, seen: Seen, compiled: CompiledPolicy): void {
-    if (compiled.text.text.length < SMALL) return;
+    const { text, bytes } = compiled;
+    if (text.text.length < SMALL || bytes === undefined) return;
     const kept = takeApart(compiled);
     if (kept === undefined) return;
     try {
-      const entry = encoded(kept, seen);
-      if (entry.length > LIMITS.bytes / 2) return;
+      const entry = encoded(kept, { seen, binary: hashOf(bytes) });
+      if (entry.length + bytes.length > LIMITS.bytes / 2) return;
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      this.#makeRoom(entry.length);
-      writeWhole(this.#path(policy, options), entry, 0o600);
+      this.#makeRoom(entry.length + bytes.length);
+      const path = this.#path(policy, options);
+      writeWhole(`${path}${BINARY}`, bytes, 0o600);
+      writeWhole(path, entry, 0o600);
     } catch {}
   }
 
   /** Drops what was asked for longest ago until there is room for one more. */
   #makeRoom(size: number): void {
-    const entries = readdirSync(this.#folder)
-      .map((name) => join(this.#folder, name))
-      .flatMap((path) => {
-        const { size: bytes, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? {};
-        return bytes === undefined || mtimeMs === undefined ? [] : [{ path, bytes, mtimeMs }];
-      })
-      .sort((a, b) => b.mtimeMs - a.mtimeMs);
+    const sizes = new Map<string, number>();
+    const ages = new Map<string, number>();
+    for (const name of readdirSync(this.#folder)) {
+      const found = statSync(join(this.#folder, name), { throwIfNoEntry: false });
+      if (found === undefined) continue;
+      const entry = name.endsWith(BINARY) ? name.slice(0, -BINARY.length) : name;
+      sizes.set(entry, (sizes.get(entry) ?? 0) + found.size);
+      // A binary alone, of which the entry is gone, is the first to go.
+      if (entry === name) ages.set(entry, found.mtimeMs);
+    }
+    const newest = [...sizes.keys()].sort((a, b) => (ages.get(b) ?? 0) - (ages.get(a) ?? 0));
     let bytes = size;
-    entries.forEach((one, i) => {
-      bytes += one.bytes;
-      if (i + 1 >= LIMITS.entries || bytes > LIMITS.bytes) rmSync(one.path, { force: true });
+    newest.forEach((entry, i) => {
+      bytes += sizes.get(entry) ?? 0;
+      if (i + 1 < LIMITS.entries && bytes <= LIMITS.bytes) return;
+      for (const name of [entry, `${entry}${BINARY}`]) rmSync(join(this.#folder, name), { force: true });
     });
   }
+}
+
+/** The binary of a policy out of a file, or made again where that has not this hash. */
+function binaryOf(path: string, hash: string, policy: PolicyDb, options: CompileOptions): Uint8Array {
+  const kept = readOwn(path);
+  if (kept !== undefined && hashOf(kept) === hash) return kept;
+  const made = binaryAgain(policy, options);
+  if (hashOf(made) !== hash) throw new InvariantError('a policy that was kept gives another binary than before');
+  return made;
 }
 
 /** A bundle has the hash of its code in its name. */

@@ -98,6 +98,23 @@ const SHORT_SOURCES = 80_000;
 /** The same for a text after m4. */
 const SHORT_TEXT = 400_000;
 
+/** What a compilation gave; its binary is taken when somebody asks for it. */
+function compiledReading(
+  compiled: CompiledPolicy,
+  source: Pick<PolicyReading, 'name' | 'path' | 'files' | 'folder'>,
+): PolicyReading {
+  const { diagnostics, errorOutput } = compiled;
+  return {
+    ...source,
+    get bytes() {
+      return compiled.bytes;
+    },
+    diagnostics,
+    errorOutput,
+    compiled,
+  };
+}
+
 /** What was kept of the policy at a place, or what its compilation gives, which is then kept. */
 async function fromCache(
   isFresh: boolean,
@@ -153,8 +170,7 @@ export async function readPolicy(
       if (!isFresh) expectWork('usual');
       return made;
     });
-    const { bytes, diagnostics, errorOutput } = compiled;
-    return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled, folder };
+    return compiledReading(compiled, { name, path: realPath, files, folder });
   }
   const content = readBytes(path);
   const files = path === '-' ? [] : [path];
@@ -175,8 +191,7 @@ export async function readPolicy(
     if (!isFresh) expectWork('usual');
     return made;
   });
-  const { bytes, diagnostics, errorOutput } = compiled;
-  return { name, path: realPath, bytes, diagnostics, errorOutput, files, compiled };
+  return compiledReading(compiled, { name, path: realPath, files });
 }
 
 export function sha256(bytes: Uint8Array | string): string {

@@ -94,8 +94,9 @@ function queryOf(flags: SearchFlags): RuleQuery {
 }
 
 /** The policy to search: the compiled one where there is one, for it knows places. */
-async function policyOf({ bytes, compiled }: PolicyReading): Promise<PolicyDb | Diagnostic | undefined> {
-  if (compiled !== undefined) return compiled.bytes === undefined ? undefined : compiled.policy;
+async function policyOf(reading: PolicyReading): Promise<PolicyDb | Diagnostic | undefined> {
+  if (reading.compiled !== undefined) return reading.compiled.policy;
+  const { bytes } = reading;
   if (bytes === undefined) return undefined;
   const { readPolicydb } = await import('@dewar/policy/policydb');
   const read = readPolicydb(bytes);

@@ -18,8 +18,6 @@ export interface KeptPolicy {
   readonly words: Uint32Array;
   /** One character for each byte. */
   readonly texts: readonly string[];
-  /** The binary policy. */
-  readonly bytes: Uint8Array;
 }
 
 /** Numbers that go into one column. */
@@ -106,14 +104,17 @@ class Writer {
   }
 }
 
-/** The parts of a policy that was compiled without an error; undefined where it has something that has no such form. */
-export function takeApart({ policy, bytes, diagnostics, errorOutput, text }: CompiledPolicy): KeptPolicy | undefined {
+/**
+ * The parts of a policy that was compiled without an error, all but its binary; undefined where it has something that has
+ * no such form.
+ */
+export function takeApart({ policy, diagnostics, errorOutput, text }: CompiledPolicy): KeptPolicy | undefined {
   const runs = text.origins.runs?.();
-  if (policy === undefined || bytes === undefined || runs === undefined || runs.starts.length === 0) return undefined;
+  if (policy === undefined || runs === undefined || runs.starts.length === 0) return undefined;
   const writer = new Writer();
   try {
     const value = writer.value({ policy, diagnostics, errorOutput, text: writer.text(text.text), runs });
-    return { json: JSON.stringify(value), words: writer.words.finish(), texts: writer.texts, bytes };
+    return { json: JSON.stringify(value), words: writer.words.finish(), texts: writer.texts };
   } catch (error) {
     if (error instanceof Unkept) return undefined;
     throw error;
@@ -196,8 +197,12 @@ function ruleTable(columns: readonly Uint32Array[]): RuleTable {
   return table;
 }
 
-/** The policy that was taken apart. Throws where the parts do not fit together. */
-export function putTogether(kept: KeptPolicy): CompiledPolicy {
+/**
+ * The policy that was taken apart. Throws where the parts do not fit together.
+ *
+ * @param binary gives the binary policy, and is asked when somebody needs it; it is told what the policy is
+ */
+export function putTogether(kept: KeptPolicy, binary: (policy: PolicyDb) => Uint8Array): CompiledPolicy {
   const reader = new Reader(kept);
   // Written by `takeApart`, of the same version of Dewar.
   const { policy, diagnostics, errorOutput, text, runs } = reader.value(JSON.parse(kept.json) as Json) as {
@@ -208,9 +213,13 @@ export function putTogether(kept: KeptPolicy): CompiledPolicy {
     readonly runs: OriginRuns;
   };
   const whole = reader.text(text);
+  let bytes: Uint8Array | undefined;
   return {
     policy,
-    bytes: kept.bytes,
+    get bytes() {
+      bytes ??= binary(policy);
+      return bytes;
+    },
     diagnostics,
     errorOutput,
     text: { text: whole, origins: runOrigins(runs, whole.length) },

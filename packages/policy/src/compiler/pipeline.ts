@@ -8,6 +8,8 @@
 import { type ParseHints, parsePolicy, type Statement } from '../language/index.ts';
 import { runM4 } from '../m4/index.ts';
 import {
+  type ExpandedRules,
+  expandPolicyRules,
   type HandleUnknown,
   MAX_POLICY_SIZE,
   optimizeRules,
@@ -205,6 +207,23 @@ function checkVersion({ policy, contexts, scope, rules }: CompiledTree, version:
   if (rules.entries.count === 0) report(messages['no-rules'](undefined, {}));
 }
 
+function versionOf({ version, release }: CompileOptions): PolicyVersion {
+  return version ?? xenRelease(release ?? BASELINE_RELEASE).newestPolicyVersion;
+}
+
+function binaryOf(policy: PolicyDb, expanded: ExpandedRules, options: CompileOptions): Uint8Array {
+  const { rules, conditionals } =
+    options.isOptimized === true
+      ? optimizeRules(policy, expanded)
+      : { rules: expanded, conditionals: policy.conditionals };
+  return writePolicydb({ ...policy, conditionals }, rules, versionOf(options));
+}
+
+/** The bytes of a policy that was compiled with these options: the same again. */
+export function binaryAgain(policy: PolicyDb, options: CompileOptions): Uint8Array {
+  return binaryOf(policy, expandPolicyRules(policy).rules, options);
+}
+
 function compileMapped(
   text: MappedText,
   options: CompileOptions,
@@ -220,7 +239,6 @@ function compileMapped(
     errorOutput,
     text,
   });
-  const version = options.version ?? xenRelease(options.release ?? BASELINE_RELEASE).newestPolicyVersion;
   const { onStage } = options;
   onStage?.('reading statements');
   const tree = parsePolicy(text, found.report, hints);
@@ -234,14 +252,10 @@ function compileMapped(
     },
     found.report,
   );
-  if (!hasErrors(found.list)) checkVersion(compiled, version, found.report);
+  if (!hasErrors(found.list)) checkVersion(compiled, versionOf(options), found.report);
   if (hasErrors(found.list)) return failed();
   onStage?.('writing the binary');
-  const { rules, conditionals } =
-    options.isOptimized === true
-      ? optimizeRules(compiled.policy, compiled.rules)
-      : { rules: compiled.rules, conditionals: compiled.policy.conditionals };
-  const bytes = writePolicydb({ ...compiled.policy, conditionals }, rules, version);
+  const bytes = binaryOf(compiled.policy, compiled.rules, options);
   if (bytes.length > MAX_POLICY_SIZE)
     found.report(messages['larger-than-xen-loads'](undefined, { size: bytes.length, limit: MAX_POLICY_SIZE }));
   return { policy: compiled.policy, bytes, diagnostics: found.list, errorOutput, text };
