@@ -6,7 +6,8 @@
  *
  * One file holds all the code; what only some commands import (`await import(…)`) runs when it is asked for. A command
  * that is called often has a file of its own, with no other in it. Beside each lies V8's code cache, made by commands that
- * people use most (warm-up.mjs), and `bundle.json`, which names them.
+ * people use most (warm-up.mjs), and `bundle.json`, which names them. Commands that a large policy is asked with again and
+ * again have a code cache of their own for the file with all the code.
  *
  * @module
  */
@@ -31,6 +32,9 @@ function writeByRename(path, contents) {
 
 /** The bundles by the first word of the command line for which each is; `ALL` is for any other. */
 const ENTRIES = { compile: 'main-compile.ts', [ALL]: 'main.ts' };
+
+/** Words with a code cache of their own for the bundle of all commands: V8 reads a cache as a whole at each start. */
+const QUESTIONS = ['search', 'explain', 'reach', 'diff'];
 
 /**
  * The program that the command starts to work with the libraries of a Xen host. koffi has compiled code, a package for
@@ -96,10 +100,11 @@ try {
     writeByRename(join(dist, code), contents);
     index[word] = { code, cache: null };
   }
+  for (const word of QUESTIONS) index[word] = { code: index[ALL].code, cache: null };
   const writeIndex = () => writeByRename(join(dist, INDEX), `${JSON.stringify(index)}\n`);
   writeIndex();
   for (const word of Object.keys(index)) {
-    const cache = index[word].code.replace(/cjs$/, 'cache');
+    const cache = word === ALL ? `dewar-${build}.cache` : `dewar-${word}-${build}.cache`;
     rmSync(join(dist, cache), { force: true });
     if (makeCache(word, join(dist, cache))) index[word].cache = cache;
   }

@@ -23,18 +23,28 @@ try {
   process.env.DEWAR_STATE_DIR = scratch;
   process.env.DEWAR_CACHE = join(scratch, 'cache');
   const { exports, script } = loadBundle(folder, word);
+  const binary = join(scratch, 'policy.bin');
   const faulty = join(scratch, 'faulty.conf');
   writeFileSync(faulty, 'class domain\nallow a b:domain;\n');
   const commands = [
-    ['compile', '-o', join(scratch, 'policy.bin'), join(root, 'policies/example')],
+    ['compile', '-o', binary, join(root, 'policies/example')],
     ['compile', faulty],
     ['create', join(root, 'examples/nomigrate/guest.cfg')],
     ['list', '-Z'],
     ['explain', join(root, 'examples/denials/xl-dmesg.log')],
     ['search', '-A', '-s', 'dom0_t', '-t', 'nomigrate_t'],
+    // What they run where the policy is kept, and where it is a binary.
+    ['explain', '--policy', binary, join(root, 'examples/denials/xl-dmesg.log')],
+    ['explain', join(root, 'examples/denials/xl-dmesg.log')],
+    ['search', binary, '-A', '-s', 'dom0_t', '-t', 'nomigrate_t'],
+    ['search', '-A', '-s', 'dom0_t', '-t', 'nomigrate_t'],
+    ['reach', join(root, 'examples/nomigrate/guest.cfg')],
+    ['reach', '--policy', binary, join(root, 'examples/nomigrate/guest.cfg')],
+    ['diff', binary, join(root, 'policies/example')],
   ];
   for (const command of commands) {
-    if (word !== ALL && command[0] !== word) continue;
+    // The binary that some of them read comes of the first.
+    if (word !== ALL && command[0] !== word && command !== commands[0]) continue;
     process.argv = [process.execPath, 'dewar', ...command];
     await exports.main('0');
   }

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/correctness/noUndeclaredDependencies: esbuild is what the build is made with
 /** The bundle of the command: that it is whole, that a start runs little of it, and that its code cache is used. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -75,13 +75,22 @@ async function runAtStart(): Promise<Set<string>> {
   return files;
 }
 
-test('there is a bundle of all commands, and one of `compile` alone', () => {
-  expect(Object.keys(bundles()).sort()).toEqual(['*', 'compile']);
+test('there is a bundle of all commands, with more caches than one, and one of `compile` alone', () => {
+  const { '*': all, compile, ...others } = bundles();
+  expect(Object.keys(others).sort()).toEqual(['diff', 'explain', 'reach', 'search']);
+  for (const { code } of Object.values(others)) expect(code).toBe(all?.code);
+  expect(compile?.code).not.toBe(all?.code);
+});
+
+test('the cache of one command is smaller than that of all', () => {
+  const sizeOf = (name: string): number => statSync(join(folder, name)).size;
+  for (const word of ['diff', 'explain', 'reach', 'search'])
+    expect(sizeOf(bundle(word).cache)).toBeLessThan(sizeOf(bundle('*').cache));
 });
 
 test('a build leaves nothing of the one before', () => {
   const files = Object.values(bundles()).flatMap(({ code, cache }) => [code, cache]);
-  expect(readdirSync(folder).sort()).toEqual(['bundle.json', 'xen-helper.mjs', ...files].sort());
+  expect(readdirSync(folder).sort()).toEqual(['bundle.json', 'xen-helper.mjs', ...new Set(files)].sort());
 });
 
 test('all code and its caches have the name of one build', () => {
@@ -92,7 +101,7 @@ test('all code and its caches have the name of one build', () => {
   expect(new Set(hashes)).toEqual(new Set([expect.stringMatching(/^[0-9a-f]{16}$/)]));
 });
 
-test.each(['*', 'compile'])('V8 takes the code cache of the bundle for %s', (word) => {
+test.each(['*', 'compile', 'search', 'explain', 'reach', 'diff'])('V8 takes the code cache of the bundle for %s', (word) => {
   expect(load(folder, word)).toEqual([false, 'function']);
 });
 

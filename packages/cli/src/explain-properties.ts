@@ -38,6 +38,16 @@ function propertiesFile(named: string | undefined, { reading }: ExplainInput): s
   return found.length === 1 ? join(folder, found[0] ?? '') : undefined;
 }
 
+/** The policy as it is read from its bytes, which is what proofs are about. */
+async function policyToProve({ subject, reading }: ExplainInput): Promise<PolicyDb> {
+  const { policy } = subject.view;
+  if (policy.isExpanded) return policy;
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const read = readPolicydb(reading.bytes ?? new Uint8Array());
+  if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);
+  return read.policy;
+}
+
 /** The properties that hold of a policy, by their text. */
 async function provedOf(
   policy: PolicyDb,
@@ -95,7 +105,7 @@ export async function holdToProperties(
       held.push(finding);
       continue;
     }
-    before ??= await provedOf(subject.view.policy, properties, initialSids);
+    before ??= await provedOf(await policyToProve(input), properties, initialSids);
     const after = await provedOf(read.policy, properties, initialSids);
     const refuted = [...before]
       .filter((property) => !after.has(property))

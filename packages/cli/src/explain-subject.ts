@@ -6,6 +6,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import type { Subject } from '@dewar/policy/explain';
+import type { PolicyDb } from '@dewar/policy/policydb';
 import type { XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
@@ -163,6 +164,7 @@ async function readSubjectIn(
   state: HostState | undefined,
   choice: SubjectChoice,
   terminal: Terminal,
+  isRead: boolean,
 ): Promise<SubjectReading | undefined> {
   if (state?.policy?.bytes.length === 0)
     throw new UsageError(`the simulated host \`${choice.host ?? ''}\` runs without a policy`);
@@ -173,13 +175,14 @@ async function readSubjectIn(
     terminal,
     reading.diagnostics.filter(({ severity }) => severity === 'error'),
   );
-  if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return undefined;
-  return { reading, subject: await subjectOf(reading, choice.compile, state?.booleans) };
+  const isWhole = reading.compiled === undefined ? reading.bytes !== undefined : reading.compiled.policy !== undefined;
+  if (!isWhole || hasErrors(reading.diagnostics)) return undefined;
+  return { reading, subject: await subjectOf(reading, isRead, choice.compile, state?.booleans) };
 }
 
-/** Reads a policy, or that of a host; undefined, after the diagnostics, where it does not compile. */
+/** Reads a policy, or that of a host, from its bytes; undefined, after the diagnostics, where it does not compile. */
 export async function readSubject(choice: SubjectChoice, terminal: Terminal): Promise<SubjectReading | undefined> {
-  return readSubjectIn(await readState(choice, terminal), choice, terminal);
+  return readSubjectIn(await readState(choice, terminal), choice, terminal, true);
 }
 
 /** Reads all that the answer rests on; undefined, after the diagnostics, where the policy does not compile. */
@@ -190,32 +193,46 @@ export async function readExplainInput(choice: ExplainChoice, terminal: Terminal
     state !== undefined && choice.log === undefined
       ? { name: `the console of host ${host ?? ''}`, text: state.console }
       : readLogFile(choice.log);
-  const found = await readSubjectIn(state, choice, terminal);
+  const found = await readSubjectIn(state, choice, terminal, false);
   if (found === undefined) return undefined;
   const { reading, subject } = found;
   const isPolicyOfHost = state?.policy !== undefined;
   return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host, isPolicyOfHost };
 }
 
+/**
+ * The policy as the compiler made it, where its binary loses nothing that decides: to make a large policy's entries and to
+ * read them again takes longer than most explanations. Else as it is read from its bytes.
+ */
+async function policyOf(reading: PolicyReading, isRead: boolean): Promise<PolicyDb> {
+  const written = reading.compiled?.policy;
+  // Version 24 has no role transitions.
+  if (!isRead && written !== undefined && written.roleTransitions.length === 0) return written;
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const read = readPolicydb(reading.bytes ?? new Uint8Array());
+  if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);
+  return read.policy;
+}
+
 async function subjectOf(
-  { bytes, compiled, folder }: PolicyReading,
+  reading: PolicyReading,
+  isRead: boolean,
   options: CompileOptions,
   booleans: Readonly<Record<string, boolean>> | undefined,
 ): Promise<Subject> {
-  const { readPolicydb } = await import('@dewar/policy/policydb');
   const { PolicyView } = await import('@dewar/policy/security-server');
   const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
   const { findRelease } = await import('@dewar/policy/decompiler');
-  const read = readPolicydb(bytes ?? new Uint8Array());
-  if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);
-  const view = new PolicyView(read.policy);
-  for (const { name, value } of read.policy.booleans.entries) {
+  const policy = await policyOf(reading, isRead);
+  const view = new PolicyView(policy);
+  for (const { name, value } of policy.booleans.entries) {
     const now = booleans !== undefined && Object.hasOwn(booleans, name) ? booleans[name] : undefined;
     if (now !== undefined) view.booleans[value] = now;
   }
   view.applyBooleans();
   // The numbers of initial SIDs are those of the release that the policy was made for.
-  const release: XenReleaseName = options.release ?? findRelease(read.policy)?.release ?? BASELINE_RELEASE;
+  const release: XenReleaseName = options.release ?? findRelease(policy)?.release ?? BASELINE_RELEASE;
+  const { compiled, folder } = reading;
   const source = compiled?.policy === undefined ? undefined : { compiled, options, files: folder };
   return { view, release: xenRelease(release), source, hasHostBooleans: booleans !== undefined };
 }

@@ -76,14 +76,29 @@ export class EntrySource {
   /** The rows of a table that can be behind an answer. */
   #keep(table: RuleTable, number: number, wants: (kind: number) => boolean): RuleTable {
     const kept = new RuleTable();
+    const { typeSets } = this.#policy;
+    /** Whether a set has something that is meant, by its id: most rows name the same few. */
+    const ofSource: (boolean | undefined)[] = [];
+    const ofTarget: (boolean | undefined)[] = [];
+    const isMatch = (matches: Matcher, known: (boolean | undefined)[], id: number, isWhole: boolean): boolean => {
+      const at = id * 2 + (isWhole ? 1 : 0);
+      let answer = known[at];
+      if (answer === undefined) {
+        answer = (isWhole ? typeSets.members(id) : typeSets.keys(id)).some(matches);
+        known[at] = answer;
+      }
+      return answer;
+    };
     for (let row = 0; row < table.length; row++) {
       const kind = table.kind[row] ?? 0;
       if (kind === AVRULE_NEVERALLOW || !wants(storedKind(kind))) continue;
-      const { sources, targets } = rowKeys(table, row, this.#policy.typeSets);
       const isSelf = table.self[row] === 1;
-      const isMatch = sources.some(this.source) && (targets.some(this.target) || (isSelf && sources.some(this.target)));
+      const isWhole = isSelf || isTypeKind(kind);
+      const sources = table.source[row] ?? 0;
+      if (!isMatch(this.source, ofSource, sources, isWhole)) continue;
       // All classes of a type rule stay: one that repeats an earlier rule takes others with it.
-      if (!isMatch) continue;
+      const isEnd = isMatch(this.target, ofTarget, table.target[row] ?? 0, isWhole);
+      if (!isEnd && !(isSelf && isMatch(this.target, ofTarget, sources, isWhole))) continue;
       kept.pushRow(table, row);
       const key = `${number}:${storedKind(kind)}:${table.tclass[row] ?? 0}`;
       const known = this.#written.get(key);

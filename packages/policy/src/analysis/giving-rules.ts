@@ -59,7 +59,7 @@ export function rulesGiving(
 ): GivingRule[] {
   const found: GivingRule[] = [];
   const look = (whole: RuleTable, block: GivingRule['block']): void => {
-    const table = whole.vectors();
+    const table = policy.isExpanded ? whole.vectorsOf(tclass) : whole;
     const { kind: kinds, tclass: classes, data, statement } = table;
     for (let row = 0; row < table.length; row++) {
       if (classes[row] !== tclass || ((kinds[row] ?? 0) & kind) === 0 || kinds[row] === 0) continue;

@@ -12,13 +12,20 @@ export interface ReleaseMatch {
   readonly isExact: boolean;
 }
 
-function permissionKeys(policy: PolicyDb): Set<string> {
-  const keys = new Set<string>();
+/** A class of a policy: its name, and the permission of each bit. */
+interface OwnClass {
+  readonly name: string;
+  readonly byBit: readonly (string | undefined)[];
+}
+
+function ownClasses(policy: PolicyDb): Map<number, OwnClass> {
+  const found = new Map<number, OwnClass>();
   for (const tclass of policy.classes.entries) {
-    for (const one of permissionsOf(policy, tclass))
-      keys.add(`${tclass.value} ${tclass.name} ${one.value} ${one.name}`);
+    const byBit: string[] = [];
+    for (const { name, value } of permissionsOf(policy, tclass)) byBit[value - 1] = name;
+    found.set(tclass.value, { name: tclass.name, byBit });
   }
-  return keys;
+  return found;
 }
 
 /** `4.17` of `4.17.7`. */
@@ -31,20 +38,26 @@ function seriesOf(release: XenReleaseName): string {
  * first of its point releases.
  */
 export function findRelease(policy: PolicyDb): ReleaseMatch | undefined {
-  const own = permissionKeys(policy);
+  const own = ownClasses(policy);
+  let ownSize = 0;
+  for (const { byBit } of own.values()) ownSize += byBit.filter((one) => one !== undefined).length;
   let best: { readonly release: XenReleaseName; readonly misses: number } | undefined;
   let isExact = false;
-  for (const name of XEN_RELEASES) {
-    const keys = xenRelease(name).classes.flatMap(({ name: className, id, permissions }) =>
-      permissions.map((permission, bit) => `${id} ${className} ${bit + 1} ${permission}`),
-    );
-    const shared = keys.filter((key) => own.has(key)).length;
+  for (const release of XEN_RELEASES) {
+    let size = 0;
+    let shared = 0;
+    for (const { name, id, permissions } of xenRelease(release).classes) {
+      size += permissions.length;
+      const known = own.get(id);
+      if (known?.name !== name) continue;
+      for (let bit = 0; bit < permissions.length; bit++) if (known.byBit[bit] === permissions[bit]) shared++;
+    }
     if (shared === 0) continue;
-    const misses = keys.length + own.size - 2 * shared;
+    const misses = size + ownSize - 2 * shared;
     if (best !== undefined && misses > best.misses) continue;
-    const isOther = best === undefined || (name !== 'master' && seriesOf(name) !== seriesOf(best.release));
+    const isOther = best === undefined || (release !== 'master' && seriesOf(release) !== seriesOf(best.release));
     if (misses === best?.misses && !isOther) continue;
-    best = { release: name, misses };
+    best = { release, misses };
     isExact = misses === 0;
   }
   return best && { release: best.release, isExact };

@@ -71,15 +71,21 @@ function sidesOf(step: ConstraintTermStep): readonly string[] {
 export class ConstraintFinder {
   readonly #subject: Subject;
   readonly #places: ConstraintPlaces;
-  readonly #words: ConstraintNames;
+  /** Made when a constraint is first put into words: of a large policy that takes longer than an answer without one. */
+  #known: ConstraintNames | undefined;
 
   constructor(subject: Subject) {
     this.#subject = subject;
     this.#places = new ConstraintPlaces(subject);
-    const { policy } = subject.view;
-    const names = new Names(policy, () => {});
-    const membership = readMembership(policy, names);
-    this.#words = { names, membership, version: 30, emptyRole: undefined };
+  }
+
+  get #words(): ConstraintNames {
+    if (this.#known === undefined) {
+      const { policy } = this.#subject.view;
+      const names = new Names(policy, () => {});
+      this.#known = { names, membership: readMembership(policy, names), version: 30, emptyRole: undefined };
+    }
+    return this.#known;
   }
 
   /** The condition of a conditional block as text. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AVTAB_ALLOWED, AVTAB_TRANSITION, type ClassSymbol, type Context, ruleTables } from '../policydb/index.ts';
+import { AVTAB_ALLOWED, AVTAB_TRANSITION, type ClassSymbol, type Context, rowKeys } from '../policydb/index.ts';
 import type { LineGroup } from './group-lines.ts';
 import { initialContext, permissionBit, type Subject, typeName } from './subject.ts';
 
@@ -87,13 +87,19 @@ export function ownersWithoutChannelType(subject: Subject, label: Context): numb
   const { rules, typeSets } = view.policy;
   const bind = permissionBit(subject, event, 'bind');
   const making = rules.filter(
-    (kind, source, _, tclass, data) =>
-      tclass === event.value &&
-      (kind === AVTAB_TRANSITION
-        ? data === label.type
-        : kind === AVTAB_ALLOWED && (data & bind) !== 0 && typeSets.members(source).includes(label.type)),
+    (kind, _, __, tclass, data) => kind === AVTAB_TRANSITION && tclass === event.value && data === label.type,
   );
-  if (making.length > 0) return undefined;
+  for (let row = 0; row < making.length; row++) {
+    const { sources, targets } = rowKeys(making, row, typeSets);
+    if (sources.length > 0 && (targets.length > 0 || making.self[row] === 1)) return undefined;
+  }
+  const binding = view.rules
+    .vectorsOf(event.value)
+    .filter(
+      (kind, source, _, __, data) =>
+        kind === AVTAB_ALLOWED && (data & bind) !== 0 && typeSets.members(source).includes(label.type),
+    );
+  if (binding.length > 0) return undefined;
   const unlabeled = initialContext(subject, 'unlabeled');
   const gets = (owner: Context): boolean =>
     view.newContext(owner, label, event.value, AVTAB_TRANSITION).type === label.type;
@@ -108,10 +114,10 @@ export function creatableTypes(subject: Subject): number[] {
   const domain = view.policy.classes.byName.get('domain');
   if (domain === undefined) return [];
   const create = permissionBit(subject, domain, 'create');
-  const rules = view.policy.rules.vectors();
+  const rules = view.rules.vectorsOf(domain.value);
   const found = new Set<number>();
   for (let row = 0; row < rules.length; row++) {
-    if (rules.tclass[row] !== domain.value || rules.kind[row] !== AVTAB_ALLOWED) continue;
+    if (rules.kind[row] !== AVTAB_ALLOWED) continue;
     if (((rules.data[row] ?? 0) & create) === 0) continue;
     for (const type of view.policy.typeSets.members(rules.target[row] ?? 0)) found.add(type);
   }
@@ -126,10 +132,9 @@ export function sourceTypes({ view }: Subject, target: number, tclass: ClassSymb
   const { policy } = view;
   const isTarget = new Set([target, ...(policy.typeAttributeMap[target - 1]?.bits ?? []).map((one) => one + 1)]);
   const named = new Set<number>();
-  for (const table of ruleTables(policy)) {
-    const { length, kind, source, target: targets, tclass: classes, data } = table.vectors();
+  for (const { length, kind, source, target: targets, data } of view.vectorsOf(tclass.value)) {
     for (let row = 0; row < length; row++) {
-      if (classes[row] !== tclass.value || kind[row] !== AVTAB_ALLOWED || ((data[row] ?? 0) & bit) === 0) continue;
+      if (kind[row] !== AVTAB_ALLOWED || ((data[row] ?? 0) & bit) === 0) continue;
       if (isTarget.has(targets[row] ?? 0)) named.add(source[row] ?? 0);
     }
   }

@@ -42,8 +42,11 @@ function declarationOf({ compiled }: PolicySource, type: string): { source: Sour
   return undefined;
 }
 
-function mentions(text: string, names: readonly string[]): boolean {
-  return names.some((name) => new RegExp(`(?<![\\w.-])${name.replaceAll(/[.]/g, '\\.')}(?![\\w.-])`).test(text));
+/** A test of whether a text has one of the names. */
+function mentioning(names: readonly string[]): (text: string) => boolean {
+  const any = names.map((name) => name.replaceAll('.', '\\.')).join('|');
+  const pattern = new RegExp(`(?<![\\w.-])(?:${any})(?![\\w.-])`);
+  return (text) => pattern.test(text);
 }
 
 /** The start of the line behind a place; the end of the text where there is none. */
@@ -85,11 +88,17 @@ export function placeFor(
 
 function placeAmong(module: SourceText, source: string[], target: string[], isTarget: boolean): number {
   const textOf = ({ start, end }: { start: number; end: number }): string => module.text.slice(start, end);
+  const [isOfSource, isOfTarget] = [mentioning(source), mentioning(target)];
+  const isOwn = isTarget ? isOfTarget : isOfSource;
   // New rules go to the rules, not behind what a module has at its end for other kinds.
-  const statements = topStatements(module).filter((one) => !/^(?:role|user|sid|gen_user)\b/.test(textOf(one)));
-  const both = statements.findLast((one) => mentions(textOf(one), source) && mentions(textOf(one), target));
-  const own = isTarget ? target : source;
-  const anchor = both ?? statements.findLast((one) => mentions(textOf(one), own)) ?? statements.at(-1);
+  const isRule = (text: string): boolean => !/^(?:role|user|sid|gen_user)\b/.test(text);
+  const statements = topStatements(module);
+  const last = (isMeant: (text: string) => boolean): (typeof statements)[number] | undefined =>
+    statements.findLast((one) => {
+      const text = textOf(one);
+      return isMeant(text) && isRule(text);
+    });
+  const anchor = last((text) => isOfSource(text) && isOfTarget(text)) ?? last(isOwn) ?? last(() => true);
   return anchor === undefined ? module.text.length : nextLine(module.text, anchor.end);
 }
 
@@ -99,9 +108,10 @@ function placeInText(policy: PolicySource, source: string, target: string): Plac
   const file = declared[0]?.source ?? declared[1]?.source;
   if (file === undefined) return undefined;
   const code = topStatements(file);
+  const [isOfSource, isOfTarget] = [mentioning([source]), mentioning([target])];
   const rule = code.findLast(({ start, end }) => {
     const text = file.text.slice(start, end);
-    return text.startsWith('allow') && text.includes(':') && mentions(text, [source]) && mentions(text, [target]);
+    return text.startsWith('allow') && text.includes(':') && isOfSource(text) && isOfTarget(text);
   });
   const last = Math.max(...declared.map((one) => one?.start ?? 0));
   const behind = rule ?? code.find(({ start }) => start === last) ?? code.find(({ end }) => end > last);

@@ -22,3 +22,4 @@ export { RuleTable } from './rule-table.ts';
 export * from './symtab-order.ts';
 export { type TypeMembers, type TypeSet, type TypeSetKind, TypeSets } from './type-sets.ts';
 export { type ExpandedRules, unwritableAt, writePolicydb } from './write-policydb.ts';
+export { WrittenRules } from './written-rules.ts';

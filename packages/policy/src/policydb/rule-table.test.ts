@@ -49,6 +49,11 @@ test.prop([rows])('the same rows are chosen out of words and out of columns', (l
   const vectors = list.filter(({ kind }) => !isTypeKind(kind));
   expect(rowsOf(read.filter(isMeant))).toEqual(expected);
   expect(rowsOf(read.vectors())).toEqual(vectors);
+  for (const { tclass } of list) {
+    const ofClass = vectors.filter((one) => one.tclass === tclass);
+    expect(rowsOf(read.vectorsOf(tclass))).toEqual(ofClass);
+    expect(rowsOf(tableOf(list).vectorsOf(tclass))).toEqual(ofClass);
+  }
   expect(rowsOf(read)).toEqual(list);
   expect(rowsOf(read.filter(isMeant))).toEqual(expected);
   expect(rowsOf(tableOf(list).filter(isMeant))).toEqual(expected);

@@ -73,7 +73,7 @@ export class RuleTable {
   #columns: Columns | undefined;
   /** The rows of a table that was read as words of a binary (`AvEntries`), until there are columns, which may be written to. */
   #entries: Uint32Array | undefined;
-  #vectors: RuleTable | undefined;
+  #byClass: (RuleTable | undefined)[] | undefined;
 
   /** Empty, with room for some rows; it grows where more come. */
   constructor(rows: number = INITIAL_ROWS, entries?: Uint32Array) {
@@ -209,18 +209,35 @@ export class RuleTable {
     return words;
   }
 
-  /** The rows that give permissions and no type; of a table in which nothing changes any more. */
+  /** The rows that give permissions and no type. */
   vectors(): RuleTable {
-    this.#vectors ??= this.#withoutTypeRules();
-    return this.#vectors;
+    return this.filter((kind) => !isTypeKind(kind));
   }
 
-  #withoutTypeRules(): RuleTable {
+  /** Those of one class; of a table in which nothing changes any more. */
+  vectorsOf(tclass: number): RuleTable {
+    this.#byClass ??= this.#vectorsByClass();
+    return this.#byClass[tclass] ?? new RuleTable(0);
+  }
+
+  #vectorsByClass(): (RuleTable | undefined)[] {
+    const tables: (RuleTable | undefined)[] = [];
+    const ofClass = (tclass: number): RuleTable => {
+      const table = tables[tclass] ?? new RuleTable();
+      tables[tclass] = table;
+      return table;
+    };
     const entries = this.#entries;
-    if (entries === undefined) return this.filter((kind) => !isTypeKind(kind));
-    const found = new RuleTable();
-    for (let at = 0; at < entries.length; at += ENTRY_WORDS)
-      if (!isTypeKind((entries[at + 1] ?? 0) >>> 16)) found.#pushEntry(entries, at);
-    return found;
+    if (entries === undefined) {
+      const { kind, tclass } = this.#filled;
+      for (let row = 0; row < this.length; row++)
+        if (!isTypeKind(kind[row] ?? 0)) ofClass(tclass[row] ?? 0).pushRow(this, row);
+    } else {
+      for (let at = 1; at < entries.length; at += ENTRY_WORDS) {
+        const header = entries[at] ?? 0;
+        if (!isTypeKind(header >>> 16)) ofClass(header & 0xffff).#pushEntry(entries, at - 1);
+      }
+    }
+    return tables;
   }
 }

@@ -15,6 +15,7 @@ import {
   ENTRY_WORDS,
   isTypeKind,
   type RuleTable,
+  type WrittenRules,
 } from '../policydb/index.ts';
 import { byte, element, half, word } from './checked-element.ts';
 import { KeyTable, typePair } from './key-table.ts';
@@ -79,29 +80,87 @@ class VectorRules {
 const TYPE_NUMBERS = 0x10000;
 
 /**
- * To go through all rules costs a small part of what it costs to index them. So the first few questions are answered by
- * going through them: a command with one question about a large policy never builds an index.
+ * To go through rules costs a small part of what it costs to index them. So the first few questions are answered by going
+ * through them: a command with one question about a large policy never builds an index.
  */
 const SCANS = 3;
+/** Rules about the permissions of one class are few, and an index of them is soon read as often as it was written. */
+const CLASS_SCANS = 8;
+
+/** The rules about one class that give permissions. */
+class ClassRules {
+  readonly table: RuleTable;
+  #scans = 0;
+  #index: VectorRules | undefined;
+  readonly #isSource: Uint8Array;
+  readonly #isTarget: Uint8Array;
+
+  /** The two sets are empty between two questions, so that all classes may share them. */
+  constructor(table: RuleTable, isSource: Uint8Array, isTarget: Uint8Array) {
+    this.table = table;
+    this.#isSource = isSource;
+    this.#isTarget = isTarget;
+  }
+
+  addTo(sum: VectorSum, sources: Uint32Array, targets: Uint32Array, tclass: number): void {
+    if (this.#index === undefined && this.#scans++ < CLASS_SCANS) {
+      this.#addRows(sum, sources, targets);
+      return;
+    }
+    this.#index ??= new VectorRules(this.table);
+    for (let i = 0; i < sources.length; i++) {
+      const source = word(sources, i);
+      for (let j = 0; j < targets.length; j++) this.#index.addTo(sum, source, word(targets, j), tclass);
+    }
+  }
+
+  #addRows(sum: VectorSum, sources: Uint32Array, targets: Uint32Array): void {
+    const [isSource, isTarget] = [this.#isSource, this.#isTarget];
+    for (const source of sources) isSource[source] = 1;
+    for (const target of targets) isTarget[target] = 1;
+    const { length, kind, source, target, data } = this.table;
+    for (let row = 0; row < length; row++) {
+      if (isSource[word(source, row)] !== 1 || isTarget[word(target, row)] !== 1) continue;
+      const ruleKind = half(kind, row);
+      if (ruleKind === AVTAB_ALLOWED) sum.allowed |= word(data, row);
+      else if (ruleKind === AVTAB_AUDITALLOW) sum.auditAllow |= word(data, row);
+      else sum.auditDeny &= word(data, row);
+    }
+    for (const source of sources) isSource[source] = 0;
+    for (const target of targets) isTarget[target] = 0;
+  }
+}
 
 /** The rules outside conditional blocks. */
 export class RuleIndex {
   readonly #rules: RuleTable;
-  #vectorScans = 0;
+  readonly #written: WrittenRules | undefined;
   #typeScans = 0;
   #entries: Uint32Array | undefined;
-  #vectorRules: VectorRules | undefined;
   #typeRules: TypeRules | undefined;
-  #isSource: Uint8Array | undefined;
-  #isTarget: Uint8Array | undefined;
+  readonly #classes: (ClassRules | undefined)[] = [];
+  readonly #isSource = new Uint8Array(TYPE_NUMBERS);
+  readonly #isTarget = new Uint8Array(TYPE_NUMBERS);
 
-  constructor(rules: RuleTable) {
+  /** `written` where the rules are those of a compiled policy, as written. */
+  constructor(rules: RuleTable, written?: WrittenRules) {
     this.#rules = rules;
+    this.#written = written;
   }
 
-  #indexedVectors(): VectorRules {
-    this.#vectorRules ??= new VectorRules(this.#rules.vectors());
-    return this.#vectorRules;
+  #ofClass(tclass: number): ClassRules {
+    let found = this.#classes[tclass];
+    if (found === undefined) {
+      const table = (this.#written ?? this.#rules).vectorsOf(tclass);
+      found = new ClassRules(table, this.#isSource, this.#isTarget);
+      this.#classes[tclass] = found;
+    }
+    return found;
+  }
+
+  /** The entries about a class that give permissions. */
+  vectorsOf(tclass: number): RuleTable {
+    return this.#ofClass(tclass).table;
   }
 
   #indexedTypes(): TypeRules {
@@ -111,7 +170,7 @@ export class RuleIndex {
 
   /** Rows that repeat the key and the kind of an earlier row, ascending. */
   get duplicates(): readonly number[] {
-    const { duplicates } = this.#indexedVectors();
+    const { duplicates } = new VectorRules(this.#rules.vectors());
     const types = this.#indexedTypes().duplicates;
     if (duplicates.length === 0) return types;
     // Rows of the table without type rules, as rows of the whole.
@@ -123,37 +182,12 @@ export class RuleIndex {
 
   /** Adds what the rules give that have one of these sources, one of these targets and this class as their key. */
   addTo(sum: VectorSum, sources: Uint32Array, targets: Uint32Array, tclass: number): void {
-    if (this.#vectorRules === undefined && this.#vectorScans++ < SCANS) {
-      this.#addRows(sum, sources, targets, tclass);
-      return;
-    }
-    const rules = this.#indexedVectors();
-    for (let i = 0; i < sources.length; i++) {
-      const source = word(sources, i);
-      for (let j = 0; j < targets.length; j++) rules.addTo(sum, source, word(targets, j), tclass);
-    }
-  }
-
-  #addRows(sum: VectorSum, sources: Uint32Array, targets: Uint32Array, tclass: number): void {
-    this.#isSource ??= new Uint8Array(TYPE_NUMBERS);
-    this.#isTarget ??= new Uint8Array(TYPE_NUMBERS);
-    const [isSource, isTarget] = [this.#isSource, this.#isTarget];
-    for (const source of sources) isSource[source] = 1;
-    for (const target of targets) isTarget[target] = 1;
-    const { length, kind, source, target, tclass: classes, data } = this.#rules.vectors();
-    for (let row = 0; row < length; row++) {
-      if (classes[row] !== tclass || isSource[word(source, row)] !== 1 || isTarget[word(target, row)] !== 1) continue;
-      const ruleKind = half(kind, row);
-      if (ruleKind === AVTAB_ALLOWED) sum.allowed |= word(data, row);
-      else if (ruleKind === AVTAB_AUDITALLOW) sum.auditAllow |= word(data, row);
-      else sum.auditDeny &= word(data, row);
-    }
-    for (const source of sources) isSource[source] = 0;
-    for (const target of targets) isTarget[target] = 0;
+    this.#ofClass(tclass).addTo(sum, sources, targets, tclass);
   }
 
   /** The type that a rule gives for just these two types, or undefined. */
   typeRule(kind: number, source: number, target: number, tclass: number): number | undefined {
+    if (this.#written !== undefined) return this.#written.typeRule(kind, source, target, tclass);
     if (this.#typeRules !== undefined || this.#typeScans++ >= SCANS)
       return this.#indexedTypes().find(kind, source, target, tclass);
     this.#entries ??= this.#rules.entries();

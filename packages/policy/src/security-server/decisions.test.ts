@@ -113,12 +113,6 @@ describe('a condition', () => {
   });
 });
 
-test('a policy that was compiled here must go through bytes before it decides', () => {
-  const { policy } = compileText(new SourceText('test.conf', policyText({})));
-  if (policy === undefined) throw new Error('the policy of the test does not compile');
-  expect(() => new PolicyView(policy)).toThrow('decisions need a policy that was read from bytes');
-});
-
 test('a type that the policy does not have may do nothing, and nothing may be done to it', () => {
   const view = viewOf({});
   const type = view.policy.types.byName.get('dom0_t')?.value ?? 0;

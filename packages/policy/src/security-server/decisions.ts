@@ -20,8 +20,9 @@ import {
   type MlsRange,
   OBJECT_R,
   type PolicyDb,
+  type RuleTable,
+  WrittenRules,
 } from '../policydb/index.ts';
-import { InvariantError } from '../text/index.ts';
 import { ConditionalIndex, RuleIndex } from './av-index.ts';
 import { word } from './checked-element.ts';
 import { evaluateConstraint } from './constraints.ts';
@@ -62,7 +63,10 @@ export type OnBounds = (source: Context, target: Context, tclass: number, remove
 /** Each side may be bounded three deep in a policy that Xen loads. Other policies may be looked at too. */
 const BOUNDS_DEPTH = 6;
 
-/** A policy with what decisions need at hand; it must have been read from bytes. */
+/**
+ * A policy with what decisions need at hand. One that was compiled and not read from bytes is decided on as Xen decides on its
+ * bytes of version 30.
+ */
 export class PolicyView {
   readonly policy: PolicyDb;
   readonly names: ContextNames;
@@ -80,11 +84,12 @@ export class PolicyView {
   readonly #keys: Uint32Array[];
   /** Undefined where the policy has no conditional block. */
   readonly #conditional: ConditionalIndex | undefined;
+  /** The rules of conditional blocks as entries. */
+  readonly #branches: readonly RuleTable[];
   /** Booleans by value. */
   readonly booleans: boolean[] = [];
 
   constructor(policy: PolicyDb) {
-    if (!policy.isExpanded) throw new InvariantError('decisions need a policy that was read from bytes');
     this.policy = policy;
     this.names = contextNames(policy);
     this.lookup = contextLookup(policy);
@@ -102,14 +107,22 @@ export class PolicyView {
       const key = ruleKey(source, target, tclass);
       if (!this.#rangeTransitions.has(key)) this.#rangeTransitions.set(key, range);
     }
-    this.rules = new RuleIndex(policy.rules);
-    this.#conditional = policy.conditionals.length === 0 ? undefined : new ConditionalIndex(policy.conditionals);
+    const written = policy.isExpanded ? undefined : new WrittenRules(policy);
+    this.rules = new RuleIndex(policy.rules, written);
+    const conditionals = written?.conditionals() ?? policy.conditionals;
+    this.#conditional = conditionals.length === 0 ? undefined : new ConditionalIndex(conditionals);
+    this.#branches = conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]);
     // XEN: policydb_read() adds to each type's attributes the type itself.
     this.#keys = policy.typeAttributeMap.map((map, type) =>
       (map.has(type) ? map : Ebitmap.of([...map, type])).bits.map((bit) => bit + 1),
     );
     for (const { value, state } of policy.booleans.entries) this.booleans[value] = state;
     this.applyBooleans();
+  }
+
+  /** The entries about a class that give permissions: those outside of conditional blocks, then those of all branches. */
+  vectorsOf(tclass: number): RuleTable[] {
+    return [this.rules.vectorsOf(tclass), ...this.#branches.map((table) => table.vectorsOf(tclass))];
   }
 
   /** Makes the values in `booleans` hold. */
