@@ -101,9 +101,12 @@ test('all code and its caches have the name of one build', () => {
   expect(new Set(hashes)).toEqual(new Set([expect.stringMatching(/^[0-9a-f]{16}$/)]));
 });
 
-test.each(['*', 'compile', 'search', 'explain', 'reach', 'diff'])('V8 takes the code cache of the bundle for %s', (word) => {
-  expect(load(folder, word)).toEqual([false, 'function']);
-});
+test.each(['*', 'compile', 'search', 'explain', 'reach', 'diff'])(
+  'V8 takes the code cache of the bundle for %s',
+  (word) => {
+    expect(load(folder, word)).toEqual([false, 'function']);
+  },
+);
 
 test('a code cache that V8 refuses, or none, is no obstacle', () => {
   const copy = mkdtempSync(join(tmpdir(), 'dewar-build-'));
