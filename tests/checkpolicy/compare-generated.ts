@@ -1,14 +1,15 @@
 /**
  * Compares Dewar with checkpolicy on generated policies, or on mutated real ones:
  *
- *     npx tsx tests/checkpolicy/compare-generated.ts FIRST COUNT [mutate | optional]
+ *     npx tsx tests/checkpolicy/compare-generated.ts FIRST COUNT [mutate | optional | edges]
  *
- * Takes the policies of COUNT seeds from FIRST on, at version 24 or 30, some optimized; with `optional` each has optional blocks. Prints each difference and ends with 1
- * where there was one. `DEWAR_KEEP_DIFFERENT` names a folder in which the policies that differ are kept.
+ * Takes the policies of COUNT seeds from FIRST on, at version 24 or 30, some optimized; with `optional` each has optional
+ * blocks, and with `edges` each is a small one with odd statements. Prints each difference and ends with 1 where there was one. `DEWAR_KEEP_DIFFERENT` names a folder in which the policies that differ are kept.
  */
 import { writeFileSync } from 'node:fs';
 import { checkpolicy } from './checkpolicy.ts';
 import { type Comparison, comparePolicy, settingsOf } from './comparison.ts';
+import { generateEdge } from './generator/edges.ts';
 import { generatePolicy } from './generator/generate.ts';
 import { makeMutator } from './generator/mutate.ts';
 
@@ -19,13 +20,15 @@ if (!Number.isInteger(FIRST) || !Number.isInteger(COUNT) || checkpolicy === unde
   console.error(
     checkpolicy === undefined
       ? 'checkpolicy is not installed'
-      : 'usage: compare-generated.ts FIRST COUNT [mutate | optional]',
+      : 'usage: compare-generated.ts FIRST COUNT [mutate | optional | edges]',
   );
   process.exit(2);
 }
 const make = words.includes('mutate')
   ? makeMutator()
-  : (seed: number) => generatePolicy(seed, words.includes('optional'));
+  : words.includes('edges')
+    ? generateEdge
+    : (seed: number) => generatePolicy(seed, words.includes('optional'));
 const keepIn = process.env['DEWAR_KEEP_DIFFERENT'];
 
 const counts: Record<Comparison['kind'], number> = { equal: 0, refused: 0, broken: 0, different: 0 };

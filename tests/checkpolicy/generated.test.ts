@@ -8,6 +8,7 @@ import { SourceText } from '@dewar/policy/text';
 import { describe, expect, test } from 'vitest';
 import { checkpolicy } from './checkpolicy.ts';
 import { type Comparison, comparePolicy, settingsOf } from './comparison.ts';
+import { generateEdge } from './generator/edges.ts';
 import { type GeneratedPolicy, generatePolicy } from './generator/generate.ts';
 import { makeMutator } from './generator/mutate.ts';
 
@@ -44,6 +45,10 @@ describe.skipIf(checkpolicy === undefined)('checkpolicy and Dewar agree', () => 
 
   test.each(slices(4))('on policies with optional blocks from seed %i on', { timeout: TIMEOUT }, (first) => {
     expect(compareSlice(first, (seed) => generatePolicy(seed, true)).differences).toEqual([]);
+  });
+
+  test.each(slices(4))('on policies with odd statements from seed %i on', { timeout: TIMEOUT }, (first) => {
+    expect(compareSlice(first, generateEdge).differences).toEqual([]);
   });
 
   test.each(slices(4))('on mutated policies from seed %i on', { timeout: TIMEOUT }, (first) => {

@@ -37,6 +37,9 @@ sid dom0 a:r:d_t:s0 - s1:c0.c2
 pirqcon 3 a:object_r:u_t:s0
 `;
 
+/** A condition that needs a deeper stack than Xen has. */
+const DEEP = `${'(on || '.repeat(11)}on${')'.repeat(11)}`;
+
 /** What stands in the policy, what is to stand there, and the codes of all that is told. */
 const CHANGES: readonly (readonly [from: string, to: string, codes: readonly string[]])[] = [
   ['level s1:c0.c2;', 'level s2:c0.c2;', ['mls/unknown-sensitivity']],
@@ -65,6 +68,18 @@ const CHANGES: readonly (readonly [from: string, to: string, codes: readonly str
   ['s0 - s1:c0.c1;', 's1 - s0;', ['mls/range-order']],
   ['s0 - s1:c0.c1;', 's0 - s1:c0.c9;', ['mls/unknown-category']],
   ['s0 - s1:c0.c1;', 's9;', ['mls/unknown-sensitivity']],
+  ['attribute dt;', `bool on true;\nif ${DEEP} { }\nattribute dt;`, []],
+  [
+    'attribute dt;',
+    `bool on true;\nif ${DEEP} { } else { allow d_t u_t:event send; }\nattribute dt;`,
+    ['language/expression-too-deep'],
+  ],
+  ['pirqcon 3 ', 'pirqcon 0xFF ', []],
+  ['pirqcon 3 ', 'pirqcon 0xfF ', []],
+  ['pirqcon 3 ', 'pirqcon 0177777 ', []],
+  ['pirqcon 3 ', 'pirqcon 0XFF ', ['language/unexpected-token']],
+  ['user a roles', 'dominance { role n { role n; } }\nuser a roles', ['te/role-dominance']],
+  ['user a roles', 'dominance { role object_r { role r; } }\nuser a roles', ['te/role-dominance']],
   ['range_transition d_t u_t', 'range_transition d_t x_t', ['te/unknown-type']],
   ['range_transition d_t u_t:event', 'range_transition d_t u_t', ['te/no-process-class']],
   ['user a roles', 'range_transition d_t u_t:event s1;\nuser a roles', ['te/conflicting-range-transition']],

@@ -358,7 +358,8 @@ function roleSymbols({ scope, roles: { counted, types } }: Second): { symbols: R
         name: role.name,
         value: role.value,
         bounds,
-        dominates: dominatedRoles(role, counted),
+        // XEN: `role_copy_callback` copies nothing of `object_r`.
+        dominates: role === objectRole ? Ebitmap.empty : dominatedRoles(role, counted),
         types: role === objectRole ? Ebitmap.empty : (types.get(role) ?? Ebitmap.empty),
       },
     ];
@@ -475,7 +476,7 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   if (options.isMls) checkLevels(scope);
   const blocks = collectBlocks(scope);
   visitInOrder(scope, blocks, (node) => {
-    if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles);
+    if (node.kind === 'role-dominance') declareDominanceRoles(scope, node.roles, node.at);
   });
   visitInOrder(scope, blocks, (node) => takeRolesAndUsers(scope, node));
   const counted = decideBlocks(scope, blocks);

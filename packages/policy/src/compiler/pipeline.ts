@@ -288,6 +288,11 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
   options.onStage?.('expanding macros');
   const expanded = runM4(sources, { definitions: m4Definitions(options) });
   for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
+  const { exitedAt, exitStatus } = expanded;
+  if (exitedAt !== undefined)
+    found.report(
+      exitStatus === 0 ? messages['m4-ended'](exitedAt, {}) : messages['m4-failed'](exitedAt, { status: exitStatus }),
+    );
   if (hasErrors(found.list)) {
     return {
       policy: undefined,

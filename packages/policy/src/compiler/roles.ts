@@ -138,17 +138,17 @@ export function addRoleTypes(scope: Scope, node: Extract<Statement, { kind: 'rol
   }
 }
 
-/** Declares the roles of a dominance that nobody declared; they are known from there on. */
-export function declareDominanceRoles(scope: Scope, nodes: readonly DominanceNode[]): void {
+/** Declares the roles of a dominance that nobody declared; they are known from the statement, at `from`, on. */
+export function declareDominanceRoles(scope: Scope, nodes: readonly DominanceNode[], from: Token): void {
   const { roles, sizes } = scope.declared;
   for (const { role: token, children } of nodes) {
-    declareDominanceRoles(scope, children);
+    declareDominanceRoles(scope, children, from);
     const name = scope.word(token);
     if (roles.has(name)) continue;
     if (scope.branch?.isElse === true)
       scope.report(policy['optional-unsupported'](scope.origin(token), { statement: 'role' }));
     sizes.roles.insert(true);
-    const role = makeRole(name, token, false, token);
+    const role = makeRole(name, token, false, from);
     role.outer.dominates.add(role);
     role.isDeclared = true;
     role.knownIn.add(scope.branch?.part);

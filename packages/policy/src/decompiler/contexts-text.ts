@@ -6,6 +6,9 @@
 import type { PolicyDb } from '../policydb/index.ts';
 import type { Names } from './names.ts';
 
+/** Text cannot name a greater interrupt: Xen keeps 16 bits of it. */
+const MAX_PIRQ = 0xffff;
+
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
 function rangeText(low: bigint, high: bigint): string {
@@ -38,6 +41,7 @@ export function deviceText(policy: PolicyDb, names: Names): string[] {
     const isSound = sorted.every(({ low, high }, i) => low <= high && (i === 0 || (sorted[i - 1]?.high ?? 0n) < low));
     if (!isSound) names.lost(`ranges of ${what} that overlap or end before they begin`);
   }
+  if (pirqs.some(({ number }) => number > MAX_PIRQ)) names.lost('an interrupt with more than 16 bits');
   return [
     ...pirqs.map(({ number, context }) => `pirqcon ${number} ${names.context(context)}`),
     ...ioports.map(({ low, high, context }) => `ioportcon ${rangeText(low, high)} ${names.context(context)}`),

@@ -8,7 +8,7 @@
 
 import * as format from '../policydb/format.ts';
 import { language } from './diagnostics.ts';
-import { type Cursor, SyntaxFault } from './parser.ts';
+import type { Cursor } from './parser.ts';
 import type { ConditionNode, ConstraintNode, NameSet } from './syntax-tree.ts';
 import { originOf, TokenKind } from './tokens.ts';
 
@@ -127,7 +127,7 @@ function checkDepth(cursor: Cursor, takes: readonly number[], limit: number, fir
     if (depth > limit) {
       const notes = [{ message: '`(a and b) and c` needs a value less than `a and (b and c)`' }];
       cursor.report(language['expression-too-deep'](originOf(cursor.tokens, first), { limit }, { notes }));
-      throw new SyntaxFault();
+      return;
     }
   }
 }
@@ -172,12 +172,15 @@ function conditionSteps(cursor: Cursor, minimum: number, steps: ConditionNode[])
 }
 
 export function conditionExpression(cursor: Cursor): ConditionNode[] {
-  const first = cursor.at;
   const steps: ConditionNode[] = [];
   conditionSteps(cursor, 0, steps);
+  return steps;
+}
+
+/** Reports a condition, which begins at `first`, that needs a deeper stack than Xen has. */
+export function checkConditionDepth(cursor: Cursor, steps: readonly ConditionNode[], first: number): void {
   const takes = steps.map((step) =>
     step.operator === format.COND_BOOL ? 0 : step.operator === format.COND_NOT ? 1 : 2,
   );
   checkDepth(cursor, takes, format.COND_EXPR_MAXDEPTH, first);
-  return steps;
 }

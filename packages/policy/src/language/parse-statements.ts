@@ -7,7 +7,7 @@
  * @module
  */
 import { language } from './diagnostics.ts';
-import { conditionExpression, constraintExpression } from './parse-expressions.ts';
+import { checkConditionDepth, conditionExpression, constraintExpression } from './parse-expressions.ts';
 import { type Cursor, SyntaxFault } from './parser.ts';
 import type {
   AvRuleKind,
@@ -29,6 +29,8 @@ const RANGE_PARTS: Readonly<Record<string, number>> = { low: 1, high: 2, 'low-hi
 const DEFAULT_RANGE_TARGET = 3;
 const DEFAULT_RANGE_GLBLUB = 7;
 
+/** XEN: checkpolicy and Xen keep 16 bits of an interrupt (`pirq` of their object contexts). */
+const MAX_PIRQ = 0xffffn;
 const MAX_U32 = 0xffffffffn;
 const MAX_U64 = 0xffffffffffffffffn;
 
@@ -67,8 +69,7 @@ function checkSpelling(cursor: Cursor, kind: Statement['kind']): void {
   const { source, starts } = cursor.tokens;
   const start = starts[cursor.at] ?? 0;
   let found = textOf(cursor.tokens, cursor.at);
-  let number: string | undefined = /^0X[0-9a-f]+$/i.test(found) ? found.toLowerCase() : undefined;
-  if (number === found) return;
+  let number: string | undefined = /^0X[0-9A-Fa-f]+$/.test(found) ? found.toLowerCase() : undefined;
   PCI_ADDRESS.lastIndex = start;
   const address = kind === 'pcidevicecon' ? PCI_ADDRESS.exec(source.text) : null;
   if (address !== null) {
@@ -334,7 +335,7 @@ function deviceContext(
   at: Token,
   kind: 'pirqcon' | 'pcidevicecon' | 'iomemcon' | 'ioportcon',
 ): Statement {
-  const maximum = kind === 'iomemcon' ? MAX_U64 : MAX_U32;
+  const maximum = kind === 'iomemcon' ? MAX_U64 : kind === 'pirqcon' ? MAX_PIRQ : MAX_U32;
   const low = number(cursor, maximum, kind);
   const isRange = kind === 'iomemcon' || kind === 'ioportcon';
   const high = isRange && cursor.accept('-') ? number(cursor, maximum, kind) : undefined;
@@ -441,9 +442,14 @@ const STATEMENTS: Readonly<Record<string, Parse>> = {
   role: roleStatement,
   role_transition: roleTransition,
   if: (cursor, at) => {
+    const first = cursor.at;
     const condition = conditionExpression(cursor);
     const whenTrue = conditionalBlock(cursor);
-    return { kind: 'if', at, condition, whenTrue, whenFalse: cursor.accept('else') ? conditionalBlock(cursor) : [] };
+    const whenFalse = cursor.accept('else') ? conditionalBlock(cursor) : [];
+    // XEN: of a block without rules the condition is dropped, however deep it is.
+    if ([...whenTrue, ...whenFalse].some(({ kind }) => kind !== 'require'))
+      checkConditionDepth(cursor, condition, first);
+    return { kind: 'if', at, condition, whenTrue, whenFalse };
   },
   optional: (cursor, at) => {
     const body = block(cursor);

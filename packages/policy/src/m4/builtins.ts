@@ -336,6 +336,7 @@ function dumpdef(m4: Processor, invocation: Invocation): void {
 function exit(m4: Processor, invocation: Invocation): void {
   const status = invocation.args.length === 0 ? 0 : readNumber(m4, invocation, 0);
   const isValid = status !== undefined && status >= 0 && status <= 255;
+  m4.exitCall = invocation.call;
   m4.stop(!isValid ? 1 : status === 0 ? m4.exitStatus : status);
 }
 

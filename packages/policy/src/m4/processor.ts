@@ -56,6 +56,8 @@ export class Processor {
   readonly shortCalls: Map<Call, { readonly given: number; readonly missing: number }> = new Map();
   errorOutput = '';
   exitStatus = 0;
+  /** The `m4exit` that ended the run. */
+  exitCall: Call | undefined;
   readonly #surroundings: Surroundings;
   readonly limits: M4Limits;
   readonly #scanner: Scanner;

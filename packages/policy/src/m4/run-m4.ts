@@ -43,6 +43,8 @@ export interface M4Result {
   readonly errorOutput: string;
   /** What GNU m4 would exit with. */
   readonly exitStatus: number;
+  /** Where `m4exit` ended the run before the end of the sources. */
+  readonly exitedAt: Origin | undefined;
   /** All macros with a body that were ever defined, with the largest N of a `$N` in their last body. */
   readonly macros: ReadonlyMap<string, { readonly maxParameter: number }>;
   /** Ascending by `start`. */
@@ -82,6 +84,7 @@ export function runM4(sources: readonly SourceText[], options: M4Options = {}): 
     diagnostics: processor.diagnostics,
     errorOutput: processor.errorOutput,
     exitStatus: processor.exitStatus,
+    exitedAt: processor.exitCall?.origin,
     macros: processor.macros.everDefined,
     shortCalls: findShortCalls(processor.shortCalls, runs, text.length),
   };
