@@ -74,7 +74,8 @@ allow dom0_t web_t:domian pause;
     'language/unrecognized-character at 2:19: character `=` has no meaning in a policy; two values are compared with `==`',
   ]);
   expect(toldOf('if (policy_locked) {\n} else if (policy_locked) {\n}\n')).toEqual([
-    'language/unexpected-token at 3:8: expected `{`, found `if`',
+    'language/unexpected-token at 3:8: expected `{`, found `if`; there is no `else if`; a second `if` stands behind the ' +
+      'block, with a condition of its own',
   ]);
 });
 
@@ -279,6 +280,48 @@ test('a section that is missing is told once, without the names that it would ha
   const codes = (path: string): string[] =>
     told(policyWith('', { [path]: () => '' })).map((text) => text.replace(/ at .*/, ''));
   expect(codes('policy/initial_sids')).toEqual(['language/missing-section']);
+});
+
+test('`m4exit` is told where it stands, and a status that is not 0 ends it all', () => {
+  expect(toldOf('m4exit(3)\nnonsense')).toEqual([
+    'source/m4-failed at 2:1: `m4exit` ends m4 with status 3, so that there is no policy',
+  ]);
+  expect(toldOf("define(`stop', `m4exit')\nstop").map((text) => text.split(' at ')[0])).toEqual([
+    'source/m4-ended',
+    'language/missing-section',
+    'language/missing-section',
+  ]);
+  const { bytes, diagnostics } = compileDirectory(
+    policyWith('', { 'policy/device_contexts': () => 'm4exit\npirqcon nothing' }),
+  );
+  expect([bytes === undefined, diagnostics.map(({ code }) => code)]).toEqual([false, ['source/m4-ended']]);
+});
+
+test('a policy for another release is told as one fault, with the names and the releases that have them all', () => {
+  const { bytes, diagnostics } = compileDirectory(policyWith(''), { release: '4.3' });
+  expect(bytes).toBeUndefined();
+  expect(diagnostics.map(({ code }) => code)).toEqual(['source/other-release']);
+  const notes = diagnostics.flatMap((one) => one.notes.map(({ message }) => message));
+  expect(notes).toContain('classes: `argo`, `xen2`, `version`');
+  expect(notes).toContain('initial SIDs: `xenboot`, `domU`, `domDM`');
+  expect(notes.at(-1)).toMatch(/^the policy is for Xen 4\.17 to master: compile it with `--xen`/);
+});
+
+test('other faults of a policy for another release are told beside that', () => {
+  const { diagnostics } = compileDirectory(policyWith('allow dom0_t web_t:domain pause;\n'), { release: '4.3' });
+  expect(diagnostics.map(({ code }) => code)).toEqual(['source/other-release', 'te/unknown-type']);
+});
+
+test('a few names of another release are told one by one, with the releases that have them', () => {
+  const five = 'pcilevel irqlevel pciroute cacheattr trackdirtyvram';
+  const each = toldOf(`allow dom0_t web_t:hvm { ${five} };\n`);
+  expect(each).toHaveLength(5);
+  expect(each[0]).toMatch(
+    /^te\/unknown-permission at 2:26: class `hvm` has no permission `pcilevel`; known to Xen 4\.3/,
+  );
+  expect(toldOf(`allow dom0_t web_t:hvm { ${five} mem_event };\n`).map((text) => text.split(' at ')[0])).toEqual([
+    'source/other-release',
+  ]);
 });
 
 test.each([

@@ -113,9 +113,8 @@ export class ContextCompiler {
     const name = scope.word(node.name);
     if (!scope.declared.sids.has(name)) {
       this.#hasUnknownSid = true;
-      scope.report(
-        policy['unknown-sid'](scope.origin(node.name), { name }, scope.suggest(node.name, scope.declared.sids.keys())),
-      );
+      const hints = scope.suggest(node.name, scope.declared.sids.keys(), scope.advice?.ofInitialSid(name));
+      scope.report(policy['unknown-sid'](scope.origin(node.name), { name }, hints));
     } else if (this.#sids.has(name)) {
       const extra = this.#earlier(this.#places.get(`sid ${name}`));
       scope.report(label['sid-twice'](scope.origin(node.name), { name }, extra));

@@ -144,6 +144,10 @@ const sourceEntries = {
   'no-file': { severity: 'error', message: 'the policy has no file `{path}`' },
   'no-modules': { severity: 'error', message: '`{path}` switches no module on' },
   'no-module-file': { severity: 'error', message: 'module `{module}` is on, but there is no file `{path}`' },
+  'other-release': {
+    severity: 'error',
+    message: 'Xen {release} has none of {count} names that the policy uses, and other releases have',
+  },
   'm4-failed': { severity: 'error', message: '`m4exit` ends m4 with status {status}, so that there is no policy' },
   'm4-ended': { severity: 'warning', message: '`m4exit` ends the policy here: nothing behind it is read' },
   'module-line': { severity: 'warning', message: 'line of `modules.conf` is neither `name = on` nor `name = off`' },

@@ -18,19 +18,11 @@ import {
   unwritableAt,
   writePolicydb,
 } from '../policydb/index.ts';
-import {
-  BASELINE_RELEASE,
-  releasesText,
-  releasesWith,
-  releasesWithClass,
-  type XenReleaseName,
-  xenRelease,
-} from '../releases/index.ts';
+import { BASELINE_RELEASE, type XenReleaseName, xenRelease } from '../releases/index.ts';
 import {
   type Diagnostic,
   hasErrors,
   type MappedText,
-  type Note,
   type Origin,
   type Report,
   type SourceText,
@@ -39,8 +31,8 @@ import {
 } from '../text/index.ts';
 import { type CompiledTree, type CompileStage, compileTree } from './compile-tree.ts';
 import { label, source as messages } from './diagnostics.ts';
+import { isSwitchedOff, NamesElsewhere } from './names-elsewhere.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
-import type { NameAdvice } from './scope.ts';
 
 /** How a policy is compiled. */
 export interface CompileOptions {
@@ -128,13 +120,11 @@ function callsOf(origin: Origin | undefined): string[] {
   return calls;
 }
 
-const OFF = 'and `modules.conf` switches it off';
-
 /** Keeps one of the names that a file lacks because one and the same module is switched off. */
 function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   const seen = new Set<string>();
   return diagnostics.filter(({ notes, origin }) => {
-    const note = notes.find(({ message }) => message.endsWith(OFF));
+    const note = notes.find(({ message }) => isSwitchedOff(message));
     if (note === undefined) return true;
     const key = `${note.message} ${origin === undefined ? '' : userSpan(origin).source.name}`;
     return !seen.has(key) && seen.add(key);
@@ -166,21 +156,6 @@ function macrosOf(
     }
   }
   return macros;
-}
-
-/** Says where a missing name could come from: another release of Xen, or a module that is switched off. */
-function makeAdvice(modulesOff: PolicySources['modulesOff']): NameAdvice {
-  const releaseNote = (releases: readonly XenReleaseName[]): readonly Note[] =>
-    releases.length === 0 ? [] : [{ message: `known to Xen ${releasesText(releases)}` }];
-  return {
-    ofPermission: (className, permission) => releaseNote(releasesWith(className, permission)),
-    ofClass: (className) => releaseNote(releasesWithClass(className)),
-    ofName: (name) => {
-      const words = new RegExp(`(?<![\\w.-])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w-])`);
-      const module = modulesOff.find(({ text }) => words.test(text));
-      return module === undefined ? [] : [{ message: `module \`${module.name}\` speaks of it, ${OFF}` }];
-    },
-  };
 }
 
 /** Warns about, or refuses, what a version cannot hold. */
@@ -230,12 +205,12 @@ function compileMapped(
   found: Diagnostics,
   errorOutput: string,
   hints: ParseHints,
-  advice: NameAdvice,
+  elsewhere: NamesElsewhere,
 ): CompiledPolicy {
   const failed = (): CompiledPolicy => ({
     policy: undefined,
     bytes: undefined,
-    diagnostics: withoutRepeats(withoutConsequences(found.list)),
+    diagnostics: withoutRepeats(withoutConsequences(elsewhere.gather(found.list))),
     errorOutput,
     text,
   });
@@ -247,7 +222,7 @@ function compileMapped(
     {
       isMls: options.isMls ?? false,
       handleUnknown: options.handleUnknown ?? 'deny',
-      advice,
+      advice: elsewhere,
       ...(onStage && { onStage }),
     },
     found.report,
@@ -264,7 +239,7 @@ function compileMapped(
 /** Compiles a policy that m4 has expanded already, as `checkpolicy` takes it. */
 export function compileText(source: SourceText, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
-  return compileMapped(writtenText(source), options, found, '', {}, makeAdvice([]));
+  return compileMapped(writtenText(source), options, found, '', {}, new NamesElsewhere([], undefined));
 }
 
 /** The macros that are defined before a policy directory is read. */
@@ -280,11 +255,8 @@ export function m4Definitions(options: CompileOptions): readonly { readonly name
 /** Compiles a policy directory: m4, then the policy language. */
 export function compileDirectory(files: PolicyFiles, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
-  const { sources, modulesOff } = collectPolicySources(
-    files,
-    xenRelease(options.release ?? BASELINE_RELEASE),
-    found.report,
-  );
+  const release = options.release ?? BASELINE_RELEASE;
+  const { sources, modulesOff, hasTables } = collectPolicySources(files, xenRelease(release), found.report);
   options.onStage?.('expanding macros');
   const expanded = runM4(sources, { definitions: m4Definitions(options) });
   for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
@@ -307,5 +279,6 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
     macrosOff: macrosOf(modulesOff, expanded.macros),
     shortCalls: expanded.shortCalls,
   };
-  return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, makeAdvice(modulesOff));
+  const elsewhere = new NamesElsewhere(modulesOff, hasTables ? undefined : release);
+  return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, elsewhere);
 }

@@ -29,6 +29,8 @@ export interface PolicySources {
   readonly sources: readonly SourceText[];
   /** Modules that `modules.conf` switches off, with their texts. */
   readonly modulesOff: readonly { readonly name: string; readonly text: string }[];
+  /** Whether the classes come from the Xen tree around the directory, not from the tables of a release. */
+  readonly hasTables: boolean;
 }
 
 interface Modules {
@@ -135,6 +137,7 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
       ...part('policy/initial_sids'),
       ...optional('policy/device_contexts'),
     ],
+    hasTables: hasTree,
     modulesOff: modules.off.map((name) => ({
       name,
       text: ['.if', '.te'].map((ending) => files.readText(`modules/${name}${ending}`) ?? '').join('\n'),

@@ -33,6 +33,7 @@ import { policy } from './diagnostics.ts';
 export interface NameAdvice {
   ofPermission(className: string, permission: string): readonly Note[];
   ofClass(className: string): readonly Note[];
+  ofInitialSid(name: string): readonly Note[];
   ofName(name: string): readonly Note[];
 }
 

@@ -110,6 +110,8 @@ export class Cursor {
   #notesOn(expected: string): Note[] {
     const text = textOf(this.tokens, this.at);
     if (text.startsWith('/*') || text.startsWith('//')) return [{ message: 'a comment begins with `#`' }];
+    if (text === 'if' && this.at > 0 && this.word(-1) === 'else')
+      return [{ message: 'there is no `else if`; a second `if` stands behind the block, with a condition of its own' }];
     if (text === ',' && expected === 'a name or `}`')
       return [{ message: 'the names in a set are not separated by commas' }];
     return [];

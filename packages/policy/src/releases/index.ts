@@ -146,6 +146,11 @@ export function releasesWith(className: string, permission: string): XenReleaseN
     : XEN_RELEASES.filter((release) => listAt(lists, release)?.includes(permission) === true);
 }
 
+/** Releases that have an initial SID of this name. */
+export function releasesWithInitialSid(name: string): XenReleaseName[] {
+  return XEN_RELEASES.filter((release) => listAt(INITIAL_SIDS, release)?.includes(name) === true);
+}
+
 /** Releases that have a class. */
 export function releasesWithClass(className: string): XenReleaseName[] {
   const lists = PERMISSIONS[className];
