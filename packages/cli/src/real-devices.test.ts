@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ResourceKind } from '@dewar/toolstack';
 import { describe, expect, test } from 'vitest';
-import { faults, guestCfg, host, root, scratch, tell, xen } from './stand-in-host.ts';
+import { examplePath, faults, guestCfg, host, root, scratch, tell, xen } from './stand-in-host.ts';
 
 describe('devices', () => {
   const plainCfg = (): string => {
@@ -152,6 +152,19 @@ describe('devices', () => {
     expect((await xen('log')).out).toMatch(
       /label-pci +done device=03:00.0 label=system_u:object_r:nic_dev_t\n.*\n.*label-pci +failed .*iomem_t/,
     );
+  });
+
+  test('that a load takes labels from devices is said before it, also where a trace loads', async () => {
+    linuxTells('0000:03:00.0', { resource: line(0xc000, 0xc0ff, 0x101), irq: '21' });
+    const words = `0000:03:00.0 (${NIC})`;
+    const load = (): ReturnType<typeof xen> => xen('loadpolicy', '--yes', examplePath);
+    expect((await load()).err).not.toContain('taken from devices');
+    await xen('label-pci', '0000:03:00.0', NIC);
+    expect((await xen('trace', '--', 'true')).err).toContain(`the command does not find them: ${words}`);
+    expect((await load()).err).not.toContain('taken from devices');
+    await xen('label-pci', '0000:03:00.0', NIC);
+    expect((await load()).err).toContain(`taken from devices, until \`dewar label-pci\` gives it again: ${words}`);
+    expect((await load()).err).not.toContain('taken from devices');
   });
 
   test('an interrupt line that devices share gets a label of its own, and what Xen refuses of a device is told', async () => {

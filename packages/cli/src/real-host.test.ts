@@ -2,10 +2,10 @@
  * The commands on a real host, as far as they are Dewar's. What libxl and Xen do is asked of them by `npm run test:xen`.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { compileDirectory } from '@dewar/policy/compiler';
 import { examplePolicy } from '@dewar/testkit';
-import { openXenHost } from '@dewar/xen';
+import { markOf, openXenHost } from '@dewar/xen';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Ran } from './captured-run.ts';
 import {
@@ -100,6 +100,22 @@ describe('create', () => {
     const { code, err } = await xen('create', guestCfg);
     expect([code, err.includes(said)]).toEqual([3, true]);
     expect(await guests()).toEqual(left);
+  });
+
+  test('a helper that hangs is killed after Ctrl-C, and another one destroys what it has half built', async () => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation((() => undefined) as never);
+    const before = new Set(process.listeners('SIGINT'));
+    faults({ call: 'domain.finish', how: { kind: 'hangs' } });
+    const created = xen('create', guestCfg);
+    const pending = (): string => readFileSync(process.env['STAND_IN_FAULTS'] ?? '', 'utf8');
+    await vi.waitFor(() => expect(pending()).toBe('[]'), 20_000);
+    for (const listener of process.listeners('SIGINT')) if (!before.has(listener)) listener('SIGINT');
+    await vi.waitFor(() => expect(exit).toHaveBeenCalledWith(130), 20_000);
+    // A process of its own has ended here.
+    const left = await guests();
+    exit.mockRestore();
+    await created;
+    expect(left).toEqual([]);
   });
 
   test('a helper that dies with the one that cleans up after it leaves what cannot be found out', async () => {
@@ -460,6 +476,23 @@ describe('scenarios that are interrupted', () => {
     expect(out).toContain('it was interrupted');
     expect(await guests()).toEqual([]);
     expect((await xen('get-bool', 'prot_doms_locked')).out).toBe('prot_doms_locked: 0\n');
+  });
+
+  test('a second run does not take the guests of one that goes on for left-overs', async () => {
+    const short = join(scratch, 'short.scenario.yaml');
+    writeFileSync(short, `policy: ${examplePath}\nsteps:\n  - list\n`);
+    const file = join(process.env['DEWAR_STATE_DIR'] ?? '', 'xen/scenario-guests.json');
+    mkdirSync(dirname(file), { recursive: true });
+    const other = markOf(process.ppid);
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const record = { boot, owner: other, uuids: ['0d8b4b4e-7b0f-4f0e-9c1a-3c58c3c1f001'] };
+    writeFileSync(file, JSON.stringify(record));
+    const refused = await xen('test', short);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain(`process ${other.pid} has not ended yet`);
+    // One that has its number now, and was started later, is another one.
+    writeFileSync(file, JSON.stringify({ ...record, owner: { ...other, start: '1' } }));
+    expect((await xen('test', short)).code).toBe(0);
   });
 
   test('end at once the second time, and the next run destroys what was left', async () => {

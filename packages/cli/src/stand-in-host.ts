@@ -94,7 +94,7 @@ const OF_THIS_MACHINE = ['log', 'watch'];
 export function xen(...args: readonly string[]): Promise<Ran> {
   const [command = '', ...rest] = args;
   const named = OF_THIS_MACHINE.includes(command) ? [] : ['--host', 'xen'];
-  return dewarOn({ helperFile, root }, [command, ...named, ...rest]);
+  return dewarOn({ helperFile, root, patienceMs: 2000 }, [command, ...named, ...rest]);
 }
 
 /** The host as it is, seen from outside. */

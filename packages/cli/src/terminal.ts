@@ -21,7 +21,7 @@ export interface Terminal {
   /** Told of each simulated host that a command opens: somebody looks at what it is asked (`dewar trace`). */
   readonly onHost?: (hypervisor: Hypervisor) => void;
   /** Where the real host is, if it is not the one that this machine is. */
-  readonly realHost?: { readonly helperFile: string; readonly root: string };
+  readonly realHost?: { readonly helperFile: string; readonly root: string; readonly patienceMs?: number };
 }
 
 /** A text as the bytes that it stands for; characters beyond a byte are ours, and go out as UTF-8. */

@@ -23,16 +23,10 @@ import {
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PolicyStore } from './policy-store.ts';
+import { isAlive, isMark, markOf, type ProcessMark } from './process-mark.ts';
 import type { AuditBooleans, AuditWitness } from './protocol.ts';
 import { failureText } from './real-operation.ts';
 import type { XenHost } from './xen-host.ts';
-
-/** A process, and not another one that has its number later. */
-interface ProcessMark {
-  readonly pid: number;
-  /** When it was started: field 22 of Linux's `/proc/PID/stat`. */
-  readonly start: string;
-}
 
 /** What is written down while a policy with auditing is in force. */
 interface AuditRecord {
@@ -80,26 +74,6 @@ const SIZE_LIMIT = 1024 * 1024;
 /** How long a helper is waited for that is putting a policy back. */
 const PATIENCE_MS = 20_000;
 const POLL_MS = 100;
-
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name of the program, in parentheses, may hold anything.
-    const { 0: state = '', 19: start } = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // What is dead and was not waited for does nothing any more.
-    return state === 'Z' || state === 'X' ? undefined : start;
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive({ pid, start }: ProcessMark): boolean {
-  return startOf(pid) === start;
-}
-
-function isMark(value: unknown): value is ProcessMark {
-  return typeof value === 'object' && value !== null && 'pid' in value && 'start' in value;
-}
 
 function isRecord(value: unknown): value is AuditRecord {
   if (typeof value !== 'object' || value === null) return false;
@@ -169,9 +143,7 @@ export async function beginAuditing(
   { command, original, audited, witnesses }: AuditPlan,
 ): Promise<Auditing | { readonly refused: string }> {
   const kept = new PolicyStore(folder).keep(original);
-  const pids = [process.pid, host.helperPid ?? 0];
-  const [owner, helper] = pids.map((pid) => ({ pid, start: startOf(pid) ?? '' }));
-  if (owner === undefined || helper === undefined) return { refused: 'the processes of Dewar cannot be told apart' };
+  const [owner, helper] = [markOf(process.pid), markOf(host.helperPid ?? 0)];
   const entry = host.journal.begin('trace', { command, policy: kept });
   const record = { boot: host.boot, entry: entry.id, command, owner, helper, original: kept, witnesses };
   const refuse = (reason: string): { readonly refused: string } => {

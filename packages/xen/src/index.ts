@@ -22,10 +22,12 @@ export { hindrance, runningRelease } from './availability.ts';
 export { type AvcEntry, checkOf, parseAvcLines } from './avc-log.ts';
 export type { WaitOptions } from './await-ends.ts';
 export type { RealCreateOptions } from './create-guest.ts';
+export { givenLabels } from './given-labels.ts';
 export { Journal, type JournalEntry } from './journal.ts';
 export type { LogFollower, LogPiece } from './log-follower.ts';
 export { openXenHost } from './open-host.ts';
 export { type LoadedPolicy, PolicyStore } from './policy-store.ts';
+export { isAlive, isMark, markOf, type ProcessMark } from './process-mark.ts';
 export type {
   AuditBooleans,
   HelperAnswer,

@@ -1,5 +1,5 @@
 /** The journal tells of every change, also of one that never ended. */
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -41,6 +41,11 @@ test('half a line, which a full disk leaves, does not take the next change with 
     ['pause', 'done'],
     ['destroy', 'done'],
   ]);
+});
+
+test('a journal that cannot be read is not one without changes', () => {
+  mkdirSync(join(folder, 'journal.jsonl'));
+  expect(() => new Journal(folder).read()).toThrow();
 });
 
 test('a journal that cannot be written stops the change', () => {

@@ -6,17 +6,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import {
-  appendFileSync,
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What was asked for, in the words of the operation. */
@@ -107,16 +97,28 @@ export class Journal {
     this.#append({ id, end: new Date().toISOString(), outcome, result });
   }
 
-  /** All changes, oldest first. Lines that are no entries are passed over. */
-  read(): JournalEntry[] {
-    let text: string;
+  /** What is written, up to a limit; nothing where nothing was written yet. */
+  #text(): string {
+    let file: number;
     try {
-      if (statSync(this.#file).size > SIZE_LIMIT)
-        text = readFileSync(this.#file).subarray(-SIZE_LIMIT).toString('utf8');
-      else text = readFileSync(this.#file, 'utf8');
-    } catch {
-      return [];
+      file = openSync(this.#file, 'r');
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+      throw error;
     }
+    try {
+      const { size } = fstatSync(file);
+      const room = Buffer.alloc(Math.min(size, SIZE_LIMIT));
+      const count = readSync(file, room, 0, room.length, size - room.length);
+      return room.toString('utf8', 0, count);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** All changes, oldest first. Lines that are no entries are passed over. Throws where the journal may not be read. */
+  read(): JournalEntry[] {
+    const text = this.#text();
     const entries = new Map<string, JournalEntry>();
     for (const line of text.split('\n')) {
       let value: unknown;

@@ -47,7 +47,7 @@ export async function openXenHost(options: XenHostOptions): Promise<XenHost> {
   const release = runningRelease(root);
   if (release === undefined)
     throw new XenError('no-library', 'the kernel does not tell which release of Xen runs (`/sys/hypervisor/version`)');
-  const helper = new HelperProcess(options.helperFile);
+  const helper = new HelperProcess(options.helperFile, options.patienceMs);
   const opened = await helper.call('open', { release, isBare: options.isBare });
   if (opened.kind === 'ok') return new XenHost(helper, release, options);
   await helper.close();

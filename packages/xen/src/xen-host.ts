@@ -73,6 +73,8 @@ export interface XenHostOptions {
   readonly root?: string;
   /** Without libxl, which needs a xenstore: only FLASK, Xen's console and `initXenstoreDomain` can be used. */
   readonly isBare?: boolean;
+  /** How long a helper that hangs is waited for when the host is closed, in milliseconds. */
+  readonly patienceMs?: number;
 }
 
 /** libxl's number for "no such domain", given for a name that xenstore has not. XEN: `ERROR_INVAL`. */
@@ -95,6 +97,7 @@ export class XenHost implements Host {
   readonly #root: string;
   #console: ConsoleSession | undefined;
   #program: RunningProgram | undefined;
+  #undoing: Promise<string> | undefined;
   readonly #ring: RingPosition = { index: undefined };
 
   /** @internal Use `openXenHost`. */
@@ -115,6 +118,14 @@ export class XenHost implements Host {
     // It undoes what it cannot finish, if it is left to its end; how it ended is told by whoever asked for it.
     await this.#program?.ended.catch(() => undefined);
     await this.#helper.close();
+    // A helper that had to be killed has undone nothing: another one is at it, once whoever waited has heard of that.
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#undoing?.catch(() => undefined);
+  }
+
+  #undo(uuid: string): Promise<string> {
+    this.#undoing = cleanUpAfter(this.#helperFile, this.release, uuid);
+    return this.#undoing;
   }
 
   async #begin(name: OperationName): Promise<RealOperation> {
@@ -199,7 +210,7 @@ export class XenHost implements Host {
     const details = { name: config.name, file: config.source.name, built: build?.text, runs: (run ?? build)?.text };
     return this.#changing('create', details, (operation) =>
       createGuest(operation, config, options, {
-        adviseAfterCrash: () => cleanUpAfter(this.#helperFile, this.release, config.uuid ?? options.uuid),
+        adviseAfterCrash: () => this.#undo(config.uuid ?? options.uuid),
         attach: (domid) => this.#attachEarly(domid),
       }),
     );

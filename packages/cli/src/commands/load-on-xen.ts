@@ -11,7 +11,7 @@ import { xenRelease } from '@dewar/policy/releases';
 import { SecurityServer } from '@dewar/policy/security-server';
 import { hasErrors } from '@dewar/policy/text';
 import type { DomainState, OperationReport } from '@dewar/toolstack';
-import { PolicyStore, type XenHost } from '@dewar/xen';
+import { givenLabels, PolicyStore, type XenHost } from '@dewar/xen';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { realHostFolder, tablesOf } from '../host-session.ts';
 import { readPolicy } from '../policy-input.ts';
@@ -24,7 +24,7 @@ import {
   policyInForce,
   viewOf,
 } from '../policy-on-host.ts';
-import { coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { coloursFor, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
 
 /** How a policy is loaded into a real host. */
 export interface LoadFlags {
@@ -162,6 +162,12 @@ export async function loadOnXen(
   if (old !== undefined) applyBooleans(old, booleans);
   printLine(err, `what ${next.name} changes for the domains that run:`);
   printChanges(await changesFor(domains, old, view, release.initialSids), old !== undefined, terminal);
+  const labelled = givenLabels(host.journal.read(), host.boot);
+  if (labelled.length > 0)
+    printLine(
+      err,
+      `  ${colours.warning('label')}     taken from devices, until \`dewar label-pci\` gives it again: ${safeLine(labelled.join(', '))}`,
+    );
   if (!flags.isSure && !(await isConfirmed(`load ${next.name} into this host?`))) {
     printLine(err, 'nothing was loaded');
     return EXIT.problem;

@@ -4,7 +4,7 @@
  * @module
  */
 import { Journal, type JournalEntry } from '@dewar/xen';
-import { EXIT } from '../failures.ts';
+import { EXIT, FileError, reasonOf } from '../failures.ts';
 import { realHostFolder } from '../host-session.ts';
 import { jsonText } from '../report-json.ts';
 import { byteText, coloursFor, print, printLine, safeLine, type Terminal } from '../terminal.ts';
@@ -16,11 +16,21 @@ function pairs(details: JournalEntry['details']): string {
     .join(' ');
 }
 
+/** All changes; a journal that may not be read is not one without changes. */
+function readJournal(): readonly JournalEntry[] {
+  const folder = realHostFolder();
+  try {
+    return new Journal(folder).read();
+  } catch (error) {
+    throw new FileError(`cannot read the journal in \`${folder}\`: ${reasonOf(error)}`);
+  }
+}
+
 export function runLog(
   flags: { readonly isJson: boolean; readonly last: number | undefined },
   terminal: Terminal,
 ): number {
-  const all = new Journal(realHostFolder()).read();
+  const all = readJournal();
   const entries = flags.last === undefined ? all : all.slice(-flags.last);
   const { out } = terminal;
   if (flags.isJson) {

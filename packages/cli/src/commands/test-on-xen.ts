@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path';
 import type { Scenario, ScenarioResult } from '@dewar/lab/rehearsal';
 import { xenRelease } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
-import type { XenHost } from '@dewar/xen';
+import { isAlive, isMark, markOf, type ProcessMark, type XenHost } from '@dewar/xen';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { writeWhole } from '../files.ts';
 import { INTERRUPTED, realHostFolder, tablesOf, useRealHost } from '../host-session.ts';
@@ -21,23 +21,26 @@ import { applyBooleans, firstDifference, viewOf } from '../policy-on-host.ts';
 import { readAllScenarios, type TestFlags, tellRun, World } from '../scenario-runs.ts';
 import { coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 
-/** The guests that a run has made and not yet destroyed, kept over the end of the command. */
+/** The guests that a run has made and not yet destroyed, and which process runs, kept over the end of the command. */
 class Remembered {
   readonly #file: string;
   readonly #boot: string;
+  readonly #owner: ProcessMark = markOf(process.pid);
 
   constructor(host: XenHost) {
     this.#boot = host.boot;
     this.#file = join(realHostFolder(), 'scenario-guests.json');
   }
 
-  /** Those of a run before, of this boot. */
-  read(): ReadonlySet<string> {
+  /** Those of a run before, of this boot, which has ended; a run that goes on is told by its process. */
+  read(): ReadonlySet<string> | { readonly pid: number } {
     if (!existsSync(this.#file)) return new Set();
     try {
       const found: unknown = JSON.parse(readFileSync(this.#file, 'utf8'));
       if (typeof found !== 'object' || found === null || !('boot' in found) || !('uuids' in found)) return new Set();
       if (found.boot !== this.#boot || !Array.isArray(found.uuids)) return new Set();
+      if ('owner' in found && isMark(found.owner) && found.owner.pid !== process.pid && isAlive(found.owner))
+        return { pid: found.owner.pid };
       return new Set(found.uuids.filter((one) => typeof one === 'string'));
     } catch {
       return new Set();
@@ -46,7 +49,7 @@ class Remembered {
 
   write(uuids: readonly string[]): void {
     mkdirSync(realHostFolder(), { recursive: true, mode: 0o700 });
-    writeWhole(this.#file, Buffer.from(`${JSON.stringify({ boot: this.#boot, uuids })}\n`));
+    writeWhole(this.#file, Buffer.from(`${JSON.stringify({ boot: this.#boot, owner: this.#owner, uuids })}\n`));
   }
 }
 
@@ -145,6 +148,8 @@ async function runScenarios(
   }));
   const remembered = new Remembered(host);
   const before = remembered.read();
+  if ('pid' in before)
+    throw new RequestError(`scenarios run on this host already: process ${before.pid} has not ended yet`);
   if (before.size > 0) {
     const left = await destroyLeftovers(host, before);
     refuse('guests of an earlier run are left on the host:', left);
@@ -152,12 +157,13 @@ async function runScenarios(
       terminal.err,
       `${coloursFor(terminal.err).warning('note:')} what an earlier run left behind was destroyed`,
     );
-    remembered.write([]);
   }
   refuse(
     'nothing was done, because the host is not one for these scenarios:',
     await hindrancesNow(scenarios, world, host),
   );
+  // Whoever comes now waits, or goes away.
+  remembered.write([]);
   const results: ScenarioResult[] = [];
   for (const scenario of scenarios) {
     if (isStopped()) break;

@@ -17,6 +17,7 @@ import {
   auditPolicy,
   auditWitnesses,
   beginAuditing,
+  givenLabels,
   type LogFollower,
   NOT_AUDITED,
   settleAuditing,
@@ -259,6 +260,11 @@ export async function traceOnXen(
     const log = host.followLog();
     if (!(await log.skip()))
       throw new RequestError('dom0 may not read the console of Xen (`xen { readconsole }`), where its log is');
+    const labelled = givenLabels(host.journal.read(), host.boot);
+    if (labelled.length > 0)
+      warn(
+        `loading a policy takes labels from devices, and the command does not find them: ${labelled.join(', ')}; \`dewar label-pci\` gives them again`,
+      );
     const auditing = await begin(host, command, prepared, terminal);
     const record = new TraceRecord();
     const reader = new LogReader(tablesOf(host.version), prepared.isEnforcing);

@@ -8,7 +8,7 @@ import type { HelperCalls } from '../protocol.ts';
 import { configurationOf } from './configuration.ts';
 import { CallFault } from './fault.ts';
 import { relabel } from './flask.ts';
-import { type HostAccess, libxl, textIn } from './host-access.ts';
+import { type HostAccess, libxl, readStructure, textIn } from './host-access.ts';
 
 /** XEN: `tools/xl/xl.h`, `struct save_file_header`. */
 const SAVE_MAGIC: Buffer = Buffer.from('Xen saved domain, xl format\n \0 \r', 'latin1');
@@ -53,11 +53,10 @@ export class Builder {
 
   /** Reads a configuration, does some work with it, and gives its memory back. */
   async #withConfig<T>(json: string, work: (config: Buffer) => Promise<T>): Promise<T> {
-    const { libraries, context } = this.#access;
+    const { libraries } = this.#access;
     const config = libraries.structure('libxl_domain_config_init');
     try {
-      const rc = Number(libraries.now('libxl_domain_config_from_json', context, config, libraries.bytes(json)));
-      if (rc < 0) throw new CallFault({ kind: 'libxl', call: 'libxl_domain_config_from_json', rc });
+      readStructure(this.#access, 'domain_config', config, json);
       return await work(config);
     } finally {
       libraries.now('libxl_domain_config_dispose', config);

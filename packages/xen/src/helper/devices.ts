@@ -7,7 +7,7 @@
  */
 import type { HelperCalls, LibxlDisk, LibxlNic, LibxlPci } from '../protocol.ts';
 import { CallFault } from './fault.ts';
-import { type HostAccess, libxl, numberIn, structureJson, textIn } from './host-access.ts';
+import { type HostAccess, libxl, numberIn, readStructure, structureJson, textIn } from './host-access.ts';
 
 /** Kinds of devices, as libxl names them. */
 type Kind = 'disk' | 'nic' | 'pci';
@@ -29,11 +29,8 @@ async function withDescribed<T>(
   json: string,
   work: (device: Buffer) => Promise<T>,
 ): Promise<T> {
-  const { libraries, context } = access;
-  return withDevice(access, kind, async (device) => {
-    const fromJson = `libxl_device_${kind}_from_json` as const;
-    const rc = Number(libraries.now(fromJson, context, device, libraries.bytes(json)));
-    if (rc < 0) throw new CallFault({ kind: 'libxl', call: fromJson, rc });
+  return withDevice(access, kind, (device) => {
+    readStructure(access, `device_${kind}`, device, json);
     return work(device);
   });
 }
@@ -95,8 +92,8 @@ async function listDevices<T>(
     const device = list + i * stride;
     const info = libraries.structure(`libxl_${kind}info_init`);
     // XEN: what xenstore does not tell enough of is passed over.
-    if (Number(await libraries.later(`libxl_device_${kind}_getinfo`, context, domid, device, info)) !== 0) continue;
-    found.push(describe(structureJson(access, `libxl_${kind}info_to_json`, info), device));
+    const rc = Number(await libraries.later(`libxl_device_${kind}_getinfo`, context, domid, device, info));
+    if (rc === 0) found.push(describe(structureJson(access, `libxl_${kind}info_to_json`, info), device));
     libraries.now(`libxl_${kind}info_dispose`, info);
   }
   libraries.now(`libxl_device_${kind}_list_free`, list, length);
@@ -142,17 +139,12 @@ export async function detachPci(
   await withDescribed(access, 'pci', json, (device) => libxl(access, call, domid, device, null));
 }
 
-/** Sets a PCI device aside for guests. A name that this libxl does not know of is refused, not lost. */
+/** Sets a PCI device aside for guests. */
 export async function addAssignable(
   access: HostAccess,
   { json }: HelperCalls['pci.assignableAdd']['params'],
 ): Promise<void> {
-  const isNamed = 'name' in (JSON.parse(json) as object);
-  await withDescribed(access, 'pci', json, async (device) => {
-    if (isNamed && textIn(structureJson(access, 'libxl_device_pci_to_json', device), 'name') === undefined)
-      throw new CallFault({ kind: 'refused', reason: 'the libxl of this release gives PCI devices no names' });
-    await libxl(access, 'libxl_device_pci_assignable_add', device, 1);
-  });
+  await withDescribed(access, 'pci', json, (device) => libxl(access, 'libxl_device_pci_assignable_add', device, 1));
 }
 
 /** Gives one back to dom0. */

@@ -68,6 +68,37 @@ export function structureJson(
   return value as Readonly<Record<string, unknown>>;
 }
 
+/**
+ * What a description has and a structure that was read from it has not: an older libxl passes over members that it does not
+ * know. Dewar writes hardly a member that has its default, and libxl prints none: what is 0 is no loss.
+ */
+export function lostMembers(given: unknown, kept: unknown, path = ''): string[] {
+  if (typeof given !== 'object' || given === null) return kept === undefined && given !== 0 ? [path] : [];
+  const inside = typeof kept === 'object' && kept !== null ? kept : {};
+  return Object.entries(given).flatMap(([name, value]) => {
+    const where = Array.isArray(given) ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`;
+    // Both have string keys.
+    return lostMembers(value, (inside as Readonly<Record<string, unknown>>)[name], where);
+  });
+}
+
+/** Reads a structure from its description; what its libxl would lose of it is refused. */
+export function readStructure(
+  access: HostAccess,
+  name: 'domain_config' | 'device_disk' | 'device_nic' | 'device_pci',
+  structure: Buffer,
+  json: string,
+): void {
+  const { libraries, context } = access;
+  const fromJson = `libxl_${name}_from_json` as const;
+  const rc = Number(libraries.now(fromJson, context, structure, libraries.bytes(json)));
+  if (rc < 0) throw new CallFault({ kind: 'libxl', call: fromJson, rc });
+  const lost = lostMembers(JSON.parse(json), structureJson(access, `libxl_${name}_to_json`, structure));
+  if (lost.length === 0) return;
+  const names = lost.map((path) => `\`${path}\``).join(', ');
+  throw new CallFault({ kind: 'refused', reason: `\`${libraries.file}\` does not know ${names}, and would lose it` });
+}
+
 /** A member that is a number; libxl leaves out what has its default, and prints what fits no double as text. */
 export function numberIn(members: Readonly<Record<string, unknown>>, name: string, absent = 0): number {
   const value = members[name];
