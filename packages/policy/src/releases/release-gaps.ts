@@ -51,6 +51,12 @@ export const RELEASE_GAPS: readonly ReleaseGap[] = [
     mendedIn: '4.17.5, 4.18.3, 4.19.1 and 4.20.0',
   },
   {
+    id: 'commit 3007efadf7',
+    releases: releasesThrough('4.13', '4.16'),
+    text: 'of the domains that Xen makes as it boots (dom0less) the first has the label of dom0, and the others have none',
+    mendedIn: '4.17.0',
+  },
+  {
     id: 'XSA-492 and XSA-499',
     releases: [...releasesThrough('4.3', '4.17'), '4.18', '4.19', '4.20', '4.21'],
     text: 'any domain can take the locks that domctls and sysctls share before it is refused, and hold up the toolstack',

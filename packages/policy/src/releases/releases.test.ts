@@ -202,7 +202,7 @@ test('a set of releases is written by its first and last', () => {
 test('what Xen lets pass ends with the point releases that mended it', () => {
   expect(gapsOf('4.17').map(({ id }) => id)).toEqual(['XSA-492 and XSA-499']);
   expect(gapsOf('4.17.7')).toEqual([]);
-  expect(gapsOf('4.3')).toHaveLength(RELEASE_GAPS.length);
+  expect(gapsOf('4.16').map(({ id }) => id)).toEqual(['commit ee32b9b29a', 'commit 3007efadf7', 'XSA-492 and XSA-499']);
   for (const { text, mendedIn } of RELEASE_GAPS) {
     expect(text).toMatch(/^[a-z].*[^.]$/);
     expect(mendedIn).toMatch(/^\d+\.\d+\.\d+/);
