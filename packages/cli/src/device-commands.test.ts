@@ -61,6 +61,18 @@ test('a device is set aside, driven by a driver domain, and taken back', async (
   expect(await all(['pci-assignable-list'])).toBe('');
 });
 
+test('labels of devices that another policy takes away are told', async () => {
+  const example = fileURLToPath(new URL('../../../policies/example', import.meta.url));
+  await all(['label-pci', '03:00.1', NIC], ['label-pci', '03:00.0', NIC]);
+  const { code, out, err } = await dewar('loadpolicy', example);
+  expect([code, out]).toEqual([0, 'Successfully loaded policy.\n']);
+  expect(err).toBe(
+    'warning: the label of 2 PCI devices went with the old policy; give it again:\n' +
+      `  dewar label-pci 0000:03:00.0 ${NIC}\n  dewar label-pci 0000:03:00.1 ${NIC}\n`,
+  );
+  expect((await dewar('loadpolicy', example)).err).toBe('');
+});
+
 test('a guest is given a device while it runs', async () => {
   await all(['label-pci', '03:00.0', NIC], ['pci-assignable-add', '03:00.0'], ['create', '-q', example('pci')]);
   await all(['pci-detach', 'pci', '03:00.0']);

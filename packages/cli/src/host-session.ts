@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Hypervisor } from '@dewar/hypervisor';
 import type { FlaskMode, IommuKind, Lab, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { BASELINE_RELEASE, nearestXenRelease, type XenReleaseName } from '@dewar/policy/releases';
@@ -138,6 +139,8 @@ export function tablesOf(version: string): XenReleaseName {
 export interface HostInUse {
   readonly host: Host;
   readonly real: XenHost | undefined;
+  /** The simulated Xen, where it is one. */
+  readonly simulated: Hypervisor | undefined;
   /** The tables that its policy is compiled with. */
   readonly release: XenReleaseName;
 }
@@ -150,12 +153,14 @@ export async function useAnyHost(
 ): Promise<number> {
   if (!(await meansRealHost(choice)))
     return useHost(choice, terminal, ({ host, hypervisor }) =>
-      use({ host, real: undefined, release: hypervisor.release }),
+      use({ host, real: undefined, simulated: hypervisor, release: hypervisor.release }),
     );
   if (choice.flask !== undefined)
     throw new UsageError('`--flask` boots a simulated host; a real one was booted with a mode of its own');
   if (choice.iommu !== undefined) throw new UsageError('`--iommu` boots a simulated host; a real one has what it has');
-  return useRealHost(terminal, (real) => use({ host: real, real, release: tablesOf(real.version) }));
+  return useRealHost(terminal, (real) =>
+    use({ host: real, real, simulated: undefined, release: tablesOf(real.version) }),
+  );
 }
 
 /** Whether `--host` with this word means something else than a simulated host of that name. */

@@ -205,6 +205,11 @@ export class Hypervisor implements Hypercalls {
     return { policy, booleans, initialSids: server.release.initialSids };
   }
 
+  /** The PCI devices that were labelled at run time, by their machine SBDF. XEN: the labels go with the policy. */
+  get addedDeviceLabels(): readonly { readonly device: number; readonly label: string }[] {
+    return this.#machine.flask.server.addedDeviceLabels();
+  }
+
   call<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N> {
     for (const listener of this.#callListeners) listener(actor, name);
     const caller = this.#machine.domain(actor.domid);

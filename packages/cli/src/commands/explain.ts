@@ -102,7 +102,9 @@ function basis(
       'ways to a guest over a third domain; commands that were not recorded (passthrough, migration, HVM guests with a device model)',
       ...(subject.source === undefined ? ['lines and `neverallow` rules: a binary has none'] : []),
       ...(modes.has('permissive')
-        ? ['what permissive Xen does not log: only the first denial of each pair of labels and class']
+        ? [
+            'what permissive Xen does not log: each permission of a pair of labels is told once, with the first device or range that it was asked for',
+          ]
         : []),
       ...(old ? ['that lines with `domid=` are of a Xen before 4.17, which checks some operations otherwise'] : []),
       ...(log.broken.length > 0

@@ -236,7 +236,15 @@ export function runSetenforce(isEnforcing: boolean, flags: RequestFlags, termina
     flags,
     terminal,
     (host) => host.setenforce(isEnforcing),
-    () => undefined,
+    (_, { outcome }) => {
+      // XEN: `avc_has_perm` adds what it let pass to the cached decision, and so tells of it once.
+      if (isEnforcing || outcome !== 'done' || flags.isXl === true) return;
+      const note = coloursFor(terminal.err).note('note:');
+      printLine(
+        terminal.err,
+        `${note} a permissive Xen allows everything, to every domain; of what it would deny it logs each permission of a pair of labels once`,
+      );
+    },
   );
 }
 
@@ -274,7 +282,7 @@ export async function runLoadPolicy(
   flags: RequestFlags & LoadFlags,
   terminal: Terminal,
 ): Promise<number> {
-  return useAnyHost(flags, terminal, async ({ host, real, release }) => {
+  return useAnyHost(flags, terminal, async ({ host, real, release, simulated }) => {
     if (real !== undefined) {
       const { loadOnXen } = await import('./load-on-xen.ts');
       return loadOnXen(file, real, flags, terminal);
@@ -285,9 +293,20 @@ export async function runLoadPolicy(
     printDiagnostics(terminal, policy.diagnostics);
     const { bytes } = policy;
     if (bytes === undefined) return EXIT.problem;
-    return answer(await host.loadPolicy(bytes), flags, terminal, (_, report) => {
+    const given = simulated?.addedDeviceLabels ?? [];
+    const report = await host.loadPolicy(bytes);
+    const status = answer(report, flags, terminal, () => {
       if (report.outcome === 'done') printLine(terminal.out, 'Successfully loaded policy.');
     });
+    if (report.outcome === 'done') {
+      const { sbdfText } = await import('@dewar/toolstack');
+      const { tellLostLabels } = await import('../lost-labels.ts');
+      tellLostLabels(
+        given.map(({ device, label }) => ({ device: sbdfText(device), label })),
+        terminal,
+      );
+    }
+    return status;
   });
 }
 

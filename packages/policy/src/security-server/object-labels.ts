@@ -248,6 +248,15 @@ export class ObjectLabels {
     return 'ENOENT';
   }
 
+  /** The PCI devices that have a label from run time, with its SID, each once. */
+  *addedDevices(): Generator<{ readonly device: bigint; readonly sid: Sid }, void, void> {
+    const seen = new Set<bigint>();
+    for (const { low, context, sid } of this.#lists.pcidevice) {
+      if (context === undefined && !seen.has(low)) yield { device: low, sid };
+      seen.add(low);
+    }
+  }
+
   /** Labels a node of the device tree, or with SID 0 takes its label away. */
   setPath(path: string, sid: Sid): 'EEXIST' | 'ENOENT' | undefined {
     const at = this.#paths.findIndex((entry) => entry.path === path);

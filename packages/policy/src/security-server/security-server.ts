@@ -375,6 +375,14 @@ export class SecurityServer {
     return this.#labels.remove(kind, low, high);
   }
 
+  /** The PCI devices that were labelled at run time, by their machine SBDF: labels that the next policy takes away. */
+  addedDeviceLabels(): { readonly device: number; readonly label: string }[] {
+    return [...this.#labels.addedDevices()].map(({ device, sid }) => ({
+      device: Number(device),
+      label: this.sidToContext(sid),
+    }));
+  }
+
   /** Labels a node of the device tree until the next policy is loaded; SID 0 takes its label away. */
   setDeviceTreeLabel(path: string, sid: Sid): 'EEXIST' | 'ENOENT' | undefined {
     return this.#labels.setPath(path, sid);
