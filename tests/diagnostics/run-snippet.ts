@@ -220,7 +220,7 @@ async function runCommand(
         return host.dumpCore(first, 'core');
       case 'shutdown':
       case 'reboot':
-        return host[verb](first);
+        return first === '-ww' ? host[verb](second, { wait: 'death' }) : host[verb](first);
       case 'save': {
         const saved = await host.save(first);
         files.set(second, saved.value);

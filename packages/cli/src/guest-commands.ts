@@ -28,6 +28,11 @@ function parseMemory(text: string): { readonly kib: number; readonly text: strin
   return { kib, text };
 }
 
+/** An option that counts. */
+function countUp(_: unknown, before: number): number {
+  return before + 1;
+}
+
 /** Adds the commands. */
 export function addGuestCommands(program: Command, finish: Finish, terminal: Terminal): void {
   const add = (name: string, text: string): ReturnType<typeof operationCommand> =>
@@ -40,12 +45,12 @@ export function addGuestCommands(program: Command, finish: Finish, terminal: Ter
     add(verb, text)
       .argument('[domain]', DOMAIN)
       .option('-a, --all', 'all guests')
-      .option('-w, --wait', 'say what became of them')
+      .option('-w, --wait', 'say what became of them; twice: wait until they are destroyed', countUp, 0)
       .option('-F', 'where an HVM guest has no PV drivers, press its button')
       .action(async (domain, args) => {
         const { runStop } = await import('./commands/guest-operations.ts');
         const choice = {
-          ...{ domain, isAll: args.all === true, isWaiting: args.wait === true },
+          ...{ domain, isAll: args.all === true, waits: Number(args.wait) },
           isForced: args.F === true,
         };
         await finish(runStop(verb, choice, requestFlags(args), terminal));

@@ -287,8 +287,8 @@ export interface SaveOptions {
 
 /** How a guest is asked to stop. */
 export interface StopOptions {
-  /** Say what became of it (`-w`). */
-  readonly wait?: boolean;
+  /** Say what became of it (`-w`); with `death`, wait until it is destroyed, too (`-w` twice). */
+  readonly wait?: boolean | 'death';
   /** Press the button of an HVM guest that takes no requests (`-F`). */
   readonly force?: boolean;
 }

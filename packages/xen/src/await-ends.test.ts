@@ -29,12 +29,13 @@ function wait(
   domids: readonly number[],
   stateAt: (seconds: number, domid: number) => DomainState | undefined,
   signal?: AbortSignal,
+  untilDeath = false,
 ) {
   const begun = Date.now();
   const seconds = (): number => (Date.now() - begun) / 1000;
   const told: string[] = [];
   const tell = (line: string): void => void told.push(`${seconds()}: ${line}`);
-  const ended = awaitEnds(async (domid) => stateAt(seconds(), domid), domids, { tell, signal });
+  const ended = awaitEnds(async (domid) => stateAt(seconds(), domid), domids, { tell, signal, untilDeath });
   return { told, ended };
 }
 
@@ -81,4 +82,29 @@ test('who is told to stop waiting before he begins looks once', async () => {
   const { told, ended } = wait([1], () => domain(1, 'running'), AbortSignal.abort());
   expect((await ended).get(1)?.state).toBe('running');
   expect(told).toEqual(['0: Waiting for 1 domains']);
+});
+
+test('who waits until they are destroyed hears first that they have stopped, once, and is reminded of one that stays so', async () => {
+  const { told, ended } = wait(
+    [1, 2],
+    (seconds, domid) => {
+      if (seconds < 1) return domain(domid, 'running');
+      if (domid === 1) return seconds < 3 ? domain(1, 'shutdown', 'reboot') : undefined;
+      return seconds < 40 ? domain(2, 'shutdown', 'poweroff') : domain(2, 'dying');
+    },
+    undefined,
+    true,
+  );
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([...(await ended)]).toEqual([[2, domain(2, 'dying')]]);
+  expect(told).toEqual([
+    '0: Waiting for 2 domains',
+    '1: Domain 1 has been shut down, reason code 1',
+    '1: Domain 1 continue waiting for death',
+    '1: Domain 2 has been shut down, reason code 0',
+    '1: Domain 2 continue waiting for death',
+    '3: Domain 1 has been destroyed',
+    '30: domain 2 has stopped, and nobody has destroyed it after 30 s',
+    '40: Domain 2 has been destroyed',
+  ]);
 });

@@ -9,6 +9,8 @@ import { type DomainState, SHUTDOWN_CODES } from '@dewar/toolstack';
 export interface WaitOptions {
   /** Hears what becomes of each guest, as xl says it, and now and then of those that run on. */
   readonly tell: (line: string) => void;
+  /** Waits until they are destroyed, too. */
+  readonly untilDeath?: boolean;
   /** Ends the waiting; nothing is done to the guests. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -20,16 +22,17 @@ const POLL_MS = 500;
 const FIRST_REMINDER_MS = 30_000;
 
 /**
- * Waits until each of some domains has stopped or is gone, and tells of it. Answers how each stands then, without those
+ * Waits until each of some domains has stopped or is gone, or with `untilDeath` until it is gone, and tells of it. Answers how each stands then, without those
  * that are gone. XEN: `wait_for_domain_deaths` of xl, which waits without a limit, too.
  */
 export async function awaitEnds(
   stateOf: (domid: number) => Promise<DomainState | undefined>,
   domids: readonly number[],
-  { tell, signal }: WaitOptions,
+  { tell, signal, untilDeath = false }: WaitOptions,
 ): Promise<ReadonlyMap<number, DomainState>> {
   const states = new Map<number, DomainState>();
   const waiting = new Set(domids);
+  const told = new Map<number, string>();
   tell(`Waiting for ${waiting.size} domains`);
   const begun = Date.now();
   let reminder = FIRST_REMINDER_MS;
@@ -39,9 +42,11 @@ export async function awaitEnds(
       if (state === undefined) states.delete(domid);
       else states.set(domid, state);
       const end = endOf(domid, state);
-      if (end === undefined) continue;
-      waiting.delete(domid);
+      if (end === undefined || told.get(domid) === end) continue;
+      told.set(domid, end);
       tell(end);
+      if (untilDeath && state?.state === 'shutdown') tell(`Domain ${domid} continue waiting for death`);
+      else waiting.delete(domid);
     }
     if (waiting.size === 0 || signal?.aborted === true) return states;
     if (Date.now() - begun >= reminder) {
@@ -61,6 +66,7 @@ function endOf(domid: number, state: DomainState | undefined): string | undefine
 }
 
 function reminderOf(state: DomainState | undefined, domid: number, seconds: number): string {
+  if (state?.state === 'shutdown') return `domain ${domid} has stopped, and nobody has destroyed it after ${seconds} s`;
   const how = state?.state === 'paused' ? 'is paused' : 'still runs';
   return `domain ${domid} ${how} after ${seconds} s: its kernel has taken the request, and what is in it has not followed`;
 }

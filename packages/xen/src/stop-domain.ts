@@ -34,7 +34,7 @@ export async function stopDomain(
   operation: RealOperation,
   name: 'shutdown' | 'reboot',
   domid: number,
-  { wait: isWaiting = false, force: isForced = false }: StopOptions,
+  { wait = false, force: isForced = false }: StopOptions,
 ): Promise<OperationReport> {
   const { title, button, trigger } = WAYS[name];
   const { messages, diagnostics } = operation;
@@ -66,7 +66,8 @@ export async function stopDomain(
     return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(domid) });
   }
   const stateOf = (one: number): ReturnType<RealOperation['stateOf']> => operation.stateOf(one);
-  if (isWaiting) await awaitEnds(stateOf, [domid], { tell: (line) => messages.push(line) });
+  const tell = (line: string): unknown => messages.push(line);
+  if (wait !== false) await awaitEnds(stateOf, [domid], { tell, untilDeath: wait === 'death' });
   return operation.report({ isDone: true, xlExitCode: 0, domain: await stateOf(domid) });
 }
 

@@ -5,23 +5,26 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hasErrors, SourceText } from '@dewar/policy/text';
-import type {
-  GuestConsole,
-  Host,
-  HostInfo,
-  OperationReport,
-  RestoreOptions,
-  SaveOptions,
-  SchedulerState,
-  VcpuState,
+import {
+  type Domid,
+  endLines,
+  type GuestConsole,
+  type Host,
+  type HostInfo,
+  type OperationReport,
+  type RestoreOptions,
+  type SaveOptions,
+  type SchedulerState,
+  type StopOptions,
+  type VcpuState,
 } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { EXIT, UsageError } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
-import { type HostInUse, meansRealHost } from '../host-session.ts';
+import { type HostInUse, meansRealHost, useAnyHost } from '../host-session.ts';
 import { displayPath } from '../policy-input.ts';
 import { byteText, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
-import { type RequestFlags, request } from './lifecycle.ts';
+import { answer, type RequestFlags, request } from './lifecycle.ts';
 
 /** A request that answers with nothing but done or not done. */
 export function runPlain(
@@ -36,14 +39,15 @@ export function runPlain(
 export interface StopChoice {
   readonly domain: string | undefined;
   readonly isAll: boolean;
-  readonly isWaiting: boolean;
+  /** How often `-w` was given: once, to hear that they have stopped; twice, that they are destroyed. */
+  readonly waits: number;
   /** Where a guest takes no requests, press its power button. */
   readonly isForced?: boolean;
 }
 
 export async function runStop(
   verb: 'shutdown' | 'reboot',
-  { domain, isAll, isWaiting, isForced = false }: StopChoice,
+  { domain, isAll, waits, isForced = false }: StopChoice,
   flags: RequestFlags,
   terminal: Terminal,
 ): Promise<number> {
@@ -53,13 +57,14 @@ export async function runStop(
     return EXIT.problem;
   }
   const isPlainHost = flags.flask === undefined && flags.iommu === undefined;
-  if (isWaiting && isPlainHost && (await meansRealHost(flags))) {
+  const wait = waits > 1 ? 'death' : waits === 1;
+  if (wait !== false && isPlainHost && (await meansRealHost(flags))) {
     const { stopAndWait } = await import('./stop-on-xen.ts');
-    return stopAndWait(verb, isAll ? undefined : domain, isForced, flags, terminal);
+    const how = { isForced, untilDeath: wait === 'death' };
+    return stopAndWait(verb, isAll ? undefined : domain, how, flags, terminal);
   }
-  const stop = (one: string): Promise<number> =>
-    runPlain((host) => host[verb](one, { wait: isWaiting, force: isForced }), flags, terminal);
-  if (!isAll && domain !== undefined) return stop(domain);
+  if (!isAll && domain !== undefined)
+    return runPlain((host) => host[verb](domain, { wait, force: isForced }), flags, terminal);
   let guests: readonly string[] = [];
   const listed = await request(
     { ...flags, isJson: false, isVerbose: false },
@@ -70,12 +75,36 @@ export async function runStop(
     },
   );
   if (listed !== EXIT.done) return listed;
-  for (const guest of guests) {
-    const code = await stop(guest);
-    // XEN: xl ends at the first that cannot be asked.
-    if (code !== EXIT.done) return code;
-  }
-  return EXIT.done;
+  return stopAll(verb, guests, { wait, force: isForced }, flags, terminal);
+}
+
+/** XEN: `main_shutdown_or_reboot` ends at the first that cannot be asked, and waits once it has asked them all. */
+function stopAll(
+  verb: 'shutdown' | 'reboot',
+  guests: readonly string[],
+  { wait = false, force = false }: StopOptions,
+  flags: RequestFlags,
+  terminal: Terminal,
+): Promise<number> {
+  return useAnyHost(flags, terminal, async ({ host }) => {
+    const ends: string[] = [];
+    const kept: string[] = [];
+    for (const guest of guests) {
+      const report = await host[verb](guest, { force });
+      const code = answer(report, flags, terminal, () => undefined);
+      if (code !== EXIT.done) return code;
+      const { domain } = report;
+      const isDestroyed = String(domain?.domid) !== guest || domain?.state === 'dying';
+      const reason = verb === 'reboot' ? 'reboot' : 'poweroff';
+      ends.push(...endLines(Number(guest) as Domid, reason, { untilDeath: wait === 'death', isDestroyed }));
+      if (!isDestroyed) kept.push(guest);
+    }
+    if (wait === false) return EXIT.done;
+    for (const line of [`Waiting for ${guests.length} domains`, ...ends]) printLine(terminal.err, line);
+    if (wait !== 'death' || kept.length === 0) return EXIT.done;
+    printLine(terminal.err, `dewar: nobody destroys ${kept.join(', ')}: xl waits for that for ever`);
+    return EXIT.problem;
+  });
 }
 
 export function runSave(

@@ -20,7 +20,7 @@ const nothing = (): void => undefined;
 export function stopAndWait(
   verb: 'shutdown' | 'reboot',
   name: string | undefined,
-  isForced: boolean,
+  { isForced, untilDeath }: { readonly isForced: boolean; readonly untilDeath: boolean },
   flags: RequestFlags,
   terminal: Terminal,
 ): Promise<number> {
@@ -37,7 +37,7 @@ export function stopAndWait(
         if (interruption.signal.aborted) break;
       }
       const tell = (line: string): void => printLine(terminal.err, line);
-      const left = await host.awaitEnds([...asked.keys()], { tell, signal: interruption.signal });
+      const left = await host.awaitEnds([...asked.keys()], { tell, signal: interruption.signal, untilDeath });
       // What libxl said has been printed.
       for (const [domid, report] of asked)
         answer({ ...report, xlMessages: [], domain: left.get(domid) }, flags, terminal, nothing);

@@ -5,6 +5,8 @@
  *
  * @module
  */
+
+import { isPool } from '@dewar/toolstack';
 import { runAssignableList, runBlockList, runConsole, runNetworkList, runPciList } from '../commands/devices.ts';
 import {
   runDomid,
@@ -24,7 +26,7 @@ import type { TableEntry } from './command-table.ts';
 import { createAsXl } from './create-as-xl.ts';
 import { infoAsXl, listAsXl } from './list-as-xl.ts';
 import { loadAsXl, type ReadOutcome, readForXl } from './read-for-xl.ts';
-import { printXlHelp, type XlCall } from './xl-call.ts';
+import { printXlHelp, sayUnattended, type XlCall } from './xl-call.ts';
 
 type CarryOut = (call: XlCall) => Promise<number>;
 
@@ -36,13 +38,21 @@ const has = ({ options }: XlCall, letter: string): boolean => options.some((one)
 const lastOf = ({ options }: XlCall, letter: string): string | undefined =>
   options.findLast((one) => one.letter === letter)?.value;
 
-/** What xl says of an argument that makes no sense; it looks for the domain first. */
-async function refuseAfterLook({ flags, terminal }: XlCall, domain: string, words: string): Promise<number> {
-  return useAnyHost(flags, terminal, async ({ host }) => {
-    const known = /^[0-9]+$/.test(domain) || (await host.list()).value?.some(({ name }) => name === domain) === true;
-    print(terminal.err, known ? words : `${domain} is an invalid domain identifier (rc=-6)\n`);
-    return FAILURE;
+/** Whether there is a domain that goes by a word; xl says so where there is none. XEN: `find_domain`. */
+async function isFound({ flags, terminal }: XlCall, domain: string): Promise<boolean> {
+  let isKnown = false;
+  await useAnyHost(flags, terminal, async ({ host }) => {
+    isKnown = /^[0-9]*$/.test(domain) || (await host.list()).value?.some(({ name }) => name === domain) === true;
+    if (!isKnown) printLine(terminal.err, `${domain} is an invalid domain identifier (rc=-6)`);
+    return 0;
   });
+  return isKnown;
+}
+
+/** What xl says of an argument that makes no sense; it looks for the domain first. */
+async function refuseAfterLook(call: XlCall, domain: string, words: string): Promise<number> {
+  if (await isFound(call, domain)) print(call.terminal.err, words);
+  return FAILURE;
 }
 
 /** The number with which a word begins, as C's `strtol` reads it; undefined where it begins with none. */
@@ -95,7 +105,7 @@ const stop =
     const choice = {
       domain: call.words[0],
       isAll: has(call, 'a'),
-      isWaiting: has(call, 'w'),
+      waits: call.options.filter(({ letter }) => letter === 'w').length,
       isForced: has(call, 'F'),
     };
     return runStop(verb, choice, call.flags, call.terminal);
@@ -103,7 +113,9 @@ const stop =
 
 const destroy: CarryOut = async (call) => {
   const [domain = ''] = call.words;
-  if (domain === '0' && !has(call, 'f')) {
+  const isDom0 = /^0*$/.test(domain) || domain === 'Domain-0';
+  if (isDom0 && has(call, 'f')) return notSimulated(call, '`xl destroy -f` of dom0');
+  if (isDom0) {
     print(
       call.terminal.err,
       'Not destroying domain 0; use -f to force.\n' +
@@ -121,6 +133,7 @@ const save: CarryOut = async (call) => {
     return FAILURE;
   }
   if (config !== undefined) return notSimulated(call, '`xl save` with a configuration of its own');
+  if (has(call, 'D')) return notSimulated(call, '`xl save -D`');
   const options = { checkpoint: has(call, 'c'), leavePaused: has(call, 'p') };
   return runSave(domain, file, options, call.flags, call.terminal);
 };
@@ -132,6 +145,8 @@ const restore: CarryOut = async (call) => {
     printXlHelp('restore', terminal);
     return FAILURE;
   }
+  if (has(call, 'd')) return notSimulated(call, '`xl restore -d`');
+  sayUnattended(call);
   const saved = second ?? first;
   const found: ReadOutcome = readForXl(saved);
   if (found.kind === 'failed') {
@@ -162,14 +177,22 @@ const scheduler: CarryOut = async (call) => {
     printLine(terminal.err, 'Must specify a domain.');
     return FAILURE;
   }
-  if (has(call, 's') || has(call, 'p')) return notSimulated(call, '`xl sched-credit2` of a CPU pool');
+  if (has(call, 's')) return notSimulated(call, '`xl sched-credit2 -s`');
+  const pool = lastOf(call, 'p');
+  if (pool !== undefined && !isPool(pool)) {
+    printLine(terminal.err, `unknown cpupool '${pool}'`);
+    return FAILURE;
+  }
   return runScheduler(domain, { weight, cap }, flags, terminal);
 };
 
 const trigger: CarryOut = async (call) => {
   const [domain = '', name = '', vcpu] = call.words;
   const number = leadingNumber(vcpu ?? '0');
-  if (number === undefined) print(call.terminal.err, 'Invalid vcpuid, using default vcpuid=0.\n\n');
+  if (number === undefined) {
+    if (!(await isFound(call, domain))) return FAILURE;
+    print(call.terminal.err, 'Invalid vcpuid, using default vcpuid=0.\n\n');
+  }
   return runPlain((host) => host.trigger(domain, name, number ?? 0), call.flags, call.terminal);
 };
 
@@ -184,9 +207,10 @@ const buttonPress: CarryOut = async (call) => {
 const sysrq: CarryOut = async (call) => {
   const [domain = '', key = ''] = call.words;
   if (key.length <= 1) return runPlain((host) => host.sysrq(domain, key), call.flags, call.terminal);
-  const code = await refuseAfterLook(call, domain, 'Invalid sysrq.\n\n');
+  if (!(await isFound(call, domain))) return FAILURE;
+  print(call.terminal.err, 'Invalid sysrq.\n\n');
   printXlHelp('sysrq', call.terminal);
-  return code;
+  return FAILURE;
 };
 
 const setenforce: CarryOut = async ({ words, flags, terminal }) => {

@@ -10,8 +10,8 @@ import { SourceText } from '@dewar/policy/text';
 import type { GuestConsole } from '@dewar/toolstack';
 import { request } from '../commands/lifecycle.ts';
 import { byteText, print, printLine } from '../terminal.ts';
-import { readForXl } from './read-for-xl.ts';
-import { printXlHelp, type XlCall } from './xl-call.ts';
+import { isOddFile, readForXl } from './read-for-xl.ts';
+import { printXlHelp, sayUnattended, type XlCall } from './xl-call.ts';
 
 /** XEN: `ERROR_INVAL` and `ERROR_FAIL`, as exit statuses. */
 const INVALID = 6;
@@ -49,6 +49,13 @@ export async function createAsXl(call: XlCall): Promise<number> {
     printLine(terminal.err, 'Config file not specified and none in save file');
     return INVALID;
   }
+  if (file !== '/dev/null' && isOddFile(file)) {
+    // XEN: `libxl_read_file_contents`, with an errno that says nothing of it, and one that it makes up.
+    const words = `${file} is not a plain file: Success`;
+    printLine(terminal.err, `libxl: error: libxl_utils.c:346:libxl_read_file_contents: ${words}`);
+    printLine(terminal.err, `Failed to read config file: ${file}: Inappropriate ioctl for device`);
+    return FAILED;
+  }
   // XEN: this one file stands for an empty text.
   const found = file === '/dev/null' ? { kind: 'read' as const, bytes: new Uint8Array() } : readForXl(file);
   if (found.kind === 'failed') {
@@ -67,16 +74,20 @@ export async function createAsXl(call: XlCall): Promise<number> {
   const problems = diagnostics.filter(({ severity }) => severity === 'error');
   for (const { message } of problems) printLine(terminal.err, `dewar: ${message}`);
   if (isDryRun) return 0;
-  if (config === undefined) {
+  // A label that is none is refused by Xen; the rest, xl would make something of.
+  const isLabelsAlone = problems.every(({ code }) => code === 'cfg/label-shape');
+  const wanted = config ?? (isLabelsAlone ? xl.config : undefined);
+  if (wanted === undefined) {
     printLine(terminal.err, 'dewar: xl would go on; what comes of it is not rehearsed');
     return FAILED;
   }
+  sayUnattended(call);
   const onConsole = ({ text }: GuestConsole): void => print(terminal.out, text);
   return request(
     flags,
     terminal,
     (host) =>
-      host.create(config, {
+      host.create(wanted, {
         uuid: randomUUID(),
         paused: has('p'),
         unwatched: has('e'),

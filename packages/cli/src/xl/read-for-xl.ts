@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { request } from '../commands/lifecycle.ts';
 import { printLine } from '../terminal.ts';
 import { printXlHelp, type XlCall } from './xl-call.ts';
@@ -21,6 +21,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'Too many levels of symbolic links',
   ENAMETOOLONG: 'File name too long',
 };
+
+/** Whether there is something that is no plain file: a folder, a device. */
+export function isOddFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+}
 
 /** Reads a file. XEN: `strerror` of what `open` or `read` answered. */
 export function readForXl(path: string): ReadOutcome {

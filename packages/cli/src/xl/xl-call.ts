@@ -18,6 +18,13 @@ export interface XlCall {
   readonly terminal: Terminal;
 }
 
+/** Options of `create` and `restore` for what a simulated guest does not have: a display, and time in which it runs. */
+export function sayUnattended({ options, terminal }: XlCall): void {
+  const has = (letter: string): boolean => options.some((one) => one.letter === letter);
+  if (has('V') || has('A')) printLine(terminal.err, 'dewar: `-V` starts no viewer: a simulated guest shows nothing');
+  if (has('F')) printLine(terminal.err, 'dewar: `-F` waits for no end: a simulated guest does nothing by itself');
+}
+
 /** XEN: `help`. */
 export function printXlHelp(name: string | undefined, { out }: Terminal): void {
   if (name === undefined || name === 'help') {

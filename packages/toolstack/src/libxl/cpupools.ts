@@ -10,6 +10,11 @@ import type { Domid, Errno } from '../hypercalls.ts';
 import { lookAt, type Operation } from './operation.ts';
 import { logLibxc, logLibxl } from './said.ts';
 
+/** Whether there is a pool of that name or number: a simulated host has one. XEN: `libxl_cpupool_qualifier_to_cpupoolid`. */
+export function isPool(text: string): boolean {
+  return text === 'Pool-0' || /^0*$/.test(text);
+}
+
 /** Asks Xen about the pool; false where it refuses. A simulated host has one. */
 export function lookAtPool(operation: Operation): boolean {
   const { recorder, host } = operation;
@@ -36,7 +41,11 @@ export function logNoScheduling(operation: Operation, domid: Domid, errno: Errno
 
 /** Whether libxl comes to know the scheduler of a domain. */
 export function learnScheduler(operation: Operation, domid: Domid, purpose: 'get' | 'set'): boolean {
-  if (lookAt(operation, domid, false) === undefined) return false;
+  if (lookAt(operation, domid, false) === undefined) {
+    logLibxl(operation, 'libxl_dom.c:76:libxl__domain_cpupool', 'getinfolist failed 0', 'ENOENT');
+    logUnknownScheduler(operation, domid, purpose);
+    return false;
+  }
   if (lookAtPool(operation)) return true;
   logUnknownScheduler(operation, domid, purpose);
   return false;

@@ -28,6 +28,14 @@ const entries = {
     severity: 'error',
     message: 'guest `{guest}` was started, and its kernel ended it at once',
   },
+  'restarts-for-ever': {
+    severity: 'error',
+    message: 'guest `{guest}` ends as soon as it starts, and xl builds it anew each time, for ever',
+  },
+  'never-destroyed': {
+    severity: 'error',
+    message: 'domain {domid} has stopped, and nobody destroys it: xl waits for that for ever',
+  },
   'affinity-not-set': {
     severity: 'warning',
     message: 'domain {domid} runs on other CPUs than libxl chose: its affinity could not be set',

@@ -7,7 +7,7 @@
  * @module
  */
 import type { OperationReport, StopOptions } from '../host.ts';
-import { type Actor, type Domid, SHUTDOWN_CODES } from '../hypercalls.ts';
+import { type Actor, type Domid, SHUTDOWN_CODES, type ShutdownReason } from '../hypercalls.ts';
 import { xenstoredOf } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { handleEnd } from './guest-run.ts';
@@ -57,12 +57,32 @@ export function tellGuest(
 /** How many seconds xl waits for an answer. XEN: `LIBXL_INIT_TIMEOUT` times six. */
 const ANSWER_SECONDS = 60;
 
+/**
+ * What xl says of a guest that it waits for, and that has stopped. With `untilDeath`, it goes on until that is destroyed. XEN:
+ * `wait_for_domain_deaths`.
+ */
+export function endLines(
+  domid: Domid,
+  reason: ShutdownReason,
+  { untilDeath, isDestroyed }: { readonly untilDeath: boolean; readonly isDestroyed: boolean },
+): readonly string[] {
+  const stopped = `Domain ${domid} has been shut down, reason code ${SHUTDOWN_CODES[reason]}`;
+  if (!untilDeath) return [stopped];
+  const goesOn = [stopped, `Domain ${domid} continue waiting for death`];
+  return isDestroyed ? [...goesOn, `Domain ${domid} has been destroyed`] : goesOn;
+}
+
+/** Whether a domain is gone, or about to be. XEN: libxl takes one that is dying for dead (`domain_death_xswatch_callback`). */
+function isDestroyed({ recorder }: Operation, domid: Domid): boolean {
+  return recorder.hypercalls.inspectDomain(domid)?.info.isDying !== false;
+}
+
 /** `xl shutdown` and `xl reboot`. */
 export function stopGuest(
   operation: Operation,
   text: string,
   reason: 'poweroff' | 'reboot',
-  { wait: isWaiting = false, force = false }: StopOptions,
+  { wait = false, force = false }: StopOptions,
 ): OperationReport {
   const { recorder, state } = operation;
   const verb = reason === 'reboot' ? 'reboot' : 'shutdown';
@@ -101,6 +121,9 @@ export function stopGuest(
   ]);
   if (answer === 'silent') {
     const { refusal } = recorder;
+    const record = state.guests.get(domid);
+    // XEN: what libxl has written stays there, and a kernel that only sleeps reads it when it goes on.
+    if (refusal === undefined && record?.hasStarted === true && !record.isStuck) record.pendingStop = reason;
     recorder.step(`libxl waits ${ANSWER_SECONDS} s for domain ${domid}`, 'libxl', () => 'failed');
     operation.messages.push(
       "libxl: error: libxl_domain.c:854:pvcontrol_cb: guest didn't acknowledge control request: -9",
@@ -113,11 +136,13 @@ export function stopGuest(
     operation.diagnostics.push(guest['no-answer'](undefined, { domid, operation: verb }, { notes }));
     return report(operation, { isDone: false, xlExitCode: 1, domain: finalState(operation, domid) });
   }
-  if (isWaiting) {
-    const code = SHUTDOWN_CODES[reason];
-    operation.messages.push('Waiting for 1 domains', `Domain ${domid} has been shut down, reason code ${code}`);
-  }
   const successor = handleEnd(operation, domid, reason);
+  const isOver = isDestroyed(operation, domid);
+  if (wait !== false) {
+    const ended = { untilDeath: wait === 'death', isDestroyed: isOver };
+    operation.messages.push('Waiting for 1 domains', ...endLines(domid, reason, ended));
+  }
+  if (wait === 'death' && !isOver) operation.diagnostics.push(guest['never-destroyed'](undefined, { domid }));
   // A guest may run again while the one before it is still there, dead or stranded.
   const isDone = successor.kind !== 'failed' && !operation.diagnostics.some(({ severity }) => severity === 'error');
   const left = successor.kind === 'restarted' ? successor.domid : domid;

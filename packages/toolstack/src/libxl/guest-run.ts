@@ -6,7 +6,7 @@
  * @module
  */
 import type { CreateOptions, OperationReport } from '../host.ts';
-import type { Domid, ShutdownReason } from '../hypercalls.ts';
+import type { Actor, Domid, ShutdownReason } from '../hypercalls.ts';
 import type { ShutdownAction } from '../xl-cfg/index.ts';
 import { attachAtCreation } from './console.ts';
 import { consoleText } from './console-text.ts';
@@ -74,12 +74,41 @@ function settle(operation: Operation, domid: Domid, isStarted: boolean): Start {
   return { isStarted, isDone: false, domid: ('domid' in aftermath ? aftermath.domid : undefined) ?? domid };
 }
 
+/** A kernel that goes on reads what it was asked while it was paused, and stops; answers why, if it did. */
+function readPendingStop({ recorder, state }: Operation, domid: Domid): 'poweroff' | 'reboot' | undefined {
+  const record = state.guests.get(domid);
+  const reason = record?.pendingStop;
+  const port = record?.storePort;
+  if (record === undefined || reason === undefined || port === undefined) return undefined;
+  record.pendingStop = undefined;
+  const actor: Actor = { domid, process: 'guest kernel' };
+  const stopped = recorder.step(
+    `the kernel of domain ${domid} stops, as it was asked to while it was paused`,
+    'guest kernel',
+    () => {
+      const answers = [
+        recorder.askAs(actor, 'event_channel_op.send', { port }),
+        recorder.askAs(actor, 'sched_op.shutdown', { reason }),
+      ];
+      return answers.every(({ kind }) => kind === 'ok') ? 'done' : 'ignored-failure';
+    },
+  );
+  return stopped === 'done' ? reason : undefined;
+}
+
 /** `xl unpause`; its exit status is 0 even when it was denied. */
 export function unpauseGuest(operation: Operation, text: string): OperationReport {
   const domid = findDomain(operation, text);
   if (domid === undefined) return report(operation, { isDone: false, xlExitCode: 1 });
   const hadEnded = endOf(operation, domid) !== undefined;
   const isStarted = unpauseDomain(operation, domid, `libxl unpauses domain ${domid}`);
+  const asked = isStarted && !hadEnded ? readPendingStop(operation, domid) : undefined;
+  if (asked !== undefined) {
+    const aftermath = handleEnd(operation, domid, asked);
+    const left = aftermath.kind === 'restarted' ? aftermath.domid : domid;
+    const isDone = aftermath.kind !== 'failed';
+    return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, left) });
+  }
   const { isDone, domid: left } = hadEnded ? { isDone: isStarted, domid } : settle(operation, domid, isStarted);
   return report(operation, { isDone, xlExitCode: 0, domain: finalState(operation, left) });
 }
@@ -91,6 +120,9 @@ export type Aftermath =
   | { readonly kind: 'restarted'; readonly domid: Domid }
   /** What should have been done was not; `domid` is the one that was built in its place, if one was. */
   | { readonly kind: 'failed'; readonly domid?: Domid };
+
+/** What to do when a guest has stopped that makes another of it. */
+const RESTARTS: ReadonlySet<ShutdownAction> = new Set(['restart', 'coredump-restart']);
 
 function actionFor(config: GuestConfig, reason: ShutdownReason): ShutdownAction {
   switch (reason) {
@@ -141,7 +173,7 @@ export function handleEnd(operation: Operation, domid: Domid, reason: ShutdownRe
     case 'restart':
       break;
   }
-  const isRestart = action === 'restart' || action === 'coredump-restart';
+  const isRestart = RESTARTS.has(action);
   const next = isRestart ? reloadConfig(operation, domid, config) : config;
   const isGone = endGuest(operation, domid);
   return isRestart ? restart(operation, next) : { kind: isGone ? 'gone' : 'failed' };
@@ -169,5 +201,12 @@ function restart(operation: Operation, config: GuestConfig): Aftermath {
   const made = constructGuest(operation, config, { uuid, isWatched: true });
   if (made.kind === 'failed') return { kind: 'failed' };
   const { isDone, domid } = startBuilt(operation, made.domid, { isSuccessor: true });
+  const end = endOf(operation, domid);
+  // XEN: `create_domain` of xl waits two seconds, and begins again; there is no limit.
+  if (end !== undefined && RESTARTS.has(actionFor(config, end))) {
+    const what = `it ends by itself (${end}), for which its configuration says \`${actionFor(config, end)}\``;
+    const notes = [{ message: what }, { message: 'xl begins again two seconds later; here it was built anew once' }];
+    operation.diagnostics.push(guest['restarts-for-ever'](undefined, { guest: config.name }, { notes }));
+  }
   return isDone ? { kind: 'restarted', domid } : { kind: 'failed', domid };
 }

@@ -32,6 +32,8 @@ export interface GuestRecord {
   isRestored: boolean;
   /** The PV devices that xenstore has for it, in the order in which it got them. */
   devices: XenstoreDevice[];
+  /** xenstore has a request to stop for it that its kernel has not read: it is paused. */
+  pendingStop?: 'poweroff' | 'reboot' | undefined;
   /** Frames of its grant table. */
   grantFrames: number;
   /** The guest that this stub domain holds the device model of. */
@@ -200,6 +202,8 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
   if (typeof hasStarted !== 'boolean' || typeof isWatched !== 'boolean') return undefined;
   const { isStuck, isRestored, target, grantFrames = 1 } = record;
   if (!isWhole(grantFrames)) return undefined;
+  const { pendingStop } = record;
+  if (pendingStop !== undefined && pendingStop !== 'poweroff' && pendingStop !== 'reboot') return undefined;
   const devices = readList(record['devices'], readXenstoreDevice);
   if ((target !== undefined && !isWhole(target)) || devices === undefined) return undefined;
   if (typeof isStuck !== 'boolean' || typeof isRestored !== 'boolean') return undefined;
@@ -226,6 +230,7 @@ function readGuest(record: Readonly<Record<string, unknown>>): GuestRecord | und
     isStuck,
     isRestored,
     devices,
+    pendingStop,
     grantFrames,
     target: target as Domid | undefined,
     isGivenUp,
