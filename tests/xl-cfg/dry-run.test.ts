@@ -15,6 +15,8 @@ import { type XlReference, xlReference } from './xl-reference.ts';
 const SEED = 4_170_005;
 const GUESTS = 400;
 
+const UUID = '11111111-2222-3333-4444-555555555501';
+
 /** One file in so many of those that `compare-dry-runs.ts --keys` asks about. */
 const EVERY = 37;
 
@@ -49,6 +51,12 @@ describe('a dry run', () => {
     const [file] = guestFiles().filter(({ name }) => name === 'pv-labelled.cfg');
     const text = file?.text ?? '';
     expect(ourDryRun(text, words)).toEqual(reference.dryRun(text, words));
+  });
+
+  test.for([8193, 20_000])('of a guest with %d vCPUs, which no guest can have, has them all', (vcpus, { skip }) => {
+    if ('reason' in reference) return skip(reference.reason);
+    const text = `name = 'g'\ntype = 'pv'\nkernel = '/k'\nuuid = '${UUID}'\nvcpus = ${vcpus}\n`;
+    expectSame(reference, text);
   });
 
   test('of generated guests prints what the installed xl prints', ({ skip }) => {

@@ -21,10 +21,13 @@ const WAIT_SECONDS = 10;
 /** How the adding of a device went; `reason`, where it was neither Xen nor another domain that was in the way. */
 export type Addition = { readonly kind: 'added' } | { readonly kind: 'failed'; readonly reason: string | undefined };
 
-/** Why libxl does not take the device as it is; undefined where it does. Makes no request. */
-function faultOf(operation: Operation, record: GuestRecord, device: GuestDevice): string | undefined {
+/**
+ * Why libxl does not take the device as it is described; undefined where it does. Makes no request. XEN:
+ * `libxl__device_{disk,nic}_setdefault`.
+ */
+export function misdescribed(operation: Operation, record: GuestRecord, device: GuestDevice): string | undefined {
   const { domid } = record;
-  const { name, kind, devid, server, isEmulated } = device;
+  const { name, server, isEmulated } = device;
   const isHvm = record.config?.type === 'hvm' || operation.state.deviceModels.get(domid)?.server !== undefined;
   if (isEmulated && !isHvm) {
     const words = 'trying to create PV or PVH guest with an emulated interface';
@@ -36,6 +39,15 @@ function faultOf(operation: Operation, record: GuestRecord, device: GuestDevice)
     logLibxl(operation, 'libxl_device.c:475:libxl__device_disk_set_backend', words);
     return words;
   }
+  return undefined;
+}
+
+/** Why libxl does not add the device; undefined where it does. Makes no request. */
+function faultOf(operation: Operation, record: GuestRecord, device: GuestDevice): string | undefined {
+  const { domid } = record;
+  const { name, kind, devid } = device;
+  const misdescription = misdescribed(operation, record, device);
+  if (misdescription !== undefined) return misdescription;
   if (kind === 'vbd' && devid === undefined) {
     const words = `Domain ${domid}:Invalid or unsupported virtual disk identifier ${name}`;
     logLibxl(operation, 'libxl_disk.c:214:libxl__device_from_disk', words);

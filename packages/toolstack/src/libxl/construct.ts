@@ -7,26 +7,29 @@
  */
 import type { CreateOptions } from '../host.ts';
 import type { Domid, FrameRange, OpenMapping } from '../hypercalls.ts';
-import { addDevice, giveResources } from './add-devices.ts';
+import { addDevice, giveResources, misdescribed } from './add-devices.ts';
 import { resolveBackend } from './backends.ts';
 import type { BuiltGuest, GuestBuilder } from './build-guest.ts';
 import { buildHvm } from './build-hvm.ts';
 import { buildPv } from './build-pv.ts';
 import { buildPvh } from './build-pvh.ts';
+import { isPool } from './cpupools.ts';
 import { type GuestSids, resolveLabels } from './create-labels.ts';
 import { attachConsole, DOM0, introduceDomain, recheckConsole } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { logDeviceModelFailed, modelPlanOf, startDeviceModel, talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, withoutOrigins } from './guest-config.ts';
+import type { GuestDevice } from './guest-devices.ts';
 import { type Failure, makeDomain, notePorts, type Progress, planOf, reportFailed } from './make-domain.ts';
-import { distinctPages, lookAt, type Operation } from './operation.ts';
+import { distinctPages, logUnseen, lookAt, type Operation } from './operation.ts';
 import { addPciDevice } from './pci.ts';
 import type { Refusal } from './recorder.ts';
 import { logLibxl } from './said.ts';
 import { storedAtBuild } from './stored-json.ts';
 import { startStubDomain } from './stub-domain.ts';
 import type { GuestRecord } from './toolstack-state.ts';
+import { deviceTitle } from './xenstore-devices.ts';
 
 /** XEN: `ERROR_LOCK_FAIL`. By then libxl keeps the domain, whatever comes. */
 export const LOCK_FAILED = -15;
@@ -176,6 +179,10 @@ function startModel(
   return reportFailed(operation, config, 'the start of its device model', domid);
 }
 
+function logNotAdded(operation: Operation, domid: Domid, place: string, kind: string): void {
+  logLibxl(operation, `libxl_create.c:${place}`, `Domain ${domid}:unable to add ${kind} devices`);
+}
+
 /** What makes devices of the guest work before it runs: disks, its device model, network cards, PCI devices. */
 function attachHardware(
   operation: Operation,
@@ -186,6 +193,7 @@ function attachHardware(
   const { hardware } = config;
   for (const device of hardware.devices.filter(({ kind }) => kind === 'vbd')) {
     if (addDevice(operation, domid, device)) continue;
+    logNotAdded(operation, domid, '1672:domcreate_launch_dm', 'disk');
     return reportFailed(operation, config, `the adding of disk ${device.name}`, domid);
   }
   if (hardware.deviceModel !== undefined) serveConsole();
@@ -195,6 +203,7 @@ function attachHardware(
   if (modelless !== undefined) return modelless;
   for (const device of hardware.devices.filter(({ kind }) => kind === 'vif')) {
     if (addDevice(operation, domid, device)) continue;
+    logNotAdded(operation, domid, '1921:domcreate_attach_devices', 'vif');
     return reportFailed(operation, config, `the adding of network card ${device.name}`, domid);
   }
   serveConsole();
@@ -238,9 +247,7 @@ function finishGuest(
   const stored = recorder.step('libxl stores the configuration', 'libxl', () => {
     // XEN: the lock of the userdata and the store each look at the domain; not all of them ask for its label.
     if (lookAt(operation, domid, true) === undefined) {
-      // The errno is that of something else.
-      const words = `unable to find domain info for domain ${domid}`;
-      logLibxl(operation, 'libxl_dom.c:1216:libxl__userdata_path', words, 'EAGAIN');
+      logUnseen(operation, domid, 'EAGAIN');
       return 'failed';
     }
     const record = state.guests.get(domid);
@@ -282,7 +289,14 @@ function builderFor({ type }: GuestConfig): GuestBuilder {
 
 /** XEN: `libxl__domain_config_setdefault`: what the host cannot give, before there is a domain. */
 function platformFault(operation: Operation, config: GuestConfig): Failure | undefined {
-  const { hardware, type, name } = config;
+  const { hardware, type, name, pool } = config;
+  if (pool !== undefined && !isPool(pool)) {
+    const words = `Illegal pool specified: ${pool}`;
+    logLibxl(operation, 'libxl_create.c:1134:libxl__domain_config_setdefault', words);
+    const reason = `there is no CPU pool \`${pool}\``;
+    operation.diagnostics.push(guest['bad-request'](undefined, { guest: name, reason }));
+    return { kind: 'failed', domid: undefined, rc: -6 };
+  }
   if (!hardware.hasPassthrough) return undefined;
   const isOnDemand = type !== 'pv' && config.maxMemoryKib > config.memoryKib;
   if (operation.host.hasIommu && !isOnDemand) return undefined;
@@ -298,18 +312,33 @@ function platformFault(operation: Operation, config: GuestConfig): Failure | und
   return { kind: 'failed', domid: undefined, rc: -6 };
 }
 
-/** XEN: `initiate_domain_create`: for each device that names its backend libxl looks for that domain. */
-function findBackends(operation: Operation, domid: Domid, { hardware }: GuestConfig): void {
-  const asking = hardware.devices.filter(({ kind, backend }) => kind === 'vif' || backend !== undefined);
-  if (asking.length === 0) return;
+/**
+ * Before the guest is built: each device is described so that it can be had, by a domain that there is. XEN:
+ * `initiate_domain_create`, `libxl__device_nic_set_devids`.
+ */
+function describeDevices(operation: Operation, domid: Domid, config: GuestConfig): Failure | undefined {
+  const { devices } = config.hardware;
+  const record = operation.state.guests.get(domid);
+  if (devices.length === 0 || record === undefined) return undefined;
+  let culprit: GuestDevice | undefined;
   operation.recorder.step('libxl looks for the domains that are to serve its devices', 'libxl', () => {
-    for (const { kind, backend } of asking) {
-      if (backend !== undefined) resolveBackend(operation, backend);
-      // XEN: `libxl__device_nic_setdefault` asks for the type of the guest.
-      if (kind === 'vif') lookAt(operation, domid, false);
-    }
-    return 'done';
+    culprit = devices.find((device) => {
+      const { kind, backend } = device;
+      const isServed = backend === undefined || resolveBackend(operation, backend) !== undefined;
+      // XEN: `libxl__device_nic_setdefault` asks for the type of the guest, once it has found the domain.
+      if (kind === 'vif' && isServed) lookAt(operation, domid, false);
+      return !isServed || misdescribed(operation, record, device) !== undefined;
+    });
+    return culprit === undefined ? 'done' : 'failed';
   });
+  if (culprit === undefined) return undefined;
+  const { kind } = culprit;
+  const index = devices.filter((one) => one.kind === kind).indexOf(culprit);
+  const place =
+    kind === 'vbd' ? 'libxl_create.c:1318:initiate_domain_create' : 'libxl_nic.c:520:libxl__device_nic_set_devids';
+  const word = kind === 'vbd' ? 'disk' : 'nic';
+  logLibxl(operation, place, `Domain ${domid}:Unable to set ${word} defaults for ${word} ${index}`);
+  return reportFailed(operation, config, `the choice of what serves ${deviceTitle(culprit)}`, domid);
 }
 
 /** What else the construction needs to know. */
@@ -352,11 +381,12 @@ export function constructGuest(operation: Operation, config: GuestConfig, option
     if (made.domid !== undefined) cleanUp(operation, made.domid, made.rc);
     return made;
   }
-  findBackends(operation, made.domid, config);
-  const failure = finishGuest(operation, config, made.domid, sids, {
-    build: options.build ?? builderFor(config),
-    onResidual: options.onResidual,
-  });
+  const failure =
+    describeDevices(operation, made.domid, config) ??
+    finishGuest(operation, config, made.domid, sids, {
+      build: options.build ?? builderFor(config),
+      onResidual: options.onResidual,
+    });
   if (failure === undefined) return made;
   if (failure.domid !== undefined) cleanUp(operation, failure.domid, failure.rc);
   return failure;

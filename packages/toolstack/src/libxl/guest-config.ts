@@ -47,6 +47,8 @@ export interface GuestConfig {
   readonly actions: ShutdownActions;
   readonly hardware: GuestHardware;
   readonly boot: BootFiles;
+  /** The CPU pool, by its name or number. */
+  readonly pool?: string;
   /** All of it, as libxl has it: JSON, see `stored-json.ts`. */
   readonly json: string;
 }
@@ -108,6 +110,7 @@ export function guestConfigOf(config: DomainConfig): GuestConfig {
     actions: config.actions,
     hardware: hardwareOf(config),
     boot: bootFilesOf(config),
+    ...(config.pool === undefined ? {} : { pool: config.pool }),
     json: compactJson(configToCreate(config)),
   };
 }
@@ -187,7 +190,8 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
   // As above.
   const fields = value as Readonly<Record<string, unknown>>;
   const { name, type, uuid, buildLabel, runLabel, memoryKib, maxMemoryKib, vcpus, maxVcpus, claimsMemory } = fields;
-  const { json } = fields;
+  const { json, pool } = fields;
+  if (!isOptionalText(pool)) return undefined;
   if (typeof json !== 'string' || json.length > STORED_LIMIT) return undefined;
   const actions = readActions(fields['actions']);
   const scheduler = readScheduler(fields['scheduler']);
@@ -218,6 +222,7 @@ export function readStoredConfig(value: unknown): GuestConfig | undefined {
     hardware,
     // Files of older versions of Dewar have none.
     boot: bootFilesOf(isFields(fields['boot']) ? fields['boot'] : {}),
+    ...(pool === undefined ? {} : { pool }),
     json,
   };
 }

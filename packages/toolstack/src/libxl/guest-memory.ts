@@ -9,7 +9,7 @@ import type { OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { SLACK_PAGES } from './build-guest.ts';
 import { tellGuest } from './guest-control.ts';
-import { findDomain, lookAt, type Operation, report } from './operation.ts';
+import { findDomain, logUnseen, lookAt, type Operation, report } from './operation.ts';
 import { doneOn, failedOn, refuse } from './outcomes.ts';
 import { inOrder } from './recorder.ts';
 import { logLibxl } from './said.ts';
@@ -42,7 +42,11 @@ export function setMemory(operation: Operation, text: string, kib: number, shown
   const place = (line: number): string => `libxl_mem.c:${line}:libxl_set_memory_target`;
   let fault: string | undefined;
   const outcome = recorder.step(`libxl sets the memory target of domain ${domid}`, 'libxl', () => {
-    for (let i = 0; i < 2; i++) if (lookAt(operation, domid, true) === undefined) return 'failed';
+    for (let i = 0; i < 2; i++) {
+      if (lookAt(operation, domid, true) !== undefined) continue;
+      logUnseen(operation, domid, 'none');
+      return 'failed';
+    }
     if (record?.config === undefined) {
       logLibxl(operation, 'libxl_mem.c:210:libxl_set_memory_target', 'unable to retrieve domain configuration');
       fault = 'libxl has no configuration of it';
@@ -89,7 +93,11 @@ export function setMaxMemory(operation: Operation, text: string, kib: number, sh
   const record = state.guests.get(domid);
   let fault: string | undefined;
   const outcome = recorder.step(`libxl sets how much memory domain ${domid} may have`, 'libxl', () => {
-    for (let i = 0; i < 2; i++) if (lookAt(operation, domid, true) === undefined) return 'failed';
+    for (let i = 0; i < 2; i++) {
+      if (lookAt(operation, domid, true) !== undefined) continue;
+      logUnseen(operation, domid, 'none');
+      return 'failed';
+    }
     if (record?.config === undefined) {
       logLibxl(operation, 'libxl_mem.c:66:libxl_domain_setmaxmem', 'unable to retrieve domain configuration');
       fault = 'libxl has no configuration of it';

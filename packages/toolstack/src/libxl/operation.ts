@@ -9,7 +9,7 @@ import type { DomainInfo, Domid, Errno, HypercallResult, OpenMapping } from '../
 import { DOM0 } from './daemons.ts';
 import { denialNotes, guest, refusalNotes } from './diagnostics.ts';
 import type { Recorder, Refusal } from './recorder.ts';
-import { logLibxl, sayXsmDenied } from './said.ts';
+import { type Cause, logLibxl, sayXsmDenied } from './said.ts';
 import type { ToolstackState } from './toolstack-state.ts';
 
 /** libxl asks for this many domains at once. */
@@ -60,6 +60,15 @@ export function lookInto(operation: Operation, domid: Domid, withLabel: boolean)
   if (info?.domid !== domid) return { kind: 'none' };
   if (withLabel) labelOf(operation, info);
   return { kind: 'seen', info };
+}
+
+/**
+ * There is no domain of which libxl could keep something. XEN: `libxl__userdata_path`; the errno is that of something
+ * earlier, and as it was recorded.
+ */
+export function logUnseen(operation: Operation, domid: Domid, errno: Cause): void {
+  const words = `unable to find domain info for domain ${domid}`;
+  logLibxl(operation, 'libxl_dom.c:1216:libxl__userdata_path', words, errno);
 }
 
 /** Asks Xen for the text of a domain's label. XEN: `libxl__xcinfo2xlinfo`, which goes on without it. */
@@ -153,8 +162,9 @@ export function sayNoCpus(operation: Operation): void {
  * XEN: `libxl_domain_qualifier_to_domid` takes digits as a domain id without a look at any domain, and all else as a name.
  */
 export function resolveDomain(operation: Operation, text: string): Domid | undefined {
-  // Whether there is such a domain shows when something is asked of it.
-  if (/^[0-9]{1,5}$/.test(text)) return Number(text) as Domid;
+  // Whether there is such a domain shows when something is asked of it. No digits at all are 0, and too many the largest.
+  if (/^[0-9]*$/.test(text))
+    return (Number(text) >= 2 ** 64 ? 2 ** 32 - 1 : Number(BigInt(text) & 0xffff_ffffn)) as Domid;
   return listDomains(operation)?.find((domain) => domain.name === text)?.domid;
 }
 

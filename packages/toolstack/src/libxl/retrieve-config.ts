@@ -11,7 +11,7 @@ import { logNoScheduling, logUnknownScheduler, lookAtPool } from './cpupools.ts'
 import { DOM0 } from './daemons.ts';
 import { talkToModel } from './device-model.ts';
 import type { GuestConfig } from './guest-config.ts';
-import { lookAt, type Operation } from './operation.ts';
+import { logUnseen, lookAt, type Operation } from './operation.ts';
 import { devicesOf } from './pci.ts';
 import { logLibxl, warnLibxl } from './said.ts';
 import { bareConfiguration, type LiveState, liveConfiguration, readStoredJson } from './stored-json.ts';
@@ -90,7 +90,11 @@ export function retrieveJson(
 ): Retrieved | undefined {
   const { recorder, state } = operation;
   const record = state.guests.get(domid);
-  for (let i = 0; i < BEFORE_MODEL; i++) lookAt(operation, domid, true);
+  for (let i = 0; i < BEFORE_MODEL; i++) {
+    if (lookAt(operation, domid, true) !== undefined) continue;
+    logUnseen(operation, domid, 'ENOENT');
+    return undefined;
+  }
   const stored = storedOf(operation, domid);
   if (stored === undefined) {
     const words = `Domain ${domid}:Fail to get domain configuration`;

@@ -114,11 +114,12 @@ export function renameDomain(operation: Operation, domid: Domid, newName: string
   const record = state.guests.get(domid);
   let isTaken = false;
   const outcome = recorder.step(`libxl renames domain ${domid}`, 'libxl', () => {
-    const owner = ownerOfName(operation, newName, domid);
+    // XEN: any number of domains may have no name.
+    const owner = newName === '' ? 'nobody' : ownerOfName(operation, newName, domid);
     isTaken = owner === 'another';
     if (owner !== 'nobody') return 'failed';
     const isThere = lookAt(operation, domid, true) !== undefined;
-    if (!isThere || record === undefined || newName === '') return 'failed';
+    if (!isThere || record === undefined) return 'failed';
     record.name = newName;
     return 'done';
   });
@@ -169,6 +170,7 @@ export function coreOf(operation: Operation, domid: Domid): Dump {
   let missing = 0;
   recorder.step(`libxc writes the core of domain ${domid}`, 'libxc', () => {
     const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
+    if (info.kind === 'error' && info.errno === 'ESRCH') logLibxc(operation, 'Could not get info for domain', 'ESRCH');
     if (info.kind === 'error' || info.value.domid !== domid || domid === DOM0) return 'failed';
     const { isHvm, vcpus: vcpuCount, sharedInfoFrame, totalPages } = info.value;
     const hasSharedInfo = readFrames(operation, domid, { first: sharedInfoFrame, count: 1 });

@@ -47,15 +47,25 @@ export function errnoNumber(errno: Cause): number {
   return ERRNOS[errno][0];
 }
 
-/** What libxl logs; with an errno where it says why. */
+/** XEN: `DOMID_FIRST_RESERVED`. */
+const FIRST_RESERVED = 0x7ff0;
+
+/** libxl names the domain that a line is about if it could be a guest. XEN: `libxl_domid_valid_guest`. */
+function withDomain(text: string): string {
+  const [whole, digits] = /^Domain ([0-9]+):/.exec(text) ?? [];
+  const domid = Number(digits);
+  return whole !== undefined && (domid === 0 || domid >= FIRST_RESERVED) ? text.slice(whole.length) : text;
+}
+
+/** What libxl logs; with an errno where it says why. A text about a domain begins with `Domain NUMBER:`. */
 export function logLibxl({ messages }: Speaking, place: string, text: string, errno?: Cause): void {
   const why = errno === undefined ? '' : `: ${errnoText(errno)}`;
-  messages.push(...`libxl: error: ${place}: ${text}${why}`.split('\n'));
+  messages.push(...`libxl: error: ${place}: ${withDomain(text)}${why}`.split('\n'));
 }
 
 /** What libxl warns of. */
 export function warnLibxl({ messages }: Speaking, place: string, text: string): void {
-  messages.push(`libxl: warning: ${place}: ${text}`);
+  messages.push(`libxl: warning: ${place}: ${withDomain(text)}`);
 }
 
 /** What libxc reports; with an errno where it says why. XEN: `ERROR`, `PERROR`. */

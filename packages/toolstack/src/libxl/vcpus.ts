@@ -29,7 +29,11 @@ import { errnoText, logLibxl, warnLibxl } from './said.ts';
 function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {
   const { recorder } = operation;
   const info = lookAt(operation, domid, false);
-  if (info === undefined) return undefined;
+  if (info === undefined) {
+    const words = `Domain ${domid}:Getting infolist`;
+    logLibxl(operation, 'libxl_domain.c:1667:libxl_list_vcpu', words, 'ENOENT');
+    return undefined;
+  }
   const states: VcpuState[] = [];
   for (let vcpu = 0; vcpu < info.vcpus; vcpu++) {
     const state = recorder.ask('libxl', 'domctl.getvcpuinfo', { domid, vcpu });

@@ -23,8 +23,8 @@ const ACTIONS: Readonly<Record<ShutdownAction, string | undefined>> = {
   'soft-reset': 'soft_reset',
 };
 
-/** A PV guest may have as many; a number above is not a number of CPUs, and not worth as many lines. */
-const MOST_VCPUS = 8192;
+/** xl prints a line for each; a number above is not a number of CPUs, and not worth as many lines. */
+const MOST_VCPUS = 2 ** 20;
 
 /** libxl's JSON of the fields that `DomainConfig` carries, as `xl create -n` prints it. */
 export function printDomainConfigJson(config: DomainConfig): string {
