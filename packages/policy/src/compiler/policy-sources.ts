@@ -1,7 +1,8 @@
 /**
  * The files of a policy directory, in the order in which m4 reads them.
  *
- * The layout and the order are those of Xen's `tools/flask/policy` (its `Makefile.common`). Classes, permissions and
+ * The layout and the order are those of Xen's `tools/flask/policy` (its `Makefile.common`; before Xen 4.8 its `Makefile`,
+ * which has the modules in folders of `policy/modules`, and one file of constraints). Classes, permissions and
  * initial SIDs come from the Xen tree around the directory where there is one, and from the tables of a release
  * otherwise.
  * Start reading at `collectPolicySources`.
@@ -31,6 +32,45 @@ export interface PolicySources {
   readonly modulesOff: readonly { readonly name: string; readonly text: string }[];
   /** Whether the classes come from the Xen tree around the directory, not from the tables of a release. */
   readonly hasTables: boolean;
+}
+
+/** Where a policy directory has its modules. */
+interface Layout {
+  readonly conf: string;
+  /** The modules that are switched on, in the order in which m4 reads them, as paths without their ending. */
+  readonly paths: (on: readonly string[]) => readonly string[];
+  /** The path of one module without its ending. */
+  readonly pathOf: (module: string) => string;
+  /** The file of constraints, where it is not each module that has one. */
+  readonly constraints: string | undefined;
+}
+
+const LAYOUT: Layout = {
+  conf: 'modules/modules.conf',
+  paths: (on) => on.map((module) => `modules/${module}`),
+  pathOf: (module) => `modules/${module}`,
+  constraints: undefined,
+};
+
+/** The layout of Xen 4.3 to 4.7: `policy/modules/xen/xen.te`. The order is that of the paths, not of `modules.conf`. */
+function oldLayout({ listNames }: PolicyFiles): Layout {
+  const found = listNames('policy/modules')
+    .flatMap((layer) => listNames(`policy/modules/${layer}`).map((name) => `policy/modules/${layer}/${name}`))
+    .filter((path) => path.endsWith('.te'))
+    .map((path) => path.slice(0, -'.te'.length))
+    .toSorted();
+  const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+  const pathOf = (module: string): string =>
+    found.find((path) => nameOf(path) === module) ?? `policy/modules/xen/${module}`;
+  return {
+    conf: 'policy/modules.conf',
+    paths: (on) => [
+      ...found.filter((path) => on.includes(nameOf(path))),
+      ...on.filter((module) => !found.some((path) => nameOf(path) === module)).map(pathOf),
+    ],
+    pathOf,
+    constraints: 'policy/constraints',
+  };
 }
 
 interface Modules {
@@ -103,14 +143,18 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
     if (file === undefined) report(messages['no-file'](undefined, { path: files.describe(path) }));
     return file === undefined ? [] : [file];
   };
-  const [conf] = required('modules/modules.conf');
+  const isOld = open(LAYOUT.conf) === undefined && open('policy/modules.conf') !== undefined;
+  const layout = isOld ? oldLayout(files) : LAYOUT;
+  const [conf] = required(layout.conf);
   // What has no modules.conf is no policy directory, and nothing else is missing in it.
   const part = conf === undefined ? optional : required;
   const modules = conf === undefined ? { on: [], off: [] } : readModules(conf, report);
   if (conf !== undefined && modules.on.length === 0) report(messages['no-modules'](undefined, { path: conf.name }));
-  const rules = modules.on.flatMap((module) => {
-    const path = `modules/${module}.te`;
+  const paths = layout.paths(modules.on);
+  const rules = paths.flatMap((base) => {
+    const path = `${base}.te`;
     const file = open(path);
+    const module = base.slice(base.lastIndexOf('/') + 1);
     if (file === undefined) report(messages['no-module-file'](undefined, { module, path: files.describe(path) }));
     return file ?? [];
   });
@@ -129,18 +173,20 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
       ...optional('policy/access_vectors'),
       ...support.flatMap((name) => optional(`policy/support/${name}`)),
       ...optional('policy/mls'),
-      ...modules.on.flatMap((module) => optional(`modules/${module}.if`)),
+      ...paths.flatMap((path) => optional(`${path}.if`)),
       ...optional('policy/global_tunables'),
       ...rules,
       ...part('policy/users'),
-      ...modules.on.flatMap((module) => optional(`modules/${module}.cons`)),
+      ...(layout.constraints === undefined
+        ? paths.flatMap((path) => optional(`${path}.cons`))
+        : part(layout.constraints)),
       ...part('policy/initial_sids'),
       ...optional('policy/device_contexts'),
     ],
     hasTables: hasTree,
     modulesOff: modules.off.map((name) => ({
       name,
-      text: ['.if', '.te'].map((ending) => files.readText(`modules/${name}${ending}`) ?? '').join('\n'),
+      text: ['.if', '.te'].map((ending) => files.readText(`${layout.pathOf(name)}${ending}`) ?? '').join('\n'),
     })),
   };
 }
