@@ -11,7 +11,6 @@ import {
   type Edit,
   expansionNotes,
   type Note,
-  type Origin,
   type Severity,
   type Span,
   userSpan,
@@ -99,10 +98,15 @@ function replacement({ span, newText }: Edit): object {
   return { deletedRegion: regionOf(span), insertedContent: { text: unicode(newText) } };
 }
 
-/** The cures that can be applied, their edits gathered by file. */
-function sarifFixes({ fixes }: Diagnostic): object[] {
+/** The cures that can be applied, their edits gathered by file; the first one takes those of findings that are alike along. */
+function sarifFixes({ fixes, alike = [] }: Diagnostic): object[] {
   return fixes
     .filter(({ edits }) => edits.length > 0)
+    .map(({ title, edits }, i) => {
+      const others = i > 0 ? [] : alike.flatMap((one) => one.fixes.find((fix) => fix.edits.length > 0)?.edits ?? []);
+      const more = others.length === 0 ? '' : `, and the same at ${others.length} other places`;
+      return { title: `${title}${more}`, edits: [...edits, ...others] };
+    })
     .map(({ title, edits }) => {
       const files = [...new Set(edits.map(({ span }) => span.source.name))];
       const artifactChanges = files.map((name) => ({
@@ -116,7 +120,12 @@ function sarifFixes({ fixes }: Diagnostic): object[] {
 function sarifResult(diagnostic: Diagnostic, ruleIndex: number, subject: string): object {
   const { code, severity, origin } = diagnostic;
   const notes = notesOf(diagnostic);
-  const placed = notes.flatMap(({ message, origin: at }) => (at === undefined ? [] : [{ message, at }]));
+  const placed = [
+    ...notes.flatMap(({ message, origin: at }) => (at === undefined ? [] : [{ message, span: at.span }])),
+    ...(diagnostic.alike ?? []).flatMap(({ message, origin: at }) =>
+      at === undefined ? [] : [{ message, span: userSpan(at) }],
+    ),
+  ];
   const fixes = sarifFixes(diagnostic);
   return {
     ruleId: code,
@@ -138,9 +147,9 @@ function sarifResult(diagnostic: Diagnostic, ruleIndex: number, subject: string)
     ...(placed.length === 0
       ? {}
       : {
-          relatedLocations: placed.map(({ message, at }: { message: string; at: Origin }, id) => ({
+          relatedLocations: placed.map(({ message, span }, id) => ({
             id,
-            physicalLocation: physicalLocation(at.span),
+            physicalLocation: physicalLocation(span),
             message: { text: unicode(message) },
           })),
         }),

@@ -107,13 +107,24 @@ function buildingText({ openings }: Proposal, namer: Namer): string[] {
   return [`with it ${quoted(builder)} builds domains of ${quoted(guest)}, and so reads and writes their memory`];
 }
 
-function fixText({ chosen, least }: ChosenFix, namer: Namer): string[] {
+/** How many permissions there are, over all pairs. */
+function countOf(pairs: readonly PairBits[], namer: Namer): number {
+  return pairs.reduce((sum, { tclass, bits }) => sum + namer.permissions(tclass, bits).length, 0);
+}
+
+function fixText({ chosen, least, wider }: ChosenFix, namer: Namer): string[] {
   const beside = pairsText(chosen.surplus, namer);
   return [
     `${proposalText(chosen)} would give it${beside.length === 0 ? ', and nothing else that is new' : ''}`,
     ...(beside.length === 0 ? [] : [`beside, that gives ${list(beside, 6)}`]),
     ...buildingText(chosen, namer),
     ...(least === undefined ? [] : [`the least that would do: ${proposalText(least)}`]),
+    ...(wider === undefined
+      ? []
+      : [
+          `${proposalText(wider)} would do too, with ${countOf(wider.surplus, namer)} permissions more: ` +
+            list(pairsText(wider.surplus, namer), 6),
+        ]),
   ];
 }
 

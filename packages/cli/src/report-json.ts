@@ -41,7 +41,7 @@ export function originJson(origin: Origin): object {
 }
 
 /** A diagnostic as plain data. */
-export function diagnosticJson({ code, severity, message, origin, notes, fixes }: Diagnostic): object {
+export function diagnosticJson({ code, severity, message, origin, notes, fixes, alike }: Diagnostic): object {
   return {
     code,
     severity,
@@ -58,6 +58,7 @@ export function diagnosticJson({ code, severity, message, origin, notes, fixes }
         newText,
       })),
     })),
+    ...(alike === undefined ? {} : { alike: alike.map(diagnosticJson) }),
   };
 }
 

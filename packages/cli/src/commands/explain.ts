@@ -263,6 +263,7 @@ function findingJson(finding: Finding, described: Described, diff: readonly stri
             kind: cause.fix.chosen.kind,
             lines: cause.fix.chosen.lines,
             least: cause.fix.least?.lines,
+            wider: cause.fix.wider?.lines,
             surplus: pairsText(cause.fix.chosen.surplus, namer),
             opens: cause.fix.chosen.openings.map(({ way, does, source, target }) => ({
               way,

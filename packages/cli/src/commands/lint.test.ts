@@ -48,6 +48,41 @@ test('findings come with place, code and cure', async () => {
   expect(out).toMatch(/: 2 findings\n$/);
 });
 
+test('what a macro lacks is one finding with all its calls, and `--fix` mends them all', async () => {
+  const names = ['one', 'two', 'three', 'four', 'five'];
+  const policy = withSite(
+    names
+      .map(
+        (name) =>
+          `declare_domain(${name}_t)\ncreate_domain(dom0_t, ${name}_t)\nallow dom0_t ${name}_t:domain unpause;\n`,
+      )
+      .join(''),
+  );
+  const { code, out, err } = await dewar('lint', policy);
+  expect(code).toBe(1);
+  expect(err).toContain('site.te:2:1: warning: `dom0_t` can make a domain as `one_t`, and cannot destroy it');
+  expect(err).toMatch(
+    /note: 4 other calls of `create_domain` have the same fault: \S+:5:1, \S+:8:1, \S+:11:1 and 1 more\n/,
+  );
+  expect(out).toMatch(/: 1 finding, at 5 places\n$/);
+
+  const json = JSON.parse((await dewar('lint', policy, '--json')).out);
+  const [finding] = json.diagnostics;
+  expect(finding.alike.map(({ place }: { place: { line: number } }) => place.line)).toEqual([5, 8, 11, 14]);
+  const sarif = JSON.parse((await dewar('lint', policy, '--format', 'sarif')).out);
+  const [result] = sarif.runs[0].results;
+  const lines = result.relatedLocations.map(
+    (one: { physicalLocation: { region: { startLine: number } } }) => one.physicalLocation.region.startLine,
+  );
+  expect(lines.slice(-4)).toEqual([5, 8, 11, 14]);
+  expect(result.fixes[0].artifactChanges[0].replacements).toHaveLength(5);
+
+  const fixed = await dewar('lint', policy, '--fix');
+  expect(fixed.out).toMatch(/: nothing found\n$/);
+  const text = readFileSync(join(policy, 'modules/site.te'), 'latin1');
+  for (const name of names) expect(text).toContain(`allow dom0_t ${name}_t:domain destroy;`);
+});
+
 test('they can be chosen, left out, and taken back by a comment', async () => {
   const policy = withSite(SITE);
   const json = async (...words: string[]): Promise<string[]> => {

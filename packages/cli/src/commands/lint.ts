@@ -101,9 +101,15 @@ export async function runLint(policy: string | undefined, flags: LintFlags, term
     if (faults.length === 0) printLine(terminal.out, coloursFor(terminal.out).faint(SCOPE));
     if (faults.length > 0) printLine(terminal.err, `${reading.name}: it does not compile, so nothing was looked at`);
     else if (found.length === 0) printLine(terminal.out, `${reading.name}: nothing found`);
-    else printLine(terminal.out, `${reading.name}: ${found.length} finding${found.length === 1 ? '' : 's'}`);
+    else printLine(terminal.out, `${reading.name}: ${countText(found)}`);
   }
   return told.length === 0 ? EXIT.done : EXIT.problem;
+}
+
+function countText(found: readonly Diagnostic[]): string {
+  const places = found.reduce((sum, { alike = [] }) => sum + 1 + alike.length, 0);
+  const findings = `${found.length} finding${found.length === 1 ? '' : 's'}`;
+  return places === found.length ? findings : `${findings}, at ${places} places`;
 }
 
 /** More rounds than this would mean that cures call for each other. */
@@ -124,6 +130,7 @@ function apart(edits: readonly Edit[]): Edit[] {
 async function applyFixes({ reading, found }: Linted): Promise<string[]> {
   const edits = found
     .filter(({ code }) => code.startsWith('lint/'))
+    .flatMap((one) => [one, ...(one.alike ?? [])])
     .flatMap(({ fixes }) => fixes.find((one) => one.edits.length > 0)?.edits ?? []);
   const names = [...new Set(edits.map(({ span }) => span.source.name))];
   for (const name of names) {

@@ -38,6 +38,8 @@ export interface ChosenFix {
   readonly chosen: Proposal;
   /** The least that would do, where that is not what was chosen. */
   readonly least: Proposal | undefined;
+  /** A macro call that would do too, and gives far more than what was chosen. */
+  readonly wider: Proposal | undefined;
 }
 
 function countBits(bits: number): number {
@@ -238,6 +240,17 @@ class CallChooser {
   }
 }
 
+/** A proposal that ends a protection opens no more than it must, unless the log shows that all of a macro is meant. */
+const MEANT = { permissions: 2, surplusForEach: 5 };
+
+/** Whether a macro call gives far more than is needed, where already what is needed ends a protection. */
+function isTooWide({ surplusSize }: Candidate, covered: readonly Need[], least: Proposal): boolean {
+  if (!least.openings.some(({ isForBuilding }) => !isForBuilding)) return false;
+  const needed = sizeOf(asPairs(covered));
+  if (surplusSize <= needed) return false;
+  return needed < MEANT.permissions || surplusSize > needed * MEANT.surplusForEach;
+}
+
 /** One fix for each root cause: needs that the same call answers are one. */
 export function chooseFixes(subject: Subject, calls: MacroCalls | undefined, needs: readonly Need[]): ChosenFix[] {
   const fixes: ChosenFix[] = [];
@@ -263,7 +276,13 @@ export function chooseFixes(subject: Subject, calls: MacroCalls | undefined, nee
         openings: openingsFor(subject, call.gives, covered),
         neverallows: [],
       };
-      fixes.push({ needs: covered, chosen, least: surplus.length === 0 ? undefined : rulesFor(subject, covered) });
+      const least = surplus.length === 0 ? undefined : rulesFor(subject, covered);
+      const isWide = least !== undefined && isTooWide(candidate, covered, least);
+      fixes.push(
+        isWide
+          ? { needs: covered, chosen: least, least: undefined, wider: chosen }
+          : { needs: covered, chosen, least, wider: undefined },
+      );
       settle(left, covered);
     }
   }
@@ -276,7 +295,8 @@ export function chooseFixes(subject: Subject, calls: MacroCalls | undefined, nee
   }
   for (const some of pairs.values()) {
     for (const group of byProtection(subject, some)) {
-      if (group.length > 0) fixes.push({ needs: group, chosen: rulesFor(subject, group), least: undefined });
+      if (group.length > 0)
+        fixes.push({ needs: group, chosen: rulesFor(subject, group), least: undefined, wider: undefined });
     }
   }
   return fixes;

@@ -145,6 +145,17 @@ test('a denial that keeps memory closed is told as such, with what a rule would 
   expect(half.cause.fix.chosen.openings.map(({ way, isWhole }) => [way, isWhole])).toContainEqual(['map-write', false]);
 });
 
+test('where one permission alone is kept back, the rule for it is proposed, and a wide macro call only named', () => {
+  for (const permission of ['mmu map_read', 'hvm gethvmc', 'domain getvcpucontext']) {
+    const { fix } = explainOne('protective', subjectOf(unstated), avc(DOM0, guest('nomigrate_t'), permission)).cause;
+    const [tclass, name] = permission.split(' ');
+    expect([fix.chosen.lines, fix.chosen.surplus]).toEqual([[`allow dom0_t nomigrate_t:${tclass} ${name};`], []]);
+  }
+  const { fix } = explainOne('protective', subjectOf(unstated), avc(DOM0, guest('nomigrate_t'), 'mmu map_read')).cause;
+  expect(fix.wider?.lines).toEqual(['migrate_domain_out(dom0_t, nomigrate_t)']);
+  expect(fix.wider?.surplus.length).toBeGreaterThan(3);
+});
+
 test('a rule that the policy forbids by `neverallow` is told with the rule about rules', () => {
   const finding = explainOne('protective', example, avc(DOM0, guest('nomigrate_t'), 'mmu map_read'));
   const files = finding.cause.fix.chosen.neverallows.map(({ origin }) => userSpan(origin).source.name);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Diagnostic } from '../text/index.ts';
+import { gatherFindings } from './gather-findings.ts';
 import { type LintInput, LintSubject } from './lint-subject.ts';
 import { argoConnects } from './rules/argo-connects.ts';
 import { constraintFaults } from './rules/constraints.ts';
@@ -52,14 +53,15 @@ export interface LintOptions {
  * Looks for what compiles and is wrong.
  *
  * @returns the findings, by kind and then in the order of the policy, without those that a comment
- * `# dewar: ignore CODE` takes back
+ * `# dewar: ignore CODE` takes back; what a macro lacks is one finding, with those of its other calls as `alike`
  */
 export function lintPolicy(input: LintInput, { only, ignore = [] }: LintOptions = {}): readonly Diagnostic[] {
   const isWanted = (code: string): boolean => (only === undefined || only.includes(code)) && !ignore.includes(code);
   const rules = RULES.filter(({ codes }) => codes.some(isWanted));
   if (rules.length === 0) return [];
   const subject = new LintSubject(input);
-  return rules
+  const found = rules
     .flatMap(({ run }) => run(subject))
     .filter((one) => isWanted(one.code.slice(one.code.indexOf('/') + 1)) && !isIgnored(one));
+  return gatherFindings(found);
 }

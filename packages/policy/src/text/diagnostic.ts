@@ -38,6 +38,8 @@ export interface Diagnostic {
   readonly origin: Origin | undefined;
   readonly notes: readonly Note[];
   readonly fixes: readonly Fix[];
+  /** The same for the same reason at other places, of which a note names a few. */
+  readonly alike?: readonly Diagnostic[];
 }
 
 /** Takes one diagnostic; whoever collects them decides where they go. */
