@@ -100,12 +100,12 @@ describe('exit status', () => {
     expect((await dewar('explain', logFile(avc('domain setdebugging', 'domU_t')))).code).toBe(1);
   });
 
-  test('is 3 for a log that cannot be read, 2 for a host that does not exist, 1 for a policy that does not compile', async () => {
+  test('is 3 for a log that cannot be read, 2 for a host that does not exist and a policy that does not compile', async () => {
     expect((await dewar('explain', join(scratch, 'none'))).code).toBe(3);
     expect((await dewar('explain', '--host', 'none')).code).toBe(2);
     const broken = policyCopy((file, text) => (file.endsWith('.te') ? `${text}\nallow ;\n` : text));
     const { code, err } = await dewar('explain', '--policy', broken, logFile(avc('domain pause', 'domU_t')));
-    expect([code, err.includes('error')]).toEqual([1, true]);
+    expect([code, err.includes('error')]).toEqual([2, true]);
   });
 });
 

@@ -6,6 +6,9 @@
 
 export const EXIT = { done: 0, problem: 1, usage: 2, world: 3, bug: 70 } as const;
 
+/** A question whose answer may be 1 could not be asked: a policy that it is about does not compile, say. */
+export const NO_ANSWER: number = EXIT.usage;
+
 /** The command line asks for something that does not exist or does not fit together. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

@@ -9,7 +9,7 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import type { PolicyDb } from '@dewar/policy/policydb';
 import { releasesText, type XenReleaseName } from '@dewar/policy/releases';
 import { type Diagnostic, hasErrors } from '@dewar/policy/text';
-import { EXIT, UsageError } from '../failures.ts';
+import { EXIT, NO_ANSWER, UsageError } from '../failures.ts';
 import { type PolicyReading, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { type Colours, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
@@ -118,7 +118,7 @@ export async function runCompat(policy: string | undefined, flags: CompatFlags, 
         printLine(terminal.err, `${reading.name} does not compile for Xen ${from}, the release to compare with`);
       }
     }
-    return EXIT.problem;
+    return NO_ANSWER;
   }
   const difference = compareReleases(from, to);
   const uses = permissionUses(found, difference, compiled?.text.text);

@@ -112,7 +112,7 @@ constraints
   test('says why a policy cannot be compared', async () => {
     const broken = file('broken.conf', POLICY.replace('b_t:obj', 'c_t:obj'));
     const { code, err } = await dewar('diff', old, broken);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain('te/unknown-type');
   });
 

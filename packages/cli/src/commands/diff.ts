@@ -18,7 +18,7 @@ import type {
 } from '@dewar/policy/analysis';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { hasErrors, type Origin } from '@dewar/policy/text';
-import { EXIT, UsageError } from '../failures.ts';
+import { EXIT, NO_ANSWER, UsageError } from '../failures.ts';
 import { guestChanges, guestLines } from '../guest-changes.ts';
 import { placeLine } from '../place-line.ts';
 import { type PolicyReading, readPolicy } from '../policy-input.ts';
@@ -111,7 +111,7 @@ export async function runDiff(old: string, next: string, flags: DiffFlags, termi
     if (flags.isJson)
       print(terminal.out, jsonText({ outcome: 'failed', diagnostics: diagnostics.map(diagnosticJson) }));
     else printDiagnostics(terminal, diagnostics);
-    return EXIT.problem;
+    return NO_ANSWER;
   }
   const { comparePolicies } = await import('@dewar/policy/analysis');
   const difference = comparePolicies(before.side, after.side, { rules: flags.showsRules });

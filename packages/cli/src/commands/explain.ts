@@ -13,7 +13,7 @@ import { askedBy, outlooks } from '../explain-operations.ts';
 import type { HeldExplanation } from '../explain-properties.ts';
 import { type ExplainChoice, type ExplainInput, readExplainInput } from '../explain-subject.ts';
 import { type Described, describeFinding, domainText, type Namer, pairsText } from '../explain-words.ts';
-import { EXIT, UsageError } from '../failures.ts';
+import { EXIT, NO_ANSWER, UsageError } from '../failures.ts';
 import { writeWhole } from '../files.ts';
 import { jsonText } from '../report-json.ts';
 import { type Colours, coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
@@ -353,7 +353,8 @@ function printFix({ outcome, files, reasons, trial }: FixResult, terminal: Termi
 }
 
 /**
- * Explains a log. The exit code is 0 where this policy denies nothing of it (any more), else 1.
+ * Explains a log. The exit code is 0 where this policy denies nothing of it (any more), 1 where it does, and 2 where it does
+ * not compile.
  */
 export async function runExplain(flags: ExplainFlags, terminal: Terminal): Promise<number> {
   if (flags.isFix && flags.host !== undefined && flags.policy === undefined)
@@ -364,7 +365,7 @@ export async function runExplain(flags: ExplainFlags, terminal: Terminal): Promi
       throw new UsageError('only one of the log and the policy can come from the standard input');
   }
   const input = await readExplainInput(flags, terminal);
-  if (input === undefined) return EXIT.problem;
+  if (input === undefined) return NO_ANSWER;
   const { explainLog, readLog } = await import('@dewar/policy/explain');
   const log = readLog(input.logText);
   const { holdToProperties } = await import('../explain-properties.ts');

@@ -124,7 +124,7 @@ test('a simulated host is asked about the policy that it runs, under its boolean
 test('a policy that does not compile says so, and is not touched', async () => {
   const policy = withSite('allow dom0_t nobody_t:domain create;\n');
   const { code, out, err } = await dewar('lint', policy, '--fix');
-  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).toContain('[te/unknown-type]');
   expect(err).toContain('it does not compile, so nothing was looked at');
 });

@@ -8,7 +8,7 @@ import type { LintInput } from '@dewar/policy/linter';
 import { type Diagnostic, type Edit, hasErrors } from '@dewar/policy/text';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { readSubject } from '../explain-subject.ts';
-import { EXIT, FileError, UsageError } from '../failures.ts';
+import { EXIT, FileError, NO_ANSWER, UsageError } from '../failures.ts';
 import { writeWhole } from '../files.ts';
 import { displayPath, type PolicyReading, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
@@ -77,7 +77,7 @@ const SCOPE =
 export async function runLint(policy: string | undefined, flags: LintFlags, terminal: Terminal): Promise<number> {
   if (flags.isFix && policy === '-') throw new UsageError('`--fix` changes files: the standard input is none');
   let linted = await lintOnce(policy, flags, terminal);
-  if (linted === undefined) return EXIT.problem;
+  if (linted === undefined) return NO_ANSWER;
   let written: readonly string[] = [];
   if (flags.isFix && linted.faults.length === 0) {
     // One cure can make another one needless, or possible: they are applied as long as they help.
@@ -103,7 +103,8 @@ export async function runLint(policy: string | undefined, flags: LintFlags, term
     else if (found.length === 0) printLine(terminal.out, `${reading.name}: nothing found`);
     else printLine(terminal.out, `${reading.name}: ${countText(found)}`);
   }
-  return told.length === 0 ? EXIT.done : EXIT.problem;
+  if (faults.length > 0) return NO_ANSWER;
+  return found.length === 0 ? EXIT.done : EXIT.problem;
 }
 
 function countText(found: readonly Diagnostic[]): string {
