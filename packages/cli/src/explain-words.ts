@@ -15,6 +15,7 @@ import type {
   PairBits,
   Proposal,
   RulePlace,
+  Successor,
   UnknownName,
 } from '@dewar/policy/explain';
 import { releasesText } from '@dewar/policy/releases';
@@ -159,6 +160,11 @@ function unknownText({
   return [`the Xen that wrote the line has no name for the bit ${quoted(what)} of class ${quoted(name)}: ${named}`];
 }
 
+function successorText({ class: name, permission, source, target, isAllowed, rules }: Successor): string[] {
+  const what = `here ${quoted(source)} -> ${quoted(target)}: ${name} { ${permission} } is ${isAllowed ? 'allowed' : 'denied'}`;
+  return isAllowed ? withRules(what, rules) : [what];
+}
+
 const OTHER_TABLES =
   'no rule for it can be written into this policy: it belongs to another release of Xen. Build the policy with the tables of the Xen that runs, and see `dewar compat`';
 
@@ -193,6 +199,7 @@ function unlabeledText(
     };
   }
   const named = domains.length === 0 ? 'the domain' : list(domains.map(domainText));
+  const isAtBoot = groups.some(({ first }) => first.currentDomain === '[IDLE]');
   return {
     title: `${domains.length > 1 ? 'domains' : 'a domain'} without a label`,
     because: [
@@ -204,6 +211,9 @@ function unlabeledText(
     ],
     remedy: [
       `give the guest a label: \`seclabel\` in its xl.cfg${defaultLabel === undefined ? '' : ` (xl gives ${quoted(defaultLabel)} to one that names none)`}; another toolstack must pass its SID when it creates the domain`,
+      ...(isAtBoot
+        ? ['one that Xen itself builds at boot (dom0less) has no `seclabel`, and Xen leaves it without a label']
+        : []),
       `no rule on ${quoted(type)} is proposed: it would hold for whatever has no label${neverallows.length === 0 ? '' : `, and break ${list(neverallows.map(({ origin }) => `the \`neverallow\`${at(origin)}`))}`}`,
     ],
   };
@@ -314,10 +324,15 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
       return {
         title: isBits ? 'a bit without a name' : 'a name that this policy does not have',
         because: [
-          ...cause.unknown.slice(0, SHOWN).flatMap(unknownText),
+          ...new Set(cause.unknown.slice(0, SHOWN).flatMap(unknownText)),
           ...(cause.unknown.length > SHOWN ? [`and ${cause.unknown.length - SHOWN} more names`] : []),
+          ...cause.successors.slice(0, SHOWN).flatMap(successorText),
         ],
-        remedy: [OTHER_TABLES],
+        remedy: [
+          cause.successors.length > 0 && cause.successors.every(({ isAllowed }) => isAllowed)
+            ? 'the Xen that wrote it needs a policy with its own tables; for the release that this policy is of nothing is to be added: what that asks for instead is allowed'
+            : OTHER_TABLES,
+        ],
       };
     }
     case 'unknown-operation':

@@ -93,6 +93,59 @@ test('a domain asks of itself only where the line names no other one, and what w
   expect(self.out).toContain('a domain asks it of itself');
 });
 
+describe('what people reported', () => {
+  const told = async (...lines: string[]): Promise<string> => (await dewar('explain', logFile(...lines))).out;
+
+  test('a device model of an old Xen asked for what is one permission now, and that is allowed', async () => {
+    const line = (permission: string): string =>
+      `(XEN) avc:  denied  { ${permission} } for domid=7 target=6 scontext=system_u:system_r:dm_dom_t tcontext=system_u:system_r:domU_t_target tclass=hvm`;
+    const out = await told(line('pcilevel'), line('send_irq'));
+    expect(out).toContain('1 cause');
+    expect(out.match(/other releases ask for `hvm dm`/g)).toHaveLength(1);
+    expect(out).toMatch(/here `dm_dom_t` -> `domU_t_target`: hvm \{ dm \} is allowed: `make_device_model\(/);
+    expect(out).toContain('for the release that this policy is of nothing is to be added');
+  });
+
+  test('what replaced a permission may be denied as well', async () => {
+    const out = await told(
+      '(XEN) avc:  denied  { pcilevel } for domid=7 target=6 scontext=system_u:system_r:dm_dom_t tcontext=system_u:system_r:isolated_domU_t tclass=hvm',
+    );
+    expect(out).toContain('here `dm_dom_t` -> `isolated_domU_t`: hvm { dm } is denied\n');
+    expect(out).toContain('Build the policy with the tables of the Xen that runs');
+  });
+
+  test.each(['for domid=11', 'for source=d11 target=d11'])(
+    'a guest that crashed had not crashed for `reset`, %s',
+    async (domains) => {
+      const policy = policyCopy();
+      const macros = join(policy, 'modules/xen.if');
+      writeFileSync(macros, readFileSync(macros, 'latin1').replace('allow $1 $2:event reset;', ''), 'latin1');
+      const log = logFile(
+        `(XEN) avc:  denied  { reset } ${domains} scontext=system_u:system_r:isolated_domU_t tcontext=system_u:system_r:isolated_domU_t_self tclass=event`,
+        '(XEN) domain_crash called from vmx.c:1234',
+      );
+      const { out } = await dewar('explain', '--policy', policy, log);
+      expect(out).toContain('only its own request fails');
+      expect(out).toContain('it is no cause of that crash');
+    },
+  );
+
+  test('a device is let be used by the macro for it, as a whole', async () => {
+    const out = await told(
+      '(XEN) avc:  denied  { use_iommu } for source=d4 device=0x300 scontext=system_u:system_r:isolated_domU_t tcontext=system_u:object_r:nic_dev_t tclass=resource',
+    );
+    expect(out).toContain('the macro call `use_device_iommu(isolated_domU_t, nic_dev_t)` would give it');
+    expect(out).toContain('the least that would do: `allow isolated_domU_t nic_dev_t:resource use_iommu;`');
+  });
+
+  test('a guest that Xen builds at boot has no configuration to name a label in', async () => {
+    const line = (by: string): string =>
+      `(XEN) avc:  denied  { create } for current=${by} scontext=system_u:system_r:xenboot_t tcontext=system_u:system_r:unlabeled_t tclass=domain`;
+    expect(await told(line('d[IDLE]'))).toContain('(dom0less)');
+    expect(await told(line('d0'))).not.toContain('(dom0less)');
+  });
+});
+
 describe('exit status', () => {
   test('is 0 where the policy denies nothing of the log, 1 where it does', async () => {
     expect((await dewar('explain', logFile(avc('domain unpause', 'domU_t')))).code).toBe(0);

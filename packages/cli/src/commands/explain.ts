@@ -7,7 +7,16 @@
  */
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Cause, Finding, FixTrial, Insertion, LogExplanation, LogReading } from '@dewar/policy/explain';
+import type {
+  Cause,
+  ExplainedLines,
+  Finding,
+  FixTrial,
+  Insertion,
+  LineGroup,
+  LogExplanation,
+  LogReading,
+} from '@dewar/policy/explain';
 import { hasErrors, placeText, userSpan } from '@dewar/policy/text';
 import { askedBy, outlooks } from '../explain-operations.ts';
 import type { HeldExplanation } from '../explain-properties.ts';
@@ -189,7 +198,9 @@ function askedLines({ cause, lines }: Finding, { subject }: ExplainInput): strin
   if (HARMLESS.includes(cause.kind)) return said;
   if (effect === 'does-less') said.push('denied, the operation goes on with less and returns no error');
   // XEN: avc_audit() names a target beside the source only where the two are different domains.
-  const isOfItself = lines.every(({ group }) => group.targetDomains.length === 0 && isSelf(group.source, group.target));
+  const isSameDomain = (one: LineGroup): boolean =>
+    one.targetDomains.length === 0 || one.targetDomains.join() === one.sourceDomains.join();
+  const isOfItself = lines.every(({ group }) => isSameDomain(group) && isSelf(group.source, group.target));
   const permissive = lines.flatMap(({ group }) => {
     const source = typeof group.source === 'number' ? undefined : subject.view.read(group.source);
     return source !== undefined && subject.view.isPermissive(source.type)
@@ -199,6 +210,10 @@ function askedLines({ cause, lines }: Finding, { subject }: ExplainInput): strin
   if (permissive.length > 0) said.push(`\`${permissive[0]}\` is permissive in this policy: it is told, and let pass`);
   if (isOfItself)
     said.push('a domain asks it of itself: no step of the toolstack waits for it, and only its own request fails');
+  if (isOfItself && lines.every(isResetOfChannels))
+    said.push(
+      'its kernel closes its event channels so when it starts anew, after a crash say: it is no cause of that crash',
+    );
   if (cause.kind !== 'no-rule' && cause.kind !== 'protective') return said;
   for (const { command, asked, denied } of outlooks(subject, lines))
     said.push(
@@ -208,6 +223,10 @@ function askedLines({ cause, lines }: Finding, { subject }: ExplainInput): strin
 }
 
 /** A domain on itself: the same label, or that which it has as it sees itself. */
+function isResetOfChannels({ group, permissions }: ExplainedLines): boolean {
+  return group.class === 'event' && permissions.every((one) => one === 'reset');
+}
+
 function isSelf(source: string | number, target: string | number): boolean {
   if (typeof source === 'number' || typeof target === 'number') return false;
   return target === source || target === source.replace(/^([^:]*:[^:]*:[^:]*)/, '$1_self');

@@ -96,6 +96,7 @@ function hasPrecedent(
   sources: ReadonlySet<string>,
   covered: number,
   surplus: number,
+  isOfDevices: boolean,
 ): boolean {
   const written = calls.callsOf(call.macro);
   const isCompanionUsed = call.arguments.every((argument, i) => {
@@ -103,9 +104,16 @@ function hasPrecedent(
     return ending === undefined || written.some((one) => one.arguments[i]?.endsWith(ending) === true);
   });
   if (!isCompanionUsed) return false;
+  // A device is used in whole or not at all, and nothing of a guest comes with it.
+  if (isOfDevices) return true;
   const places = call.arguments.flatMap((argument, i) => (sources.has(argument) ? [i] : []));
   const isSourceUsed = places.some((i) => written.some((one) => one.arguments[i] === call.arguments[i]));
   return isSourceUsed || surplus <= covered;
+}
+
+/** Whether a label is one of things that are no domains. */
+function isOfObject({ view }: Subject, { role }: Context): boolean {
+  return view.names.roles[role] === 'object_r';
 }
 
 function coveredBy(call: MacroCall, left: Needs): Need[] {
@@ -232,8 +240,11 @@ class CallChooser {
 
   #isAnswer({ call, surplusSize, count }: Candidate, covered: readonly Need[]): boolean {
     const sources = new Set(covered.map(({ source }) => typeName(this.#subject, source.type)));
+    const isOfDevices = covered.every(
+      ({ tclass, target }) => tclass.name === 'resource' && isOfObject(this.#subject, target),
+    );
     return (
-      hasPrecedent(this.#calls, call, sources, count, surplusSize) &&
+      hasPrecedent(this.#calls, call, sources, count, surplusSize, isOfDevices) &&
       brokenNeverallows(this.#subject, call.gives).length === 0 &&
       !opensMore(this.#subject, call, covered)
     );

@@ -9,11 +9,11 @@
 
 import { rulesGiving } from '../analysis/index.ts';
 import { AVTAB_AUDITALLOW, type ClassSymbol, type Context } from '../policydb/index.ts';
-import { operationOf } from '../releases/index.ts';
+import { type ClassPermission, operationOf } from '../releases/index.ts';
 import type { SourceText } from '../text/index.ts';
 import { type ChosenFix, chooseFixes, type Need } from './choose-fix.ts';
 import { ConstraintFinder, type FailedConstraint } from './failed-constraints.ts';
-import type { Cause, ExplainedLines, Finding, LogExplanation, RulePlace } from './findings.ts';
+import type { Cause, ExplainedLines, Finding, LogExplanation, RulePlace, Successor } from './findings.ts';
 import { groupLines, type LineGroup } from './group-lines.ts';
 import {
   isUnlabeled,
@@ -116,16 +116,43 @@ class Explainer {
   }
 
   #unknown(lines: ExplainedLines, name: UnknownName): void {
+    const successors = name.replacements.flatMap((one) => this.#successor(lines.group, one) ?? []);
     this.#add(
       `unknown ${name.kind}`,
       lines,
-      () => ({ kind: 'unknown-name', unknown: [name] }),
+      () => ({ kind: 'unknown-name', unknown: [name], successors }),
       (before) => {
         if (before.kind !== 'unknown-name') return before;
         const isKnown = before.unknown.some((one) => one.class === name.class && one.name === name.name);
-        return isKnown ? before : { ...before, unknown: [...before.unknown, name] };
+        const keyOf = (one: Successor): string => `${one.class} ${one.permission} ${one.source} ${one.target}`;
+        const told = new Set(before.successors.map(keyOf));
+        return {
+          ...before,
+          unknown: isKnown ? before.unknown : [...before.unknown, name],
+          successors: [...before.successors, ...successors.filter((one) => !told.has(keyOf(one)))],
+        };
       },
     );
+  }
+
+  /** What this policy says of a permission in the place of one that it does not have; undefined where it has neither. */
+  #successor(group: LineGroup, { class: className, permission }: ClassPermission): Successor | undefined {
+    const { view } = this.#subject;
+    const tclass = view.policy.classes.byName.get(className);
+    const [source, target] = [readLabel(this.#subject, group.source), readLabel(this.#subject, group.target)];
+    if (tclass === undefined || source.kind === 'unknown' || target.kind === 'unknown') return undefined;
+    const bit = permissionBit(this.#subject, tclass, permission);
+    if (bit === 0) return undefined;
+    const [from, to] = [source.context, target.context];
+    const rules = rulesGiving(writtenPolicy(this.#subject), from.type, to.type, tclass.value, bit);
+    return {
+      class: className,
+      permission,
+      source: typeName(this.#subject, from.type),
+      target: typeName(this.#subject, to.type),
+      isAllowed: (view.computeAv(from, to, tclass.value).allowed & bit) !== 0,
+      rules: rulePlaces(this.#subject, rules, tclass),
+    };
   }
 
   #unknownLabel(lines: ExplainedLines | undefined, label: string | number, read: ReadLabel): void {

@@ -24,6 +24,17 @@ export interface RulePlace {
   readonly origin: Origin | undefined;
 }
 
+/** A permission of this policy in the place of one that it does not have, between two types. */
+export interface Successor {
+  readonly class: string;
+  readonly permission: string;
+  readonly source: string;
+  readonly target: string;
+  readonly isAllowed: boolean;
+  /** Those that give it; empty where nothing does. */
+  readonly rules: readonly RulePlace[];
+}
+
 /** A conditional block that a rule stands in. */
 export interface ConditionPlace {
   /** The head of the block as written, `if (!prot_doms_locked)`; for a binary the condition as it is kept. */
@@ -97,7 +108,12 @@ export type Cause =
       /** Types whose event channels get such a label. */
       readonly owners: readonly string[];
     }
-  | { readonly kind: 'unknown-name'; readonly unknown: readonly UnknownName[] }
+  | {
+      readonly kind: 'unknown-name';
+      readonly unknown: readonly UnknownName[];
+      /** What other releases ask for instead, as far as this policy has it, for the labels of the lines. */
+      readonly successors: readonly Successor[];
+    }
   | {
       readonly kind: 'unknown-operation';
       readonly line: UnknownOperationLine;

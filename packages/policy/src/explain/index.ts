@@ -10,7 +10,15 @@ export type { ChosenFix, Need, Proposal } from './choose-fix.ts';
 export { ConstraintPlaces } from './constraint-places.ts';
 export { explainLog } from './explain-log.ts';
 export type { FailedConstraint, FailedTerm } from './failed-constraints.ts';
-export type { Cause, ConditionPlace, ExplainedLines, Finding, LogExplanation, RulePlace } from './findings.ts';
+export type {
+  Cause,
+  ConditionPlace,
+  ExplainedLines,
+  Finding,
+  LogExplanation,
+  RulePlace,
+  Successor,
+} from './findings.ts';
 export type { LineGroup } from './group-lines.ts';
 export { type Insertion, insertionDiff } from './insertion-diff.ts';
 export type { UnlabeledThing } from './label-faults.ts';

@@ -181,7 +181,10 @@ export function openingsOf(subject: Subject, extra: readonly PairBits[], source:
   const pairs = new Map<string, PairBits>();
   for (const pair of extra) pairs.set(`${pair.source} ${pair.target}`, pair);
   const found: Opening[] = [];
+  // XEN: `domio` owns the pages of devices; which of them a domain may map is asked of their labels.
+  const deviceMemory = initialContext(subject, 'domio')?.type;
   for (const pair of pairs.values()) {
+    if (pair.target === deviceMemory) continue;
     const actor = { ...(pair.source === target.type ? target : source), type: pair.source };
     const guest = { ...(pair.target === source.type ? source : target), type: pair.target };
     const before: Reach = { read: false, write: false };
