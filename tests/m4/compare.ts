@@ -1,11 +1,13 @@
 /**
  * Compares our macro processor with GNU m4 on random texts, with and without sync lines:
  *
- *     npx tsx tests/m4/compare.ts FIRST-SEED COUNT
+ *     npx tsx tests/m4/compare.ts FIRST-SEED COUNT [edges]
  *
+ * With `edges` the texts are short, and each builtin gets what it hardly ever does.
  * Ends with 1 where a text differs, and prints the first few that do.
  */
 import { generateTexts } from './generate.ts';
+import { generateEdgeTexts } from './generate-edges.ts';
 import { compareWithGnu, gnuM4 } from './gnu-m4.ts';
 
 const [first = 1, count = 1000] = process.argv.slice(2).map(Number);
@@ -13,9 +15,10 @@ if (gnuM4 === undefined) {
   console.error('GNU m4 is not installed');
   process.exit(2);
 }
+const generate = process.argv.includes('edges') ? generateEdgeTexts : generateTexts;
 const tally = { equal: 0, different: 0, endless: 0 };
 for (let seed = first; seed < first + count; seed++) {
-  const texts = generateTexts(seed);
+  const texts = generate(seed);
   const { kind, ours, theirs } = compareWithGnu(gnuM4, texts, seed % 2 === 0);
   tally[kind]++;
   if (kind === 'different' && tally.different <= 5) {

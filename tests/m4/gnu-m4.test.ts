@@ -5,16 +5,35 @@
  */
 import { describe, expect, test } from 'vitest';
 import { generateTexts } from './generate.ts';
+import { generateEdgeTexts } from './generate-edges.ts';
 import { compareWithGnu, gnuM4 } from './gnu-m4.ts';
 
 const SEEDS_PER_TEST = 100;
 
 describe.skipIf(gnuM4 === undefined)('the text of GNU m4', () => {
-  test.each([0, 1, 2, 3, 4, 5, 6, 7])('on random texts, part %i', (part) => {
+  const expectSame = (part: number, generate: (seed: number) => readonly string[]): void => {
     if (gnuM4 === undefined) return;
     for (let seed = part * SEEDS_PER_TEST + 1; seed <= (part + 1) * SEEDS_PER_TEST; seed++) {
-      const { kind, ours, theirs } = compareWithGnu(gnuM4, generateTexts(seed), seed % 2 === 0);
+      const { kind, ours, theirs } = compareWithGnu(gnuM4, generate(seed), seed % 2 === 0);
       if (kind !== 'endless') expect(ours, `seed ${seed}`).toBe(theirs);
     }
+  };
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7])('on random texts, part %i', (part) => expectSame(part, generateTexts));
+
+  test.each([0, 1, 2, 3, 4, 5])('on odd arguments, part %i', (part) => expectSame(part, generateEdgeTexts));
+
+  test('on all conversions of `format` with all that may stand before them', () => {
+    if (gnuM4 === undefined) return;
+    const flags = ['', "'", '+', ' ', '0', '-', '#', '+0', '# '];
+    const lines = flags.flatMap((flag) =>
+      ['', '6', '.0', '6.2', '.-1'].flatMap((field) =>
+        ['', 'h', 'hh', 'l', 'll'].flatMap((length) =>
+          [...'diouxXcsfFeEgGaAzn'].map((kind) => `format([%${flag}${field}${length}${kind}],65,66)`),
+        ),
+      ),
+    );
+    const { ours, theirs } = compareWithGnu(gnuM4, [`changequote([,])dnl\n${lines.join('\n')}\n`], false);
+    expect(ours).toBe(theirs);
   });
 });

@@ -33,7 +33,11 @@ export function compareWithGnu(tool: ReferenceTool, texts: readonly string[], sy
     if (result.diagnostics.some(({ code }) => code === 'm4/limit-reached'))
       return { kind: 'endless', ours, theirs: '' };
     for (const [index, text] of texts.entries()) writeFileSync(join(folder, names[index] ?? ''), text, 'latin1');
-    const { status, stdout } = tool.run([...(syncLines ? ['-s'] : []), ...names], { cwd: folder });
+    const { status, stdout } = tool.run([...(syncLines ? ['-s'] : []), ...names], {
+      cwd: folder,
+      // Policies are bytes: what a letter is does not depend on where they are read.
+      env: { ...process.env, LC_ALL: 'C' },
+    });
     const theirs = `${status === 0 ? 'ends well' : 'fails'}\n${Buffer.from(stdout).toString('latin1')}`;
     return { kind: ours === theirs ? 'equal' : 'different', ours, theirs };
   } finally {

@@ -21,7 +21,10 @@ export interface ToolResult {
 /** A reference tool that is installed here. */
 export interface ReferenceTool {
   readonly path: string;
-  run(args: readonly string[], options?: { readonly input?: Uint8Array; readonly cwd?: string }): ToolResult;
+  run(
+    args: readonly string[],
+    options?: { readonly input?: Uint8Array; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
+  ): ToolResult;
 }
 
 function isExecutable(path: string): boolean {

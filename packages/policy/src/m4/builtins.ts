@@ -120,6 +120,11 @@ function evaluate(m4: Processor, invocation: Invocation): void {
     return;
   }
   const result = evalExpression(text(invocation, 0));
+  if (result.kind === 'foreign-operator') {
+    m4.exitStatus = 1;
+    m4.report(messages['foreign-operator'](call.origin, { operator: result.operator }));
+    return;
+  }
   if (result.kind === 'fault') {
     const shown = text(invocation, 0).slice(0, 80);
     m4.report(messages['bad-expression'](call.origin, { text: shown, reason: result.reason }));

@@ -14,6 +14,7 @@ const entries = {
   'no-include': { severity: 'error', message: 'there is no file `{name}` to include' },
   'not-supported': { severity: 'error', message: '`{macro}` would reach outside of the policy, and is refused' },
   'limit-reached': { severity: 'error', message: 'macro expansion stopped: more than {limit} {what}' },
+  'foreign-operator': { severity: 'error', message: '`eval` has no operator `{operator}`' },
   'unknown-macro': { severity: 'warning', message: 'no macro is called `{macro}`' },
   'bad-number': { severity: 'warning', message: '`{text}` is not a number for `{macro}`' },
   'bad-argument': { severity: 'warning', message: 'argument of `{macro}`: {reason}' },

@@ -9,7 +9,9 @@
 /** A value, or why there is none. */
 export type EvalResult =
   | { readonly kind: 'value'; readonly value: number }
-  | { readonly kind: 'fault'; readonly reason: string };
+  | { readonly kind: 'fault'; readonly reason: string }
+  /** An operator of C that GNU m4 knows by its looks and does not have, such as `++`: its run then fails. */
+  | { readonly kind: 'foreign-operator'; readonly operator: string };
 
 class Fault extends Error {
   /** Whether the text was read well and only its value does not exist. */
@@ -21,6 +23,9 @@ class Fault extends Error {
   }
 }
 
+class ForeignOperator extends Error {}
+
+const FOREIGN = /\s*(\+\+|--|(?:[-+*/%^&|]|<<|>>)=)/y;
 const OPERATOR = /\s*(?:(\*\*|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%~!<>&^|()=])|$)/y;
 const NUMBER = /\s*(?:0[xX]|0[bB]|0[rR]([0-9]+):|0|(?=[1-9]))/y;
 
@@ -58,9 +63,10 @@ function readDigits(text: string, at: number, base: number): { readonly value: n
   return { value: value | 0, end };
 }
 
-type Token = number | string;
+/** What cannot be read is a token too: it is told where it is met, and something before it may be told first. */
+type Token = number | string | Error;
 
-/** Splits an expression into numbers and operators. */
+/** Splits an expression into numbers and operators, as far as it can be read. */
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
@@ -72,15 +78,18 @@ function tokenize(text: string): Token[] {
       const kind = prefix[1]?.toLowerCase();
       const base =
         number[1] !== undefined ? Number(number[1]) : kind === 'x' ? 16 : kind === 'b' ? 2 : prefix === '0' ? 8 : 10;
-      if (base < 1 || base > 36) throw new Fault('bad radix');
+      if (base < 1 || base > 36) return [...tokens, new Fault('bad radix')];
       const { value, end } = readDigits(text, NUMBER.lastIndex, base);
       tokens.push(value);
       at = end;
       continue;
     }
+    FOREIGN.lastIndex = at;
+    const foreign = FOREIGN.exec(text)?.[1];
+    if (foreign !== undefined) return [...tokens, new ForeignOperator(foreign)];
     OPERATOR.lastIndex = at;
     const operator = OPERATOR.exec(text);
-    if (operator === null) throw new Fault('bad input');
+    if (operator === null) return [...tokens, new Fault('bad input')];
     if (operator[1] !== undefined) tokens.push(operator[1]);
     at = OPERATOR.lastIndex;
     if (operator[1] === undefined) break;
@@ -149,9 +158,18 @@ class Parser {
     this.#tokens = tokenize(text);
   }
 
+  /** The next token; undefined at the end. A foreign operator counts only where an operand is looked for, or the end. */
+  #peek(): Token | undefined {
+    const token = this.#tokens[this.#at];
+    if (token instanceof Fault) throw token;
+    return token;
+  }
+
   parse(): number {
     const value = this.#binary(0);
-    if (this.#at < this.#tokens.length) throw new Fault('excess input');
+    const rest = this.#peek();
+    if (rest instanceof ForeignOperator) throw rest;
+    if (rest !== undefined) throw new Fault('excess input');
     return value;
   }
 
@@ -160,7 +178,7 @@ class Parser {
     if (operators === undefined) return this.#powers();
     let value = this.#binary(level + 1);
     for (;;) {
-      const operator = this.#tokens[this.#at];
+      const operator = this.#peek();
       if (typeof operator !== 'string' || !operators.includes(operator)) return value;
       this.#at++;
       value = apply(operator, value, this.#rightSide(operator, value, level + 1));
@@ -180,7 +198,7 @@ class Parser {
 
   #powers(): number {
     const base = this.#unary();
-    if (this.#tokens[this.#at] !== '**') return base;
+    if (this.#peek() !== '**') return base;
     this.#at++;
     return power(base, this.#powers());
   }
@@ -188,7 +206,9 @@ class Parser {
   #unary(): number {
     if (++this.#depth > MAX_DEPTH) throw new Fault('nested too deep');
     try {
-      const token = this.#tokens[this.#at++];
+      const token = this.#peek();
+      if (token instanceof ForeignOperator) throw token;
+      this.#at++;
       if (token === undefined) throw new Fault('missing operand');
       if (typeof token === 'number') return token;
       if (token === '+') return this.#unary();
@@ -197,7 +217,8 @@ class Parser {
       if (token === '!') return this.#unary() === 0 ? 1 : 0;
       if (token !== '(') throw new Fault('bad expression');
       const value = this.#binary(0);
-      if (this.#tokens[this.#at++] !== ')') throw new Fault('missing right parenthesis');
+      if (this.#peek() !== ')') throw new Fault('missing right parenthesis');
+      this.#at++;
       return value;
     } finally {
       this.#depth--;
@@ -211,6 +232,7 @@ export function evalExpression(text: string): EvalResult {
   try {
     return { kind: 'value', value: new Parser(text).parse() };
   } catch (error) {
+    if (error instanceof ForeignOperator) return { kind: 'foreign-operator', operator: error.message };
     if (error instanceof Fault) return { kind: 'fault', reason: error.message };
     throw error;
   }

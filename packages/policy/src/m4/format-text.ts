@@ -7,7 +7,29 @@
  */
 
 const MAX_WIDTH = 100_000;
-const SPECIFIER = /([-+ #0']*)(\*|[0-9]*)(?:\.(\*|-?[0-9]*))?(hh|h|l)?(.?)/suy;
+const SPECIFIER = /([-+ #0']*)(\*|[0-9]*)(?:\.(\*|[0-9]*))?(hh|h|l)?(.?)/suy;
+
+const CONVERSIONS = 'aAcdeEfFgGiosuxX';
+
+/** Conversions that a flag is not for. SPEC: `expand_format` of GNU m4's format.c. */
+const REFUSED_BY_FLAG: Readonly<Record<string, string>> = {
+  "'": 'aAceEosxX',
+  '+': 'cosuxX',
+  ' ': 'cosuxX',
+  '0': 'cs',
+  '#': 'cdisu',
+};
+
+/** The same for the sizes of integers. */
+const REFUSED_BY_LENGTH: Readonly<Record<string, string>> = { h: 'aAceEfFgGs', hh: 'aAceEfFgGs', l: 'cs' };
+
+/** Whether a conversion may stand behind what was written before it. */
+function isConversion(kind: string, flags: string, hasPrecision: boolean, length: string): boolean {
+  if (kind === '' || !CONVERSIONS.includes(kind)) return false;
+  if (hasPrecision && kind === 'c') return false;
+  if (REFUSED_BY_LENGTH[length]?.includes(kind) === true) return false;
+  return ![...flags].some((flag) => REFUSED_BY_FLAG[flag]?.includes(kind));
+}
 
 interface Conversion {
   readonly flags: string;
@@ -43,8 +65,17 @@ function formatInteger(value: bigint, kind: string, bits: number, conversion: Co
   return kind === 'X' ? made.toUpperCase() : made;
 }
 
+/** Digits of a value that has more of them than asked for, where what is left out is exactly a half: C rounds to even. */
+function isRoundedDownToEven(exact: string, length: number): boolean {
+  return /^50*$/.test(exact.slice(length)) && Number(exact[length - 1]) % 2 === 0;
+}
+
 function exponential(value: number, precision: number): string {
-  return value.toExponential(precision).replace(/e([-+])(\d)$/, 'e$10$2');
+  const [digits = '', exponent = ''] = value.toExponential(100).split('e');
+  const kept = digits.slice(0, precision === 0 ? 1 : precision + 2);
+  const isDown = isRoundedDownToEven(digits.replace('.', ''), precision + 1);
+  const made = isDown ? `${kept}e${exponent}` : value.toExponential(precision);
+  return made.replace(/e([-+])(\d)$/, 'e$10$2');
 }
 
 function formatReal(value: number, kind: string, conversion: Conversion): string {
@@ -56,6 +87,11 @@ function formatReal(value: number, kind: string, conversion: Conversion): string
   let digits: string;
   if (!Number.isFinite(value)) {
     digits = Number.isNaN(value) ? 'nan' : 'inf';
+  } else if (kind === 'a' || kind === 'A') {
+    const exact = hexadecimal(magnitude, conversion.precision);
+    const dotted = flags.includes('#') && !exact.includes('.') ? exact.replace('p', '.p') : exact;
+    const made = fill(`${sign}0x`, dotted, conversion, true);
+    return isUpper ? made.toUpperCase() : made;
   } else if (kind === 'f' || kind === 'F') {
     digits = exactFixed(magnitude, precision);
   } else if (kind === 'e' || kind === 'E') {
@@ -73,11 +109,38 @@ function formatReal(value: number, kind: string, conversion: Conversion): string
   return isUpper ? made.toUpperCase() : made;
 }
 
+/** The notation of `%a`: a binary fraction in hexadecimal, with its power of two. */
+function hexadecimal(magnitude: number, precision: number | undefined): string {
+  const bits = new DataView(new ArrayBuffer(8));
+  bits.setFloat64(0, magnitude);
+  const whole = bits.getBigUint64(0);
+  const exponent = Number(whole >> 52n);
+  let significand = (whole & ((1n << 52n) - 1n)) | (exponent === 0 ? 0n : 1n << 52n);
+  const power = magnitude === 0 ? 0 : exponent === 0 ? -1022 : exponent - 1023;
+  const kept = precision === undefined ? 13 : Math.min(precision, 13);
+  const dropped = BigInt(4 * (13 - kept));
+  const rest = significand & ((1n << dropped) - 1n);
+  significand >>= dropped;
+  const half = dropped === 0n ? 0n : 1n << (dropped - 1n);
+  if (rest > half || (rest === half && half !== 0n && (significand & 1n) === 1n)) significand++;
+  const digits = significand.toString(16).padStart(kept + 1, '0');
+  const lead = digits.slice(0, digits.length - kept);
+  const written = digits.slice(digits.length - kept);
+  const fraction = precision === undefined ? written.replace(/0+$/, '') : written.padEnd(precision, '0');
+  return `${lead}${fraction === '' ? '' : `.${fraction}`}p${power < 0 ? '-' : '+'}${Math.abs(power)}`;
+}
+
 /** Fixed notation with every digit, also where JavaScript would change to an exponent. */
 function exactFixed(magnitude: number, precision: number): string {
   const places = Math.min(precision, 100);
-  const digits =
-    magnitude < 1e21 ? magnitude.toFixed(places) : `${BigInt(magnitude)}${places > 0 ? `.${'0'.repeat(places)}` : ''}`;
+  const exact = magnitude < 1e21 ? magnitude.toFixed(100) : '';
+  const point = exact.length - 101;
+  const isDown = isRoundedDownToEven(exact.replace('.', ''), point + places);
+  const digits = isDown
+    ? exact.slice(0, places === 0 ? point : point + 1 + places)
+    : magnitude < 1e21
+      ? magnitude.toFixed(places)
+      : `${BigInt(magnitude)}${places > 0 ? `.${'0'.repeat(places)}` : ''}`;
   return digits + '0'.repeat(precision - places);
 }
 
@@ -130,17 +193,17 @@ export function formatText(args: readonly string[], problem: (reason: string) =>
     const asked = precisionText === '*' ? Number(BigInt.asIntN(32, integer())) : Number(precisionText ?? -1);
     const precision = asked < 0 || Number.isNaN(asked) ? undefined : bounded(asked);
     const conversion: Conversion = { flags, width: bounded(width), precision };
-    if (kind !== '' && 'diouxX'.includes(kind)) {
+    if (!isConversion(kind, given, precisionText !== undefined, length ?? '')) {
+      problem(`there is no conversion \`${template.slice(sign, at)}\``);
+    } else if ('diouxX'.includes(kind)) {
       const bits = length === 'hh' ? 8 : length === 'h' ? 16 : length === 'l' ? 64 : 32;
       result += formatInteger(integer(), kind, bits, conversion);
     } else if (kind === 'c') {
       result += fill('', String.fromCharCode(Number(BigInt.asUintN(8, integer()))), conversion, false);
     } else if (kind === 's') {
       result += fill('', (values[next++] ?? '').slice(0, precision), conversion, false);
-    } else if (kind !== '' && 'eEfFgG'.includes(kind)) {
-      result += formatReal(real(), kind, conversion);
     } else {
-      problem(`there is no conversion \`${template.slice(sign, at)}\``);
+      result += formatReal(real(), kind, conversion);
     }
   }
   return result;

@@ -135,10 +135,20 @@ export class Input {
     return undefined;
   }
 
+  /**
+   * What comes next. Nothing is dropped for a look: as in GNU m4 a file ends when something behind it is read, which
+   * tells its `#line` marks.
+   */
   peek(): number {
-    const entry = this.top();
-    if (entry === undefined) return END;
-    return entry.at < entry.text.length ? entry.text.charCodeAt(entry.at) : BUILTIN;
+    for (let i = this.stack.length - 1; i >= 0; i--) {
+      const entry = this.stack[i];
+      while (entry !== undefined) {
+        if (entry.at < entry.text.length) return entry.text.charCodeAt(entry.at);
+        if (entry.chunk?.builtin !== undefined) return BUILTIN;
+        if (!entry.advance()) break;
+      }
+    }
+    return END;
   }
 
   /** Steps over characters of the topmost text. */

@@ -256,11 +256,12 @@ export class Scanner {
     const { classes } = this.#run.syntax;
     let word = '';
     const parts: Provenance[] = [];
-    for (let entry = input.top(); entry !== undefined && entry.at < entry.text.length; entry = input.top()) {
+    while (((classes[input.peek()] ?? 0) & NAME) !== 0) {
+      const entry = input.top();
+      if (entry === undefined) break;
       const { text, at } = entry;
       let end = at;
       while (end < text.length && ((classes[text.charCodeAt(end)] ?? 0) & NAME) !== 0) end++;
-      if (end === at) break;
       parts.push(entry.provenance(at, end));
       input.consume(entry, end - at);
       word += text.slice(at, end);
