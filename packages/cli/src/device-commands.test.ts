@@ -44,6 +44,16 @@ test('one of type nomigrate_t runs with its device model in a stub domain, and i
   const list = await all(['create', '-q', example('stub')], ['list', '-Z']);
   expect(list).toContain('customer_1:vm_r:nomigrate_t\n');
   expect(list).toMatch(/stub-dm .* customer_1:vm_r:nomigrate_dm_t\n/);
+  // XEN: of a stub domain libxl keeps no configuration, and says so.
+  const long = await dewar('list', '-l');
+  expect([long.code, long.err]).toEqual([
+    0,
+    expect.stringMatching(/Domain [0-9]+:Fail to get domain configuration\n$/),
+  ]);
+  const configurations: readonly { readonly config: { readonly c_info: { readonly name: string } } }[] = JSON.parse(
+    long.out,
+  );
+  expect(configurations.map(({ config }) => config.c_info.name)).toEqual(['Domain-0', 'stub']);
   expect((await all(['destroy', 'stub'], ['list'])).split('\n')).toHaveLength(3);
 });
 

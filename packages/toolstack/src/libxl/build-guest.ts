@@ -8,12 +8,14 @@
  */
 import type { TimelineStep } from '../host.ts';
 import type { Domid, Errno, FrameRange, MappingHandle, Port } from '../hypercalls.ts';
+import { setVcpuAffinity } from './affinity.ts';
 import { learnScheduler, lookAtPool } from './cpupools.ts';
 import { CONSOLE_REF, DOM0, XENSTORE_REF } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { lookAt, type Operation } from './operation.ts';
 import { type AnyResult, inOrder, type Refusal } from './recorder.ts';
 import { errnoNumber, errnoText, logLibxc, logLibxl, panicLibxc, warnLibxl } from './said.ts';
+import type { Placement } from './stored-json.ts';
 
 /** What the build needs to know of the guest. */
 export interface BuildPlan {
@@ -28,6 +30,7 @@ export interface BuildPlan {
   readonly videoPages: number;
   readonly claimsMemory: boolean;
   readonly scheduler: { readonly weight?: number; readonly cap?: number };
+  readonly placement: Placement;
   /** It is given devices, so that a PV guest sees the memory map of the host. */
   readonly usesHostMap: boolean;
   /** Built in the middle of the creation of another, by a program that knows the host already. */
@@ -67,16 +70,13 @@ export function stoppedAt(step: string): BuildOutcome {
 /** libxl gives a guest this much more than it asks for. XEN: `LIBXL_MAXMEM_CONSTANT`, 1 MiB. */
 export const SLACK_PAGES = 256;
 
-/** XEN: `libxl_set_vcpuaffinity_all` and `libxl_domain_set_nodeaffinity`, whose failure is told and forgotten. */
-function setAffinities(operation: Operation, { domid, vcpus }: BuildPlan): void {
+/** XEN: `numa_place_domain`; `libxl_set_vcpuaffinity_all` and `libxl_domain_set_nodeaffinity`, whose failure is told and forgotten. */
+function placeOnNodes(operation: Operation, { domid, vcpus }: BuildPlan): void {
   const { recorder } = operation;
   let refusal: Refusal | undefined;
   for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-    const set = recorder.ask('libxl', 'domctl.setvcpuaffinity', { domid, vcpu });
-    if (set.kind === 'ok') continue;
+    if (setVcpuAffinity(operation, domid, vcpu)) continue;
     refusal = recorder.refusal;
-    const place = 'libxl_sched.c:62:libxl__set_vcpuaffinity';
-    logLibxl(operation, place, `Domain ${domid}:Setting vcpu affinity`, set.errno);
     const words = `Domain ${domid}:Failed to set affinity for ${vcpu}`;
     warnLibxl(operation, 'libxl_sched.c:124:libxl_set_vcpuaffinity_all', words);
   }
@@ -91,6 +91,16 @@ function setAffinities(operation: Operation, { domid, vcpus }: BuildPlan): void 
   operation.diagnostics.push(guest['affinity-not-set'](undefined, { domid }, { notes }));
 }
 
+/** What the configuration says of CPUs; false where Xen does not take it, and the build ends. */
+function pinAsConfigured(operation: Operation, { domid, placement: { hard, soft } }: BuildPlan): boolean {
+  for (let vcpu = 0; vcpu < Math.max(hard.length, soft.length); vcpu++) {
+    if (setVcpuAffinity(operation, domid, vcpu, { hard: hard[vcpu], soft: soft[vcpu] })) continue;
+    logLibxl(operation, 'libxl_dom.c:350:libxl__build_pre', `setting affinity failed on vcpu \`${vcpu}'`);
+    return false;
+  }
+  return true;
+}
+
 /** vCPUs, placement and the memory limit. XEN: `libxl__build_pre`. */
 export function prepare(operation: Operation, plan: BuildPlan): TimelineStep['outcome'] {
   const { recorder } = operation;
@@ -102,13 +112,16 @@ export function prepare(operation: Operation, plan: BuildPlan): TimelineStep['ou
     }
     // XEN: xc_get_max_cpus() asks once, and keeps the answer.
     if (!plan.isStub) recorder.ask('libxl', 'sysctl.physinfo', {});
-    lookAt(operation, domid, false);
-    if (!lookAtPool(operation)) return 'failed';
-    recorder.ask('libxl', 'sysctl.numainfo', {});
-    recorder.ask('libxl', 'sysctl.numainfo', {});
-    recorder.ask('libxl', 'sysctl.cputopoinfo', {});
-    recorder.ask('libxl', 'sysctl.cputopoinfo', {});
-    setAffinities(operation, plan);
+    if (plan.placement.isAutomatic) {
+      lookAt(operation, domid, false);
+      if (!lookAtPool(operation)) return 'failed';
+      recorder.ask('libxl', 'sysctl.numainfo', {});
+      recorder.ask('libxl', 'sysctl.numainfo', {});
+      recorder.ask('libxl', 'sysctl.cputopoinfo', {});
+      recorder.ask('libxl', 'sysctl.cputopoinfo', {});
+      placeOnNodes(operation, plan);
+    }
+    if (!pinAsConfigured(operation, plan)) return 'failed';
     const limit = recorder.ask('libxl', 'domctl.max_mem', { domid, maxPages: plan.pages + SLACK_PAGES });
     if (limit.kind === 'ok') return 'done';
     logLibxl(operation, 'libxl_dom.c:364:libxl__build_pre', "Couldn't set max memory", limit.errno);

@@ -12,12 +12,15 @@ import type { GuestConfig } from './guest-config.ts';
 import { lookAt, type Operation } from './operation.ts';
 import { ownerOfName } from './run-state.ts';
 import { logLibxl } from './said.ts';
-import { growingKibOf } from './stored-json.ts';
+import { growingKibOf, type Placement, placementOf } from './stored-json.ts';
 
 const KIB_PER_PAGE = 4;
 
 /** What libxl makes of a name that cannot be given. XEN: `ERROR_INVAL`, `ERROR_NOMEM`, `ERROR_DOMAIN_NOTFOUND`. */
 const RENAME_RC = { 'name taken': -6, 'not told': -5, 'not seen': -21 } as const;
+
+/** A stub domain runs where libxl finds room for it. */
+const NO_PLACEMENT: Placement = { isAutomatic: true, hard: [], soft: [] };
 
 /** How far a creation came. */
 export type Progress = { readonly kind: 'created'; readonly domid: Domid } | Failure;
@@ -55,6 +58,7 @@ export function planOf(config: GuestConfig, domid: Domid, isStub = false): Build
     videoPages: Math.floor((hardware.deviceModel?.videoKib ?? 0) / KIB_PER_PAGE),
     claimsMemory: config.claimsMemory,
     scheduler: config.scheduler,
+    placement: isStub ? NO_PLACEMENT : placementOf(config.json),
     usesHostMap: config.type === 'pv' && hardware.pci.length > 0,
     isStub,
   };

@@ -274,6 +274,30 @@ export function bareConfiguration(type: 'pv' | 'pvh'): JsonObject {
 /** The longest text of a stored configuration. */
 export const STORED_LIMIT: number = 2 ** 20;
 
+/** Where the configuration has the vCPUs of a guest run. */
+export interface Placement {
+  /** libxl looks for NUMA nodes with room for it. */
+  readonly isAutomatic: boolean;
+  /** Physical CPUs for each vCPU, those on which it may run and those on which it had better run. */
+  readonly hard: readonly (readonly number[])[];
+  readonly soft: readonly (readonly number[])[];
+}
+
+/** What a configuration says of it. */
+export function placementOf(text: string): Placement {
+  const build = objectIn(readStoredJson(text) ?? NONE, 'b_info');
+  const maps = (name: string): readonly (readonly number[])[] => {
+    const value = memberOf(build, name);
+    if (!Array.isArray(value)) return [];
+    return value.map((cpus) => (Array.isArray(cpus) ? cpus.map(Number) : []));
+  };
+  return {
+    isAutomatic: memberOf(build, 'numa_placement') !== 'False',
+    hard: maps('vcpu_hard_affinity'),
+    soft: maps('vcpu_soft_affinity'),
+  };
+}
+
 /** A UUID of no domain, where only its length counts. */
 const SOME_UUID = '00000000-0000-0000-0000-000000000000';
 

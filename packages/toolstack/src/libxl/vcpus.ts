@@ -7,6 +7,7 @@
  */
 import type { OperationReport, VcpuState } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
+import { setVcpuAffinity } from './affinity.ts';
 import { parseCpuRange, showCpus } from './cpu-range.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
@@ -23,7 +24,7 @@ import {
 } from './operation.ts';
 import { doneOn, failedOn, nameOf, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
-import { errnoText, logLibxl, warnLibxl } from './said.ts';
+import { errnoText, logLibxl } from './said.ts';
 
 /** XEN: `libxl_list_vcpu`; undefined when Xen refused. */
 function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {
@@ -144,7 +145,6 @@ export function pinVcpu(
     operation.messages.push(`Invalid pcpu range: ${part.replace(/^\^?(?:nodes?:)?/, '')}.`);
     return refuse(operation, domid, verb, `\`${bad}\` is no list of physical CPUs; an example is \`0-1,^1\``);
   }
-  const args = { domid, ...(hard === undefined ? {} : { hard }), ...(soft === undefined ? {} : { soft }) };
   let failedVcpu = 0;
   const outcome = recorder.step(`libxl pins vCPU ${vcpuText} of domain ${domid}`, 'libxl', () => {
     recorder.ask('xl', 'sysctl.physinfo', {});
@@ -160,17 +160,8 @@ export function pinVcpu(
     const vcpus = isAll ? (vcpusOf(operation, domid)?.map(({ vcpu }) => vcpu) ?? []) : [Number(vcpuText)];
     if (vcpus.length === 0) operation.messages.push('libxl_list_vcpu failed.');
     for (const vcpu of vcpus) {
-      const pinned = recorder.ask('libxl', 'domctl.setvcpuaffinity', { ...args, vcpu });
-      if (pinned.kind === 'ok') {
-        if (soft !== undefined && pinned.value.effectiveSoft.length === 0) {
-          const words = `Domain ${domid}:All cpus in soft affinity of vcpu ${vcpu} are unreachable. Only hard affinity will be considered for scheduling`;
-          warnLibxl(operation, 'libxl_sched.c:84:libxl__set_vcpuaffinity', words);
-        }
-        continue;
-      }
+      if (setVcpuAffinity(operation, domid, vcpu, { hard, soft })) continue;
       failedVcpu = vcpu;
-      const why = errnoText(pinned.errno);
-      logLibxl(operation, 'libxl_sched.c:62:libxl__set_vcpuaffinity', `Domain ${domid}:Setting vcpu affinity: ${why}`);
       operation.messages.push(isAll ? 'Could not set affinity.' : `Could not set affinity for vcpu \`${failedVcpu}'.`);
       return 'failed';
     }
