@@ -42,7 +42,9 @@ export function logNoScheduling(operation: Operation, domid: Domid, errno: Errno
 /** Whether libxl comes to know the scheduler of a domain. */
 export function learnScheduler(operation: Operation, domid: Domid, purpose: 'get' | 'set'): boolean {
   if (lookAt(operation, domid, false) === undefined) {
-    logLibxl(operation, 'libxl_dom.c:76:libxl__domain_cpupool', 'getinfolist failed 0', 'ENOENT');
+    const { refusedList } = operation;
+    const words = `getinfolist failed ${refusedList === undefined ? 0 : -1}`;
+    logLibxl(operation, 'libxl_dom.c:76:libxl__domain_cpupool', words, refusedList?.errno ?? 'ENOENT');
     logUnknownScheduler(operation, domid, purpose);
     return false;
   }

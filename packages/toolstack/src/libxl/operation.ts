@@ -28,13 +28,19 @@ export interface Operation {
   refusedList?: Refusal | undefined;
 }
 
-/** libxl's own look at one domain; undefined when there is none, or none that it may see. XEN: `libxl_domain_info`. */
+/**
+ * libxl's own look at one domain; undefined when there is none, or none that it may see. With its label it is
+ * `libxl_domain_info`, which says so where Xen refuses the look itself; without, its callers speak.
+ */
 export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): DomainInfo | undefined {
+  if (withLabel) {
+    const look = lookInto(operation, domid, true);
+    return look.kind === 'seen' ? look.info : undefined;
+  }
   const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
+  operation.refusedList = list.kind === 'error' ? operation.recorder.refusal : undefined;
   const info = list.kind === 'ok' ? list.value.domains[0] : undefined;
-  if (info?.domid !== domid) return undefined;
-  if (withLabel) labelOf(operation, info);
-  return info;
+  return info?.domid === domid ? info : undefined;
 }
 
 /** What `libxl_domain_info` tells of a domain: of it, that there is none which may be seen, or why Xen tells nothing. */
@@ -56,6 +62,7 @@ export function lookInto(operation: Operation, domid: Domid, withLabel: boolean)
     operation.refusedList = operation.recorder.refusal;
     return { kind: 'refused', errno: list.errno };
   }
+  operation.refusedList = undefined;
   const info = list.value.domains[0];
   if (info?.domid !== domid) return { kind: 'none' };
   if (withLabel) labelOf(operation, info);
@@ -68,7 +75,7 @@ export function lookInto(operation: Operation, domid: Domid, withLabel: boolean)
  */
 export function logUnseen(operation: Operation, domid: Domid, errno: Cause): void {
   const words = `unable to find domain info for domain ${domid}`;
-  logLibxl(operation, 'libxl_dom.c:1216:libxl__userdata_path', words, errno);
+  logLibxl(operation, 'libxl_dom.c:1216:libxl__userdata_path', words, operation.refusedList?.errno ?? errno);
 }
 
 /** Asks Xen for the text of a domain's label. XEN: `libxl__xcinfo2xlinfo`, which goes on without it. */
@@ -95,6 +102,7 @@ export function listDomains(operation: Operation): DomainState[] | undefined {
       operation.refusedList = operation.recorder.refusal;
       return undefined;
     }
+    operation.refusedList = undefined;
     const { domains }: { readonly domains: readonly DomainInfo[] } = list.value;
     infos.push(...domains);
     const last: DomainInfo | undefined = domains.length < DOMAINS_AT_ONCE ? undefined : domains.at(-1);

@@ -53,7 +53,7 @@ export function showScheduler(
     if (operation.refusedList !== undefined) {
       operation.messages.push('libxl_list_domain failed.');
       blameList(operation, '');
-      return report(operation, { isDone: false, xlExitCode: 1, value: [] });
+      return report(operation, { isDone: false, xlExitCode: 1 });
     }
     if (listed === 'failed') {
       operation.messages.push('error getting cpupool info');

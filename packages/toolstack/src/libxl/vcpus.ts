@@ -32,7 +32,7 @@ function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {
   const info = lookAt(operation, domid, false);
   if (info === undefined) {
     const words = `Domain ${domid}:Getting infolist`;
-    logLibxl(operation, 'libxl_domain.c:1667:libxl_list_vcpu', words, 'ENOENT');
+    logLibxl(operation, 'libxl_domain.c:1667:libxl_list_vcpu', words, operation.refusedList?.errno ?? 'ENOENT');
     return undefined;
   }
   const states: VcpuState[] = [];
