@@ -13,6 +13,7 @@ import {
   type HypercallName,
   LibxlHost,
   type OperationReport,
+  restoreToolstack,
 } from '@dewar/toolstack';
 import { describe, expect, test } from 'vitest';
 import { GUEST_CFG, GUEST_UUID, guestConfig, policyOfRelease } from './rig-policy.ts';
@@ -591,7 +592,31 @@ allow nomigrate_t guest_t_channel:event send;
     }
   });
 
-  /** What xl 4.17.5 said on a real Xen 4.17.7, whose policy was that of 4.17.6. */
+  const ENOUGH = [LIFE, EXTRA_VERSION, ...now, 'allow dom0_t security_t:security load_policy;', ''].join('\n');
+  const WITHOUT_LIST = ENOUGH.replace('{ domxen_t dom0_t }', 'dom0_t');
+
+  /** A host on which dom0 may list domains, as yet. */
+  async function hostThatListed(): Promise<{ readonly hypervisor: Hypervisor; readonly host: LibxlHost }> {
+    const { hypervisor } = boot('4.17.7', ENOUGH, 'enforcing');
+    const host = new LibxlHost(hypervisor);
+    expect((await host.list()).value?.map(({ name }) => name)).toEqual(['Domain-0']);
+    return { hypervisor, host };
+  }
+
+  test('does not begin on a host that booted with a policy which keeps dom0 from listing domains', async () => {
+    const { hypervisor } = boot('4.17.7', WITHOUT_LIST, 'enforcing');
+    const host = new LibxlHost(hypervisor);
+    const report = await host.create(guestConfig(), { uuid: GUEST_UUID });
+    const words = 'libxl: error: libxl_create.c:1134:libxl__domain_config_setdefault: Illegal pool specified: (null)';
+    expect([report.outcome, report.xlExitCode, report.xlMessages]).toEqual(['failed', 6, [words]]);
+    // Neither a better policy nor another command sets dom0 up.
+    await host.loadPolicy(policyOfRelease('4.17.7', ENOUGH));
+    const again = new LibxlHost(hypervisor, restoreToolstack(JSON.parse(JSON.stringify(host.snapshot()))));
+    expect((await again.list()).value?.map(({ name }) => name)).toEqual([undefined]);
+    expect((await again.create(guestConfig(), { uuid: GUEST_UUID })).xlExitCode).toBe(6);
+  });
+
+  /** What xl 4.17.5 said on a real Xen 4.17.7, into which the policy of 4.17.6 was loaded. */
   test('is a domain that nothing can destroy where Xen no longer lists domains for dom0', async () => {
     const LIST = 'libxl: error: libxl_domain.c:335:libxl_list_domain: getting domain info list: Permission denied';
     const look = (domid: number): string =>
@@ -600,9 +625,9 @@ allow nomigrate_t guest_t_channel:event send;
       look(1),
       'libxl: error: libxl_domain.c:1137:domain_destroy_callback: Domain 1:Unable to destroy guest',
     ];
-    const rules = [LIFE.replace('{ domxen_t dom0_t }', 'dom0_t'), EXTRA_VERSION, ...now, ''].join('\n');
-    const { hypervisor } = boot('4.17.7', rules, 'enforcing');
-    const host = new LibxlHost(hypervisor);
+    const { hypervisor, host } = await hostThatListed();
+    await host.loadPolicy(policyOfRelease('4.17.7', WITHOUT_LIST));
+    expect(hypervisor.flask.isLoaded).toBe(true);
     const report = await host.create(guestConfig(), { uuid: GUEST_UUID });
     expect(report.xlMessages).toEqual([
       LIST,

@@ -56,6 +56,7 @@ export type Process =
   | 'xenstored'
   | 'xenconsoled'
   | 'init-xenstore-domain'
+  | 'xen-init-dom0'
   | 'device model'
   | 'driver'
   | 'guest kernel'

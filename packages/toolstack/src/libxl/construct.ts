@@ -352,6 +352,20 @@ export interface ConstructOptions {
   readonly onResidual?: CreateOptions['onResidual'];
 }
 
+/** The pool of CPUs that the guest is to be in has no name. XEN: `libxl__domain_config_setdefault`, `ERROR_INVAL`. */
+function withoutPool(operation: Operation, config: GuestConfig): Progress {
+  const words = 'Illegal pool specified: (null)';
+  logLibxl(operation, 'libxl_create.c:1134:libxl__domain_config_setdefault', words);
+  const why =
+    '`xen-init-dom0` could not look at dom0 when this host booted: dom0 and the pool of CPUs have no name in xenstore';
+  const step = 'the choice of its pool of CPUs';
+  const notes = [{ message: why }];
+  operation.diagnostics.push(
+    guest['step-failed'](config.labels.build?.origin, { guest: config.name, step }, { notes }),
+  );
+  return { kind: 'failed', domid: undefined, rc: -6 };
+}
+
 /**
  * Resolves the labels, makes the domain, builds it, has it served, relabels it. What could not be finished is
  * cleaned up.
@@ -373,6 +387,7 @@ export function constructGuest(operation: Operation, config: GuestConfig, option
   });
   if (!isHostKnown) return reportFailed(operation, config, 'the look at the host');
   if (sids === undefined) return { kind: 'failed', domid: undefined, rc: -1 };
+  if (operation.state.isDom0Bare) return withoutPool(operation, config);
   const fault = platformFault(operation, config);
   if (fault !== undefined) return fault;
   const { isWatched } = options;

@@ -16,11 +16,11 @@ import {
   findDomain,
   listDomains,
   lookAt,
+  nameOf,
   type Operation,
   report,
   startXl,
 } from './operation.ts';
-import { nameOf } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { errnoText, logLibxl } from './said.ts';
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hasEarlyChecks } from '@dewar/policy/releases';
 import type {
   AssignableDevice,
   ConsoleChoice,
@@ -70,12 +71,25 @@ import {
 import { listVcpus, pinVcpu, setVcpus } from './vcpus.ts';
 import { initXenstoreDomain } from './xenstore-domain.ts';
 
+/**
+ * What stands in xenstore of a host that has just booted. XEN: `xen-init-dom0` looks at dom0 before it writes its name and
+ * that of the pool of CPUs; a policy keeps it from that only where Xen refuses the look itself.
+ */
+function bootedState(hypercalls: Hypercalls): ToolstackState {
+  const state = emptyToolstackState();
+  if (!hasEarlyChecks(hypercalls.release)) return state;
+  const helper = { domid: DOM0, process: 'xen-init-dom0' } as const;
+  const look = hypercalls.call(helper, 'sysctl.getdomaininfolist', { first: DOM0, max: 1 });
+  return { ...state, isDom0Bare: look.kind === 'error' };
+}
+
 /** The toolstack of one host. Its state lasts as long as the host does: keep `snapshot()` next to that of Xen. */
 export class LibxlHost implements Host {
   readonly #hypercalls: Hypercalls;
   readonly #state: ToolstackState;
 
-  constructor(hypercalls: Hypercalls, state: ToolstackState = emptyToolstackState()) {
+  /** Without a state the host has just booted. */
+  constructor(hypercalls: Hypercalls, state: ToolstackState = bootedState(hypercalls)) {
     this.#hypercalls = hypercalls;
     this.#state = state;
   }

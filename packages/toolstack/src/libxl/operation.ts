@@ -111,6 +111,12 @@ export function listDomains(operation: Operation): DomainState[] | undefined {
   return infos.map((info) => describe(operation, info, labelOf(operation, info)));
 }
 
+/** The name that xenstore has for a domain. */
+export function nameOf({ state }: Operation, domid: Domid): string | undefined {
+  if (domid === DOM0) return state.isDom0Bare ? undefined : 'Domain-0';
+  return state.guests.get(domid)?.name;
+}
+
 function stateOf(info: DomainInfo): DomainState['state'] {
   if (info.isDying) return 'dying';
   if (info.shutdownReason !== undefined) return 'shutdown';
@@ -131,7 +137,7 @@ function describe(operation: Operation, info: DomainInfo, label: string | undefi
   const record = operation.state.guests.get(info.domid);
   return {
     domid: info.domid,
-    name: info.domid === DOM0 ? 'Domain-0' : record?.name,
+    name: nameOf(operation, info.domid),
     uuid: info.handle,
     label,
     memoryMib: Math.floor(info.totalPages / 256),

@@ -5,15 +5,9 @@
  */
 import type { OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
-import { DOM0 } from './daemons.ts';
 import { guest } from './diagnostics.ts';
 import { finalState, type Operation, report } from './operation.ts';
 import { reportRefusal } from './run-state.ts';
-
-/** The name that xenstore has for a domain. */
-export function nameOf(operation: Operation, domid: Domid): string | undefined {
-  return domid === DOM0 ? 'Domain-0' : operation.state.guests.get(domid)?.name;
-}
 
 /** Xen refused it. */
 export function failedOn<T>(operation: Operation, domid: Domid, verb: string): OperationReport<T> {

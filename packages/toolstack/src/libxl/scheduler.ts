@@ -15,11 +15,12 @@ import {
   findDomain,
   listDomains,
   lookAt,
+  nameOf,
   type Operation,
   report,
   startXl,
 } from './operation.ts';
-import { failedOn, nameOf, refuse } from './outcomes.ts';
+import { failedOn, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { logLibxl } from './said.ts';
 

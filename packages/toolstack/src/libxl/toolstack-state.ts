@@ -103,6 +103,8 @@ export interface PciRecord {
 export interface ToolstackState {
   /** The domain that xenstore runs in, where that is not dom0. */
   xenstoreDomid: Domid | undefined;
+  /** Whether `xen-init-dom0` could not set up dom0 as the host booted: it has no name then, and the CPU pool has none. */
+  isDom0Bare: boolean;
   readonly deviceModels: Map<Domid, DeviceModel>;
   readonly backends: Backend[];
   readonly pci: Map<Sbdf, PciRecord>;
@@ -118,6 +120,7 @@ export interface ToolstackSnapshot {
   readonly xenstored: readonly Readonly<Record<string, unknown>>[];
   readonly xenconsoled: readonly Readonly<Record<string, unknown>>[];
   readonly xenstoreDomid: number | undefined;
+  readonly isDom0Bare?: true;
   readonly deviceModels: readonly Readonly<Record<string, unknown>>[];
   readonly backends: readonly Readonly<Record<string, unknown>>[];
   readonly pci: readonly Readonly<Record<string, unknown>>[];
@@ -130,6 +133,7 @@ export function emptyToolstackState(): ToolstackState {
     xenstored: new Map(),
     xenconsoled: new Map(),
     xenstoreDomid: undefined,
+    isDom0Bare: false,
     deviceModels: new Map(),
     backends: [],
     pci: new Map(),
@@ -149,6 +153,7 @@ export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
     xenstored: attachments(state.xenstored),
     xenconsoled: attachments(state.xenconsoled),
     xenstoreDomid: state.xenstoreDomid,
+    ...(state.isDom0Bare ? { isDom0Bare: true } : {}),
     deviceModels: [...state.deviceModels.values()].map((one) => ({
       ...one,
       mappings: [...one.mappings],
@@ -342,6 +347,7 @@ export function restoreToolstack(snapshot: unknown): ToolstackState | undefined 
     xenconsoled: state.xenconsoled,
     // As above.
     xenstoreDomid: xenstoreDomid as Domid | undefined,
+    isDom0Bare: rest['isDom0Bare'] === true,
     deviceModels: state.deviceModels,
     backends: state.backends,
     pci: new Map(state.pci.map((one) => [one.sbdf, one])),

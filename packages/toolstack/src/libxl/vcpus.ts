@@ -17,12 +17,13 @@ import {
   findDomain,
   listDomains,
   lookAt,
+  nameOf,
   type Operation,
   report,
   sayNoCpus,
   startXl,
 } from './operation.ts';
-import { doneOn, failedOn, nameOf, refuse } from './outcomes.ts';
+import { doneOn, failedOn, refuse } from './outcomes.ts';
 import { reportRefusal } from './run-state.ts';
 import { errnoText, logLibxl } from './said.ts';
 
