@@ -194,12 +194,15 @@ export class LabelSpace {
     const known = this.#byType.get(type);
     if (known !== undefined) return known;
     const found: Label[] = [];
-    const { roles } = this.view.policy;
-    for (const user of this.#users) {
-      const ranges = this.#userRanges.get(user.value) ?? [];
-      for (const role of roles.entries) {
-        const isObject = role.value === OBJECT_R;
+    // Those of domains first: an answer names the label that a reader knows, where several are as good.
+    const roles = this.view.policy.roles.entries.toSorted(
+      (a, b) => Number(a.value === OBJECT_R) - Number(b.value === OBJECT_R),
+    );
+    for (const role of roles) {
+      const isObject = role.value === OBJECT_R;
+      for (const user of this.#users) {
         if (!isObject && !(user.roles.has(role.value - 1) && role.types.has(type - 1))) continue;
+        const ranges = this.#userRanges.get(user.value) ?? [];
         for (const range of isObject && this.#objectRanges.length > 0 ? this.#objectRanges : ranges) {
           const context = { user: user.value, role: role.value, type, range };
           if (this.view.fault(context) === undefined) found.push(this.label(context));
