@@ -14,32 +14,52 @@ export interface TopStatement {
 /** Longest statement that is quoted. */
 const QUOTED = 160;
 
+const [HASH, QUOTE, OPEN_PARENTHESIS, CLOSE_PARENTHESIS] = [0x23, 0x27, 0x28, 0x29];
+const [SEMICOLON, BACKQUOTE, OPEN_BRACE, CLOSE_BRACE] = [0x3b, 0x60, 0x7b, 0x7d];
+
 /** The end of what begins at `start`: the parenthesis that closes a call, the `;` of a statement, the end of a block. */
 export function statementEnd(text: string, start: number): number {
   let depth = 0;
   let quotes = 0;
   const isCall = /^[A-Za-z_]\w*\(/.test(text.slice(start, start + 130));
   for (let at = start; at < text.length; at++) {
-    const c = text[at];
+    const c = text.charCodeAt(at);
+    // Most of a text is names and spaces.
+    if (c > BACKQUOTE && c < OPEN_BRACE) continue;
     if (quotes > 0) {
-      if (c === '`') quotes++;
-      else if (c === "'") quotes--;
+      if (c === BACKQUOTE) quotes++;
+      else if (c === QUOTE) quotes--;
       continue;
     }
-    if (c === '#') {
-      const newline = text.indexOf('\n', at);
-      if (newline < 0) return text.length;
-      at = newline;
-    } else if (c === '`') quotes++;
-    else if (c === '(' || c === '{') depth++;
-    else if (c === ')' || c === '}') {
-      depth--;
-      if (depth < 0) return at;
-      if (depth > 0) continue;
-      if (c === ')' && isCall) return text[at + 1] === ';' ? at + 2 : at + 1;
-      const isBlock = c === '}' && /^(?:if|optional|else|require)\b/.test(text.slice(start, start + 9));
-      if (isBlock && !/^\s*else\b/.test(text.slice(at + 1, at + 64))) return at + 1;
-    } else if (c === ';' && depth === 0) return at + 1;
+    switch (c) {
+      case HASH: {
+        const newline = text.indexOf('\n', at);
+        if (newline < 0) return text.length;
+        at = newline;
+        break;
+      }
+      case BACKQUOTE:
+        quotes++;
+        break;
+      case OPEN_PARENTHESIS:
+      case OPEN_BRACE:
+        depth++;
+        break;
+      case SEMICOLON:
+        if (depth === 0) return at + 1;
+        break;
+      case CLOSE_PARENTHESIS:
+      case CLOSE_BRACE: {
+        depth--;
+        if (depth < 0) return at;
+        if (depth > 0) break;
+        if (c === CLOSE_PARENTHESIS && isCall) return text[at + 1] === ';' ? at + 2 : at + 1;
+        const isBlock = c === CLOSE_BRACE && /^(?:if|optional|else|require)\b/.test(text.slice(start, start + 9));
+        if (isBlock && !/^\s*else\b/.test(text.slice(at + 1, at + 64))) return at + 1;
+        break;
+      }
+      default:
+    }
   }
   return text.length;
 }

@@ -97,6 +97,11 @@ export class TypeSets {
     return id;
   }
 
+  /** The type that a set is, where it is one type and nothing else; else 0. */
+  single(id: number): number {
+    return id <= this.#types.count && this.#types.membersOf(id) === undefined ? id : 0;
+  }
+
   /** The set with this id. */
   get(id: number): TypeSet {
     return this.#added[id - this.#types.count - 1] ?? { kind: 'listed', named: [id], excluded: [] };

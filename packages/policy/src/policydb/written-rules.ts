@@ -53,6 +53,13 @@ export class WrittenRules {
     for (const row of this.#vectorRows()[tclass] ?? []) {
       const kind = kinds[row] ?? 0;
       const data = firstDatum(kind, datas[row] ?? 0);
+      // Most rows are about two types: nothing has to be expanded for them.
+      const [from, to] = [typeSets.single(rules.source[row] ?? 0), typeSets.single(rules.target[row] ?? 0)];
+      if (from !== 0 && to !== 0) {
+        if (selves[row] === 1) found.push(storedKind(kind), from, from, false, tclass, data, 0);
+        found.push(storedKind(kind), from, to, false, tclass, data, 0);
+        continue;
+      }
       const { sources, targets } = rowKeys(rules, row, typeSets);
       for (const source of sources) {
         if (selves[row] === 1) found.push(storedKind(kind), source, source, false, tclass, data, 0);
