@@ -103,6 +103,14 @@ async function watchWork({ run, onReady, onChange, output }: WatchedWork): Promi
   return code;
 }
 
+/** More names than these are only counted: a folder that comes back has all its files changed. */
+const MOST_NAMES = 5;
+
+function namesOf(paths: readonly string[]): string {
+  const names = paths.slice(0, MOST_NAMES).map((path) => byteText(displayPath(path)));
+  return names.join(', ') + (paths.length > MOST_NAMES ? ` and ${paths.length - MOST_NAMES} more` : '');
+}
+
 /** Runs a command, and again after each change of what it reads; says which files have changed. */
 export function watchCommand(
   once: () => Promise<Work>,
@@ -114,7 +122,7 @@ export function watchCommand(
   return watchWork({
     output: output === undefined ? undefined : resolve(output),
     onReady: () => say('watching; interrupt to end'),
-    onChange: (changed) => say(`changed: ${changed.map((path) => byteText(displayPath(path))).join(', ')}`),
+    onChange: (changed) => say(`changed: ${namesOf(changed)}`),
     async run() {
       try {
         const done = await once();

@@ -137,6 +137,23 @@ test('a quotation that is closed once too often is told so', () => {
   ]);
 });
 
+test('a module without a file is told at its line, with the module that lies there', () => {
+  const misspelt = (text: string): string => text.replace(/^nic_dev = on/m, 'nic_dve = on');
+  const [fault, ...others] = told(policyWith('', { 'modules/modules.conf': misspelt }));
+  expect(fault).toMatch(
+    /^source\/no-module-file at modules\/modules\.conf:[0-9]+:1: module `nic_dve` is on, .*; did you mean `nic_dev`\?$/,
+  );
+  expect(others).toEqual([]);
+});
+
+test('a comma that is missing between arguments is told as the argument that is missing', () => {
+  for (const call of ['create_domain(dom0_t web_t)', 'domain_comms(dom0_t web_t)']) {
+    expect(toldOf(`${call}\n`)).toEqual([
+      `language/missing-argument at 2:1: argument 2 of \`${call.replace(/\(.*/, '')}\` is missing`,
+    ]);
+  }
+});
+
 test('an argument that is no plain name is one fault of its call', () => {
   expect(toldOf('create_domain(dom0_t, { web_t domU_t })\n')).toEqual([
     'language/unrecognized-character at 2:1: character `_` has no meaning in a policy; ' +

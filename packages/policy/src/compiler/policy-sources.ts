@@ -10,7 +10,7 @@
  * @module
  */
 import type { XenRelease } from '../releases/index.ts';
-import { type Report, SourceText } from '../text/index.ts';
+import { type Fix, nearestName, type Origin, type Report, SourceText } from '../text/index.ts';
 import { source as messages } from './diagnostics.ts';
 
 /** A policy directory, however it is stored. Paths are relative to it and use `/`. */
@@ -76,12 +76,15 @@ function oldLayout({ listNames }: PolicyFiles): Layout {
 interface Modules {
   readonly on: readonly string[];
   readonly off: readonly string[];
+  /** Where each that is on is named. */
+  readonly places: ReadonlyMap<string, Origin>;
 }
 
 /** What `modules.conf` says. As in Xen, a module is on where the third word of its line is `on`. */
 function readModules(file: SourceText, report: Report): Modules {
   const on: string[] = [];
   const off: string[] = [];
+  const places = new Map<string, Origin>();
   let start = 0;
   for (const line of file.text.split('\n')) {
     // A carriage return is part of a word, as for awk, and what stands behind a byte order mark begins no line.
@@ -90,8 +93,11 @@ function readModules(file: SourceText, report: Report): Modules {
     const name = (words[0] ?? '').slice(isMarked ? 3 : 0);
     const state = words[2];
     if (/^[a-z]/.test(name)) {
-      if (state === 'on' && !isMarked) on.push(name);
-      else {
+      if (state === 'on' && !isMarked) {
+        on.push(name);
+        const at = start + line.indexOf(name);
+        places.set(name, { kind: 'written', span: { source: file, start: at, end: at + name.length } });
+      } else {
         off.push(name);
         if (state !== 'off' || words[1] !== '=') {
           const span = {
@@ -105,7 +111,7 @@ function readModules(file: SourceText, report: Report): Modules {
     }
     start += line.length + 1;
   }
-  return { on, off };
+  return { on, off, places };
 }
 
 /** The tables of a release as policy text. */
@@ -148,14 +154,30 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
   const [conf] = required(layout.conf);
   // What has no modules.conf is no policy directory, and nothing else is missing in it.
   const part = conf === undefined ? optional : required;
-  const modules = conf === undefined ? { on: [], off: [] } : readModules(conf, report);
+  const modules =
+    conf === undefined ? { on: [], off: [], places: new Map<string, Origin>() } : readModules(conf, report);
   if (conf !== undefined && modules.on.length === 0) report(messages['no-modules'](undefined, { path: conf.name }));
   const paths = layout.paths(modules.on);
+  const nearModule = (module: string, origin: Origin | undefined): { fixes: readonly Fix[] } => {
+    const there = files
+      .listNames(layout.pathOf('').replace(/\/$/, ''))
+      .flatMap((name) => /^(.*)\.te$/.exec(name)?.[1] ?? []);
+    const near = nearestName(
+      module,
+      there.filter((name) => !modules.on.includes(name)),
+    );
+    if (near === undefined) return { fixes: [] };
+    const edits = origin === undefined ? [] : [{ span: origin.span, newText: near }];
+    return { fixes: [{ title: `did you mean \`${near}\`?`, edits }] };
+  };
   const rules = paths.flatMap((base) => {
     const path = `${base}.te`;
     const file = open(path);
     const module = base.slice(base.lastIndexOf('/') + 1);
-    if (file === undefined) report(messages['no-module-file'](undefined, { module, path: files.describe(path) }));
+    if (file === undefined) {
+      const origin = modules.places.get(module);
+      report(messages['no-module-file'](origin, { module, path: files.describe(path) }, nearModule(module, origin)));
+    }
     return file ?? [];
   });
   const support = files

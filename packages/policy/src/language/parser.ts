@@ -120,7 +120,11 @@ export class Cursor {
   /** Whether a character was passed over just before this token, so that the fault was told with it. */
   #followsUnread(): boolean {
     const { starts, ends, unread } = this.tokens;
-    return unread.isBetween(this.at === 0 ? 0 : (starts[this.at - 1] ?? 0), ends[this.at] ?? 0);
+    const [from, to] = [this.at === 0 ? 0 : (starts[this.at - 1] ?? 0), ends[this.at] ?? 0];
+    if (!unread.isBetween(from, to)) return false;
+    const glued = unread.gluedBetween(from, to);
+    // The name that has no beginning is not at fault where its beginning was to be an argument that is missing.
+    return glued === undefined || !this.#blameShortCall(glued);
   }
 
   /** Whether the next statement begins here, on a line of its own, though the last one has no end. */
@@ -179,8 +183,11 @@ export class Cursor {
   }
 
   /** Whether the fault is here because an argument of a macro's call is missing; reports each such call once. */
-  #blameShortCall(): boolean {
-    const calls = this.#hints.shortCalls ?? [];
+  #blameShortCall(glued?: { readonly macro: string; readonly argument: number }): boolean {
+    const calls = (this.#hints.shortCalls ?? []).filter(
+      ({ macro, given, missing }) =>
+        glued === undefined || (macro === glued.macro && missing === glued.argument && given < missing),
+    );
     if (calls.length === 0) return false;
     const here = this.tokens.starts[this.at] ?? 0;
     const before = this.at > 0 ? (this.tokens.starts[this.at - 1] ?? 0) : here;

@@ -136,6 +136,10 @@ export class UnreadCharacters {
 
   /** Whether there is one from `from` up to `to`. */
   isBetween(from: number, to: number): boolean {
+    return this.#firstBetween(from, to) !== undefined;
+  }
+
+  #firstBetween(from: number, to: number): UnreadCharacter | undefined {
     const list = this.#list;
     let low = 0;
     let high = list.length;
@@ -145,7 +149,21 @@ export class UnreadCharacters {
       else high = middle;
     }
     const first = list[low];
-    return first !== undefined && first.start < to;
+    return first !== undefined && first.start < to ? first : undefined;
+  }
+
+  /**
+   * The macro and the number of the argument that a `_` from `from` up to `to` was to make a name of, where there is one:
+   * an empty argument leaves a name without its beginning.
+   */
+  gluedBetween(from: number, to: number): { readonly macro: string; readonly argument: number } | undefined {
+    const found = this.#firstBetween(from, to);
+    if (found === undefined || this.#source.text[found.start] !== '_') return undefined;
+    const origin = this.#source.origins.originAt(found.start, found.end);
+    const argument = argumentBefore(origin);
+    return argument === undefined || origin.kind !== 'expanded'
+      ? undefined
+      : { macro: origin.macro, argument: Number(argument) };
   }
 
   /** Keeps in mind that a fault was reported at a place. */
