@@ -257,6 +257,8 @@ export interface CoreDump {
 export interface RestoreOptions extends CreateOptions {
   /** Takes the place of the configuration in the save file, its labels included. */
   readonly config?: DomainConfig;
+  /** The file of that configuration, and what xl says of it. */
+  readonly configFile?: { readonly name: string; readonly says: readonly string[] };
   /** What messages call the file. */
   readonly file?: string;
 }

@@ -131,14 +131,23 @@ export function runSave(
   );
 }
 
-/** The configuration that is to take the place of the one in the save file; undefined when it is not valid. */
-export async function readConfig(path: string, terminal: Terminal): Promise<DomainConfig | undefined> {
+/** The configuration that is to take the place of the one in the save file, and what xl says of it; undefined when it is not valid. */
+async function readOtherConfig(
+  path: string,
+  terminal: Terminal,
+): Promise<{ readonly config: DomainConfig; readonly says: readonly string[] } | undefined> {
   const { parseXlCfg, readDomainConfig } = await import('@dewar/toolstack/xl-cfg');
-  const { config, diagnostics } = readDomainConfig(
+  const { config, diagnostics, xl } = readDomainConfig(
     parseXlCfg(new SourceText(byteText(displayPath(path)), readLatin1(path))),
   );
   printDiagnostics(terminal, diagnostics);
-  return hasErrors(diagnostics) ? undefined : config;
+  if (config === undefined || hasErrors(diagnostics)) return undefined;
+  return { config, says: xl.stderr.split('\n').slice(0, -1) };
+}
+
+/** The same without what xl says. */
+export async function readConfig(path: string, terminal: Terminal): Promise<DomainConfig | undefined> {
+  return (await readOtherConfig(path, terminal))?.config;
 }
 
 /** What a save file holds; it is looked at by the toolstack. */
@@ -158,9 +167,15 @@ export async function runRestore(
   terminal: Terminal,
 ): Promise<number> {
   if (isAttached && flags.isJson) throw new UsageError('the console of a guest is no JSON');
-  const config = files.config === undefined ? undefined : await readConfig(files.config, terminal);
-  if (files.config !== undefined && config === undefined) return EXIT.problem;
-  const own = { ...options, ...(config === undefined ? {} : { config }) };
+  const { config: name } = files;
+  const other = name === undefined ? undefined : await readOtherConfig(name, terminal);
+  if (name !== undefined && other === undefined) return EXIT.problem;
+  // What Dewar says of the file has been printed; xl's own words are for those who expect them.
+  const configFile = name === undefined ? undefined : { name, says: flags.isXl === true ? (other?.says ?? []) : [] };
+  const own = {
+    ...options,
+    ...(other === undefined || configFile === undefined ? {} : { config: other.config, configFile }),
+  };
   const onConsole = ({ text }: GuestConsole): void => print(terminal.out, text);
   const all = { ...own, uuid: randomUUID(), file: files.saved, ...(isAttached ? { onConsole } : {}) };
   // A real host reads the file itself: it holds all of the guest's memory.

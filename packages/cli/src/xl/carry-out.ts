@@ -25,7 +25,7 @@ import { byteText, print, printLine } from '../terminal.ts';
 import type { TableEntry } from './command-table.ts';
 import { createAsXl } from './create-as-xl.ts';
 import { infoAsXl, listAsXl } from './list-as-xl.ts';
-import { loadAsXl, type ReadOutcome, readForXl } from './read-for-xl.ts';
+import { canBeWritten, loadAsXl, type ReadOutcome, readForXl } from './read-for-xl.ts';
 import { printXlHelp, sayUnattended, type XlCall } from './xl-call.ts';
 
 type CarryOut = (call: XlCall) => Promise<number>;
@@ -134,6 +134,10 @@ const save: CarryOut = async (call) => {
   }
   if (config !== undefined) return notSimulated(call, '`xl save` with a configuration of its own');
   if (has(call, 'D')) return notSimulated(call, '`xl save -D`');
+  if (!canBeWritten(file)) {
+    if (await isFound(call, domain)) printLine(call.terminal.err, `Failed to open temp file ${file} for writing`);
+    return FAILURE;
+  }
   const options = { checkpoint: has(call, 'c'), leavePaused: has(call, 'p') };
   return runSave(domain, file, options, call.flags, call.terminal);
 };

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { request } from '../commands/lifecycle.ts';
 import { printLine } from '../terminal.ts';
 import { printXlHelp, type XlCall } from './xl-call.ts';
@@ -34,6 +35,16 @@ export function readForXl(path: string): ReadOutcome {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     return { kind: 'failed', reason: REASONS[code] ?? code };
+  }
+}
+
+/** Whether a file can be written, or made. */
+export function canBeWritten(path: string): boolean {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true;
+  } catch {
+    return false;
   }
 }
 

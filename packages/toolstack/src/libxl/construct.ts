@@ -215,10 +215,10 @@ function attachHardware(
 }
 
 /** What libxl keeps of the configuration, with what it decided itself. */
-function storedConfig(config: GuestConfig, { uuid, devices }: GuestRecord): GuestConfig {
+function storedConfig(config: GuestConfig, { uuid, devices, isRestored }: GuestRecord): GuestConfig {
   const cards = devices.flatMap(({ kind, devid, mac }) => (kind === 'vif' ? [{ devid, mac: mac ?? '' }] : []));
   const videoKib = config.hardware.deviceModel?.videoKib;
-  return { ...withoutOrigins(config), uuid, json: storedAtBuild(config.json, { uuid, videoKib, cards }) };
+  return { ...withoutOrigins(config), uuid, json: storedAtBuild(config.json, { uuid, videoKib, cards, isRestored }) };
 }
 
 /** From the domain to the built, relabelled and paused guest. */

@@ -360,7 +360,7 @@ export function builderFrom(source: GuestSource): GuestBuilder {
 
 /** `xl restore`. A label that this host does not know fails it before anything is made. */
 export function restoreGuest(operation: Operation, saved: unknown, options: RestoreOptions): OperationReport {
-  const { file = 'the save file', uuid, paused = false, unwatched = false } = options;
+  const { file = 'the save file', uuid, paused = false, unwatched = false, configFile } = options;
   const image = readSaved(saved);
   if (typeof image === 'string') {
     operation.messages.push('File has wrong magic number - corrupt or for a different tool?');
@@ -382,6 +382,7 @@ export function restoreGuest(operation: Operation, saved: unknown, options: Rest
     `Loading new save file ${file} (new xl fmt info 0x3/0x0/${length})`,
     ' Savefile contains xl domain config in JSON format',
     ...(options.config === undefined ? ['Parsing config from <saved>'] : []),
+    ...(configFile === undefined ? [] : [`Parsing config from ${configFile.name}`, ...configFile.says]),
   );
   const build = builderFrom({
     pages: image.pages,

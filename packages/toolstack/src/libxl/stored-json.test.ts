@@ -26,7 +26,12 @@ function stored(): string {
     { devid: 0, mac: '00:16:3e:00:00:01' },
     { devid: 1, mac: '00:16:3e:01:02:03' },
   ];
-  return storedAtBuild(compactJson(configToCreate(config)), { uuid: 'u', videoKib: 16 * 1024, cards });
+  return storedAtBuild(compactJson(configToCreate(config)), {
+    uuid: 'u',
+    videoKib: 16 * 1024,
+    cards,
+    isRestored: false,
+  });
 }
 
 const live: LiveState = {
@@ -56,6 +61,15 @@ test('what the configuration says itself stays as it says', () => {
   expect([build.video_memkb, build.arch_x86]).toEqual([16 * 1024, { msr_relaxed: 'True' }]);
 });
 
+test('a guest that comes from elsewhere may see what it may have seen there, unless it says so', () => {
+  const relaxed = (json: string): unknown => Object(plain(json)['b_info']).arch_x86;
+  const decided = { uuid: 'u', videoKib: undefined, cards: [] };
+  const silent = '{"b_info":{"arch_x86":{}}}';
+  expect(relaxed(storedAtBuild(silent, { ...decided, isRestored: true }))).toEqual({ msr_relaxed: 'True' });
+  const said = storedAtBuild(silent, { ...decided, isRestored: false });
+  expect(relaxed(storedAtBuild(said, { ...decided, isRestored: true }))).toEqual({ msr_relaxed: 'False' });
+});
+
 test('the memory of a guest that may grow is shown as it was asked for', () => {
   const { config, gone } = liveConfiguration(readStoredJson(stored()) ?? { members: [] }, live);
   const shown = plain(compactJson(config));
@@ -78,6 +92,6 @@ test('a device that xenstore has no more is left out; one that takes its name ta
 });
 
 test('a text that is no configuration stays as it is', () => {
-  const decided = { uuid: 'u', videoKib: undefined, cards: [] };
+  const decided = { uuid: 'u', videoKib: undefined, cards: [], isRestored: false };
   expect([storedAtBuild('[', decided), storedWithDevice('[', 'disks', { members: [] }, undefined)]).toEqual(['[', '[']);
 });

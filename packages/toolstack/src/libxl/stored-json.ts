@@ -26,6 +26,8 @@ export interface Decided {
   readonly videoKib: number | undefined;
   /** In the order of the configuration. */
   readonly cards: readonly MadeUpCard[];
+  /** It comes from a save file or from another host. */
+  readonly isRestored: boolean;
 }
 
 /** What is found elsewhere when the configuration is asked for. */
@@ -106,7 +108,7 @@ function completeCard(card: JsonObject, type: JsonValue | undefined, isLate: boo
 }
 
 /** The configuration that is stored once a guest is built; a text that is no configuration stays as it is. */
-export function storedAtBuild(text: string, { uuid, videoKib, cards }: Decided): string {
+export function storedAtBuild(text: string, { uuid, videoKib, cards, isRestored }: Decided): string {
   const config = readStoredJson(text);
   if (config === undefined) return text;
   const type = memberOf(objectIn(config, 'c_info'), 'type');
@@ -118,13 +120,15 @@ export function storedAtBuild(text: string, { uuid, videoKib, cards }: Decided):
   });
   // XEN: `unset_disk_colo_restore`, of each disk that is there from the start.
   const disks = listIn(config, 'disks').map((disk) => withMember(disk, DISK, 'colo_restore_enable', 'False'));
+  // XEN: `libxl_domain_create_restore`: a guest that has run may have seen more than one that is new may see.
+  const relaxed = isRestored ? 'True' : 'False';
   const changed = withMembers(config, DOMAIN_CONFIG, [
     ['c_info', withMember(objectIn(config, 'c_info'), C_INFO, 'uuid', uuid)],
     [
       'b_info',
       withMembers(build, B_INFO, [
         ['video_memkb', videoKib ?? memberOf(build, 'video_memkb') ?? 0],
-        ['arch_x86', withMember(x86, ['msr_relaxed'], 'msr_relaxed', memberOf(x86, 'msr_relaxed') ?? 'False')],
+        ['arch_x86', withMember(x86, ['msr_relaxed'], 'msr_relaxed', memberOf(x86, 'msr_relaxed') ?? relaxed)],
       ]),
     ],
     ['disks', disks.length === 0 ? undefined : disks],
