@@ -74,6 +74,13 @@ export function parseRelease(text: string): XenReleaseName {
   throw new InvalidArgumentError(`there are tables for ${RELEASES_IN_WORDS}.${instead}`);
 }
 
+/** Of which release scenarios are run. */
+export const scenarioReleaseOption = (): Option<'--xen <release>', undefined, undefined, XenReleaseName> =>
+  new Option(
+    '--xen <release>',
+    `release of Xen of the simulated hosts, where a scenario says none, and of policies: ${RELEASES_IN_WORDS}`,
+  ).argParser(parseRelease);
+
 /** Which release's classes are meant. */
 export const releaseOption = (): Option<'--xen <release>', undefined, undefined, XenReleaseName> =>
   new Option(

@@ -13,6 +13,7 @@ import {
   parseRelease,
   RELEASES_IN_WORDS,
   releaseOption,
+  scenarioReleaseOption,
   unknownOption,
   versionOption,
 } from './compile-request.ts';
@@ -251,7 +252,7 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
     .option('--shard <part>', 'only one of several parts, such as `2/4`', parseShard)
     .option('-w, --watch', 'run again after each change')
     .addOption(definitionOption())
-    .addOption(releaseOption())
+    .addOption(scenarioReleaseOption())
     .addOption(jsonOption())
     .action(async (path, args) => {
       const { runTest, runWatchedTest } = await import('./commands/test.ts');

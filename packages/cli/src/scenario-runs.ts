@@ -7,6 +7,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Coverage, PolicyImage, Scenario, ScenarioResult, ScenarioWorld, StepFailure } from '@dewar/lab/rehearsal';
 import type { CompileOptions } from '@dewar/policy/compiler';
+import type { XenReleaseName } from '@dewar/policy/releases';
 import { type Diagnostic, hasErrors, placeText, SourceText, userSpan } from '@dewar/policy/text';
 import { EXIT, FileError, RequestError, reasonOf } from './failures.ts';
 import { readLatin1, writeWhole } from './files.ts';
@@ -96,20 +97,21 @@ export class World implements ScenarioWorld {
     path: string | undefined,
     scenarioFile: string,
     isMls: boolean,
+    release?: XenReleaseName,
   ): Promise<PolicyImage | { readonly refused: string }> {
     const named = path === undefined ? undefined : this.#resolve(path, scenarioFile);
-    const key = `${isMls} ${named ?? ''}`;
+    const key = `${isMls} ${release ?? ''} ${named ?? ''}`;
     let found = this.#policies.get(key);
     if (found === undefined) {
-      found = this.#read(named, isMls);
+      found = this.#read(named, { ...(isMls ? { isMls } : {}), ...(release === undefined ? {} : { release }) });
       this.#policies.set(key, found);
     }
     return found;
   }
 
-  async #read(path: string | undefined, isMls: boolean): Promise<PolicyImage | { readonly refused: string }> {
+  async #read(path: string | undefined, own: CompileOptions): Promise<PolicyImage | { readonly refused: string }> {
     try {
-      const reading = await readPolicy(path, { ...this.#compile, ...(isMls ? { isMls } : {}) });
+      const reading = await readPolicy(path, { ...this.#compile, ...own });
       for (const file of reading.files) this.files.add(file);
       const { name, bytes, compiled, diagnostics } = reading;
       if (bytes !== undefined && !hasErrors(diagnostics)) return { name, bytes, compiled };

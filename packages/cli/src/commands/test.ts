@@ -14,8 +14,9 @@ import type { Terminal } from '../terminal.ts';
 async function runAll(path: string, flags: TestFlags): Promise<TestRun> {
   const { bootSimulatedHost, CoverageRecorder, runScenario } = await import('@dewar/lab/rehearsal');
   const { scenarios: chosen, diagnostics, paths } = await readAllScenarios(path, flags);
-  const world = new World(flags.compile, paths, async (policy, flask, hardware) =>
-    bootSimulatedHost(policy, flask, hardware),
+  const { release } = flags.compile;
+  const world = new World(flags.compile, paths, async (policy, flask, makeup) =>
+    bootSimulatedHost(policy, flask, { ...(release === undefined ? {} : { release }), ...makeup }),
   );
   const recorder =
     flags.coverage === undefined && flags.lcov === undefined && !(flags.isJson && flags.shard === undefined)

@@ -6,6 +6,7 @@
  * @module
  */
 import { FLASK_MODES, type FlaskMode, IOMMU_KINDS, type IommuKind } from '@dewar/hypervisor';
+import { findXenRelease, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import type { Report, SourceText } from '@dewar/policy/text';
 import { isScalar } from 'yaml';
 import { type CheckPattern, parsePattern } from './check-patterns.ts';
@@ -21,7 +22,7 @@ import {
 import { STEP_KINDS, type StepKind, type StepShape } from './step-kinds.ts';
 import { type YamlEntry, type YamlNode, YamlReader } from './yaml-reading.ts';
 
-const SCENARIO_KEYS = ['name', 'policy', 'mls', 'flask', 'iommu', 'devices', 'hosts', 'guests', 'steps'];
+const SCENARIO_KEYS = ['name', 'policy', 'mls', 'xen', 'flask', 'iommu', 'devices', 'hosts', 'guests', 'steps'];
 const EXPECTATION_KEYS = [
   'outcome',
   'exit',
@@ -89,6 +90,7 @@ function readScenario(reader: YamlReader, document: YamlNode, fallbackName: stri
     name: optional('name', (node) => reader.text(node, '`name`')) ?? fallbackName,
     policy: optional('policy', (node) => reader.text(node, '`policy`')),
     isMls: optional('mls', (node) => reader.truth(node, '`mls`')) ?? false,
+    xen: optional('xen', (node) => readRelease(reader, node)),
     flask: optional('flask', (node) => reader.choice<FlaskMode>(node, '`flask`', FLASK_MODES)) ?? 'enforcing',
     iommu: optional('iommu', (node) => reader.choice<IommuKind>(node, '`iommu`', IOMMU_KINDS)),
     devices: optional('devices', (node) => reader.text(node, '`devices`')),
@@ -96,6 +98,13 @@ function readScenario(reader: YamlReader, document: YamlNode, fallbackName: stri
     guests,
     steps: steps.flatMap((node) => readStep(reader, node, known) ?? []),
   };
+}
+
+function readRelease(reader: YamlReader, node: YamlNode): XenReleaseName | undefined {
+  const name = reader.text(node, '`xen`');
+  if (name === undefined) return undefined;
+  const releases = XEN_RELEASES.map((one) => `\`${one}\``).join(', ');
+  return findXenRelease(name) ?? reader.refuse(node, '`xen`', `one of ${releases}`);
 }
 
 function readGuests(reader: YamlReader, node: YamlNode): ScenarioGuest[] {

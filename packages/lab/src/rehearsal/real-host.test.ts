@@ -83,7 +83,7 @@ async function runOn(host: Host, text: string, isStopped = (): boolean => false)
 
 describe('a scenario on a real host', () => {
   test('is refused for each thing that such a host cannot do', () => {
-    const text = `flask: permissive\nhosts: [a, b]\niommu: none\n${guests()}steps:
+    const text = `flask: permissive\nxen: 4.20\nhosts: [a, b]\niommu: none\n${guests()}steps:
   - create: web
     expect:
       granted: ['dom0_t domU_t:domain create']
@@ -108,6 +108,7 @@ describe('a scenario on a real host', () => {
     expect(hindrancesOnRealHost(scenarioOf(text))).toEqual([
       'it has 2 hosts, and this machine is one',
       'it boots with `flask=permissive`, and this host has been booted',
+      'it is for Xen 4.20, and this host has its own',
       'it says which devices and which IOMMU its host has, and this one has its own',
       'step 1, `create`, `granted`: Xen logs what it denies, and not what it grants',
       'step 1, `create`, `open-pages`: Xen tells nobody who has which pages mapped',

@@ -68,6 +68,7 @@ export function hindrancesOnRealHost(scenario: Scenario): string[] {
   if (scenario.hosts.length > 1) found.push(`it has ${scenario.hosts.length} hosts, and this machine is one`);
   if (scenario.flask !== 'enforcing')
     found.push(`it boots with \`flask=${scenario.flask}\`, and this host has been booted`);
+  if (scenario.xen !== undefined) found.push(`it is for Xen ${scenario.xen}, and this host has its own`);
   if (scenario.iommu !== undefined || scenario.devices !== undefined)
     found.push('it says which devices and which IOMMU its host has, and this one has its own');
   for (const [i, step] of scenario.steps.entries()) {
@@ -146,7 +147,7 @@ export async function runOnRealHost(
   const uuids = new Set<string>();
   const { value: booleans = [] } = await host.booleans();
   const own: ScenarioWorld = {
-    policy: (path, file, isMls) => world.policy(path, file, isMls),
+    policy: (path, file, isMls, release) => world.policy(path, file, isMls, release),
     readText: (path, file) => world.readText(path, file),
     boot: async () => ({ kind: 'booted', host: { host } }),
     fileFor,

@@ -131,6 +131,36 @@ describe('a scenario', () => {
     expect(recorder.result().checked.has('shadow logdirty')).toBe(true);
   });
 
+  test('runs on the Xen that it is for, with a policy compiled for it', async () => {
+    const asked: (string | undefined)[] = [];
+    const booted: (string | undefined)[] = [];
+    const watched: ScenarioWorld = {
+      ...world,
+      policy: async (_, _file, _isMls, release) => {
+        asked.push(release);
+        const own = compileDirectory(example, release === undefined ? {} : { release });
+        return { name: 'example', bytes: own.bytes ?? new Uint8Array(), compiled: own };
+      },
+      boot: (policy, flask, makeup) => {
+        booted.push(makeup.release);
+        return world.boot(policy, flask, makeup);
+      },
+    };
+    // As a number it would be 4.2.
+    const text = 'xen: 4.20\nsteps: [list]\n---\nxen: 4.17.7\nsteps: [list]\n---\nsteps: [list]\n';
+    const scenarios = readScenarios(new SourceText('s', text), () => undefined);
+    for (const scenario of scenarios) expect((await runScenario(scenario, watched)).outcome).toBe('passed');
+    expect([asked, booted]).toEqual([
+      ['4.20', '4.17.7', undefined],
+      ['4.20', '4.17.7', undefined],
+    ]);
+    const found: string[] = [];
+    readScenarios(new SourceText('s', 'xen: 4.2\nsteps: [list]\n'), ({ code, message }) =>
+      found.push(`${code} ${message}`),
+    );
+    expect(found).toEqual([expect.stringMatching(/^scenario\/bad-value `xen`.*`4\.20`, `4\.20\.4`/)]);
+  });
+
   test('gives guests disks, cards and devices, and takes them back', async () => {
     const [right] = await run(`iommu: with-remapping\n${GUESTS}steps:
   - create: web

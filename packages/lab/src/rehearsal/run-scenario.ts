@@ -13,7 +13,7 @@ import type { CoverageRecorder } from './coverage.ts';
 import { compareReport, type Mismatch } from './expectations.ts';
 import { performStep, type StepContext } from './perform-step.ts';
 import type { Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';
-import type { PolicyImage, ScenarioHardware, ScenarioHost, ScenarioWorld } from './scenario-world.ts';
+import type { PolicyImage, ScenarioHost, ScenarioMakeup, ScenarioWorld } from './scenario-world.ts';
 
 /** Where a step stands in its file. */
 export interface StepPlace {
@@ -97,8 +97,8 @@ export function readConfig(
 }
 
 /** What the hosts have beside their policy. */
-function hardwareOf({ iommu, devices, source }: Scenario, world: ScenarioWorld): ScenarioHardware {
-  const chosen = iommu === undefined ? {} : { iommu };
+function makeupOf({ xen, iommu, devices, source }: Scenario, world: ScenarioWorld): ScenarioMakeup {
+  const chosen = { ...(xen === undefined ? {} : { release: xen }), ...(iommu === undefined ? {} : { iommu }) };
   if (devices === undefined) return chosen;
   const read = world.readText(devices, source.name);
   if ('refused' in read) throw new Broken(`\`devices\`: ${read.refused}`);
@@ -115,9 +115,9 @@ async function bootHosts(
   policy: PolicyImage,
 ): Promise<Map<string, RunningHost>> {
   const hosts = new Map<string, RunningHost>();
-  const hardware = hardwareOf(scenario, world);
+  const makeup = makeupOf(scenario, world);
   for (const name of scenario.hosts) {
-    const boot = await world.boot(policy, scenario.flask, hardware);
+    const boot = await world.boot(policy, scenario.flask, makeup);
     if (boot.kind === 'refused') throw new Broken(`the host does not boot: ${boot.reason}`);
     hosts.set(name, { ...boot.host, policy });
   }
@@ -148,7 +148,7 @@ export async function runScenario(
     milliseconds: performance.now() - start,
   });
   try {
-    const policy = await world.policy(scenario.policy, scenario.source.name, scenario.isMls);
+    const policy = await world.policy(scenario.policy, scenario.source.name, scenario.isMls, scenario.xen);
     if ('refused' in policy) return result('broken', policy.refused);
     const hosts = await bootHosts(scenario, world, policy);
     const context: StepContext = {
@@ -163,7 +163,7 @@ export async function runScenario(
       domains: new Map(),
       hosts: new Map([...hosts].map(([name, { host }]) => [name, host])),
       policy: async (path) => {
-        const image = await world.policy(path, scenario.source.name, scenario.isMls);
+        const image = await world.policy(path, scenario.source.name, scenario.isMls, scenario.xen);
         if ('refused' in image) throw new Broken(image.refused);
         return image;
       },

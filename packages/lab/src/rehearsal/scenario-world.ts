@@ -6,6 +6,7 @@
 import type { BootOptions, FlaskMode } from '@dewar/hypervisor';
 import { Hypervisor, type ObservedLabel, type ObservedTransition } from '@dewar/hypervisor';
 import type { CompiledPolicy } from '@dewar/policy/compiler';
+import type { XenReleaseName } from '@dewar/policy/releases';
 import { type Host, LibxlHost } from '@dewar/toolstack';
 
 /** A policy to boot a host with. */
@@ -38,11 +39,12 @@ export interface ScenarioWorld {
     path: string | undefined,
     scenarioFile: string,
     isMls: boolean,
+    release?: XenReleaseName,
   ) => Promise<PolicyImage | { readonly refused: string }>;
   /** A file as text with one character per byte, or why it cannot be read. */
   readonly readText: (path: string, scenarioFile: string) => { readonly text: string } | { readonly refused: string };
   /** A host of its own for each call. */
-  readonly boot: (policy: PolicyImage, flask: FlaskMode, hardware: ScenarioHardware) => Promise<HostBoot>;
+  readonly boot: (policy: PolicyImage, flask: FlaskMode, makeup: ScenarioMakeup) => Promise<HostBoot>;
   /** A UUID for a new guest; without it, the same ones are given out each time. */
   readonly uuid?: () => string;
   /** The path of a file that a step writes or reads; without it the step's word for it, which a simulated host does not use. */
@@ -51,12 +53,12 @@ export interface ScenarioWorld {
   readonly isStopped?: () => boolean;
 }
 
-/** What the hosts of a scenario have; what is left out is as on a host of which nothing is said. */
-export type ScenarioHardware = Pick<BootOptions, 'iommu' | 'devices'>;
+/** Which Xen the hosts of a scenario run, and what they have; what is left out is as on a host of which nothing is said. */
+export type ScenarioMakeup = Pick<BootOptions, 'release' | 'iommu' | 'devices'>;
 
 /** Boots a simulated host. */
-export function bootSimulatedHost(policy: PolicyImage, flask: FlaskMode, hardware: ScenarioHardware = {}): HostBoot {
-  const outcome = Hypervisor.boot({ ...hardware, policy: policy.bytes, flask });
+export function bootSimulatedHost(policy: PolicyImage, flask: FlaskMode, makeup: ScenarioMakeup = {}): HostBoot {
+  const outcome = Hypervisor.boot({ ...makeup, policy: policy.bytes, flask });
   if (outcome.kind === 'refused') return outcome;
   const { hypervisor } = outcome;
   return {

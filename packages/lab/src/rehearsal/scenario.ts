@@ -4,6 +4,7 @@
  * @module
  */
 import type { FlaskMode, IommuKind } from '@dewar/hypervisor';
+import type { XenReleaseName } from '@dewar/policy/releases';
 import type { Origin, SourceText } from '@dewar/policy/text';
 import type { CheckPattern } from './check-patterns.ts';
 import type { StepKind } from './step-kinds.ts';
@@ -67,6 +68,8 @@ export interface Scenario {
   /** As it was written, seen from the scenario's file; undefined for the example policy. */
   readonly policy: string | undefined;
   readonly isMls: boolean;
+  /** The Xen of its hosts, with whose classes its policy is compiled; undefined for the one that whoever runs it means. */
+  readonly xen: XenReleaseName | undefined;
   readonly flask: FlaskMode;
   /** What its hosts have between devices and memory; undefined for one that remaps interrupts. */
   readonly iommu: IommuKind | undefined;
