@@ -15,9 +15,9 @@ bash "$rig/prepare.sh" "$cache"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Drivers of dom0 that the machine is not prepared with.
+# Drivers of dom0 that the machine is not prepared with: those of its kernel.
 mkdir "$work/kernel" "$work/modules"
-name=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
+name=linux-image-$(grep -aom1 '[0-9.]*-[0-9]*-amd64' "$cache/vmlinuz")
 (cd "$work/kernel" && apt-get --quiet -o Acquire::Retries=3 download "$name" && dpkg -x "$name"_*.deb .)
 for module in loop xen-blkback xen-netback; do
   find "$work/kernel" -name "$module.ko" -exec cp {} "$work/modules/" \;
