@@ -146,6 +146,16 @@ test('a module without a file is told at its line, with the module that lies the
   expect(others).toEqual([]);
 });
 
+test('a macro that is called above its definition is told where that is', () => {
+  const call = "pause_it(web_t)\ndefine(`pause_it', `allow dom0_t $1:domain pause;')\npause_it(web_t)\n";
+  const { diagnostics } = compileDirectory(policyWith(`declare_domain(web_t)\n${call}`));
+  expect(diagnostics.map(({ code, notes }) => [code, notes.map(({ message }) => message)])).toEqual([
+    ['language/unknown-macro', ['it is defined here, and known only from there on']],
+  ]);
+  const [{ origin } = {}] = diagnostics.flatMap(({ notes }) => notes);
+  expect(origin === undefined ? '' : placeText(userSpan(origin))).toBe('modules/site.te:3:1');
+});
+
 test('a comma that is missing between arguments is told as the argument that is missing', () => {
   for (const call of ['create_domain(dom0_t web_t)', 'domain_comms(dom0_t web_t)']) {
     expect(toldOf(`${call}\n`)).toEqual([

@@ -276,6 +276,7 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
   }
   const hints: ParseHints = {
     macros: [...expanded.macros.keys()],
+    macroPlace: (macro) => expanded.macros.get(macro)?.definedAt,
     macrosOff: macrosOf(modulesOff, expanded.macros),
     shortCalls: expanded.shortCalls,
   };

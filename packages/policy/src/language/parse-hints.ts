@@ -21,6 +21,8 @@ export interface ShortCall {
 export interface ParseHints {
   /** Names of the macros that were defined, for suggestions. */
   readonly macros?: readonly string[];
+  /** Where a macro is defined. */
+  readonly macroPlace?: (macro: string) => Origin | undefined;
   /** Macros that nobody defines because their module is switched off, and the module of each. */
   readonly macrosOff?: ReadonlyMap<string, string>;
   /** Calls with missing arguments, ascending by `start`. */

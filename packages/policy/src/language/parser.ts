@@ -163,7 +163,15 @@ export class Cursor {
       throw new SyntaxFault();
     if (module !== undefined) this.#reportedModules.add(module);
     const offNote = `module \`${module}\` defines it, and \`modules.conf\` switches it off`;
-    const notes = module !== undefined ? [{ message: offNote }] : dialect === undefined ? [] : [dialect.note];
+    const place = this.#hints.macroPlace?.(macro);
+    const notes: Note[] =
+      module !== undefined
+        ? [{ message: offNote }]
+        : place !== undefined
+          ? [{ message: 'it is defined here, and known only from there on', origin: place }]
+          : dialect === undefined
+            ? []
+            : [dialect.note];
     const near = notes.length > 0 ? undefined : nearestName(macro, this.#hints.macros ?? []);
     const fixes = near === undefined ? [] : [replacement(origin, near)];
     this.report(language['unknown-macro'](origin, { macro }, { fixes, notes }));

@@ -45,8 +45,8 @@ export interface M4Result {
   readonly exitStatus: number;
   /** Where `m4exit` ended the run before the end of the sources. */
   readonly exitedAt: Origin | undefined;
-  /** All macros with a body that were ever defined, with the largest N of a `$N` in their last body. */
-  readonly macros: ReadonlyMap<string, { readonly maxParameter: number }>;
+  /** All macros with a body that were ever defined: the largest N of a `$N` in their last body, and where that is given. */
+  readonly macros: ReadonlyMap<string, { readonly maxParameter: number; readonly definedAt: Origin | undefined }>;
   /** Ascending by `start`. */
   readonly shortCalls: readonly ShortCall[];
 }
