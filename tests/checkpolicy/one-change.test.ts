@@ -74,6 +74,7 @@ const CHANGES: readonly (readonly [from: string, to: string, codes: readonly str
     `bool on true;\nif ${DEEP} { } else { allow d_t u_t:event send; }\nattribute dt;`,
     ['language/expression-too-deep'],
   ],
+  ['attribute dt;', 'bool on true;\ntunable tune true;\nif (on == tune) { }\nattribute dt;', []],
   ['pirqcon 3 ', 'pirqcon 0xFF ', []],
   ['pirqcon 3 ', 'pirqcon 0xfF ', []],
   ['pirqcon 3 ', 'pirqcon 0177777 ', []],

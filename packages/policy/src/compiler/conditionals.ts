@@ -87,7 +87,8 @@ export class ConditionalCompiler {
     this.#rules = rules;
   }
 
-  #steps(condition: readonly ConditionNode[]): Step[] | undefined {
+  /** XEN: what a condition mixes is looked at only where rules stand under it. */
+  #steps(condition: readonly ConditionNode[], hasRules: boolean): Step[] | undefined {
     const steps: Step[] = [];
     let isWhole = true;
     for (const { operator, at } of condition) {
@@ -99,7 +100,7 @@ export class ConditionalCompiler {
     const tunable = booleans.find(({ isTunable }) => isTunable);
     const plain = booleans.find(({ isTunable }) => !isTunable);
     const [first] = condition;
-    if (tunable !== undefined && plain !== undefined && first !== undefined) {
+    if (hasRules && tunable !== undefined && plain !== undefined && first !== undefined) {
       this.#scope.report(
         policy['mixed-condition'](this.#scope.origin(first.at), { boolean: plain.name, tunable: tunable.name }),
       );
@@ -109,7 +110,9 @@ export class ConditionalCompiler {
 
   /** Takes one `if` statement. */
   add(node: Extract<Statement, { kind: 'if' }>): void {
-    let steps: readonly Step[] | undefined = this.#steps(node.condition);
+    const isEmpty = (rules: typeof node.whenTrue): boolean => rules.every(({ kind }) => kind === 'require');
+    const hasRules = !isEmpty(node.whenTrue) || !isEmpty(node.whenFalse);
+    let steps: readonly Step[] | undefined = this.#steps(node.condition, hasRules);
     // A branch is kept last rule first.
     const branch = (rules: typeof node.whenTrue): RuleTable => {
       const table = new RuleTable();
@@ -118,8 +121,7 @@ export class ConditionalCompiler {
     };
     let whenTrue = branch(node.whenTrue);
     let whenFalse = branch(node.whenFalse);
-    const isEmpty = (rules: typeof node.whenTrue): boolean => rules.every(({ kind }) => kind === 'require');
-    if (steps === undefined || (isEmpty(node.whenTrue) && isEmpty(node.whenFalse))) return;
+    if (steps === undefined || !hasRules) return;
     if (isEmpty(node.whenTrue)) {
       [whenTrue, whenFalse] = [whenFalse, whenTrue];
       steps = [...steps, { operator: COND_NOT, boolean: undefined }];
