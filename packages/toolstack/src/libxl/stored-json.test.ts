@@ -1,9 +1,19 @@
 /** What libxl keeps of a guest's configuration, and what it makes of it later: what no recording of real Xen shows. */
 import { SourceText } from '@dewar/policy/text';
+import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { configToCreate, parseXlCfg, readDomainConfig } from '../xl-cfg/index.ts';
-import { compactJson, parseJson, plainJson } from '../xl-cfg/json.ts';
-import { type LiveState, liveConfiguration, readStoredJson, storedAtBuild, storedWithDevice } from './stored-json.ts';
+import { compactJson, type JsonValue, parseJson, plainJson } from '../xl-cfg/json.ts';
+import {
+  growingKibOf,
+  type LiveState,
+  liveConfiguration,
+  placementOf,
+  readStoredJson,
+  savedLength,
+  storedAtBuild,
+  storedWithDevice,
+} from './stored-json.ts';
 
 const HVM = `
 name = 'windows'
@@ -94,4 +104,40 @@ test('a device that xenstore has no more is left out; one that takes its name ta
 test('a text that is no configuration stays as it is', () => {
   const decided = { uuid: 'u', videoKib: undefined, cards: [], isRestored: false };
   expect([storedAtBuild('[', decided), storedWithDevice('[', 'disks', { members: [] }, undefined)]).toEqual(['[', '[']);
+});
+
+/** Any value in the places that are looked at: a host's file may hold anything. */
+const anything: fc.Arbitrary<JsonValue> = fc.oneof(
+  fc.constantFrom<JsonValue>(null, true, -1, 1.5, 2 ** 52, 2n ** 70n, '', 'hvm', [], [[0]], [null], { members: [] }),
+  fc.constantFrom('c_info', 'vdev', 'devid').map((name): JsonValue => ({ members: [[name, [1.5]]] })),
+);
+const NAMES = [
+  'c_info',
+  'b_info',
+  'type',
+  'name',
+  'max_vcpus',
+  'max_memkb',
+  'target_memkb',
+  'arch_x86',
+  'numa_placement',
+];
+const LISTS = ['disks', 'nics', 'pcidevs', 'vcpu_hard_affinity', 'vdev', 'devid', 'domain', 'bus'];
+const object = (depth: number): fc.Arbitrary<JsonValue> => {
+  const value =
+    depth === 0 ? anything : fc.oneof(anything, object(depth - 1), fc.array(object(depth - 1), { maxLength: 2 }));
+  return fc
+    .array(fc.tuple(fc.constantFrom(...NAMES, ...LISTS), value), { maxLength: 8 })
+    .map((members) => ({ members }));
+};
+
+property.prop([object(2)])('whatever was stored is taken without an end to it', (value) => {
+  const text = compactJson(value);
+  const made = { devid: 0, mac: '' };
+  const built = storedAtBuild(text, { uuid: '', videoKib: undefined, cards: [made], isRestored: true });
+  const stored = readStoredJson(storedWithDevice(built, 'nics', { members: [] }, made)) ?? { members: [] };
+  const { config } = liveConfiguration(stored, { ...live, onlineVcpus: 2 ** 52 });
+  expect([growingKibOf(text), savedLength(text)].every(Number.isSafeInteger)).toBe(true);
+  expect(placementOf(text).hard.length).toBeLessThan(9);
+  expect(parseJson(compactJson(config))).toEqual(config);
 });

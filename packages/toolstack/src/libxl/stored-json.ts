@@ -185,7 +185,7 @@ function growingKib(config: JsonObject): number {
   const build = objectIn(config, 'b_info');
   const kib = (name: string): bigint => {
     const value = memberOf(build, name);
-    return typeof value === 'number' || typeof value === 'bigint' ? BigInt(value) : NOT_GIVEN;
+    return typeof value === 'bigint' || Number.isSafeInteger(value) ? BigInt(String(value)) : NOT_GIVEN;
   };
   const isHvm = memberOf(objectIn(config, 'c_info'), 'type') === 'hvm';
   return isHvm && kib('max_memkb') > kib('target_memkb') ? GROWING_KIB : 0;
@@ -195,6 +195,9 @@ function growingKib(config: JsonObject): number {
 function withoutDisplay(build: JsonObject): number {
   return memberOf(build, 'video_memkb') === undefined ? -1 : 0;
 }
+
+/** No guest has more. XEN: `MAX_VIRT_CPUS`. */
+const MOST_VCPUS = 8192;
 
 /** The devices of a list that xenstore still has. */
 function devicesLeft(
@@ -214,7 +217,7 @@ export function liveConfiguration(
 ): { readonly config: JsonObject; readonly gone: number } {
   const build = objectIn(config, 'b_info');
   const maxVcpus = Number(memberOf(build, 'max_vcpus') ?? 0);
-  const online = Array.from({ length: Math.min(maxVcpus, live.onlineVcpus) }, (_, vcpu) => vcpu);
+  const online = Array.from({ length: Math.min(maxVcpus, live.onlineVcpus, MOST_VCPUS) }, (_, vcpu) => vcpu);
   const lists = (['disks', 'nics', 'pcidevs'] as const).map((list) => ({ list, ...devicesLeft(config, list, live) }));
   const changed = withMembers(config, DOMAIN_CONFIG, [
     [

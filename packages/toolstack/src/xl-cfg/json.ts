@@ -167,7 +167,9 @@ function readValue(reader: TokenReader, token: string | undefined, depth: number
 function readNumber(token: string): JsonValue | undefined {
   if (!/^-?[0-9]/.test(token)) return undefined;
   const number = Number(token);
-  return Number.isSafeInteger(number) || !/^-?[0-9]+$/.test(token) ? number : BigInt(token);
+  if (Number.isSafeInteger(number)) return number;
+  if (/^-?[0-9]+$/.test(token)) return BigInt(token);
+  return Number.isFinite(number) ? number : undefined;
 }
 
 function unquote(token: string): string | undefined {
