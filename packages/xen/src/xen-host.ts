@@ -60,6 +60,7 @@ import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './proces
 import type { HelperCallName, HelperCalls } from './protocol.ts';
 import { RealOperation, type RingPosition, rcOf } from './real-operation.ts';
 import { destroyDomain, stopDomain } from './stop-domain.ts';
+import { refuseTrigger, TRIGGERS } from './triggers.ts';
 import { dumpCore, saveDomain } from './write-domain.ts';
 import { initXenstoreDomain, type RunningProgram } from './xenstore-domain.ts';
 
@@ -79,9 +80,6 @@ export interface XenHostOptions {
 
 /** libxl's number for "no such domain", given for a name that xenstore has not. XEN: `ERROR_INVAL`. */
 const NOT_FOUND = -6;
-
-/** XEN: `libxl_trigger`. */
-const TRIGGERS: Readonly<Record<string, number>> = { power: 1, sleep: 2, nmi: 3, init: 4, reset: 5 };
 
 type Plain = readonly [verb: string, xlMessage: (rc: number) => string | undefined, failedExit: 0 | 1];
 
@@ -338,11 +336,7 @@ export class XenHost implements Host {
     const operation = await this.#begin('trigger');
     const domid = await this.#find(operation, domain);
     if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-    operation.messages.push(`Invalid trigger "${name}"`);
-    const reason = `the triggers are ${Object.keys(TRIGGERS)
-      .map((one) => `\`${one}\``)
-      .join(', ')}`;
-    return operation.refused(domid, 'trigger', { kind: 'refused', reason }, 1);
+    return refuseTrigger(operation, domid, name);
   }
 
   sysrq(domain: string, key: string): Promise<OperationReport> {
