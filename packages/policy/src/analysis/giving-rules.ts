@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AVTAB_ALLOWED, type PolicyDb, type RuleTable } from '../policydb/index.ts';
+import { AVTAB_ALLOWED, hasMember, type PolicyDb, type RuleTable } from '../policydb/index.ts';
 
 /** The conditional block that a rule stands in, by its index, and in which branch. */
 export interface RuleBlock {
@@ -23,28 +23,15 @@ export interface GivingRule {
   readonly block: RuleBlock | undefined;
 }
 
-function includes(ascending: Uint32Array, value: number): boolean {
-  let low = 0;
-  let high = ascending.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = ascending[middle] ?? 0;
-    if (found === value) return true;
-    if (found < value) low = middle + 1;
-    else high = middle - 1;
-  }
-  return false;
-}
-
 /** Whether a row of rules, of which the source is one, has a type as its target: by its set, or by `self`. */
 export function hasTarget(policy: PolicyDb, table: RuleTable, row: number, source: number, target: number): boolean {
   if (table.self[row] === 1 && source === target) return true;
-  return includes(policy.typeSets.members(table.target[row] ?? 0), target);
+  return hasMember(policy.typeSets.members(table.target[row] ?? 0), target);
 }
 
 /** Whether a row of rules is about a pair of types. */
 export function isAbout(policy: PolicyDb, table: RuleTable, row: number, source: number, target: number): boolean {
-  if (!includes(policy.typeSets.members(table.source[row] ?? 0), source)) return false;
+  if (!hasMember(policy.typeSets.members(table.source[row] ?? 0), source)) return false;
   return hasTarget(policy, table, row, source, target);
 }
 

@@ -7,6 +7,20 @@
  * @module
  */
 
+/** Whether a list of numbers that ascend has one of them. */
+export function hasMember(ascending: Uint32Array, value: number): boolean {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const found = ascending[middle] ?? 0;
+    if (found === value) return true;
+    if (found < value) low = middle + 1;
+    else high = middle - 1;
+  }
+  return false;
+}
+
 /** An immutable set of bit numbers. By convention bit = value - 1, except in the permissive map, where bit = value. */
 export class Ebitmap {
   /** The members, ascending. */
@@ -46,17 +60,7 @@ export class Ebitmap {
 
   /** Whether the set has this bit. */
   has(bit: number): boolean {
-    const { bits } = this;
-    let low = 0;
-    let high = bits.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const found = bits[middle] ?? 0;
-      if (found === bit) return true;
-      if (found < bit) low = middle + 1;
-      else high = middle - 1;
-    }
-    return false;
+    return hasMember(this.bits, bit);
   }
 
   /** Whether every member is in `other`. */

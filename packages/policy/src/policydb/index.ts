@@ -9,7 +9,7 @@
 export { type AvEntries, ENTRY_WORDS, isTypeKind, type RuleClash } from './av-entries.ts';
 export { AVTAB_BUCKETS, avtabBucket } from './avtab-order.ts';
 export { conditionHolds, evaluateCondition } from './conditions.ts';
-export { Ebitmap } from './ebitmap.ts';
+export { Ebitmap, hasMember } from './ebitmap.ts';
 export type { ConditionalEntries } from './expand-conditionals.ts';
 export { expandPolicyRules } from './expand-policy-rules.ts';
 export { rowKeys } from './expand-rules.ts';

@@ -8,24 +8,12 @@
  * @module
  */
 import { type AvEntries, ENTRY_WORDS, firstDatum, isTypeKind, storedKind } from './av-entries.ts';
+import { hasMember } from './ebitmap.ts';
 import { expandConditionals } from './expand-conditionals.ts';
 import { rowKeys } from './expand-rules.ts';
 import { AVRULE_NEVERALLOW, AVTAB_ENABLED } from './format.ts';
 import type { Conditional, PolicyDb } from './policydb.ts';
 import { RuleTable } from './rule-table.ts';
-
-function includes(ascending: Uint32Array, value: number): boolean {
-  let low = 0;
-  let high = ascending.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = ascending[middle] ?? 0;
-    if (found === value) return true;
-    if (found < value) low = middle + 1;
-    else high = middle - 1;
-  }
-  return false;
-}
 
 function asTable({ words, count }: AvEntries): RuleTable {
   const own = words.slice(0, count * ENTRY_WORDS);
@@ -129,7 +117,7 @@ export class WrittenRules {
     for (const row of this.#rows(source)) {
       if (rules.kind[row] !== kind || rules.statement[row] === broken) continue;
       const isTarget =
-        (rules.self[row] === 1 && source === target) || includes(rowKeys(rules, row, typeSets).targets, target);
+        (rules.self[row] === 1 && source === target) || hasMember(rowKeys(rules, row, typeSets).targets, target);
       if (!isTarget) continue;
       const own = rules.tclass[row] ?? 0;
       if (known.has(own)) broken = rules.statement[row] ?? -1;
