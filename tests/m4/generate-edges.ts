@@ -372,7 +372,7 @@ class EdgeWriter {
           "indir(`define',`m2',`y')m2",
         ]);
       case 20:
-        return `divert(${random.pick(['1', '2', '-1', '0', '', '-5', '100', 'x', '2147483647'])})${random.pick(['text', 'm1', '\n'])}${random.pick(['', 'divert', 'divert(0)', 'undivert', 'undivert(1,2)', 'undivert(0)', 'undivert(-1)', 'undivert()', 'undivert(x)', 'divnum'])}`;
+        return `divert(${random.pick(['1', '2', '-1', '0', '', '-5', '100', 'x', '1000000'])})${random.pick(['text', 'm1', '\n'])}${random.pick(['', 'divert', 'divert(0)', 'undivert', 'undivert(1,2)', 'undivert(0)', 'undivert(-1)', 'undivert()', 'undivert(x)', 'divnum'])}`;
       case 21:
         return random.pick(['dnl', 'dnl ', 'dnl(a)x\n', 'dnl\\\n', 'dnl`\n', "dnl'\n", "m1`'dnl x\ny"]);
       case 22:

@@ -27,11 +27,14 @@ describe.skipIf(gnuM4 === undefined)('the text of GNU m4', () => {
     if (gnuM4 === undefined) return;
     const flags = ['', "'", '+', ' ', '0', '-', '#', '+0', '# '];
     const lines = flags.flatMap((flag) =>
-      ['', '6', '.0', '6.2', '.-1'].flatMap((field) =>
+      ['', '6', '.0', '6.2', '.-1', '*'].flatMap((field) =>
         ['', 'h', 'hh', 'l', 'll'].flatMap((length) =>
           [...'diouxXcsfFeEgGaAzn'].map((kind) => `format([%${flag}${field}${length}${kind}],65,66)`),
         ),
       ),
+    );
+    lines.push(
+      'format([a%cb],0)|format([a%5cb],0)|format([a%-5cb%s],0,x)|format([%c%c],0,65)|format([%*d|%-*d|],5,1,5,2)',
     );
     const { ours, theirs } = compareWithGnu(gnuM4, [`changequote([,])dnl\n${lines.join('\n')}\n`], false);
     expect(ours).toBe(theirs);

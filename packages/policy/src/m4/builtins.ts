@@ -253,9 +253,7 @@ function format(m4: Processor, invocation: Invocation): void {
     invocation.args.map((argument) => argument.text),
     (reason) => m4.report(messages['bad-argument'](invocation.call.origin, { macro: invocation.name, reason })),
   );
-  // Texts end at a zero byte in GNU m4; `%c` of 0 is the one way to make one.
-  const end = made.indexOf('\0');
-  m4.pushText(end === -1 ? made : made.slice(0, end), invocation);
+  m4.pushText(made, invocation);
 }
 
 function include(m4: Processor, invocation: Invocation, isSilent: boolean): void {

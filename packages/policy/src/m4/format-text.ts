@@ -199,7 +199,11 @@ export function formatText(args: readonly string[], problem: (reason: string) =>
       const bits = length === 'hh' ? 8 : length === 'h' ? 16 : length === 'l' ? 64 : 32;
       result += formatInteger(integer(), kind, bits, conversion);
     } else if (kind === 'c') {
-      result += fill('', String.fromCharCode(Number(BigInt.asUintN(8, integer()))), conversion, false);
+      // A zero byte ends what the conversion gives, as texts of C end there.
+      result += fill('', String.fromCharCode(Number(BigInt.asUintN(8, integer()))), conversion, false).replace(
+        /\0.*/s,
+        '',
+      );
     } else if (kind === 's') {
       result += fill('', (values[next++] ?? '').slice(0, precision), conversion, false);
     } else {
