@@ -553,7 +553,7 @@ export class XenHost implements Host {
 
   /** How a load would end where there is no FLASK; undefined where there is. Nothing is loaded. */
   async loadHindrance(): Promise<OperationReport | undefined> {
-    return loadHindrance(new RealOperation('load-policy', this.#helper, this.#ring));
+    return loadHindrance(await this.#begin('load-policy'));
   }
 
   loadPolicy(bytes: Uint8Array): Promise<OperationReport> {

@@ -41,7 +41,7 @@ export function kindsPolicy(rules: (text: string) => string = (text) => text): U
 }
 
 /** The device that was handed to guests while they were recorded: an emulated RTL 8139. */
-const RECORDED_DEVICE = {
+export const RECORDED_DEVICE = {
   sbdf: 0x28,
   ports: [{ first: 0xc000, count: 0x100 }],
   frames: [

@@ -8,11 +8,13 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { XenHost } from '@dewar/xen';
+import { DEVICE_STEPS } from './device-steps.ts';
 import { isAlive, PATIENCE_S, within } from './patience.ts';
-import { runAtTerminal } from './pty.ts';
+import { type AtTerminal, runAtTerminal, type Turn } from './pty.ts';
 
 /** How one of them went. */
 export interface CommandResult {
@@ -34,9 +36,13 @@ export interface CommandPlaces {
   readonly locked: string;
   /** Where this run of the commands keeps its journal and its policies. */
   readonly state: string;
+  /** A block device, and a PCI device, that nobody needs; there may be none of the latter. */
+  readonly disk: string;
+  readonly pciDevice: string | undefined;
 }
 
-interface Ran {
+/** How a command ended, and what it printed. */
+export interface Ran {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
@@ -46,7 +52,7 @@ const DOM0 = 'system_u:system_r:dom0_t';
 const RUN = 'customer_1:vm_r:nomigrate_t';
 
 /** Runs commands, and says what is not as it has to be. */
-class Commands {
+export class Commands {
   readonly places: CommandPlaces;
   readonly host: XenHost;
   readonly #running = new Set<ChildProcess>();
@@ -108,19 +114,9 @@ class Commands {
     return stdout;
   }
 
-  /** Types an answer to the question of `loadpolicy`. */
-  async atTerminal(
-    args: readonly string[],
-    answer: string,
-  ): Promise<{ readonly code: number | null; readonly screen: string }> {
-    const { DEWAR_STATE_DIR } = process.env;
-    process.env['DEWAR_STATE_DIR'] = this.places.state;
-    try {
-      return await runAtTerminal(`${this.places.cli}/package.json`, [...this.#program, ...args], '[y/N]', answer);
-    } finally {
-      if (DEWAR_STATE_DIR === undefined) delete process.env['DEWAR_STATE_DIR'];
-      else process.env['DEWAR_STATE_DIR'] = DEWAR_STATE_DIR;
-    }
+  /** Runs a command at a terminal, where somebody does things as they come. */
+  atTerminal(args: readonly string[], script: readonly Turn[]): Promise<AtTerminal> {
+    return runAtTerminal(`${this.places.cli}/package.json`, [...this.#program, ...args], script, this.environment);
   }
 
   /** Whether Xen logs what dom0 is granted on itself: the policy in force is one with auditing. */
@@ -151,7 +147,8 @@ function childOf(parent: number, word: string): number | undefined {
   }
 }
 
-type Step = (commands: Commands) => Promise<void>;
+/** Tries something; throws where it is not as it has to be. */
+export type Step = (commands: Commands) => Promise<void>;
 
 /** Checks of a trace, as text: who asks what of whom. */
 function checksIn(json: string): string[] {
@@ -180,9 +177,10 @@ const loading: Step = async (commands) => {
   const back = await commands.run(['loadpolicy', '--yes', '--back'], 1, 'there is no policy to put back');
   if (back.out !== '') throw new Error('something was loaded');
   await commands.run(['loadpolicy', example], 2, 'nobody can be asked here: say `--yes`');
-  const no = await commands.atTerminal(['loadpolicy', stock], 'n\n');
+  const answered = (type: string): readonly Turn[] => [{ after: '[y/N]', type }];
+  const no = await commands.atTerminal(['loadpolicy', stock], answered('n\n'));
   if (no.code !== 1 || !no.screen.includes('nothing was loaded')) throw new Error(`"n": ${no.code}: ${no.screen}`);
-  const yes = await commands.atTerminal(['loadpolicy', example], 'y\n');
+  const yes = await commands.atTerminal(['loadpolicy', example], answered('y\n'));
   if (yes.code !== 0 || !yes.screen.includes('Successfully loaded policy.'))
     throw new Error(`"y": ${yes.code}: ${yes.screen}`);
   await commands.run(['loadpolicy', '--yes', locked], 1, 'would lock dom0 out: dom0 lacks `security { setenforce }`');
@@ -293,11 +291,14 @@ const killing: Step = async (commands) => {
     if (helper === undefined) throw new Error('the command has no helper');
     return { ...command, helper };
   };
-  const interrupted = await begin();
-  process.kill(interrupted.pid, 'SIGTERM');
-  const { code } = await interrupted.ended;
-  if (code !== 128 + 15) throw new Error(`SIGTERM: ended with ${code}`);
-  await commands.mustNotBeAudited();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    const interrupted = await begin();
+    process.kill(interrupted.pid, signal);
+    const { code, err } = await interrupted.ended;
+    // `sleep` gets the signal too, and its end is that of the trace.
+    if (code !== 128 + constants.signals[signal]) throw new Error(`${signal}: ended with ${code}: ${err}`);
+    await commands.mustNotBeAudited();
+  }
 
   const alone = await begin();
   process.kill(alone.pid, 'SIGKILL');
@@ -353,7 +354,8 @@ const waiting: Step = async (commands) => {
 const ending: Step = async (commands) => {
   await commands.run(['destroy', 'nomigrate-guest'], 0);
   const { out } = await commands.run(['log'], 0);
-  for (const word of ['load-policy', 'trace', 'create', 'setenforce', 'set-boolean', 'destroy'])
+  const lent = ['block-attach', 'block-detach', 'network-attach', 'network-detach', 'debug-keys'];
+  for (const word of ['load-policy', 'trace', 'create', 'setenforce', 'set-boolean', 'destroy', ...lent])
     if (!out.includes(word)) throw new Error(`the journal has no \`${word}\``);
 };
 
@@ -377,6 +379,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   'a trace that is killed leaves no auditing': killing,
   'watch tells a denial once': watching,
   'a guest that does not stop is told of, and need not be waited for': waiting,
+  ...DEVICE_STEPS,
   'the journal has it all': ending,
 };
 

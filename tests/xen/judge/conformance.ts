@@ -13,6 +13,7 @@ import { randomUUID } from 'node:crypto';
 import { SourceText } from '@dewar/policy/text';
 import type { DomainState, Host, OperationReport } from '@dewar/toolstack';
 import { type DomainConfig, parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import type { Traced } from './traced.ts';
 
 /** A host, and what is needed to put questions to it. */
 export interface Bench {
@@ -29,6 +30,10 @@ export interface Bench {
   readonly runsPvh: boolean;
   /** A place for a saved guest. */
   readonly saveFile: string;
+  /** A block device of dom0 that nobody needs. */
+  readonly disk: string;
+  /** A PCI device that nobody needs; undefined where there is none, or no IOMMU to keep it within bounds. */
+  readonly pciDevice: string | undefined;
 }
 
 /** One thing that was asked, and what came of it. */
@@ -56,7 +61,7 @@ const RUN = 'customer_1:vm_r:nomigrate_t';
 const BUILD = 'customer_1:vm_r:nomigrate_t_building';
 
 /** The guest of the example, with some keys changed. */
-export function guestOf(changes: Readonly<Record<string, string>> = {}): DomainConfig {
+function guestOf(changes: Readonly<Record<string, string>> = {}): DomainConfig {
   const keys: Readonly<Record<string, string>> = {
     name: 'secured',
     type: 'pv',
@@ -75,10 +80,12 @@ export function guestOf(changes: Readonly<Record<string, string>> = {}): DomainC
 
 const typeOf = (label: string): string => label.split(':')[2] ?? label;
 
-/** The checks of dom0 that were denied, each once. */
+/** The checks of dom0 that were denied, each once; and what others may do with resources, which dom0 has Xen check. */
 function denialsOf({ timeline }: OperationReport<unknown>): string[] {
   const checks = timeline.flatMap(({ hypercalls }) => hypercalls.flatMap((call) => call.checks));
-  const denied = checks.filter(({ outcome, sourceDomid }) => outcome === 'denied' && sourceDomid === 0);
+  const denied = checks.filter(
+    ({ outcome, sourceDomid, class: tclass }) => outcome === 'denied' && (sourceDomid === 0 || tclass === 'resource'),
+  );
   const texts = denied.map((check) => {
     return `${check.class} { ${check.denied.join(' ')} } ${typeOf(check.source)} ${typeOf(check.target)}`;
   });
@@ -381,12 +388,102 @@ const translated: Scenario = async (bench, { ask, hold }) => {
   await ask('destroy', host.destroy('translated'), { ...GOOD, domain: 'gone' });
 };
 
+/** A guest of type domU_t, which may be given devices. */
+const DEVICE_LABEL = 'customer_1:vm_r:domU_t';
+const servedGuest = (name: string, more: Readonly<Record<string, string>> = {}): DomainConfig =>
+  guestOf({ name, init_seclabel: '', seclabel: DEVICE_LABEL, ...more });
+
+/** The guests whose checks are traced. */
+export function tracedGuests(pciDevice: string | undefined): Traced {
+  return {
+    config: guestOf({ name: 'traced' }),
+    served: servedGuest('given', { passthrough: 'enabled' }),
+    pciDevice,
+  };
+}
+
+/** Disks and cards of a guest whose kernel has no drivers for them, so that it lets go of nothing by itself. */
+const served: Scenario = async (bench, { ask, hold }) => {
+  const { host, disk } = bench;
+  const running = { ...GOOD, domain: `running under ${DEVICE_LABEL}` };
+  const refused = { outcome: 'failed', exit: 1, denials: [], codes: ['guest/operation-failed'] } as const;
+  await ask('create', host.create(servedGuest('served'), { ...options(), unwatched: true }), running);
+  hold('the guest is alive', await bench.isAlive('served'));
+  const words = [`format=raw,vdev=xvda,access=rw,backendtype=phy,target=${disk}`];
+  await ask('block-attach', host.blockAttach('served', words), running);
+  await ask('the same place once more', host.blockAttach('served', words), refused);
+  const { value: disks = [] } = await ask('block-list', host.blockList(['served']), GOOD);
+  hold('it has one disk, from dom0', disks.length === 1 && disks[0]?.devid === 51712 && disks[0].backend === 0);
+  await ask('a disk that it has not', host.blockDetach('served', 'xvdz'), refused);
+  await ask('block-detach -f', host.blockDetach('served', 'xvda', { force: true }), running);
+  hold('it has no disk', ((await host.blockList(['served'])).value ?? []).length === 0);
+  const mac = '00:16:3e:12:34:56';
+  await ask('network-attach', host.networkAttach('served', [`mac=${mac}`, 'script=/bin/true']), running);
+  const { value: cards = [] } = await ask('network-list', host.networkList(['served']), GOOD);
+  hold('it has one card, from dom0', cards.length === 1 && cards[0]?.mac === mac && cards[0].backend === 0);
+  await ask('a card that it has not', host.networkDetach('served', '7'), refused);
+  await ask('network-detach', host.networkDetach('served', mac), running);
+  hold('it has no card', ((await host.networkList(['served'])).value ?? []).length === 0);
+  await ask('debug-keys', host.debugKeys('q'), GOOD);
+  await ask('destroy', host.destroy('served'), { ...GOOD, domain: 'gone' });
+};
+
+/** A PCI device: set aside, labelled, given to who may have it, and taken back. A load of a policy takes its label away. */
+const handedOn: Scenario = async (bench, { ask, hold }) => {
+  const { host, pciDevice: device, policies } = bench;
+  if (device === undefined) return;
+  const running = { ...GOOD, domain: `running under ${DEVICE_LABEL}` };
+  const NIC = 'system_u:object_r:nic_dev_t';
+  const refused = { outcome: 'failed', exit: 2, denials: [], codes: ['guest/request-failed'] } as const;
+  await ask('set aside, without a label', host.pciAssignableAdd(device), {
+    ...refused,
+    exit: 1,
+    denials: ['resource { use_iommu } domio_t device_t'],
+  });
+  await ask('a label that there is not', host.labelPci(device, 'system_u:object_r:nobody_t'), refused);
+  await ask('no such device', host.labelPci('0000:7f:1f.7', NIC), {
+    outcome: 'failed',
+    exit: 1,
+    codes: ['guest/no-device'],
+  });
+  await ask('label-pci', host.labelPci(device, NIC), GOOD);
+  await ask('set aside', host.pciAssignableAdd(device), GOOD);
+  const { value: free = [] } = await ask('pci-assignable-list', host.pciAssignableList(), GOOD);
+  hold('it is set aside', free.length === 1);
+  // Only a driver that has taken the device makes Linux tell its interrupt line.
+  await ask('label-pci, once more', host.labelPci(device, NIC), GOOD);
+  await ask('another label', host.labelPci(device, 'system_u:object_r:iomem_t'), refused);
+  const open = servedGuest('driving', { passthrough: 'enabled' });
+  await ask('create', host.create(open, { ...options(), unwatched: true }), running);
+  hold('the guest is alive', await bench.isAlive('driving'));
+  await ask('attach', host.pciAttach('driving', device), running);
+  const { value: slots = [] } = await ask('pci-list', host.pciList('driving'), GOOD);
+  hold('the guest has it', slots.length === 1);
+  await ask('detach', host.pciDetach('driving', device, { force: true }), running);
+  // A kernel without a driver for it lets go of nothing: it stays on the list until the guest is gone.
+  await ask('destroy', host.destroy('driving'), { ...GOOD, domain: 'gone' });
+  await ask('load the policy again', host.loadPolicy(policies.example), GOOD);
+  const again = servedGuest('again', { passthrough: 'enabled' });
+  const paused = { ...options(), paused: true, unwatched: true };
+  await ask('create, paused', host.create(again, paused), { ...GOOD, domain: `paused under ${DEVICE_LABEL}` });
+  await ask('attach, when the label is gone', host.pciAttach('again', device), {
+    outcome: 'failed',
+    exit: 1,
+    codes: ['guest/operation-failed'],
+  });
+  await ask('destroy', host.destroy('again'), { ...GOOD, domain: 'gone' });
+  await ask('give back', host.pciAssignableRemove(device), GOOD);
+  hold('none is set aside', ((await host.pciAssignableList()).value ?? []).length === 0);
+};
+
 /** The scenarios, in an order in which each leaves the host as it was. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'a guest that runs under nomigrate_t cannot be looked into, and can be ended': lockedAway,
   'labels that cannot be had leave nothing behind': badLabels,
   'a domU_t guest is saved and restored': savedAndRestored,
   'a domU_t guest is tuned, and stops when it is asked to': tuned,
+  'a domU_t guest is given disks and network cards, and they are taken back': served,
+  'a PCI device goes to who may have its label, and the label goes with the policy': handedOn,
   'a guest that is paused does not answer when it is asked to stop': silent,
   'a PVH guest that runs under nomigrate_t cannot be looked into': translated,
   'mode and booleans take effect at once': modeAndBooleans,

@@ -2,6 +2,10 @@
 
 cd /judge
 mkdir -p results
+# A disk that nobody needs, and the drivers in dom0 of what guests are lent.
+for module in loop xen-blkback xen-netback xen-pciback; do insmod "/modules/$module.ko"; done
+dd if=/dev/zero of=/run/disk bs=1M count=4 2>/dev/null
+losetup /dev/loop0 /run/disk
 export DEWAR_STATE_DIR=/run/dewar NO_COLOR=1
 dewar() { node /judge/dewar/packages/cli/bin/dewar.js "$@"; }
 
@@ -57,6 +61,12 @@ session() {
 	heading 'a build that would be denied half-way is not begun'
 	run dewar create -q dewar/examples/nomigrate/guest.cfg 'seclabel="customer_2:vm_r:nomigrate_t"'
 	run dewar list
+
+	heading 'a PCI device gets a label, which Xen keeps until a policy is loaded, and is set aside for guests'
+	run dewar label-pci 0000:00:05.0 system_u:object_r:nic_dev_t
+	run dewar pci-assignable-add -n nic 0000:00:05.0
+	run dewar pci-assignable-list -n
+	run dewar pci-assignable-remove nic
 
 	heading 'another policy, and the one before it again'
 	run dewar loadpolicy --yes stock.policy

@@ -7,11 +7,11 @@
  * @module
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { withoutPermission } from '@dewar/testkit';
 import { auditPolicy, openXenHost, type XenHost } from '@dewar/xen';
 import { runCommands } from './commands.ts';
-import { type Bench, guestOf, runScenarios } from './conformance.ts';
+import { type Bench, runScenarios, tracedGuests } from './conformance.ts';
 import { isAlive, PATIENCE_S, within } from './patience.ts';
 import { traceOperations } from './traced.ts';
 
@@ -29,10 +29,14 @@ function tell(what: string): void {
   appendFileSync('/dev/console', `JUDGE: ${process.uptime().toFixed(0)} s: ${what.replaceAll(/\s+/g, ' ')}\n`);
 }
 
-/** Whether the processors, or what emulates them, can run guests in an HVM container. */
-function runsPvh(): boolean {
+/** The PCI device that boot.sh gives the machine, for nobody. */
+const PCI_DEVICE = '0000:00:05.0';
+
+/** What the machine, or what emulates it, can do with guests and devices. */
+function abilities(): { readonly runsPvh: boolean; readonly pciDevice: string | undefined } {
   const { stdout } = spawnSync(TOOLSTACK, ['info', 'virt_caps'], { encoding: 'utf8' });
-  return /\bpvh\b|\bhvm\b/.test(stdout);
+  const hasPci = /\bpv_directio\b/.test(stdout) && existsSync(`/sys/bus/pci/devices/${PCI_DEVICE}`);
+  return { runsPvh: /\bpvh\b|\bhvm\b/.test(stdout), pciDevice: hasPci ? PCI_DEVICE : undefined };
 }
 
 const guests = async (host: XenHost) => ((await host.list()).value ?? []).filter(({ domid }) => domid !== 0);
@@ -85,7 +89,8 @@ function helperOf(command: number): number {
 async function judge(host: XenHost): Promise<void> {
   const example = readFileSync(`${WORK}/example.policy`);
   const stock = readFileSync(`${WORK}/stock.policy`);
-  const bench: Bench = { host, policies: { example, stock }, isAlive, runsPvh: runsPvh(), saveFile: '/run/saved' };
+  const machine = { isAlive, ...abilities(), saveFile: '/run/saved', disk: '/dev/loop0' };
+  const bench: Bench = { host, policies: { example, stock }, ...machine };
   write('conformance', await runScenarios(bench, tell));
 
   tell('builds are interrupted');
@@ -102,6 +107,8 @@ async function judge(host: XenHost): Promise<void> {
     locked: '/run/locked.policy',
     guest: `${WORK}/guest.cfg`,
     state: '/run/judged',
+    disk: machine.disk,
+    pciDevice: machine.pciDevice,
   };
   writeFileSync(places.locked, withoutPermission(example, 'security', 'setenforce'));
   const commands = await runCommands('first', places, host, tell);
@@ -112,7 +119,7 @@ async function judge(host: XenHost): Promise<void> {
   if (audited.bytes === undefined) throw new Error('the example policy cannot be audited');
   await host.loadPolicy(audited.bytes);
   try {
-    write('traces', await traceOperations(host, guestOf({ name: 'traced' })));
+    write('traces', await traceOperations(host, tracedGuests(machine.pciDevice)));
   } finally {
     await host.loadPolicy(example);
   }

@@ -9,6 +9,7 @@ import { Hypervisor } from '@dewar/hypervisor';
 import { compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
 import { examplePolicy, xenTree } from '@dewar/testkit';
 import { LibxlHost } from '@dewar/toolstack';
+import { RECORDED_DEVICE } from '../../traces/kinds/kinds-policy.ts';
 import type { Bench } from './conformance.ts';
 
 /** Xen's own policy directory, as it is on disk. */
@@ -39,10 +40,16 @@ function bytesOf(files: PolicyFiles): Uint8Array {
   return bytes;
 }
 
+/** What the real machine can do that is compared. */
+interface Abilities {
+  readonly runsPvh?: boolean;
+  readonly hasPci?: boolean;
+}
+
 /** A host that has booted the example policy. Needs a source tree of Xen. */
-export function simulatedBench(runsPvh = true): Bench {
+export function simulatedBench({ runsPvh = true, hasPci = true }: Abilities = {}): Bench {
   const policies = { example: bytesOf(examplePolicy()), stock: bytesOf(stockPolicy(xenTree() ?? '')) };
-  const outcome = Hypervisor.boot({ policy: policies.example, flask: 'enforcing' });
+  const outcome = Hypervisor.boot({ policy: policies.example, flask: 'enforcing', devices: [RECORDED_DEVICE] });
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   const host = new LibxlHost(outcome.hypervisor);
   return {
@@ -53,5 +60,7 @@ export function simulatedBench(runsPvh = true): Bench {
       (await host.list()).value?.some((one) => one.name === name && one.state === 'running') === true,
     runsPvh,
     saveFile: 'saved',
+    disk: '/dev/loop0',
+    pciDevice: hasPci ? '0000:00:05.0' : undefined,
   };
 }

@@ -10,10 +10,8 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Hypervisor } from '@dewar/hypervisor';
-import { LibxlHost } from '@dewar/toolstack';
 import type { CommandResult } from './commands.ts';
-import { type Answer, guestOf, runScenarios, type ScenarioResult } from './conformance.ts';
+import { type Answer, runScenarios, type ScenarioResult, tracedGuests } from './conformance.ts';
 import { resultsOf } from './other-modes.ts';
 import { simulatedBench } from './simulated-bench.ts';
 import { traceOperations } from './traced.ts';
@@ -195,18 +193,23 @@ const commands = readJson<readonly CommandResult[]>('commands');
 const traces = readJson<Traces>('traces');
 endIfAccident();
 
-const pvh = conformance?.find(({ name }) => name.startsWith('a PVH guest'));
-const runsPvh = pvh?.answers.length !== 0 || pvh.problem !== undefined;
+/** Whether a scenario was asked at all: a machine that lacks something is not. */
+function wasAsked(begin: string): boolean {
+  const found = conformance?.find(({ name }) => name.startsWith(begin));
+  return found === undefined || found.answers.length > 0 || found.problem !== undefined;
+}
+
+const [runsPvh, hasPci] = [wasAsked('a PVH guest'), wasAsked('a PCI device')];
 if (!runsPvh) console.log('this machine cannot run PVH guests: they are not judged');
-const bench = simulatedBench(runsPvh);
+if (!hasPci) console.log('this machine has no PCI device behind an IOMMU: handing one on is not judged');
+const bench = simulatedBench({ runsPvh, hasPci });
 if (conformance !== undefined) compareAnswers(conformance, await runScenarios(bench));
 if (interruptions !== undefined) judgeInterruptions(interruptions);
 if (commands !== undefined) judgeCommands(commands);
 const otherModes = judgeOtherModes();
 if (traces !== undefined) {
-  const booted = Hypervisor.boot({ policy: bench.policies.example, flask: 'enforcing' });
-  if (booted.kind === 'refused') throw new Error(booted.reason);
-  compareTraces(traces, await traceOperations(new LibxlHost(booted.hypervisor), guestOf({ name: 'traced' })));
+  const fresh = simulatedBench({ hasPci });
+  compareTraces(traces, await traceOperations(fresh.host, tracedGuests(fresh.pciDevice)));
 }
 endIfAccident();
 

@@ -12,7 +12,7 @@
 # DEWAR_XEN_TIMEOUT bounds the run, in seconds. DEWAR_XEN_FLASK is Xen's parameter `flask=`; without it, enforcing.
 set -euo pipefail
 cache=$(cd "$1" && pwd) policy=$2 work=$3 results=$4
-timeout=${DEWAR_XEN_TIMEOUT:-1500}
+timeout=${DEWAR_XEN_TIMEOUT:-2000}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 rm -rf "$results" && mkdir -p "$results"
@@ -29,6 +29,7 @@ status=0
 timeout --kill-after=10 "$timeout" qemu-system-x86_64 \
   -machine q35 -accel tcg,thread=single -cpu max,-smap,-smep,-la57,-pku,-xsave,-rdtscp -smp 2 -m 3072 -display none -no-reboot -monitor none -net none \
   -serial "file:$results/console.txt" -serial "file:$scratch/port" \
+  -device intel-iommu,intremap=on -device rtl8139,addr=5 \
   -kernel "$cache/xen" \
   -append 'console=com1 com1=115200,8n1 dom0_mem=1536M dom0_max_vcpus=2 loglvl=all guest_loglvl=all conring_size=16M flask='"${DEWAR_XEN_FLASK:-enforcing}" \
   -initrd "$cache/vmlinuz console=hvc0 quiet panic=1,$scratch/dom0.gz,$scratch/policy" </dev/null >/dev/null || status=$?

@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$(mkdir -p "$1" && cd "$1" && pwd)
 
 # dom0 gets the Node that runs here. What was prepared is kept until that, or what is below, is another one.
-edition="3 $(node --version) $(cat "$here"/*-init.sh | sha256sum | cut -c 1-16)"
+edition="4 $(node --version) $(cat "$here"/*-init.sh "$here"/block.sh | sha256sum | cut -c 1-16)"
 if [ "$(cat "$cache/edition" 2>/dev/null || true)" = "$edition" ]; then exit 0; fi
 
 packages=(qemu-system-x86 seabios cpio flex bison bc make gcc libc6-dev python3-minimal dpkg-dev busybox-static
@@ -51,13 +51,16 @@ build_hypervisor() {
   rm -rf "$source"
 }
 
+# The modules that dom0 needs: the toolstack's own; disks, network cards and PCI devices for guests.
+modules=(xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs loop xen-blkback xen-netback xen-pciback)
+
 fetch_kernel() {
   local name module
   name=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
   rm -rf "$cache/kernel" && mkdir -p "$cache/kernel/modules"
   (cd "$cache/kernel" && apt-get --quiet -o Acquire::Retries=3 download "$name" && dpkg -x "$name"_*.deb unpacked)
   cp "$cache"/kernel/unpacked/boot/vmlinuz-* "$cache/vmlinuz"
-  for module in xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs; do
+  for module in "${modules[@]}"; do
     find "$cache/kernel/unpacked" -name "$module.ko*" -exec cp {} "$cache/kernel/modules/" \;
   done
   rm -rf "$cache/kernel/unpacked" "$cache"/kernel/*.deb
@@ -97,13 +100,16 @@ build_root() {
   rm -rf "$root"
   mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,sys,dev,tmp,run,boot,modules,root} \
     "$root"/var/{run/xen,lib/xen,lib/xenstored,log/xen} "$root/etc/xen" "$root/usr/lib/x86_64-linux-gnu"
-  with_libraries "$xen"/{xl,xenstored,xen-init-dom0,xenconsoled,libxl-save-helper} "$xen"/flask-* /usr/bin/xenstore \
-    "$(command -v node)"
+  with_libraries "$xen"/{xl,xenstored,xen-init-dom0,xenconsoled,xenconsole,libxl-save-helper,init-xenstore-domain} \
+    "$xen"/flask-* /usr/bin/xenstore "$(command -v node)"
   for library in /usr/lib/x86_64-linux-gnu/libxen*.so.*; do cp -a "$library" "$root/usr/lib/x86_64-linux-gnu/"; done
   cp /bin/busybox "$root/bin/"
   cp "$cache"/kernel/modules/* "$root/modules/"
   cp "$cache/vmlinuz" "$root/boot/"
   touch "$root/etc/xen/xl.conf"
+  mkdir -p "$root/etc/xen/scripts" "$root/var/lock"
+  cp "$here/block.sh" "$root/etc/xen/scripts/block"
+  chmod +x "$root/etc/xen/scripts/block"
   cp "$here/dom0-init.sh" "$root/init"
   chmod +x "$root/init"
   build_guest
@@ -113,6 +119,6 @@ build_root() {
 
 echo "prepare.sh: building Xen with XSM in $cache, once; a few minutes"
 [ -e "$cache/xen" ] || build_hypervisor
-[ -e "$cache/vmlinuz" ] || fetch_kernel
+[ -e "$cache/vmlinuz" ] && [ -e "$cache/kernel/modules/${modules[-1]}.ko" ] || fetch_kernel
 build_root
 echo "$edition" >"$cache/edition"
