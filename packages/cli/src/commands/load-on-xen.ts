@@ -14,7 +14,6 @@ import type { DomainState, OperationReport } from '@dewar/toolstack';
 import { givenLabels, PolicyStore, type XenHost } from '@dewar/xen';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { realHostFolder, tablesOf } from '../host-session.ts';
-import { givenSince, tellLostLabels } from '../lost-labels.ts';
 import { readPolicy } from '../policy-input.ts';
 import {
   applyBooleans,
@@ -175,7 +174,6 @@ export async function loadOnXen(
   }
   // What is about to be loaded is kept before, so that a crash in between loses nothing.
   const sha256 = store.keep(next.bytes);
-  const given = givenSince(host.journal.read(), host.boot);
   const previous = before === undefined ? undefined : store.keep(before.bytes);
   const report = await host.loadPolicy(next.bytes);
   tellEnd(report, terminal);
@@ -191,7 +189,6 @@ export async function loadOnXen(
   }
   store.remember({ boot: host.boot, sha256, name: next.name, seqno, previous });
   printLine(out, 'Successfully loaded policy.');
-  tellLostLabels(given, terminal);
   printLine(
     err,
     answer === 'not-asked'
