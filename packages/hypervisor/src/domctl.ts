@@ -177,7 +177,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
       return ok({});
     }),
   'domctl.getdomaininfo': (machine, caller, { domid }) => {
-    const domain = machine.behaviour.findsNextDomain ? machine.domainsFrom(domid)[0] : machine.domain(domid);
+    const domain = machine.behaviour.findsNextDomain ? machine.domainFrom(domid) : machine.domain(domid);
     if (domain === undefined) return failed('ESRCH');
     const denial = machine.check('domctl.getdomaininfo', caller, { domain });
     return denial === undefined ? ok(describeDomain(domain)) : failed(errnoOf(denial));

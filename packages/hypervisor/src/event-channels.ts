@@ -11,8 +11,8 @@ import type { Domain, EventChannel } from './domain.ts';
 import { failed, type Handlers, ok } from './machine.ts';
 import { errnoOf } from './on-domain.ts';
 
-/** XEN: `EVTCHN_2L_NR_CHANNELS` of a 64-bit guest. */
-const PORT_LIMIT = 4096;
+/** XEN: `EVTCHN_FIFO_NR_CHANNELS`; Linux uses that kind of event channels, in dom0 too. */
+const PORT_LIMIT = 0x20000;
 
 type EventName = Extract<HypercallName, `event_channel_op.${string}`>;
 

@@ -156,6 +156,18 @@ export class Machine {
     return [...this.state.domains.values()].filter((domain) => domain.domid >= first).sort((a, b) => a.domid - b.domid);
   }
 
+  /** The same, one by one: who asks for the first alone does not have them all put in order. */
+  *walkFrom(first: Domid): Generator<Domain, void, void> {
+    const own = this.state.domains.get(first);
+    if (own !== undefined) yield own;
+    for (const domain of this.domainsFrom(first)) if (domain !== own) yield domain;
+  }
+
+  /** The first domain from a number on. */
+  domainFrom(first: Domid): Domain | undefined {
+    return this.walkFrom(first).next().value ?? undefined;
+  }
+
   /** How many pages of the host belong to nobody. */
   freePages(): number {
     let used = 0;

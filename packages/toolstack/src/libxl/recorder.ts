@@ -32,7 +32,7 @@ export type AnyResult = HypercallResult<HypercallName>;
 interface OpenStep {
   readonly title: string;
   readonly process: Process;
-  readonly hypercalls: HypercallRecord[];
+  readonly hypercalls: (HypercallRecord & { count: number })[];
 }
 
 function sameCheck(a: ObservedCheck, b: ObservedCheck): boolean {
@@ -45,15 +45,16 @@ function sameCheck(a: ObservedCheck, b: ObservedCheck): boolean {
     a.isContinuation === b.isContinuation &&
     a.sourceDomid === b.sourceDomid &&
     a.targetDomid === b.targetDomid &&
-    a.permissions.join() === b.permissions.join()
+    a.permissions.length === b.permissions.length &&
+    a.permissions.every((one, i) => one === b.permissions[i])
   );
 }
 
 function collapse(checks: readonly ObservedCheck[]): CheckRecord[] {
-  const records: CheckRecord[] = [];
+  const records: (CheckRecord & { count: number })[] = [];
   for (const check of checks) {
     const last = records.at(-1);
-    if (last !== undefined && sameCheck(last, check)) records.splice(-1, 1, { ...last, count: last.count + 1 });
+    if (last !== undefined && sameCheck(last, check)) last.count++;
     else records.push({ ...check, count: 1 });
   }
   return records;
@@ -143,7 +144,7 @@ export class Recorder {
       // Some denials have no errno: the domain is left out of a list, no page is given. Who needed that finds the reason here.
       this.#refusal = { hypercall: name, errno: 'EACCES', reason: undefined, check: checks[0] };
     }
-    const record: HypercallRecord = {
+    const record: HypercallRecord & { count: number } = {
       ...actor,
       name,
       targetDomid: targetOf(args),
@@ -153,7 +154,7 @@ export class Recorder {
     };
     const list = this.#open?.hypercalls;
     const last = list?.at(-1);
-    if (last !== undefined && sameHypercall(last, record)) list?.splice(-1, 1, { ...last, count: last.count + 1 });
+    if (last !== undefined && sameHypercall(last, record)) last.count++;
     else list?.push(record);
     return result;
   }
