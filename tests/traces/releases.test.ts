@@ -5,44 +5,14 @@
  */
 import { type FlaskMode, Hypervisor } from '@dewar/hypervisor';
 import { isSince, XEN_RELEASES, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
-import {
-  type Actor,
-  DOM0,
-  type Domid,
-  type HypercallArgs,
-  type HypercallName,
-  LibxlHost,
-  type OperationReport,
-  restoreToolstack,
-} from '@dewar/toolstack';
+import { type Actor, DOM0, type Domid, type HypercallArgs, type HypercallName, LibxlHost } from '@dewar/toolstack';
 import { describe, expect, test } from 'vitest';
+import { BOOT, boot, console, DOM0_SEES } from './release-hosts.ts';
 import { GUEST_CFG, GUEST_UUID, guestConfig, policyOfRelease } from './rig-policy.ts';
 
 const dom0: Actor = { domid: DOM0, process: 'probe' };
 const guest: Actor = { domid: 1 as Domid, process: 'guest kernel' };
 const FIRST_GUEST = 1 as Domid;
-
-/** A rule, so that the policy has one, and what 4.17 and later need to make dom0. */
-const BOOT = 'allow xenboot_t dom0_t:domain create;\n';
-const DOM0_SEES = `${BOOT}allow dom0_t security_t:security check_context;
-allow dom0_t { domxen_t dom0_t }:domain getdomaininfo;
-`;
-
-interface Booted {
-  readonly hypervisor: Hypervisor;
-  readonly policyRefused: string | undefined;
-}
-
-function boot(release: XenReleaseName, rules = BOOT, flask?: FlaskMode): Booted {
-  const policy = policyOfRelease(release, rules);
-  const outcome = Hypervisor.boot({ release, policy, ...(flask === undefined ? {} : { flask }) });
-  if (outcome.kind === 'refused') throw new Error(outcome.reason);
-  return outcome;
-}
-
-function console(hypervisor: Hypervisor): readonly string[] {
-  return hypervisor.snapshot().console;
-}
 
 /** The checks that one hypercall makes, and what came of it. */
 function ask<N extends HypercallName>(
@@ -508,152 +478,4 @@ test('before 4.17 an avc line names domains by `domid=`', () => {
     const isOld = !isSince(release, '4.17');
     expect(denied(release)).toEqual(isOld ? ['domid=0', 'domid=0'] : ['current=d0', 'source=d0']);
   }
-});
-
-describe('the life of a guest', () => {
-  /** What dom0 and the guest need, but for what differs between releases. */
-  const LIFE = `${DOM0_SEES}
-allow dom0_t xen_t:xen { physinfo cpupool_op };
-allow dom0_t dom0_t_channel:event { create send status };
-type_transition dom0_t { dom0_t guest_type }:event dom0_t_channel;
-type_transition guest_type { dom0_t guest_type }:event guest_t_channel;
-type_transition nomigrate_t nomigrate_t:domain nomigrate_t_self;
-allow dom0_t nomigrate_t_building:domain { create max_vcpus getdomaininfo setaffinity setdomainmaxmem setaddrsize setvcpucontext getscheduler pause destroy };
-allow dom0_t nomigrate_t_building:domain2 { settsc setclaim setscheduler relabelfrom };
-allow dom0_t nomigrate_t_building:mmu { memorymap adjust map_read map_write mmuext_op pinpage updatemp };
-allow dom0_t nomigrate_t_building:grant { map_read map_write unmap };
-allow dom0_t guest_t_channel:event create;
-allow dom0_t_channel { nomigrate_t nomigrate_t_building }:event bind;
-allow guest_t_channel dom0_t:event bind;
-allow dom0_t nomigrate_t:domain2 relabelto;
-allow nomigrate_t_building nomigrate_t:domain transition;
-allow dom0_t nomigrate_t:domain { getdomaininfo pause unpause destroy };
-allow dom0_t nomigrate_t:grant unmap;
-allow nomigrate_t xen_t:xen writeconsole;
-allow nomigrate_t nomigrate_t_self:mmu { map_read map_write mmuext_op pinpage updatemp };
-allow nomigrate_t nomigrate_t_self:grant { query setup };
-allow nomigrate_t guest_t_channel:event send;
-`;
-  const EXTRA_VERSION = 'allow nomigrate_t xen_t:version xen_extraversion;';
-  const now = [
-    'allow dom0_t nomigrate_t_building:domain2 set_cpu_policy;',
-    'allow dom0_t nomigrate_t_building:domain2 resource_map;',
-    'allow dom0_t xen_t:xen2 get_cpu_featureset;',
-  ];
-  const then = [
-    'allow dom0_t nomigrate_t_building:domain2 set_cpuid;',
-    'allow dom0_t nomigrate_t_building:grant setup;',
-  ];
-  const OWN: Readonly<Partial<Record<XenReleaseName, readonly string[]>>> = {
-    '4.3': then,
-    '4.8': [...then, 'allow dom0_t xen_t:xen mtrr_read;'],
-  };
-  const ownOf = (release: XenReleaseName): readonly string[] => OWN[release] ?? now;
-
-  async function life(release: XenReleaseName, rules: readonly string[]): Promise<OperationReport> {
-    const isLabelled = release === '4.3' ? [] : [EXTRA_VERSION];
-    const { hypervisor } = boot(release, [LIFE, ...isLabelled, ...rules, ''].join('\n'), 'enforcing');
-    const host = new LibxlHost(hypervisor);
-    const report = await host.create(guestConfig(), { uuid: GUEST_UUID });
-    if (report.outcome === 'failed') return report;
-    return host.destroy('secure1');
-  }
-
-  test.each(XEN_RELEASES)('needs no more and no less than this with Xen %s', async (release) => {
-    const whole = await life(release, ownOf(release));
-    expect([whole.operation, whole.outcome, whole.xlMessages]).toEqual(['destroy', 'done', []]);
-    for (const rule of ownOf(release)) {
-      const without = await life(
-        release,
-        ownOf(release).filter((one) => one !== rule),
-      );
-      const denied = without.timeline.flatMap(({ hypercalls }) => hypercalls).flatMap(({ checks }) => checks);
-      const missing = denied.filter(({ outcome }) => outcome === 'denied');
-      expect([rule, without.operation, without.outcome]).toEqual([rule, 'create', 'failed']);
-      expect(
-        missing[0]?.permissions.map((one) => rule.includes(` ${one};`) || rule.includes(`:${missing[0]?.class} `)),
-      ).toEqual([true]);
-    }
-  });
-
-  test('is saved by a toolstack of its release: what Xen does not know yet is not asked for', async () => {
-    for (const release of XEN_RELEASES) {
-      const { hypervisor } = boot(release, LIFE, 'permissive');
-      const host = new LibxlHost(hypervisor);
-      await host.create(guestConfig(), { uuid: GUEST_UUID });
-      const saved = await host.save('secure1');
-      const asked = saved.timeline.flatMap(({ hypercalls }) => hypercalls).map(({ name }) => name);
-      const isOld = release === '4.3' || release === '4.8';
-      expect([release, saved.outcome, asked.includes('domctl.get_cpu_policy')]).toEqual([release, 'done', !isOld]);
-      expect(asked.includes('domctl.get_vcpu_msrs')).toBe(release !== '4.3');
-      expect(console(hypervisor).filter((line) => line.includes('nknown'))).toEqual([]);
-      const restored = await host.restore(saved.value, { uuid: GUEST_UUID });
-      expect([release, restored.outcome]).toEqual([release, 'done']);
-    }
-  });
-
-  const ENOUGH = [LIFE, EXTRA_VERSION, ...now, 'allow dom0_t security_t:security load_policy;', ''].join('\n');
-  const WITHOUT_LIST = ENOUGH.replace('{ domxen_t dom0_t }', 'dom0_t');
-
-  /** A host on which dom0 may list domains, as yet. */
-  async function hostThatListed(): Promise<{ readonly hypervisor: Hypervisor; readonly host: LibxlHost }> {
-    const { hypervisor } = boot('4.17.7', ENOUGH, 'enforcing');
-    const host = new LibxlHost(hypervisor);
-    expect((await host.list()).value?.map(({ name }) => name)).toEqual(['Domain-0']);
-    return { hypervisor, host };
-  }
-
-  test('does not begin on a host that booted with a policy which keeps dom0 from listing domains', async () => {
-    const { hypervisor } = boot('4.17.7', WITHOUT_LIST, 'enforcing');
-    const host = new LibxlHost(hypervisor);
-    const report = await host.create(guestConfig(), { uuid: GUEST_UUID });
-    const words = 'libxl: error: libxl_create.c:1134:libxl__domain_config_setdefault: Illegal pool specified: (null)';
-    expect([report.outcome, report.xlExitCode, report.xlMessages]).toEqual(['failed', 6, [words]]);
-    // Neither a better policy nor another command sets dom0 up.
-    await host.loadPolicy(policyOfRelease('4.17.7', ENOUGH));
-    const again = new LibxlHost(hypervisor, restoreToolstack(JSON.parse(JSON.stringify(host.snapshot()))));
-    expect((await again.list()).value?.map(({ name }) => name)).toEqual([undefined]);
-    expect((await again.create(guestConfig(), { uuid: GUEST_UUID })).xlExitCode).toBe(6);
-  });
-
-  /** What xl 4.17.5 said on a real Xen 4.17.7, into which the policy of 4.17.6 was loaded. */
-  test('is a domain that nothing can destroy where Xen no longer lists domains for dom0', async () => {
-    const LIST = 'libxl: error: libxl_domain.c:335:libxl_list_domain: getting domain info list: Permission denied';
-    const look = (domid: number): string =>
-      `libxl: error: libxl_domain.c:354:libxl_domain_info: Domain ${domid}:Getting domain info list: Permission denied`;
-    const undone = [
-      look(1),
-      'libxl: error: libxl_domain.c:1137:domain_destroy_callback: Domain 1:Unable to destroy guest',
-    ];
-    const { hypervisor, host } = await hostThatListed();
-    await host.loadPolicy(policyOfRelease('4.17.7', WITHOUT_LIST));
-    expect(hypervisor.flask.isLoaded).toBe(true);
-    const report = await host.create(guestConfig(), { uuid: GUEST_UUID });
-    expect(report.xlMessages).toEqual([
-      LIST,
-      'libxl: error: libxl_domain.c:74:libxl__domain_rename: Domain 1:Unexpected error checking for existing domain',
-      'libxl: error: libxl_create.c:1296:initiate_domain_create: Domain 1:cannot make domain: -5',
-      ...undone,
-      'libxl: error: libxl_create.c:2051:domcreate_destruction_cb: Domain 1:unable to destroy domain following failed creation',
-      ...undone,
-      'libxl: error: libxl_domain.c:1064:domain_destroy_cb: Domain 1:Destruction of domain failed',
-    ]);
-    expect(report.domain).toMatchObject({ domid: 1, isStranded: true });
-    const said = async (asked: Promise<OperationReport<unknown>>): Promise<readonly string[]> =>
-      (await asked).xlMessages;
-    expect(await said(host.list())).toEqual([LIST, 'libxl_list_domain failed.']);
-    expect(await said(host.list({ domain: '1' }))).toEqual([look(1), 'libxl_domain_info failed (code -3).']);
-    expect(await said(host.list({ domain: 'g' }))).toEqual([LIST, 'g is an invalid domain identifier (rc=-5)']);
-    expect(await said(host.vmList())).toEqual([LIST, 'libxl_list_vm failed.']);
-    expect(await said(host.destroy('g'))).toEqual([LIST, 'g is an invalid domain identifier (rc=-5)']);
-    expect(await said(host.destroy('1'))).toEqual([
-      ...undone,
-      'libxl: error: libxl_domain.c:1064:domain_destroy_cb: Domain 1:Destruction of domain failed',
-      'destroy failed (rc=-3)',
-    ]);
-    const { diagnostics } = await host.list();
-    expect(diagnostics.map(({ code, notes }) => [code, notes.map(({ message }) => message).at(-1)])).toEqual([
-      ['guest/request-failed', 'a type rule that would grant it: `allow dom0_t domxen_t:domain { getdomaininfo };`'],
-    ]);
-  });
 });
