@@ -5,6 +5,11 @@
  */
 import { gapsOf, type XenReleaseName } from '@dewar/policy/releases';
 
+/** The same as data. */
+export function gapsJson(release: XenReleaseName): object[] {
+  return gapsOf(release).map(({ id, text, mendedIn }) => ({ id, text, mendedIn }));
+}
+
 /** One line for each gap of a release. */
 export function gapLines(release: XenReleaseName): string[] {
   return gapsOf(release).map(

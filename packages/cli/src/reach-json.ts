@@ -5,8 +5,8 @@
  */
 import type { Access, GuestPhase, MemoryWay, OperationCheck, Parties, Step } from '@dewar/policy/analysis';
 import type { Context } from '@dewar/policy/policydb';
-import { gapsOf } from '@dewar/policy/releases';
 import type { Origin } from '@dewar/policy/text';
+import { gapsJson } from './gap-lines.ts';
 import type { ReachResult } from './reach-result.ts';
 import { originJson } from './report-json.ts';
 
@@ -146,7 +146,7 @@ export async function reachJson(result: ReachResult): Promise<object> {
     bounds: answer.bounds,
     unknownWays: answer.unknownWays.map(({ name }) => name),
     xen: result.release,
-    letsPass: gapsOf(result.release).map(({ id, text, mendedIn }) => ({ id, text, mendedIn })),
+    letsPass: gapsJson(result.release),
     notCovered: NOT_COVERED,
   };
 }

@@ -6,11 +6,11 @@
 import type { PassedCheck, Proof, ProvedProperty } from '@dewar/policy/analysis';
 import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
 import type { PolicyDb } from '@dewar/policy/policydb';
-import { gapsOf, type XenReleaseName } from '@dewar/policy/releases';
+import type { XenReleaseName } from '@dewar/policy/releases';
 import { type Diagnostic, hasErrors, type Origin, placeText, SourceText, userSpan } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
-import { gapLines } from '../gap-lines.ts';
+import { gapLines, gapsJson } from '../gap-lines.ts';
 import { placeLine } from '../place-line.ts';
 import { displayPath, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
@@ -137,8 +137,7 @@ async function proofJson(proven: Proven): Promise<object> {
   const count = (outcome: string): number => proof.results.filter((one) => one.outcome === outcome).length;
   const outcome = count('refuted') > 0 ? 'refuted' : count('undecided') > 0 ? 'undecided' : 'proved';
   const { bounds, diagnostics } = proof;
-  const letsPass = gapsOf(xen).map(({ id, text, mendedIn }) => ({ id, text, mendedIn }));
-  const about = { policy: name, outcome, scope: SCOPE, xen, letsPass };
+  const about = { policy: name, outcome, scope: SCOPE, xen, letsPass: gapsJson(xen) };
   return { ...about, results, bounds, diagnostics: diagnostics.map(diagnosticJson) };
 }
 

@@ -9,7 +9,7 @@
 import type { Actor, Domid, Port } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
 import { denialNotes, guest } from './diagnostics.ts';
-import { listDomains, lookAt, type Operation } from './operation.ts';
+import { domainNamed, lookAt, type Operation } from './operation.ts';
 import type { Backend, GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 
 /** Grants that a kernel of a guest makes come after those that libxc made. */
@@ -53,7 +53,7 @@ export function resolveBackend(operation: Operation, name: string | undefined): 
   if (name === undefined) return DOM0;
   // XEN: libxl_domain_qualifier_to_domid() takes digits as a number, and looks for no such domain.
   if (/^[0-9]{1,5}$/.test(name)) return Number(name) as Domid;
-  return listDomains(operation)?.find((domain) => domain.name === name)?.domid;
+  return domainNamed(operation, name);
 }
 
 /** The same, from what xenstore has; nobody is asked. */

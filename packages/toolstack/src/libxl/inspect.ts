@@ -12,9 +12,9 @@ import { guest, refusalNotes } from './diagnostics.ts';
 import { tellGuest } from './guest-control.ts';
 import {
   blameList,
+  domainNamed,
   finalState,
   findDomain,
-  listDomains,
   lookAt,
   nameOf,
   type Operation,
@@ -29,7 +29,7 @@ export function domidOf(operation: Operation, name: string): OperationReport<Dom
   let found: Domid | undefined;
   operation.recorder.step(`xl looks for domain \`${name}\``, 'xl', () => {
     startXl(operation);
-    found = listDomains(operation)?.find((domain) => domain.name === name)?.domid;
+    found = domainNamed(operation, name);
     return found === undefined ? 'failed' : 'done';
   });
   if (found !== undefined) return report(operation, { isDone: true, xlExitCode: 0, value: found });

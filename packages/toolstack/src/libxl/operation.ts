@@ -37,10 +37,16 @@ export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): 
     const look = lookInto(operation, domid, true);
     return look.kind === 'seen' ? look.info : undefined;
   }
-  const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
-  operation.refusedList = list.kind === 'error' ? operation.recorder.refusal : undefined;
+  const list = askForOne(operation, domid);
   const info = list.kind === 'ok' ? list.value.domains[0] : undefined;
   return info?.domid === domid ? info : undefined;
+}
+
+/** Asks Xen for one domain, or for the first after it, and remembers whether it refused. XEN: `xc_domain_getinfolist`. */
+function askForOne(operation: Operation, domid: Domid): HypercallResult<'sysctl.getdomaininfolist'> {
+  const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
+  operation.refusedList = list.kind === 'error' ? operation.recorder.refusal : undefined;
+  return list;
 }
 
 /** What `libxl_domain_info` tells of a domain: of it, that there is none which may be seen, or why Xen tells nothing. */
@@ -54,15 +60,13 @@ export type DomainLook =
  * XEN: `libxl_domain_info`.
  */
 export function lookInto(operation: Operation, domid: Domid, withLabel: boolean): DomainLook {
-  const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
+  const list = askForOne(operation, domid);
   if (list.kind === 'error') {
     // XEN: `LOGED` names the domain that is meant, but for dom0.
     const words = `${domid === DOM0 ? '' : `Domain ${domid}:`}Getting domain info list`;
     logLibxl(operation, 'libxl_domain.c:354:libxl_domain_info', words, list.errno);
-    operation.refusedList = operation.recorder.refusal;
     return { kind: 'refused', errno: list.errno };
   }
-  operation.refusedList = undefined;
   const info = list.value.domains[0];
   if (info?.domid !== domid) return { kind: 'none' };
   if (withLabel) labelOf(operation, info);
@@ -179,7 +183,12 @@ export function resolveDomain(operation: Operation, text: string): Domid | undef
   // Whether there is such a domain shows when something is asked of it. No digits at all are 0, and too many the largest.
   if (/^[0-9]*$/.test(text))
     return (Number(text) >= 2 ** 64 ? 2 ** 32 - 1 : Number(BigInt(text) & 0xffff_ffffn)) as Domid;
-  return listDomains(operation)?.find((domain) => domain.name === text)?.domid;
+  return domainNamed(operation, text);
+}
+
+/** The domain of a name; undefined where there is none that may be seen, or Xen lists none. XEN: `libxl_name_to_domid`. */
+export function domainNamed(operation: Operation, name: string): Domid | undefined {
+  return listDomains(operation)?.find((domain) => domain.name === name)?.domid;
 }
 
 /** Says that there is no such domain, or that it could not be looked for; xl says which where it tells a number. */
