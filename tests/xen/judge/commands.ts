@@ -11,6 +11,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { sbdfText } from '@dewar/toolstack';
 import type { XenHost } from '@dewar/xen';
 import { DEVICE_STEPS } from './device-steps.ts';
 import { isAlive, PATIENCE_S, within } from './patience.ts';
@@ -200,7 +201,9 @@ const rehearsing: Step = async (commands) => {
     1,
     'is not the policy that this host has loaded',
   );
-  await commands.run(['create', '--host', 'xen', '-q', '--policy', example, guest], 0, `is running under ${RUN}`);
+  const own = ['--policy', example, guest, 'name="rehearsed"'];
+  await commands.run(['create', '--host', 'xen', '-q', ...own], 0, `is running under ${RUN}`);
+  await commands.run(['destroy', 'rehearsed'], 0);
 };
 
 /** A guest that `create` has made, by a program of either kind, is the same to libxl; and both list it in the same words. */
@@ -253,7 +256,7 @@ const tracing: Step = async (commands) => {
 
 /** What a command changes while it is traced stays changed; nothing else is. */
 const tracingChanges: Step = async (commands) => {
-  const { stock, example, guest } = commands.places;
+  const { stock, example } = commands.places;
   await commands.run(['set-bool', 'guest_writeconsole', '0'], 0);
   await commands.run(['trace', '--', 'flask-set-bool', 'prot_doms_locked', '1'], 0, /security \{ setbool \} +granted/);
   if ((await commands.boolean('guest_writeconsole')) !== false) throw new Error('a boolean lost its value');
@@ -277,7 +280,6 @@ const tracingChanges: Step = async (commands) => {
   if ((await commands.boolean('policy_locked')) !== undefined) throw new Error('the policy that was loaded is gone');
   await commands.run(['trace', '--', 'true'], 1, 'is not known to Dewar, so it could not be put back');
   await commands.run(['loadpolicy', '--yes', example], 0);
-  await commands.run(['create', '-q', guest], 0);
 };
 
 const killing: Step = async (commands) => {
@@ -369,7 +371,7 @@ const locking: Step = async (commands) => {
   await commands.run(['trace', '--', 'true'], 1, 'the policy in force has auditing already');
 };
 
-/** What is tried, in an order in which each leaves what the next one needs. */
+/** What is tried. Each finds the example policy in force, and its guest running. */
 const STEPS: Readonly<Record<string, Step>> = {
   'loadpolicy asks, refuses what locks dom0 out, and puts back': loading,
   'a build that would be denied half-way is not begun': rehearsing,
@@ -388,6 +390,23 @@ const LAST_STEPS: Readonly<Record<string, Step>> = {
   'a trace that cannot put the policy back says so, and so does each command after it': locking,
 };
 
+const GUEST = 'nomigrate-guest';
+
+/** Puts the host back to where a step begins, whatever the one before it has left. */
+async function putBack({ host, places }: Commands, booleans: ReadonlyMap<string, boolean>): Promise<void> {
+  // Enforcing, a policy that a step has loaded may deny the end of its guests.
+  await host.setenforce(false);
+  for (const { domid } of (await host.list()).value ?? []) if (domid !== 0) await host.destroy(String(domid));
+  for (const { sbdf } of (await host.pciAssignableList()).value ?? []) await host.pciAssignableRemove(sbdfText(sbdf));
+  await host.loadPolicy(readFileSync(places.example));
+  for (const [name, value] of booleans) await host.setBoolean(name, value);
+  await host.setenforce(true);
+}
+
+async function booleansOf(host: XenHost): Promise<ReadonlyMap<string, boolean>> {
+  return new Map(((await host.booleans()).value ?? []).map(({ name, enforcing }) => [name, enforcing]));
+}
+
 /** Runs those that come first, or the one that comes last. `tell` hears of each before it begins, and of what went wrong. */
 export async function runCommands(
   which: 'first' | 'last',
@@ -397,10 +416,13 @@ export async function runCommands(
 ): Promise<CommandResult[]> {
   const commands = new Commands(places, host);
   const results: CommandResult[] = [];
+  const booleans = await booleansOf(host);
   for (const [name, step] of Object.entries(which === 'last' ? LAST_STEPS : STEPS)) {
     tell(name);
     let problem: string | undefined;
     try {
+      const isThere = (await host.list()).value?.some((one) => one.name === GUEST) === true;
+      if (!isThere && which === 'first') await commands.run(['create', '-q', places.guest], 0);
       await step(commands);
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
@@ -408,6 +430,7 @@ export async function runCommands(
     }
     // A step that ended early has left what it began.
     commands.stopAll();
+    if (problem !== undefined && which === 'first') await putBack(commands, booleans);
     results.push({ name, problem });
   }
   return results;

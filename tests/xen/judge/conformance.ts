@@ -49,14 +49,6 @@ export interface Answer {
   readonly codes: readonly string[];
 }
 
-/** How a scenario went. */
-export interface ScenarioResult {
-  readonly name: string;
-  readonly answers: readonly Answer[];
-  /** Why it was not as it has to be; undefined when all was. */
-  readonly problem: string | undefined;
-}
-
 const RUN = 'customer_1:vm_r:nomigrate_t';
 const BUILD = 'customer_1:vm_r:nomigrate_t_building';
 
@@ -99,7 +91,7 @@ function domainText(domain: DomainState | undefined): string {
 }
 
 /** Puts one question after the other, and writes the answers down. */
-class Examination {
+export class Examination {
   readonly answers: Answer[] = [];
 
   /** Asks, and holds the answer against what it has to be. */
@@ -135,14 +127,15 @@ class Examination {
   }
 }
 
-type Scenario = (bench: Bench, examination: Examination) => Promise<void>;
+/** Puts questions to a host; throws where an answer is not as it has to be. */
+export type Scenario = (bench: Bench, examination: Examination) => Promise<void>;
 
 const options = (): { uuid: string } => ({ uuid: randomUUID() });
 const GOOD = { outcome: 'done', exit: 0, denials: [], codes: [] } as const;
 const CANNOT_READ = ['mmu { map_read } dom0_t nomigrate_t'];
 
 /** The domains that are neither dom0 nor dying. */
-async function guestsOf({ host }: Bench): Promise<readonly DomainState[]> {
+export async function guestsOf({ host }: Bench): Promise<readonly DomainState[]> {
   const { value = [] } = await host.list();
   return value.filter(({ domid, state }) => domid !== 0 && state !== 'dying');
 }
@@ -491,26 +484,3 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'half a policy is refused, and the one before stays': notAPolicy,
   'the stock policy strands a half-built domain': stranded,
 };
-
-/** Runs all scenarios, one after the other. `tell` hears of each before it begins, and of what is not as it has to be. */
-export async function runScenarios(
-  bench: Bench,
-  tell: (line: string) => void = () => undefined,
-): Promise<ScenarioResult[]> {
-  const results: ScenarioResult[] = [];
-  for (const [name, scenario] of Object.entries(SCENARIOS)) {
-    tell(name);
-    const examination = new Examination();
-    examination.ask = examination.ask.bind(examination);
-    examination.hold = examination.hold.bind(examination);
-    let problem: string | undefined;
-    try {
-      await scenario(bench, examination);
-    } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
-      tell(`✗ ${problem}`);
-    }
-    results.push({ name, answers: examination.answers, problem });
-  }
-  return results;
-}

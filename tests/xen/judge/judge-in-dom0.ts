@@ -11,8 +11,9 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { withoutPermission } from '@dewar/testkit';
 import { auditPolicy, openXenHost, type XenHost } from '@dewar/xen';
 import { runCommands } from './commands.ts';
-import { type Bench, runScenarios, tracedGuests } from './conformance.ts';
+import { type Bench, tracedGuests } from './conformance.ts';
 import { isAlive, PATIENCE_S, within } from './patience.ts';
+import { runScenarios } from './run-scenarios.ts';
 import { traceOperations } from './traced.ts';
 
 const WORK = '/judge';

@@ -11,8 +11,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandResult } from './commands.ts';
-import { type Answer, runScenarios, type ScenarioResult, tracedGuests } from './conformance.ts';
+import { type Answer, tracedGuests } from './conformance.ts';
 import { resultsOf } from './other-modes.ts';
+import { runScenarios, type ScenarioResult } from './run-scenarios.ts';
 import { simulatedBench } from './simulated-bench.ts';
 import { traceOperations } from './traced.ts';
 
