@@ -15,7 +15,7 @@ const { Script } = require('node:vm');
  * How much a function runs before V8 compiles it anew with optimizations, and whether it looks for garbage in advance;
  * `src/optimizer.ts` says why, and goes on from here.
  */
-const START_FLAGS = ['--interrupt-budget=500000', '--incremental-marking'];
+const START_FLAGS = ['--interrupt-budget=500000', '--no-incremental-marking'];
 
 /** The versions of V8 known to have these flags (Node 20 and 22); V8 prints a complaint about a flag it does not know. */
 const KNOWN_V8 = ['11', '12'];

@@ -198,12 +198,13 @@ function searchTable(search: Search, meant: Meant, entries: EntrySource, table: 
   const resultTest =
     query.result === undefined ? undefined : search.matchers.types({ ...query.result, isDirect: false }, false);
   const { kind: isKind, source: isSource, target: isTarget, tclass: isClass } = meant;
-  const rules = entries
-    .table(table)
-    .filter(
-      (kind, source, target, tclass) =>
-        isSource[source] === 1 && isTarget[target] === 1 && isClass[tclass] === 1 && isKind[kind] === 1,
-    );
+  const all = entries.table(table);
+  // Of a large policy nearly all entries give types.
+  const asked = Object.values(TYPE_KINDS).some((kind) => search.kinds.has(kind)) ? all : all.vectors();
+  const rules = asked.filter(
+    (kind, source, target, tclass) =>
+      isSource[source] === 1 && isTarget[target] === 1 && isClass[tclass] === 1 && isKind[kind] === 1,
+  );
   for (let row = 0; row < rules.length; row++) {
     const kind = rules.kind[row] ?? 0;
     const tclass = rules.tclass[row] ?? 0;

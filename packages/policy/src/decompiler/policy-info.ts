@@ -79,12 +79,8 @@ const byName = (a: { readonly name: string }, b: { readonly name: string }): num
 const byValue = (a: { readonly value: number }, b: { readonly value: number }): number => a.value - b.value;
 
 function countRules(policy: PolicyDb): Record<string, number> {
-  const tables = ruleTables(policy);
-  const ofKind = (kind: number): number =>
-    tables.reduce((sum, { kind: kinds, length }) => {
-      for (let row = 0; row < length; row++) if (kinds[row] === kind) sum++;
-      return sum;
-    }, 0);
+  const tables = ruleTables(policy).map((table) => table.countKinds());
+  const ofKind = (kind: number): number => tables.reduce((sum, kinds) => sum + (kinds.get(kind) ?? 0), 0);
   const counts: Record<string, number> = {
     allow: ofKind(AVTAB_ALLOWED),
     auditallow: ofKind(AVTAB_AUDITALLOW),

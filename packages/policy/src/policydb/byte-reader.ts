@@ -33,9 +33,6 @@ export class BinaryError extends Error {
 /** A function is called with no more arguments than this at once. */
 const MAX_ARGUMENTS = 4096;
 
-/** Whether this machine keeps words as a binary policy does. */
-const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
-
 /** A cursor over the bytes of a policy. `what` in every call names the thing read, for messages. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
@@ -81,17 +78,11 @@ export class ByteReader {
     return this.#view.getBigUint64(this.offset - 8, true);
   }
 
-  /** The next `count` words of 32 bits, for a caller that reads many of them; a copy, of which the caller may do as it likes. */
-  words(count: number, what: string): Uint32Array {
-    this.need(count * 4, what);
-    const words = new Uint32Array(count);
-    new Uint8Array(words.buffer).set(this.#bytes.subarray(this.offset, this.offset + count * 4));
-    if (!IS_LITTLE_ENDIAN) {
-      const view = new DataView(words.buffer);
-      for (let i = 0; i < count; i++) words[i] = view.getUint32(i * 4, true);
-    }
-    this.offset += count * 4;
-    return words;
+  /** The next `size` bytes, as they lie. */
+  block(size: number, what: string): DataView {
+    this.need(size, what);
+    this.offset += size;
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.offset - size, size);
   }
 
   /** A number of records that take at least `size` bytes each: never more than can still follow. */
@@ -146,6 +137,6 @@ export class ByteReader {
     if (next !== end) bad();
     const last = bits.at(-1);
     if (last !== undefined && last >= limit) this.fail({ kind: 'bad-value', what, value: last }, start);
-    return Ebitmap.fromSorted(Uint32Array.from(bits));
+    return Ebitmap.fromSorted(new Uint32Array(bits));
   }
 }

@@ -8,10 +8,11 @@
  * @module
  */
 import type { Diagnostic } from '../text/index.ts';
-import { ENTRY_WORDS } from './av-entries.ts';
+import { ENTRY_WORDS, isTypeKind } from './av-entries.ts';
 import { BinaryError, ByteReader } from './byte-reader.ts';
 import { binaryDiagnostic } from './diagnostics.ts';
 import { Ebitmap } from './ebitmap.ts';
+import { ENTRY_SIZE, FileEntries } from './file-entries.ts';
 import * as format from './format.ts';
 import type {
   Conditional,
@@ -54,39 +55,61 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
   return { version: version as format.PolicyVersion, config };
 }
 
-const ENTRY_SIZE = 4 * ENTRY_WORDS;
 const ANY_KIND = 0x77;
+const INITIAL_VECTORS = 0x8000;
+
+function grown(words: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
+  const more = new Uint32Array(length);
+  more.set(words);
+  return more;
+}
 
 /**
- * Reads entries of the access vector table. There may be millions of them: they are taken as one block of words, and looked
- * at, but not taken apart.
+ * Reads entries of the access vector table. There may be millions of them, nearly all of them type rules about event
+ * channels, which few questions are about: they are looked at where they lie. Those that give permissions are taken out.
  */
 function readRules(input: ByteReader, symbols: Symbols): RuleTable {
   const count = input.count(ENTRY_SIZE, 'rules');
   const start = input.offset;
+  const view = input.block(count * ENTRY_SIZE, 'rules');
   const bad = (at: number, what: string, value: number): never =>
-    input.fail({ kind: 'bad-value', what, value }, start + at * 4);
-  const words = input.words(count * ENTRY_WORDS, 'rules');
+    input.fail({ kind: 'bad-value', what, value }, start + at);
   const types = symbols.types.primaryCount;
   const lastClass = symbols.classes.primaryCount;
-  for (let at = 0; at < words.length; at += ENTRY_WORDS) {
-    const pair = words[at] ?? 0;
-    const header = words[at + 1] ?? 0;
+  let vectors = new Uint32Array(Math.min(count, INITIAL_VECTORS) * ENTRY_WORDS);
+  let used = 0;
+  // Most entries have the class and kind of the entry before, which were found right there.
+  let known = -1;
+  let isType = false;
+  let hasFlags = false;
+  for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
+    const pair = view.getUint32(at, true);
+    const header = view.getUint32(at + 4, true);
+    if (header !== known) {
+      const tclass = header & 0xffff;
+      const kind = (header >>> 16) & ~format.AVTAB_ENABLED;
+      if (tclass === 0 || tclass > lastClass) bad(at, 'class of a rule', tclass);
+      if ((kind & (kind - 1)) !== 0 || (kind & ANY_KIND) === 0) bad(at, 'kind of a rule', kind);
+      known = header;
+      isType = isTypeKind(kind);
+      hasFlags ||= header >>> 16 !== kind;
+    }
     const source = pair & 0xffff;
     const target = pair >>> 16;
-    const tclass = header & 0xffff;
-    const kind = (header >>> 16) & ~format.AVTAB_ENABLED;
     if (source === 0 || source > types) bad(at, 'source type of a rule', source);
     if (target === 0 || target > types) bad(at, 'target type of a rule', target);
-    if (tclass === 0 || tclass > lastClass) bad(at, 'class of a rule', tclass);
-    if ((kind & (kind - 1)) !== 0 || (kind & ANY_KIND) === 0) bad(at, 'kind of a rule', kind);
-    if ((kind & format.AVTAB_TYPE) !== 0) {
-      const data = words[at + 2] ?? 0;
+    const data = view.getUint32(at + 8, true);
+    if (isType) {
       if (data === 0 || data > types) bad(at, 'result type of a rule', data);
+      continue;
     }
-    words[at + 1] = (tclass | (kind << 16)) >>> 0;
+    if (used === vectors.length) vectors = grown(vectors, Math.min(used * 2, count * ENTRY_WORDS));
+    vectors[used] = pair;
+    vectors[used + 1] = header & ~(format.AVTAB_ENABLED << 16);
+    vectors[used + 2] = data;
+    used += ENTRY_WORDS;
   }
-  return RuleTable.ofEntries(words);
+  return RuleTable.ofFile(new FileEntries(view, hasFlags, vectors.subarray(0, used)));
 }
 
 function readCondition(input: ByteReader, booleans: number): ConditionStep[] {
@@ -282,7 +305,7 @@ function typeMembers(symbols: Symbols, map: readonly Ebitmap[]): ConstructorPara
   };
 }
 
-/** The policy in these bytes, or what is wrong with them. */
+/** The policy in these bytes, or what is wrong with them. The policy goes on using the bytes: nobody may change them. */
 export function readPolicydb(bytes: Uint8Array): ReadPolicy | { readonly diagnostic: Diagnostic } {
   try {
     return readBody(new ByteReader(bytes));

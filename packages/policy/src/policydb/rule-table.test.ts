@@ -1,7 +1,16 @@
 /** A table of rules is the same whether it was read or put together, and whether its columns were asked for or not. */
 import { fc, test } from '@fast-check/vitest';
 import { expect, test as plainTest } from 'vitest';
-import { AVTAB_ALLOWED, AVTAB_AUDITDENY, AVTAB_TRANSITION, isTypeKind, RuleTable } from './index.ts';
+import { FileEntries } from './file-entries.ts';
+import {
+  AVTAB_ALLOWED,
+  AVTAB_AUDITDENY,
+  AVTAB_ENABLED,
+  AVTAB_TRANSITION,
+  ENTRY_WORDS,
+  isTypeKind,
+  RuleTable,
+} from './index.ts';
 
 const rows = fc.array(
   fc.record({
@@ -58,6 +67,35 @@ test.prop([rows])('the same rows are chosen out of words and out of columns', (l
   expect(rowsOf(read.filter(isMeant))).toEqual(expected);
   expect(rowsOf(tableOf(list).filter(isMeant))).toEqual(expected);
   expect(rowsOf(tableOf(list).vectors())).toEqual(vectors);
+});
+
+/** The rows as they lie in a binary, which need not start where a word does. */
+function fileOf(list: readonly Row[], flag: number): FileEntries {
+  const words = tableOf(list).entries();
+  const bytes = new DataView(new ArrayBuffer(words.byteLength + 2), 2);
+  for (const [i, word] of words.entries())
+    bytes.setUint32(i * 4, i % ENTRY_WORDS === 1 ? word | (flag << 16) : word, true);
+  const vectors = tableOf(list.filter(({ kind }) => !isTypeKind(kind))).entries();
+  return new FileEntries(bytes, flag !== 0, vectors);
+}
+
+test.prop([rows, fc.constantFrom(0, AVTAB_ENABLED)])('rows are the same out of the bytes of a file', (list, flag) => {
+  const read = (): RuleTable => RuleTable.ofFile(fileOf(list, flag));
+  expect(read().length).toBe(list.length);
+  expect(rowsOf(read())).toEqual(list);
+  expect(read().entries()).toEqual(tableOf(list).entries());
+  expect(rowsOf(read().vectors())).toEqual(rowsOf(tableOf(list).vectors()));
+  for (const kind of [AVTAB_ALLOWED, AVTAB_AUDITDENY, AVTAB_TRANSITION]) {
+    const count = list.filter((one) => one.kind === kind).length;
+    expect([read().countKinds().get(kind) ?? 0, tableOf(list).countKinds().get(kind) ?? 0]).toEqual([count, count]);
+  }
+  const isMeant = (kind: number, source: number): boolean => isTypeKind(kind) === ((source & 1) === 0);
+  const table = read();
+  const byClass = list.map(({ tclass }) => rowsOf(table.vectorsOf(tclass)));
+  expect(byClass).toEqual(list.map(({ tclass }) => rowsOf(tableOf(list).vectorsOf(tclass))));
+  expect(rowsOf(table.filter(isMeant))).toEqual(rowsOf(tableOf(list).filter(isMeant)));
+  expect(rowsOf(table)).toEqual(list);
+  expect(rowsOf(table.vectors())).toEqual(rowsOf(tableOf(list).vectors()));
 });
 
 plainTest('what is written into a column of a table that was read is in its words', () => {

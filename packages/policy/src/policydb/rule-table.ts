@@ -4,13 +4,15 @@
  * A row is one rule for one class: source set, target set, class, kind, permissions or result type. Rows of a compiled
  * policy keep sets as written; rows read from a binary have sets of one. Columns of numbers keep a policy of millions of
  * entries small. Of a table that was read, the columns are made when somebody asks for them: most questions choose a few
- * rows out of the entries as they stand in the file.
+ * rows out of the entries as they stand in the file, and nearly all of those only out of the entries that give permissions.
  *
  * @module
  */
 import { ENTRY_WORDS, isTypeKind } from './av-entries.ts';
+import type { FileEntries } from './file-entries.ts';
 
 const INITIAL_ROWS = 64;
+const NO_WORDS = new Uint32Array();
 
 /** A table's columns, all of one length. */
 class Columns {
@@ -73,6 +75,9 @@ export class RuleTable {
   #columns: Columns | undefined;
   /** The rows of a table that was read as words of a binary (`AvEntries`), until there are columns, which may be written to. */
   #entries: Uint32Array | undefined;
+  /** The rows of a table that was read from a file, until there are words or columns. */
+  #file: FileEntries | undefined;
+  #vectors: RuleTable | undefined;
   #byClass: (RuleTable | undefined)[] | undefined;
 
   /** Empty, with room for some rows; it grows where more come. */
@@ -87,9 +92,26 @@ export class RuleTable {
     return new RuleTable(words.length / ENTRY_WORDS, words);
   }
 
+  /** The table with these entries of a binary. */
+  static ofFile(entries: FileEntries): RuleTable {
+    const table = new RuleTable(entries.count, NO_WORDS);
+    table.#file = entries;
+    return table;
+  }
+
+  /** The words of a table that has no columns. */
+  get #words(): Uint32Array | undefined {
+    if (this.#file !== undefined) {
+      this.#vectors ??= RuleTable.ofEntries(this.#file.vectors);
+      this.#entries = this.#file.words();
+      this.#file = undefined;
+    }
+    return this.#entries;
+  }
+
   get #filled(): Columns {
     if (this.#columns === undefined) {
-      this.#columns = columnsOf(this.#entries ?? new Uint32Array(), this.length);
+      this.#columns = columnsOf(this.#words ?? NO_WORDS, this.length);
       this.#entries = undefined;
     }
     return this.#columns;
@@ -172,7 +194,7 @@ export class RuleTable {
   /** The rows that are meant, in their order, as a table of their own. */
   filter(isMeant: RowTest): RuleTable {
     const found = new RuleTable();
-    const entries = this.#entries;
+    const entries = this.#words;
     if (entries === undefined) {
       const { kind, source, target, tclass, data } = this.#filled;
       for (let row = 0; row < this.length; row++) {
@@ -198,7 +220,7 @@ export class RuleTable {
 
   /** The rows as words of a binary (`AvEntries`), without flags; for reading only. */
   entries(): Uint32Array {
-    if (this.#entries !== undefined) return this.#entries;
+    if (this.#words !== undefined) return this.#words;
     const { kind, source, target, tclass, data } = this.#filled;
     const words = new Uint32Array(this.length * ENTRY_WORDS);
     for (let row = 0, at = 0; row < this.length; row++, at += ENTRY_WORDS) {
@@ -209,9 +231,23 @@ export class RuleTable {
     return words;
   }
 
-  /** The rows that give permissions and no type. */
+  /** How many rows there are of each kind. */
+  countKinds(): ReadonlyMap<number, number> {
+    if (this.#file !== undefined) return this.#file.countKinds();
+    const counts = new Map<number, number>();
+    const { kind } = this.#filled;
+    for (let row = 0; row < this.length; row++) {
+      const own = kind[row] ?? 0;
+      counts.set(own, (counts.get(own) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** The rows that give permissions and no type; of a table in which nothing changes any more. */
   vectors(): RuleTable {
-    return this.filter((kind) => !isTypeKind(kind));
+    this.#vectors ??=
+      this.#file === undefined ? this.filter((kind) => !isTypeKind(kind)) : RuleTable.ofEntries(this.#file.vectors);
+    return this.#vectors;
   }
 
   /** Those of one class; of a table in which nothing changes any more. */
@@ -221,22 +257,28 @@ export class RuleTable {
   }
 
   #vectorsByClass(): (RuleTable | undefined)[] {
-    const tables: (RuleTable | undefined)[] = [];
-    const ofClass = (tclass: number): RuleTable => {
-      const table = tables[tclass] ?? new RuleTable();
-      tables[tclass] = table;
-      return table;
-    };
-    const entries = this.#entries;
-    if (entries === undefined) {
-      const { kind, tclass } = this.#filled;
-      for (let row = 0; row < this.length; row++)
-        if (!isTypeKind(kind[row] ?? 0)) ofClass(tclass[row] ?? 0).pushRow(this, row);
-    } else {
-      for (let at = 1; at < entries.length; at += ENTRY_WORDS) {
-        const header = entries[at] ?? 0;
-        if (!isTypeKind(header >>> 16)) ofClass(header & 0xffff).#pushEntry(entries, at - 1);
-      }
+    const words = this.vectors().entries();
+    const counts: number[] = [];
+    for (let at = 1; at < words.length; at += ENTRY_WORDS) {
+      const tclass = (words[at] ?? 0) & 0xffff;
+      counts[tclass] = (counts[tclass] ?? 0) + 1;
+    }
+    /** Where the next entry of each class goes: class after class, those of one class in their order. */
+    const places: number[] = [];
+    const grouped = new Uint32Array(words.length);
+    let end = 0;
+    const tables = counts.map((count, tclass) => {
+      places[tclass] = end;
+      end += count * ENTRY_WORDS;
+      return RuleTable.ofEntries(grouped.subarray(end - count * ENTRY_WORDS, end));
+    });
+    for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+      const header = words[at + 1] ?? 0;
+      const place = places[header & 0xffff] ?? 0;
+      grouped[place] = words[at] ?? 0;
+      grouped[place + 1] = header;
+      grouped[place + 2] = words[at + 2] ?? 0;
+      places[header & 0xffff] = place + ENTRY_WORDS;
     }
     return tables;
   }

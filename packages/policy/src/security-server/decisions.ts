@@ -80,8 +80,8 @@ export class PolicyView {
   readonly #rangeTransitions = new Map<number, MlsRange>();
   /** The rules outside conditional blocks. */
   readonly rules: RuleIndex;
-  /** Keys of each type in the access vector table: the type and its attributes. */
-  readonly #keys: Uint32Array[];
+  /** Keys of each type in the access vector table, as far as they were asked for: the type and its attributes. */
+  readonly #keys: (Uint32Array | undefined)[] = [];
   /** Undefined where the policy has no conditional block. */
   readonly #conditional: ConditionalIndex | undefined;
   /** The rules of conditional blocks as entries. */
@@ -112,10 +112,6 @@ export class PolicyView {
     const conditionals = written?.conditionals() ?? policy.conditionals;
     this.#conditional = conditionals.length === 0 ? undefined : new ConditionalIndex(conditionals);
     this.#branches = conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]);
-    // XEN: policydb_read() adds to each type's attributes the type itself.
-    this.#keys = policy.typeAttributeMap.map((map, type) =>
-      (map.has(type) ? map : Ebitmap.of([...map, type])).bits.map((bit) => bit + 1),
-    );
     for (const { value, state } of policy.booleans.entries) this.booleans[value] = state;
     this.applyBooleans();
   }
@@ -182,8 +178,8 @@ export class PolicyView {
   /** What the rules give, before constraints, roles and bounds. */
   ruleVectors(sourceType: number, targetType: number, tclass: number): Vectors {
     const out: Vectors = { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff };
-    const sources = this.#keys[sourceType - 1];
-    const targets = this.#keys[targetType - 1];
+    const sources = this.#keysOf(sourceType);
+    const targets = this.#keysOf(targetType);
     if (sources === undefined || targets === undefined) return out;
     this.rules.addTo(out, sources, targets, tclass);
     const conditional = this.#conditional;
@@ -193,6 +189,16 @@ export class PolicyView {
       for (let j = 0; j < targets.length; j++) conditional.addTo(out, source, word(targets, j), tclass);
     }
     return out;
+  }
+
+  #keysOf(type: number): Uint32Array | undefined {
+    const known = this.#keys[type];
+    if (known !== undefined) return known;
+    const map = this.policy.typeAttributeMap[type - 1];
+    // XEN: policydb_read() adds to each type's attributes the type itself.
+    const keys = map && (map.has(type - 1) ? map : Ebitmap.of([...map, type - 1])).bits.map((bit) => bit + 1);
+    this.#keys[type] = keys;
+    return keys;
   }
 
   /** The permissions that the constraints of a class take away. */
