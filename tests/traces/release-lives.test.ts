@@ -1,6 +1,6 @@
 /** The life of a guest on hosts of other releases of Xen: what it needs, and what ends it. */
 import type { Hypervisor } from '@dewar/hypervisor';
-import { XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import { isSince, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
 import { LibxlHost, type OperationReport, restoreToolstack } from '@dewar/toolstack';
 import { describe, expect, test } from 'vitest';
 import { boot, console, DOM0_SEES } from './release-hosts.ts';
@@ -44,7 +44,9 @@ allow nomigrate_t guest_t_channel:event send;
     '4.3': then,
     '4.8': [...then, 'allow dom0_t xen_t:xen mtrr_read;'],
   };
-  const ownOf = (release: XenReleaseName): readonly string[] => OWN[release] ?? now;
+  const COLOURS = 'allow dom0_t nomigrate_t_building:domain2 set_llc_colors;';
+  const ownOf = (release: XenReleaseName): readonly string[] =>
+    OWN[release] ?? (isSince(release, '4.20') ? [...now, COLOURS] : now);
 
   async function life(release: XenReleaseName, rules: readonly string[]): Promise<OperationReport> {
     const isLabelled = release === '4.3' ? [] : [EXTRA_VERSION];
@@ -70,6 +72,22 @@ allow nomigrate_t guest_t_channel:event send;
         missing[0]?.permissions.map((one) => rule.includes(` ${one};`) || rule.includes(`:${missing[0]?.class} `)),
       ).toEqual([true]);
     }
+  });
+
+  /** What libxl 4.20.4 said on a real Xen 4.20.4, and what it left: nothing. */
+  test('does not begin on Xen 4.20 where dom0 may not say which cache colours the guest has', async () => {
+    const { hypervisor } = boot('4.20.4', [LIFE, EXTRA_VERSION, ...now, ''].join('\n'), 'enforcing');
+    const host = new LibxlHost(hypervisor);
+    const report = await host.create(guestConfig(), { uuid: GUEST_UUID });
+    expect([report.outcome, report.xlMessages[0], report.domain]).toEqual([
+      'failed',
+      'libxl: error: libxl_create.c:764:libxl__domain_make: Domain 1:LLC colors allocation failed: Permission denied',
+      undefined,
+    ]);
+    expect(report.diagnostics.flatMap(({ notes }) => notes.map(({ message }) => message))).toContain(
+      'a type rule that would grant it: `allow dom0_t nomigrate_t_building:domain2 { set_llc_colors };`',
+    );
+    expect((await host.list()).value?.map(({ name }) => name)).toEqual(['Domain-0']);
   });
 
   test('is saved by a toolstack of its release: what Xen does not know yet is not asked for', async () => {

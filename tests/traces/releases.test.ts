@@ -123,6 +123,12 @@ const FACTS: readonly Fact[] = [
     { '4.3': [], '4.13': onGuest('domain2 get_cpu_policy') },
     'flask_domctl',
   ),
+  fact(
+    'domctl.set_llc_colors',
+    { domid: FIRST_GUEST },
+    { '4.3': [], '4.20': onGuest('domain2 set_llc_colors') },
+    'flask_domctl',
+  ),
   fact('domctl.get_vcpu_msrs', vcpu, { '4.3': [], '4.8': onGuest('domain getvcpucontext') }, 'flask_domctl'),
   fact(
     'memory_op.get_vnumainfo',

@@ -10,7 +10,13 @@
  *
  * @module
  */
-import { hasEarlyChecks, releasesThrough, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import {
+  hasEarlyChecks,
+  releasesSince,
+  releasesThrough,
+  XEN_RELEASES,
+  type XenReleaseName,
+} from '@dewar/policy/releases';
 import type { HypercallName } from '@dewar/toolstack';
 import type { CheckDifference } from './check-difference.ts';
 import { CHECKS, type CheckRow, row } from './checks.ts';
@@ -87,6 +93,20 @@ export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
     rows: [row('shadow', 'enable', { isRepeated: true })],
     instead: 'domctl.shadow_op.set_allocation',
     seen: 'flask_shadow_control',
+  },
+  {
+    hypercall: 'domctl.set_llc_colors',
+    releases: releasesThrough('4.3', '4.19.6'),
+    rows: [],
+    instead: 'nothing',
+    seen: 'flask_domctl',
+  },
+  {
+    hypercall: 'domctl.set_llc_colors',
+    releases: releasesSince('4.20'),
+    rows: [row('domain2', 'set_llc_colors')],
+    instead: 'the same',
+    seen: 'flask_domctl',
   },
   {
     hypercall: 'sysctl.get_cpu_policy',

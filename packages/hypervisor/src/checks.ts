@@ -165,6 +165,8 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'domctl.gettscinfo': [row('domain2', 'gettsc')],
   'domctl.set_cpu_policy': [row('domain2', 'set_cpu_policy')],
   'domctl.get_cpu_policy': [row('domain2', 'get_cpu_policy')],
+  // Younger than 4.17.
+  'domctl.set_llc_colors': [],
   'domctl.set_target': [
     row('domain2', 'make_priv_for'),
     // XEN: from here on the domain in question is the one that gets a device model.

@@ -235,6 +235,9 @@ export const DOMCTLS: Handlers<DomctlName> = {
     onDomain('domctl.settscinfo', machine, caller, domid, (domain) => (domain === caller ? failed('EINVAL') : ok({}))),
   'domctl.set_cpu_policy': (machine, caller, { domid }) =>
     onDomain('domctl.set_cpu_policy', machine, caller, domid, () => ok({})),
+  // XEN: cache colours are for Arm; elsewhere they are not enabled.
+  'domctl.set_llc_colors': (machine, caller, { domid }) =>
+    onDomain('domctl.set_llc_colors', machine, caller, domid, () => failed('EOPNOTSUPP')),
   'domctl.set_address_size': (machine, caller, { domid, size }) =>
     onDomain('domctl.set_address_size', machine, caller, domid, (domain) => {
       if (domain.isHvm) return failed('EOPNOTSUPP');

@@ -14,6 +14,7 @@ const NUMBERS: Partial<Record<HypercallName, number>> = {
   'domctl.get_vcpu_msrs': 72,
   'domctl.set_vcpu_msrs': 73,
   'domctl.get_cpu_policy': 82,
+  'domctl.set_llc_colors': 89,
   'sysctl.get_cpu_featureset': 26,
   'sysctl.get_cpu_policy': 29,
 };

@@ -288,6 +288,7 @@ export interface HypercallTable extends DeviceHypercallTable {
   'domctl.gettscinfo': Entry<OnDomain, Nothing>;
   'domctl.set_cpu_policy': Entry<OnDomain, Nothing>;
   'domctl.get_cpu_policy': Entry<OnDomain, Nothing>;
+  'domctl.set_llc_colors': Entry<OnDomain, Nothing>;
   'domctl.sendtrigger': Entry<OnVcpu & { readonly trigger: Trigger }, Nothing>;
   'domctl.getpageframeinfo3': Entry<OnDomain & { readonly frames: FrameRange }, Nothing>;
   /** The mode in which Xen watches which pages a guest writes; `off` ends it. */

@@ -26,13 +26,16 @@ async function dewar(
 
 describe('a policy between two releases', () => {
   test('that can be compiled for both works, though its binary of today does not', async () => {
-    const { code, out } = await dewar('compat', EXAMPLE, '--xen', '4.17', '--xen', '4.20');
+    const { code, out, err } = await dewar('compat', EXAMPLE, '--xen', '4.17', '--xen', '4.20');
     expect(code).toBe(0);
     expect(out).toMatch(/^releases {5}Xen 4\.17 → Xen 4\.20$/m);
     expect(out).toMatch(/^new {10}xen2 \{ get_dom0_console \}$/m);
     expect(out).toMatch(/^this binary {2}loads on Xen 4\.17$/m);
     expect(out).toMatch(/Xen 4\.20 refuses it with EINVAL: .*`get_dom0_console`.* \(and 3 more\)/);
     expect(out).toMatch(/^recompiled {3}loads on Xen 4\.20$/m);
+    // It gives to Xen 4.20 what that asks for beside.
+    expect(out).toMatch(/^narrowed {5}domain \{ create \} → domain2 \{ set_llc_colors \}$/m);
+    expect(err).toBe('');
   });
 
   test('that names what is gone breaks, and each place is told', async () => {

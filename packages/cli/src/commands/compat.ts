@@ -30,6 +30,7 @@ interface LoadAnswer {
 
 /** What came of compiling the policy's sources for the new release. */
 interface Recompiled {
+  readonly policy: PolicyDb | undefined;
   readonly errors: readonly Diagnostic[];
   /** Undefined where it does not compile. */
   readonly load: LoadAnswer | undefined;
@@ -72,9 +73,10 @@ async function recompile(
   options: CompileOptions,
 ): Promise<Recompiled | undefined> {
   if (reading.path === '-' || !statSync(reading.path).isDirectory()) return undefined;
-  const { bytes, diagnostics } = await readPolicy(policy, { ...options, release: to });
+  const { bytes, compiled, diagnostics } = await readPolicy(policy, { ...options, release: to });
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  return { errors, load: bytes === undefined || errors.length > 0 ? undefined : await tryLoad(bytes, to) };
+  const load = bytes === undefined || errors.length > 0 ? undefined : await tryLoad(bytes, to);
+  return { policy: compiled?.policy, errors, load };
 }
 
 /** One denial as both releases would put it; undefined where they put it alike. */
@@ -100,7 +102,7 @@ export async function runCompat(policy: string | undefined, flags: CompatFlags, 
   if (from === undefined || to === undefined || more.length > 0) {
     throw new UsageError('`dewar compat` needs two releases: `--xen BEFORE --xen AFTER`');
   }
-  const { compareReleases, compatDiagnostics, needDiagnostics, permissionUses } = await import(
+  const { compareReleases, compatDiagnostics, givenBeside, needDiagnostics, permissionUses } = await import(
     '@dewar/policy/analysis'
   );
   const { ruleOrigin } = await import('@dewar/policy/compiler');
@@ -121,13 +123,14 @@ export async function runCompat(policy: string | undefined, flags: CompatFlags, 
     return NO_ANSWER;
   }
   const difference = compareReleases(from, to);
-  const uses = permissionUses(found, difference, compiled?.text.text);
+  const recompiled = await recompile(policy, reading, to, flags.compile);
+  const again = recompiled?.policy;
+  const uses = permissionUses(found, difference, compiled?.text.text, again && givenBeside(again));
   const diagnostics = [
     ...needDiagnostics(await readBack(reading.bytes, found), difference),
     ...compatDiagnostics(uses, difference, (word) => (compiled === undefined ? undefined : ruleOrigin(compiled, word))),
   ];
   const loads = { before: await tryLoad(reading.bytes, from), after: await tryLoad(reading.bytes, to) };
-  const recompiled = await recompile(policy, reading, to, flags.compile);
   const final = recompiled === undefined ? loads.after : recompiled.load;
   const isBroken = final?.outcome !== 'loads' || hasErrors(diagnostics);
   const avc = await avcTexts(from, to);

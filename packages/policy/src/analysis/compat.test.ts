@@ -4,7 +4,7 @@ import { readPolicydb } from '../policydb/index.ts';
 import { XEN_RELEASES, type XenReleaseName, xenRelease } from '../releases/index.ts';
 import { SecurityServer } from '../security-server/index.ts';
 import { type Diagnostic, SourceText, userSpan } from '../text/index.ts';
-import { compareReleases, compatDiagnostics, type PermissionUse, permissionUses } from './index.ts';
+import { compareReleases, compatDiagnostics, givenBeside, type PermissionUse, permissionUses } from './index.ts';
 
 /** A policy with the classes of a release, and some statements. */
 function compile(release: XenReleaseName, statements: string, constraints = ''): CompiledPolicy {
@@ -14,12 +14,12 @@ function compile(release: XenReleaseName, statements: string, constraints = ''):
     ...initialSids.map((name) => `sid ${name}`),
     ...classes.map(({ name, permissions }) => `class ${name} { ${permissions.join(' ')} }`),
     'attribute guest; type dom0_t; type domU_t, guest; type use;',
-    'role system_r; role system_r types { dom0_t domU_t };',
+    'role system_r; role system_r types { dom0_t domU_t use };',
     'allow dom0_t domU_t:domain pause;',
     statements,
     'user system_u roles system_r;',
     constraints,
-    ...initialSids.map((name) => `sid ${name} system_u:system_r:dom0_t`),
+    ...initialSids.map((name) => `sid ${name} system_u:system_r:${name === 'xenboot' ? 'use' : 'dom0_t'}`),
     '',
   ].join('\n');
   const compiled = compileText(new SourceText('policy.conf', text), { release });
@@ -129,6 +129,30 @@ test('a permission that covers less is a warning, and a type of the same name is
     'compat/permission-narrowed use: in Xen 4.13 the permission `use` of class `resource` covers less: ' +
       '`resource use_iommu`, `resource use_iommu_nointremap`, `resource use_noiommu` is asked for too',
   ]);
+});
+
+test('who makes guests is asked for their cache colours too since 4.20, but for Xen itself as it boots', () => {
+  const rules = 'allow use dom0_t:domain create;\nallow dom0_t { domU_t use }:domain create;\n';
+  expect(told('4.19', '4.20', rules).map(shown)).toEqual([
+    'compat/permission-narrowed create: in Xen 4.20 the permission `create` of class `domain` covers less: ' +
+      '`domain2 set_llc_colors` is asked for too',
+  ]);
+  expect(told('4.20', '4.20.4', rules)).toEqual([]);
+});
+
+test('nothing is said of a permission that covers less where the policy for the other release gives what is asked too', () => {
+  const rules = 'allow dom0_t domU_t:domain create;\nneverallow domU_t *:domain create;\n';
+  const { policy, text } = compile('4.19', rules);
+  const usesWith = (more: string): string[] => {
+    const later = compile('4.20', rules + more).policy;
+    if (policy === undefined || later === undefined) throw new Error('the policy does not compile');
+    return permissionUses(policy, compareReleases('4.19', '4.20'), text.text, givenBeside(later)).map(
+      ({ rule }) => rule,
+    );
+  };
+  expect(usesWith('')).toEqual(['allow', 'neverallow']);
+  expect(usesWith('allow dom0_t use:domain2 set_llc_colors;')).toEqual(['allow', 'neverallow']);
+  expect(usesWith('allow dom0_t guest:domain2 set_llc_colors;')).toEqual([]);
 });
 
 test('what is meant by `*` or `~` is what the other release has, and nothing is said', () => {

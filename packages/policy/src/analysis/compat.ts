@@ -28,6 +28,7 @@ import {
 } from '../releases/index.ts';
 import type { Diagnostic, Note, Origin } from '../text/index.ts';
 import { compat } from './diagnostics.ts';
+import { coversAll, type GivenBeside } from './given-beside.ts';
 import { RuleNames } from './rule-lines.ts';
 
 /** Something with a number in one release, in the other, or in both. */
@@ -49,6 +50,8 @@ export interface PermissionChange extends ClassPermission {
   readonly replacements: readonly ClassPermission[];
   /** One clause, lower case. */
   readonly why: string | undefined;
+  /** The initial SID whose label is asked for nothing beside. */
+  readonly exempt?: string;
 }
 
 /** The differences between two releases. */
@@ -114,7 +117,9 @@ export function compareReleases(from: XenReleaseName, to: XenReleaseName): Relea
       const split = splitOf(one, from, to);
       if (split !== undefined) {
         const replacements = split.after.filter((other) => has(bitsAfter, other) && !has(bitsBefore, other));
-        if (replacements.length > 0) permissions.push({ ...base, kind: 'narrowed', replacements, why: split.why });
+        const { why, exempt } = split;
+        if (replacements.length > 0)
+          permissions.push({ ...base, kind: 'narrowed', replacements, why, ...(exempt !== undefined && { exempt }) });
       }
       if (bitAfter !== bitBefore) permissions.push({ ...base, kind: 'renumbered', replacements: [], why: undefined });
     }
@@ -191,8 +196,14 @@ function findWord(text: string, start: number, permission: string): number | und
  * The rules of a policy that use what has changed.
  *
  * @param text the policy's text after m4, for a policy that was compiled here
+ * @param isGiven what the policy gives when it is compiled for the other release, where that is known
  */
-export function permissionUses(policy: PolicyDb, difference: ReleaseDifference, text?: string): PermissionUse[] {
+export function permissionUses(
+  policy: PolicyDb,
+  difference: ReleaseDifference,
+  text?: string,
+  isGiven?: GivenBeside,
+): PermissionUse[] {
   const names = new RuleNames(policy);
   const changed = difference.permissions.filter(
     ({ kind }) => kind === 'gone' || kind === 'moved' || kind === 'narrowed',
@@ -221,6 +232,8 @@ export function permissionUses(policy: PolicyDb, difference: ReleaseDifference, 
       const bits = policy.isExpanded && kind === AVTAB_AUDITDENY ? ~data >>> 0 : data;
       for (const { mask, change } of changes) {
         if ((bits & mask) === 0) continue;
+        const isNarrowed = change.kind === 'narrowed' && rule === 'allow';
+        if (isNarrowed && coversAll(policy, difference.from, change, rules, row, isGiven)) continue;
         if (text === undefined) {
           const [source, target] = [names.type(rules.source[row] ?? 0), names.type(rules.target[row] ?? 0)];
           const entry = `${rule} ${source} ${target}:${change.class} ${change.permission};`;
@@ -252,7 +265,9 @@ export function permissionUses(policy: PolicyDb, difference: ReleaseDifference, 
       uses.push({ change, rule: 'constrain', entry, statement: undefined, word: undefined, isNamed });
     }
   }
-  return uses;
+  // Where what is given is known and nothing lacks, other rules that name the permission need nothing either.
+  const lacking = new Set(uses.flatMap(({ rule, change }) => (rule === 'allow' ? [change] : [])));
+  return isGiven === undefined ? uses : uses.filter(({ change }) => change.kind !== 'narrowed' || lacking.has(change));
 }
 
 /** Entries of a binary that are shown for one permission. */

@@ -27,6 +27,7 @@ export type { NewAccessReason } from './diff/new-access.ts';
 export type { FactKind } from './diff/policy-facts.ts';
 export type { RuleChange } from './diff/rule-changes.ts';
 export type { TypeRuleChange } from './diff/type-rule-changes.ts';
+export { type GivenBeside, givenBeside } from './given-beside.ts';
 export { type GivingRule, isAbout, rulesGiving } from './giving-rules.ts';
 export type { Step } from './memory/acting.ts';
 export { type BooleanSetting, Decisions, type Request } from './memory/decisions.ts';

@@ -18,7 +18,7 @@ import {
   unwritableAt,
   writePolicydb,
 } from '../policydb/index.ts';
-import { BASELINE_RELEASE, type XenReleaseName, xenRelease } from '../releases/index.ts';
+import { BASELINE_RELEASE, isSince, XEN_RELEASES, type XenReleaseName, xenRelease } from '../releases/index.ts';
 import {
   type Diagnostic,
   hasErrors,
@@ -242,12 +242,24 @@ export function compileText(source: SourceText, options: CompileOptions = {}): C
   return compileMapped(writtenText(source), options, found, '', {}, new NamesElsewhere([], undefined));
 }
 
+/**
+ * `xen_4_20` and its like, one for each series up to the release that is meant: with `ifdef`, a policy for several releases
+ * can use a permission that not all of them have. Xen's build has no such macro.
+ */
+function releaseDefinitions(release: XenReleaseName): readonly { readonly name: string; readonly value: string }[] {
+  return XEN_RELEASES.filter((series) => /^\d+\.\d+$/.test(series) && isSince(release, series)).map((series) => ({
+    name: `xen_${series.replace('.', '_')}`,
+    value: '',
+  }));
+}
+
 /** The macros that are defined before a policy directory is read. */
 export function m4Definitions(options: CompileOptions): readonly { readonly name: string; readonly value: string }[] {
   return [
     { name: 'self_contained_policy', value: '' },
     ...(options.isMls === true ? [{ name: 'enable_mls', value: '' }] : []),
     ...MLS_DEFINITIONS,
+    ...releaseDefinitions(options.release ?? BASELINE_RELEASE),
     ...(options.definitions ?? []),
   ];
 }

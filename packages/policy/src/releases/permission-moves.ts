@@ -23,6 +23,8 @@ export interface PermissionMove {
   readonly after: readonly ClassPermission[];
   /** One clause, lower case. */
   readonly why: string;
+  /** The initial SID whose label is asked for no more than before: that of Xen as it boots, which needs no toolstack. */
+  readonly exempt?: string;
 }
 
 /** Something that works otherwise in some releases, whatever the policy says. */
@@ -166,6 +168,13 @@ export const PERMISSION_SPLITS: readonly PermissionMove[] = [
     before: permissions('shadow', 'enable'),
     after: permissions('domain', 'getpagingmempool setpagingmempool'),
     why: 'the toolstack sets the memory for page tables by requests of their own',
+  },
+  {
+    since: '4.20',
+    before: permissions('domain', 'create'),
+    after: permissions('domain2', 'set_llc_colors'),
+    why: 'libxl says of each guest which cache colours it has, and gives its build up where it may not',
+    exempt: 'xenboot',
   },
 ];
 

@@ -16,8 +16,11 @@ import { growingKibOf, type Placement, placementOf } from './stored-json.ts';
 
 const KIB_PER_PAGE = 4;
 
-/** What libxl makes of a name that cannot be given. XEN: `ERROR_INVAL`, `ERROR_NOMEM`, `ERROR_DOMAIN_NOTFOUND`. */
-const RENAME_RC = { 'name taken': -6, 'not told': -5, 'not seen': -21 } as const;
+/**
+ * What libxl makes of a domain that gets no cache colours, and of a name that cannot be given. XEN: `ERROR_FAIL`,
+ * `ERROR_INVAL`, `ERROR_NOMEM`, `ERROR_DOMAIN_NOTFOUND`.
+ */
+const FAULT_RC = { 'no colours': -3, 'name taken': -6, 'not told': -5, 'not seen': -21 } as const;
 
 /** A stub domain runs where libxl finds room for it. */
 const NO_PLACEMENT: Placement = { isAutomatic: true, hard: [], soft: [] };
@@ -94,6 +97,7 @@ export function makeDomain(
   const { recorder, state } = operation;
   const what = target === undefined ? 'the domain' : `a stub domain for domain ${target}`;
   let domid: Domid | undefined;
+  let fault: keyof typeof FAULT_RC | undefined;
   recorder.step(`libxl creates ${what}`, 'libxl', () => {
     recorder.ask('libxl', 'sysctl.physinfo', {});
     const isHvm = config.type !== 'pv';
@@ -102,6 +106,14 @@ export function makeDomain(
     const made = recorder.ask('libxl', 'domctl.createdomain', args);
     if (made.kind === 'ok') {
       domid = made.value.domid;
+      // XEN: since 4.20, for each guest; that a machine has no such colours is no fault where none are asked for.
+      const coloured = recorder.ask('libxl', 'domctl.set_llc_colors', { domid });
+      if (coloured.kind === 'error' && coloured.errno !== 'EOPNOTSUPP') {
+        const words = `Domain ${domid}:LLC colors allocation failed`;
+        logLibxl(operation, 'libxl_create.c:764:libxl__domain_make', words, coloured.errno);
+        fault = 'no colours';
+        return 'failed';
+      }
       lookAt(operation, domid, false);
       return 'done';
     }
@@ -115,13 +127,14 @@ export function makeDomain(
     return reportFailed(operation, config, `the creation of its ${made}`);
   }
   const made = domid;
-  let fault: 'name taken' | 'not told' | 'not seen' | undefined;
-  recorder.step('libxl gives it its name, which has to be free', 'libxl', () => {
-    const owner = ownerOfName(operation, config.name, made);
-    if (owner !== 'nobody') fault = owner === 'another' ? 'name taken' : 'not told';
-    else if (lookAt(operation, made, true) === undefined) fault = 'not seen';
-    return fault === undefined ? 'done' : 'failed';
-  });
+  if (fault === undefined) {
+    recorder.step('libxl gives it its name, which has to be free', 'libxl', () => {
+      const owner = ownerOfName(operation, config.name, made);
+      if (owner !== 'nobody') fault = owner === 'another' ? 'name taken' : 'not told';
+      else if (lookAt(operation, made, true) === undefined) fault = 'not seen';
+      return fault === undefined ? 'done' : 'failed';
+    });
+  }
   const refusal = recorder.refusal;
   state.guests.set(made, {
     domid: made,
@@ -143,14 +156,15 @@ export function makeDomain(
     isGivenUp: false,
   });
   if (fault === undefined) return { kind: 'created', domid: made };
-  const rc = RENAME_RC[fault];
+  const rc = FAULT_RC[fault];
   if (fault === 'name taken') {
     const words = `Domain ${made}:Domain with name "${config.name}" already exists.`;
     logLibxl(operation, 'libxl_domain.c:81:libxl__domain_rename', words);
     operation.diagnostics.push(guest['name-taken'](undefined, { name: config.name }));
   } else {
     recorder.blame(refusal);
-    reportFailed(operation, config, 'the naming of its domain', made);
+    const step = fault === 'no colours' ? 'the choice of its cache colours' : 'the naming of its domain';
+    reportFailed(operation, config, step, made);
   }
   logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', `Domain ${made}:cannot make domain: ${rc}`);
   return { kind: 'failed', domid: made, rc };

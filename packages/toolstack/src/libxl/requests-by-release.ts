@@ -1,7 +1,8 @@
 /**
- * Requests of libxl 4.17 that an older Xen does not know, and without which its own toolstack does.
+ * Requests of libxl that an older Xen does not know, and without which its own toolstack does.
  *
- * The steps of the toolstack are 4.17's whatever the release of Xen is; only what that Xen has no word for is left out.
+ * The steps of the toolstack are 4.17's whatever the release of Xen is, with what later ones ask beside; what a Xen has no
+ * word for is left out.
  * Facts: Xen `xen/include/public/{domctl,sysctl,memory}.h`.
  *
  * @module
@@ -26,6 +27,7 @@ const YOUNG_REQUESTS: Partial<Record<QuietName, YoungRequest>> = {
   'domctl.get_cpu_policy': { since: '4.13', answer: 'ok' },
   'domctl.get_vcpu_msrs': { since: '4.8', answer: 'ok' },
   'domctl.set_vcpu_msrs': { since: '4.8', answer: 'ok' },
+  'domctl.set_llc_colors': { since: '4.20', answer: 'EOPNOTSUPP' },
   // The guest has no virtual NUMA.
   'memory_op.get_vnumainfo': { since: '4.8', answer: 'EOPNOTSUPP' },
 };
