@@ -3,7 +3,7 @@
 # which are not ours to ship. Needs Debian 12 with dpkg-dev; asks no package to be installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. scripts/debian-xen-source.sh
+. scripts/debian-packages.sh
 cache="$PWD/.cache/xen-4.17"
 if [ -e "$cache/src/tools/flask/policy/modules/modules.conf" ] && [ -e "$cache/src/xen/xsm/flask/hooks.c" ]; then exit 0; fi
 

@@ -267,7 +267,7 @@ const tracingChanges: Step = async (commands) => {
   await commands.run(
     ['trace', '--', 'xl', 'list'],
     0,
-    'Xen 4.17, permissive',
+    `Xen ${commands.host.release}, permissive`,
     'in permissive mode Xen logs a denial once',
   );
   if ((await commands.host.getenforce()).value !== false) throw new Error('the mode has changed');

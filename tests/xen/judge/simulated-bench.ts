@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Hypervisor } from '@dewar/hypervisor';
 import { compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
+import type { XenReleaseName } from '@dewar/policy/releases';
 import { examplePolicy, xenTree } from '@dewar/testkit';
 import { LibxlHost } from '@dewar/toolstack';
 import { RECORDED_DEVICE } from '../../traces/kinds/kinds-policy.ts';
@@ -34,22 +35,27 @@ function stockPolicy(root: string): PolicyFiles {
   };
 }
 
-function bytesOf(files: PolicyFiles): Uint8Array {
-  const { bytes, diagnostics } = compileDirectory(files, { release: '4.17' });
+function bytesOf(files: PolicyFiles, release: XenReleaseName): Uint8Array {
+  const { bytes, diagnostics } = compileDirectory(files, { release });
   if (bytes === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
   return bytes;
 }
 
-/** What the real machine can do that is compared. */
-interface Abilities {
+/** The real machine that is compared: its release of Xen, and what it can do. */
+interface Machine {
+  readonly release?: XenReleaseName;
   readonly runsPvh?: boolean;
   readonly hasPci?: boolean;
 }
 
-/** A host that has booted the example policy. Needs a source tree of Xen. */
-export function simulatedBench({ runsPvh = true, hasPci = true }: Abilities = {}): Bench {
-  const policies = { example: bytesOf(examplePolicy()), stock: bytesOf(stockPolicy(xenTree() ?? '')) };
-  const outcome = Hypervisor.boot({ policy: policies.example, flask: 'enforcing', devices: [RECORDED_DEVICE] });
+/** A host that has booted the example policy. Needs a source tree of Xen of that release. */
+export function simulatedBench({ release = '4.17', runsPvh = true, hasPci = true }: Machine = {}): Bench {
+  const policies = {
+    example: bytesOf(examplePolicy(), release),
+    stock: bytesOf(stockPolicy(xenTree() ?? ''), release),
+  };
+  const { example: policy } = policies;
+  const outcome = Hypervisor.boot({ release, policy, flask: 'enforcing', devices: [RECORDED_DEVICE] });
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   const host = new LibxlHost(outcome.hypervisor);
   return {

@@ -9,7 +9,8 @@ mkdir -p /dev/pts
 mount -t devpts devpts /dev/pts
 for module in xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs; do insmod /modules/$module.ko; done
 mount -t xenfs xenfs /proc/xen
-export PATH=/usr/lib/xen-4.17/bin:/usr/bin:/usr/sbin:/bin:/sbin HOME=/root
+# The programs of the release that the root was made with.
+export PATH=$(echo /usr/lib/xen-*/bin):/usr/bin:/usr/sbin:/bin:/sbin HOME=/root
 xenstored --pid-file /var/run/xenstored.pid
 for try in 1 2 3 4 5 6 7 8 9 10; do
 	xenstore read / >/dev/null 2>&1 && break

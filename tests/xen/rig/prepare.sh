@@ -1,21 +1,37 @@
 #!/usr/bin/env bash
 # Prepares, once, what boot.sh boots: a real Xen with XSM/FLASK, a kernel for dom0 and guests, and a root for dom0.
 #
-#     prepare.sh FOLDER
+#     prepare.sh FOLDER [RELEASE]
 #
+# RELEASE is a series of Xen that a Debian has, 4.17 if it is not given: that of Debian 12, on which this runs. The programs
+# and libraries of another come from the packages of its Debian, unpacked and not installed; the kernel is that of Debian 12.
 # Debian builds its hypervisor without XSM, so its source package is built again with CONFIG_XSM=y; two cores take about
-# five minutes. Needs Debian 12 and its packages in `packages` below; installs those that are missing when run as root.
+# five minutes. With DEWAR_XEN_CLONE, a git clone of Xen, the newest point release of the series that it has is built
+# instead. Needs the packages in `packages` below; installs those that are missing when run as root.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-. "$here/../../../scripts/debian-xen-source.sh"
+. "$here/../../../scripts/debian-packages.sh"
 cache=$(mkdir -p "$1" && cd "$1" && pwd)
+release=${2:-4.17}
+case $release in
+  4.14) suite=bullseye ;;
+  4.17) suite=bookworm ;;
+  4.20) suite=trixie ;;
+  *)
+    echo "prepare.sh: no Debian has Xen $release: 4.14, 4.17 and 4.20 can be prepared" >&2
+    exit 2
+    ;;
+esac
 
 # dom0 gets the Node that runs here. What was prepared is kept until that, or what is below, is another one.
-edition="4 $(node --version) $(cat "$here"/*-init.sh "$here"/block.sh | sha256sum | cut -c 1-16)"
+edition="5 $release $(node --version) $(cat "$here"/*-init.sh "$here"/block.sh | sha256sum | cut -c 1-16)"
 if [ "$(cat "$cache/edition" 2>/dev/null || true)" = "$edition" ]; then exit 0; fi
 
-packages=(qemu-system-x86 seabios cpio flex bison bc make gcc libc6-dev python3-minimal dpkg-dev busybox-static
-  xen-utils-4.17 xenstore-utils)
+packages=(qemu-system-x86 seabios cpio flex bison bc make gcc libc6-dev python3-minimal dpkg-dev busybox-static)
+# Of the release, what dom0 runs.
+toolstack=("xen-utils-$release" xenstore-utils)
+[ "$suite" != bookworm ] || packages+=("${toolstack[@]}")
+
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
@@ -31,10 +47,32 @@ if [ "${#missing[@]}" -gt 0 ]; then
   apt-get --quiet --yes -o Acquire::Retries=3 install --no-install-recommends "${missing[@]}"
 fi
 
+# bring_source FOLDER: the source of Xen to FOLDER/unpacked.
+bring_source() {
+  local clone=${DEWAR_XEN_CLONE:-} tag
+  if [ -z "$clone" ]; then
+    debian_xen_source "$1" "$suite"
+    return
+  fi
+  tag=$(git -C "$clone" tag --list "RELEASE-$release.*" | sort -V | tail -n 1)
+  mkdir -p "$1/unpacked"
+  git -C "$clone" archive "$tag" | tar -x -C "$1/unpacked"
+}
+
+# Which point release a source tree is; what comes after one, and is not released, is told as that one.
+version_of() {
+  local version
+  version=$(make --no-print-directory --silent -C "$1" xenversion)
+  case $version in
+    *-pre) version=${version%-pre} && echo "${version%.*}.$((${version##*.} - 1))" ;;
+    *) echo "$version" ;;
+  esac
+}
+
 build_hypervisor() {
   local source="$cache/source"
   rm -rf "$source"
-  debian_xen_source "$source"
+  bring_source "$source"
   local xen="$source/unpacked/xen" log="$cache/hypervisor.log"
   if ! {
     make -C "$xen" olddefconfig
@@ -47,7 +85,11 @@ build_hypervisor() {
     echo "prepare.sh: the hypervisor could not be built; all of it is in $log" >&2
     exit 1
   fi
+  # Xen's own example policy, in the place where the source of Xen has it.
+  rm -rf "$cache/tree" && mkdir -p "$cache/tree/tools/flask"
+  cp -r "$source/unpacked/tools/flask/policy" "$cache/tree/tools/flask/"
   cp "$xen/xen" "$cache/xen"
+  version_of "$xen" >"$cache/version"
   rm -rf "$source"
 }
 
@@ -66,16 +108,25 @@ fetch_kernel() {
   rm -rf "$cache/kernel/unpacked" "$cache"/kernel/*.deb
 }
 
-# with_libraries FILE...: copies programs into the root, with the libraries that they are linked against.
+# with_libraries FILE...: copies programs of the release into the root, with the libraries that they are linked against. Its
+# files are under $stage: the root of this machine, or where packages of another Debian were unpacked.
 with_libraries() {
-  local file library
+  local file
   for file in "$@"; do
     mkdir -p "$root/$(dirname "$file")"
-    cp -L "$file" "$root/$file"
-    { ldd "$file" 2>/dev/null || true; } | grep -o '/[^ )]*' | while read -r library; do
-      mkdir -p "$root/$(dirname "$library")"
-      cp -Ln "$library" "$root/$library" || true
-    done
+    cp -L "$stage$file" "$root/$file"
+    libraries_of "$stage$file"
+  done
+}
+
+# libraries_of FILE: copies the libraries that a program, of the release or of this machine, finds in $stage.
+libraries_of() {
+  local library name
+  { "$loader" --library-path "$stage/lib/x86_64-linux-gnu:$stage/usr/lib/x86_64-linux-gnu" --list "$1" 2>/dev/null || true; } |
+    grep -o '/[^ )]*' | while read -r library; do
+    case $library in "$stage"/*) name=${library#"$stage"} ;; *) continue ;; esac
+    mkdir -p "$root/$(dirname "$name")"
+    cp -Ln "$library" "$root/$name" || true
   done
 }
 
@@ -95,14 +146,24 @@ build_guest() {
 }
 
 build_root() {
-  local xen=/usr/lib/xen-4.17/bin library
-  root="$cache/root"
+  local xen="/usr/lib/xen-$release/bin" library
+  root="$cache/root" stage=''
+  if [ "$suite" != bookworm ]; then
+    # What Node needs, beside what Xen does.
+    debian_unpack "$cache/release" "$suite" "${toolstack[@]}" libstdc++6
+    stage="$cache/release/unpacked"
+  fi
+  for loader in "$stage"/{,usr/}lib/x86_64-linux-gnu/ld-linux-x86-64.so.2; do [ ! -e "$loader" ] || break; done
   rm -rf "$root"
   mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,sys,dev,tmp,run,boot,modules,root} \
     "$root"/var/{run/xen,lib/xen,lib/xenstored,log/xen} "$root/etc/xen" "$root/usr/lib/x86_64-linux-gnu"
   with_libraries "$xen"/{xl,xenstored,xen-init-dom0,xenconsoled,xenconsole,libxl-save-helper,init-xenstore-domain} \
-    "$xen"/flask-* /usr/bin/xenstore "$(command -v node)"
-  for library in /usr/lib/x86_64-linux-gnu/libxen*.so.*; do cp -a "$library" "$root/usr/lib/x86_64-linux-gnu/"; done
+    "$xen"/flask-{get-bool,getenforce,label-pci,loadpolicy,set-bool,setenforce} /usr/bin/xenstore
+  cp -L "$(command -v node)" "$root/usr/bin/node"
+  libraries_of "$(command -v node)"
+  mkdir -p "$root/lib64"
+  cp -L "$loader" "$root/lib64/ld-linux-x86-64.so.2"
+  for library in "$stage"/usr/lib/x86_64-linux-gnu/libxen*.so.*; do cp -a "$library" "$root/usr/lib/x86_64-linux-gnu/"; done
   cp /bin/busybox "$root/bin/"
   cp "$cache"/kernel/modules/* "$root/modules/"
   cp "$cache/vmlinuz" "$root/boot/"
@@ -114,11 +175,11 @@ build_root() {
   chmod +x "$root/init"
   build_guest
   (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$cache/root.gz"
-  rm -rf "$root"
+  rm -rf "$root" "$cache/release"
 }
 
-echo "prepare.sh: building Xen with XSM in $cache, once; a few minutes"
-[ -e "$cache/xen" ] || build_hypervisor
+echo "prepare.sh: building Xen $release with XSM in $cache, once; a few minutes"
+[ -e "$cache/version" ] || build_hypervisor
 [ -e "$cache/vmlinuz" ] && [ -e "$cache/kernel/modules/${modules[-1]}.ko" ] || fetch_kernel
 build_root
 echo "$edition" >"$cache/edition"
