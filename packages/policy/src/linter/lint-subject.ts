@@ -35,9 +35,6 @@ export interface LintInput {
   readonly setting?: BooleanSetting | undefined;
 }
 
-/** The classes that rules ask decisions about. */
-const CLASSES = ['domain', 'domain2', 'grant', 'mmu', 'hvm', 'event', 'argo', 'resource', 'security'];
-
 /** Which types' domains make event channels of which types. */
 interface Channels {
   readonly byOwner: ReadonlyMap<number, ReadonlySet<number>>;
@@ -91,8 +88,7 @@ export class LintSubject {
     this.policy = policy;
     this.compiled = compiled;
     this.release = release;
-    const classes = CLASSES.flatMap((name) => policy.classes.byName.get(name)?.value ?? []);
-    this.decisions = new Decisions(policy, new Set(classes), []);
+    this.decisions = new Decisions(policy, []);
     const given = bootLabels(this.decisions, release.initialSids);
     const security = initialContext(policy, release.initialSids, 'security');
     this.possible = possibleLabels(

@@ -1,8 +1,8 @@
 /**
  * Entries of an access vector table as they lie in the bytes of a binary.
  *
- * Of a large policy nearly all are type rules about event channels. Those that give permissions are at hand by themselves;
- * all entries are taken out of the bytes when somebody asks for them.
+ * Of a large policy nearly all are type rules about event channels. The others are at hand by themselves; all are taken out
+ * of the bytes when somebody asks for them.
  *
  * @module
  */
@@ -18,11 +18,20 @@ const KINDS = 0x80;
 /** Whether this machine keeps words as a binary policy does. */
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
+/** Entries in words as `AvEntries` has them, without flags. */
+export interface TakenEntries {
+  /** The entries that give permissions. */
+  readonly vectors: Uint32Array;
+  /** The type rules about other classes than that of event channels. */
+  readonly types: Uint32Array;
+}
+
 /** The entries of one table. */
 export class FileEntries {
   readonly count: number;
-  /** The entries that give permissions, in words as `AvEntries` has them, without flags. */
-  readonly vectors: Uint32Array;
+  readonly taken: TakenEntries;
+  /** The class of event channels, whose type rules are looked for in the bytes. */
+  readonly channelClass: number;
   readonly #bytes: DataView;
   readonly #hasFlags: boolean;
 
@@ -30,10 +39,11 @@ export class FileEntries {
    * @param bytes the entries, each of them found right; nobody may change them
    * @param hasFlags whether the kind of some entry has a flag with it
    */
-  constructor(bytes: DataView, hasFlags: boolean, vectors: Uint32Array) {
+  constructor(bytes: DataView, hasFlags: boolean, channelClass: number, taken: TakenEntries) {
     this.#bytes = bytes;
     this.#hasFlags = hasFlags;
-    this.vectors = vectors;
+    this.channelClass = channelClass;
+    this.taken = taken;
     this.count = bytes.byteLength / ENTRY_SIZE;
   }
 
@@ -47,6 +57,27 @@ export class FileEntries {
       counts[kind] = (counts[kind] ?? 0) + 1;
     }
     return new Map(Array.from(counts, (count, kind): [number, number] => [kind, count]));
+  }
+
+  /** Calls back with each entry, in their order. */
+  forEach(take: (kind: number, source: number, target: number, tclass: number, data: number) => void): void {
+    const view = this.#bytes;
+    for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
+      const pair = view.getUint32(at, true);
+      const header = view.getUint32(at + 4, true);
+      take((header >>> 16) % KINDS, pair & 0xffff, pair >>> 16, header & 0xffff, view.getUint32(at + 8, true));
+    }
+  }
+
+  /** The datum of the first entry with this kind and key; undefined where there is none. */
+  find(kind: number, source: number, target: number, tclass: number): number | undefined {
+    const view = this.#bytes;
+    const pair = (source | (target << 16)) >>> 0;
+    for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
+      if (view.getUint32(at, true) !== pair || view.getUint16(at + 4, true) !== tclass) continue;
+      if (view.getUint16(at + 6, true) % KINDS === kind) return view.getUint32(at + 8, true);
+    }
+    return undefined;
   }
 
   /** All entries in words as `AvEntries` has them, without flags: a copy, of which the caller may do as it likes. */

@@ -56,17 +56,31 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
 }
 
 const ANY_KIND = 0x77;
-const INITIAL_VECTORS = 0x8000;
+/** A list of entries that grows. */
+class EntryList {
+  #words = new Uint32Array(0x1000 * ENTRY_WORDS);
+  #used = 0;
 
-function grown(words: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
-  const more = new Uint32Array(length);
-  more.set(words);
-  return more;
+  push(pair: number, header: number, data: number): void {
+    if (this.#used === this.#words.length) {
+      const more = new Uint32Array(this.#used * 2);
+      more.set(this.#words);
+      this.#words = more;
+    }
+    this.#words[this.#used] = pair;
+    this.#words[this.#used + 1] = header;
+    this.#words[this.#used + 2] = data;
+    this.#used += ENTRY_WORDS;
+  }
+
+  get words(): Uint32Array {
+    return this.#words.subarray(0, this.#used);
+  }
 }
 
 /**
  * Reads entries of the access vector table. There may be millions of them, nearly all of them type rules about event
- * channels, which few questions are about: they are looked at where they lie. Those that give permissions are taken out.
+ * channels, which few questions are about: they are looked at where they lie. The others are taken out.
  */
 function readRules(input: ByteReader, symbols: Symbols): RuleTable {
   const count = input.count(ENTRY_SIZE, 'rules');
@@ -76,11 +90,13 @@ function readRules(input: ByteReader, symbols: Symbols): RuleTable {
     input.fail({ kind: 'bad-value', what, value }, start + at);
   const types = symbols.types.primaryCount;
   const lastClass = symbols.classes.primaryCount;
-  let vectors = new Uint32Array(Math.min(count, INITIAL_VECTORS) * ENTRY_WORDS);
-  let used = 0;
+  const channelClass = symbols.classes.byName.get('event')?.value ?? 0;
+  const vectors = new EntryList();
+  const typeRules = new EntryList();
   // Most entries have the class and kind of the entry before, which were found right there.
   let known = -1;
   let isType = false;
+  let isOfChannels = false;
   let hasFlags = false;
   for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
     const pair = view.getUint32(at, true);
@@ -92,6 +108,7 @@ function readRules(input: ByteReader, symbols: Symbols): RuleTable {
       if ((kind & (kind - 1)) !== 0 || (kind & ANY_KIND) === 0) bad(at, 'kind of a rule', kind);
       known = header;
       isType = isTypeKind(kind);
+      isOfChannels = isType && tclass === channelClass;
       hasFlags ||= header >>> 16 !== kind;
     }
     const source = pair & 0xffff;
@@ -99,17 +116,12 @@ function readRules(input: ByteReader, symbols: Symbols): RuleTable {
     if (source === 0 || source > types) bad(at, 'source type of a rule', source);
     if (target === 0 || target > types) bad(at, 'target type of a rule', target);
     const data = view.getUint32(at + 8, true);
-    if (isType) {
-      if (data === 0 || data > types) bad(at, 'result type of a rule', data);
-      continue;
-    }
-    if (used === vectors.length) vectors = grown(vectors, Math.min(used * 2, count * ENTRY_WORDS));
-    vectors[used] = pair;
-    vectors[used + 1] = header & ~(format.AVTAB_ENABLED << 16);
-    vectors[used + 2] = data;
-    used += ENTRY_WORDS;
+    if (isType && (data === 0 || data > types)) bad(at, 'result type of a rule', data);
+    if (isOfChannels) continue;
+    (isType ? typeRules : vectors).push(pair, (header & ~(format.AVTAB_ENABLED << 16)) >>> 0, data);
   }
-  return RuleTable.ofFile(new FileEntries(view, hasFlags, vectors.subarray(0, used)));
+  const taken = { vectors: vectors.words, types: typeRules.words };
+  return RuleTable.ofFile(new FileEntries(view, hasFlags, channelClass, taken));
 }
 
 function readCondition(input: ByteReader, booleans: number): ConditionStep[] {

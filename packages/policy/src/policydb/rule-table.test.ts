@@ -17,7 +17,7 @@ const rows = fc.array(
     kind: fc.constantFrom(AVTAB_ALLOWED, AVTAB_AUDITDENY, AVTAB_TRANSITION),
     source: fc.integer({ min: 1, max: 0xffff }),
     target: fc.integer({ min: 1, max: 0xffff }),
-    tclass: fc.integer({ min: 1, max: 0xffff }),
+    tclass: fc.oneof(fc.integer({ min: 1, max: 0xffff }), fc.constant(9)),
     data: fc.integer({ min: 0, max: 0xffffffff }),
   }),
   { maxLength: 200 },
@@ -69,14 +69,19 @@ test.prop([rows])('the same rows are chosen out of words and out of columns', (l
   expect(rowsOf(tableOf(list).vectors())).toEqual(vectors);
 });
 
+/** The class of event channels in these files. */
+const CHANNELS = 9;
+
 /** The rows as they lie in a binary, which need not start where a word does. */
 function fileOf(list: readonly Row[], flag: number): FileEntries {
-  const words = tableOf(list).entries();
-  const bytes = new DataView(new ArrayBuffer(words.byteLength + 2), 2);
-  for (const [i, word] of words.entries())
+  const all = tableOf(list).entries();
+  const bytes = new DataView(new ArrayBuffer(all.byteLength + 2), 2);
+  for (const [i, word] of all.entries())
     bytes.setUint32(i * 4, i % ENTRY_WORDS === 1 ? word | (flag << 16) : word, true);
-  const vectors = tableOf(list.filter(({ kind }) => !isTypeKind(kind))).entries();
-  return new FileEntries(bytes, flag !== 0, vectors);
+  const words = (isMeant: (row: Row) => boolean): Uint32Array => tableOf(list.filter(isMeant)).entries();
+  const vectors = words(({ kind }) => !isTypeKind(kind));
+  const types = words(({ kind, tclass }) => isTypeKind(kind) && tclass !== CHANNELS);
+  return new FileEntries(bytes, flag !== 0, CHANNELS, { vectors, types });
 }
 
 test.prop([rows, fc.constantFrom(0, AVTAB_ENABLED)])('rows are the same out of the bytes of a file', (list, flag) => {
@@ -94,6 +99,17 @@ test.prop([rows, fc.constantFrom(0, AVTAB_ENABLED)])('rows are the same out of t
   const byClass = list.map(({ tclass }) => rowsOf(table.vectorsOf(tclass)));
   expect(byClass).toEqual(list.map(({ tclass }) => rowsOf(tableOf(list).vectorsOf(tclass))));
   expect(rowsOf(table.filter(isMeant))).toEqual(rowsOf(tableOf(list).filter(isMeant)));
+  for (const { tclass } of list) {
+    const types = rowsOf(read().typesAbout(tclass)).filter((one) => one.tclass === tclass && isTypeKind(one.kind));
+    expect(types).toEqual(list.filter((one) => one.tclass === tclass && isTypeKind(one.kind)));
+  }
+  for (const { kind, source, target, tclass, data } of list) {
+    const keys = [kind, source, target, tclass] as const;
+    const found = [read().find(...keys), tableOf(list).find(...keys), read().find(kind, source, target, tclass ^ 1)];
+    const same = list.find((one) => keys.join() === [one.kind, one.source, one.target, one.tclass].join());
+    expect(found.slice(0, 2)).toEqual([same?.data, same?.data]);
+    if (same?.data === data && !list.some((one) => one.tclass === (tclass ^ 1))) expect(found[2]).toBeUndefined();
+  }
   expect(rowsOf(table)).toEqual(list);
   expect(rowsOf(table.vectors())).toEqual(rowsOf(tableOf(list).vectors()));
 });

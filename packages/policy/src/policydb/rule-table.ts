@@ -78,6 +78,9 @@ export class RuleTable {
   /** The rows of a table that was read from a file, until there are words or columns. */
   #file: FileEntries | undefined;
   #vectors: RuleTable | undefined;
+  /** The rows of a table that was read from a file that give types, but for those about event channels. */
+  #types: RuleTable | undefined;
+  #channelClass = 0;
   #byClass: (RuleTable | undefined)[] | undefined;
 
   /** Empty, with room for some rows; it grows where more come. */
@@ -96,13 +99,15 @@ export class RuleTable {
   static ofFile(entries: FileEntries): RuleTable {
     const table = new RuleTable(entries.count, NO_WORDS);
     table.#file = entries;
+    table.#vectors = RuleTable.ofEntries(entries.taken.vectors);
+    table.#types = RuleTable.ofEntries(entries.taken.types);
+    table.#channelClass = entries.channelClass;
     return table;
   }
 
   /** The words of a table that has no columns. */
   get #words(): Uint32Array | undefined {
     if (this.#file !== undefined) {
-      this.#vectors ??= RuleTable.ofEntries(this.#file.vectors);
       this.#entries = this.#file.words();
       this.#file = undefined;
     }
@@ -194,7 +199,12 @@ export class RuleTable {
   /** The rows that are meant, in their order, as a table of their own. */
   filter(isMeant: RowTest): RuleTable {
     const found = new RuleTable();
-    const entries = this.#words;
+    // Where they lie: to take out few rows, not all need be copied.
+    this.#file?.forEach((kind, source, target, tclass, data) => {
+      if (isMeant(kind, source, target, tclass, data)) found.push(kind, source, target, false, tclass, data, 0);
+    });
+    if (this.#file !== undefined) return found;
+    const entries = this.#entries;
     if (entries === undefined) {
       const { kind, source, target, tclass, data } = this.#filled;
       for (let row = 0; row < this.length; row++) {
@@ -231,6 +241,25 @@ export class RuleTable {
     return words;
   }
 
+  /**
+   * A table with all rows about a class that give types, in their order; it may have other rows too. Of a table in which
+   * nothing changes any more.
+   */
+  typesAbout(tclass: number): RuleTable {
+    return tclass === this.#channelClass ? this : (this.#types ?? this);
+  }
+
+  /** The datum of the first row of this kind for just this key; undefined where there is none. */
+  find(kind: number, source: number, target: number, tclass: number): number | undefined {
+    if (this.#file !== undefined) return this.#file.find(kind, source, target, tclass);
+    const words = this.entries();
+    const pair = (source | (target << 16)) >>> 0;
+    const header = (tclass | (kind << 16)) >>> 0;
+    for (let at = 0; at < words.length; at += ENTRY_WORDS)
+      if (words[at] === pair && words[at + 1] === header) return words[at + 2];
+    return undefined;
+  }
+
   /** How many rows there are of each kind. */
   countKinds(): ReadonlyMap<number, number> {
     if (this.#file !== undefined) return this.#file.countKinds();
@@ -245,8 +274,7 @@ export class RuleTable {
 
   /** The rows that give permissions and no type; of a table in which nothing changes any more. */
   vectors(): RuleTable {
-    this.#vectors ??=
-      this.#file === undefined ? this.filter((kind) => !isTypeKind(kind)) : RuleTable.ofEntries(this.#file.vectors);
+    this.#vectors ??= this.filter((kind) => !isTypeKind(kind));
     return this.#vectors;
   }
 

@@ -12,7 +12,6 @@ import {
   AVTAB_AUDITALLOW,
   AVTAB_TYPE,
   type Conditional,
-  ENTRY_WORDS,
   isTypeKind,
   type RuleTable,
   type WrittenRules,
@@ -135,9 +134,9 @@ class ClassRules {
 export class RuleIndex {
   readonly #rules: RuleTable;
   readonly #written: WrittenRules | undefined;
-  #typeScans = 0;
-  #entries: Uint32Array | undefined;
-  #typeRules: TypeRules | undefined;
+  /** By the table that is gone through, or has an index. */
+  readonly #typeScans = new Map<RuleTable, number>();
+  readonly #typeRules = new Map<RuleTable, TypeRules>();
   readonly #classes: (ClassRules | undefined)[] = [];
   readonly #isSource = new Uint8Array(TYPE_NUMBERS);
   readonly #isTarget = new Uint8Array(TYPE_NUMBERS);
@@ -163,15 +162,19 @@ export class RuleIndex {
     return this.#ofClass(tclass).table;
   }
 
-  #indexedTypes(): TypeRules {
-    this.#typeRules ??= indexTypeRules(this.#rules);
-    return this.#typeRules;
+  #indexed(table: RuleTable): TypeRules {
+    let found = this.#typeRules.get(table);
+    if (found === undefined) {
+      found = indexTypeRules(table);
+      this.#typeRules.set(table, found);
+    }
+    return found;
   }
 
   /** Rows that repeat the key and the kind of an earlier row, ascending. */
   get duplicates(): readonly number[] {
     const { duplicates } = new VectorRules(this.#rules.vectors());
-    const types = this.#indexedTypes().duplicates;
+    const types = this.#indexed(this.#rules).duplicates;
     if (duplicates.length === 0) return types;
     // Rows of the table without type rules, as rows of the whole.
     const { kind, length } = this.#rules;
@@ -188,16 +191,11 @@ export class RuleIndex {
   /** The type that a rule gives for just these two types, or undefined. */
   typeRule(kind: number, source: number, target: number, tclass: number): number | undefined {
     if (this.#written !== undefined) return this.#written.typeRule(kind, source, target, tclass);
-    if (this.#typeRules !== undefined || this.#typeScans++ >= SCANS)
-      return this.#indexedTypes().find(kind, source, target, tclass);
-    this.#entries ??= this.#rules.entries();
-    const entries = this.#entries;
-    const pair = typePair(source, target);
-    const header = (tclass | (kind << 16)) >>> 0;
-    for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
-      if (entries[at] === pair && entries[at + 1] === header) return word(entries, at + 2);
-    }
-    return undefined;
+    const table = this.#rules.typesAbout(tclass);
+    const scans = this.#typeScans.get(table) ?? 0;
+    if (scans >= SCANS) return this.#indexed(table).find(kind, source, target, tclass);
+    this.#typeScans.set(table, scans + 1);
+    return table.find(kind, source, target, tclass);
   }
 }
 

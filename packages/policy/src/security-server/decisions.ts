@@ -13,6 +13,7 @@ import {
   AVTAB_TRANSITION,
   accessVector,
   type ClassSymbol,
+  type Conditional,
   type Context,
   conditionHolds,
   Ebitmap,
@@ -84,8 +85,8 @@ export class PolicyView {
   readonly #keys: (Uint32Array | undefined)[] = [];
   /** Undefined where the policy has no conditional block. */
   readonly #conditional: ConditionalIndex | undefined;
-  /** The rules of conditional blocks as entries. */
-  readonly #branches: readonly RuleTable[];
+  /** The conditional blocks, their rules as entries. */
+  readonly conditionals: readonly Conditional[];
   /** Booleans by value. */
   readonly booleans: boolean[] = [];
 
@@ -111,14 +112,15 @@ export class PolicyView {
     this.rules = new RuleIndex(policy.rules, written);
     const conditionals = written?.conditionals() ?? policy.conditionals;
     this.#conditional = conditionals.length === 0 ? undefined : new ConditionalIndex(conditionals);
-    this.#branches = conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]);
+    this.conditionals = conditionals;
     for (const { value, state } of policy.booleans.entries) this.booleans[value] = state;
     this.applyBooleans();
   }
 
   /** The entries about a class that give permissions: those outside of conditional blocks, then those of all branches. */
   vectorsOf(tclass: number): RuleTable[] {
-    return [this.rules.vectorsOf(tclass), ...this.#branches.map((table) => table.vectorsOf(tclass))];
+    const branches = this.conditionals.flatMap(({ whenTrue, whenFalse }) => [whenTrue, whenFalse]);
+    return [this.rules.vectorsOf(tclass), ...branches.map((table) => table.vectorsOf(tclass))];
   }
 
   /** Makes the values in `booleans` hold. */

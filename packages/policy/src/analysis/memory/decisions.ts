@@ -12,10 +12,12 @@ import {
   AVTAB_ALLOWED,
   AVTAB_TRANSITION,
   COND_BOOL,
+  type Conditional,
   type ConditionStep,
   type Context,
+  conditionHolds,
   type PolicyDb,
-  RuleTable,
+  type RuleTable,
 } from '../../policydb/index.ts';
 import { PolicyView } from '../../security-server/index.ts';
 import { type Label, LabelSpace } from './label-space.ts';
@@ -28,39 +30,30 @@ export interface Request {
   readonly isAnyEnough: boolean;
 }
 
-interface IndexedRule {
-  readonly source: number;
-  readonly target: number;
-  readonly tclass: number;
-  readonly data: number;
+/** The `allow` rules about one class, to be found from either end. */
+class ClassRules {
+  readonly source: number[] = [];
+  readonly target: number[] = [];
+  readonly data: number[] = [];
+  /** The rules with a source, or a target, which may be an attribute. */
+  readonly bySource = new Map<number, number[]>();
+  readonly byTarget = new Map<number, number[]>();
+
+  add({ length, kind, source, target, data }: RuleTable): void {
+    for (let row = 0; row < length; row++) {
+      if (((kind[row] ?? 0) & AVTAB_ALLOWED) === 0) continue;
+      const [from, to] = [source[row] ?? 0, target[row] ?? 0];
+      push(this.bySource, from, this.data.length);
+      push(this.byTarget, to, this.data.length);
+      this.source.push(from);
+      this.target.push(to);
+      this.data.push(data[row] ?? 0);
+    }
+  }
 }
 
 /** The values of a policy's booleans that matter, by value; others have their defaults. */
 export type BooleanSetting = ReadonlyMap<number, boolean>;
-
-/** What is kept of a policy's rules: a large policy has mostly others, about event channels. */
-interface Wanted {
-  readonly classes: ReadonlySet<number>;
-  readonly domainClass: number;
-  readonly eventClass: number;
-  /** Types whose event channels are asked about. */
-  readonly channelOwners: ReadonlySet<number>;
-}
-
-/** Only the rules that decide about access of the classes asked for, and about labels. */
-function reducedTable(rules: RuleTable, { classes, domainClass, eventClass, channelOwners }: Wanted): RuleTable {
-  const kept = new RuleTable();
-  for (let row = 0; row < rules.length; row++) {
-    const kind = rules.kind[row] ?? 0;
-    const tclass = rules.tclass[row] ?? 0;
-    const isAllow = (kind & AVTAB_ALLOWED) !== 0 && classes.has(tclass);
-    const isNewLabel =
-      (kind & AVTAB_TRANSITION) !== 0 &&
-      (tclass === domainClass || (tclass === eventClass && channelOwners.has(rules.source[row] ?? 0)));
-    if (isAllow || isNewLabel) kept.pushRow(rules, row);
-  }
-  return kept;
-}
 
 /** A policy made ready for questions about some of its classes. */
 export class Decisions {
@@ -69,9 +62,10 @@ export class Decisions {
   readonly labels: LabelSpace;
   readonly #attributes: readonly Uint32Array[];
   readonly #members = new Map<number, number[]>();
-  readonly #byTarget = new Map<number, IndexedRule[]>();
-  readonly #bySource = new Map<number, IndexedRule[]>();
-  readonly #rules: IndexedRule[] = [];
+  /** By the number of the class, as they are asked for. */
+  readonly #rules: (ClassRules | undefined)[] = [];
+  /** Types whose event channels are asked about. */
+  readonly #channelOwners: ReadonlySet<number>;
   readonly #permissive: readonly number[];
   /** Every type, without attributes and other names. */
   readonly types: readonly number[];
@@ -80,33 +74,13 @@ export class Decisions {
 
   /**
    * @param policy as read from bytes
-   * @param classes numbers of the classes that questions will be about
    * @param pinned contexts that the question names
    * @param userSets users that it tells from others
    */
-  constructor(
-    policy: PolicyDb,
-    classes: ReadonlySet<number>,
-    pinned: readonly Context[],
-    userSets: readonly ReadonlySet<number>[] = [],
-  ) {
-    const wanted: Wanted = {
-      classes,
-      domainClass: policy.classes.byName.get('domain')?.value ?? 0,
-      eventClass: policy.classes.byName.get('event')?.value ?? 0,
-      channelOwners: new Set(pinned.map(({ type }) => type)),
-    };
-    const reduce = (rules: RuleTable): RuleTable => reducedTable(rules, wanted);
-    this.policy = {
-      ...policy,
-      rules: reduce(policy.rules),
-      conditionals: policy.conditionals.map((conditional) => ({
-        ...conditional,
-        whenTrue: reduce(conditional.whenTrue),
-        whenFalse: reduce(conditional.whenFalse),
-      })),
-    };
-    this.view = new PolicyView(this.policy);
+  constructor(policy: PolicyDb, pinned: readonly Context[], userSets: readonly ReadonlySet<number>[] = []) {
+    this.policy = policy;
+    this.#channelOwners = new Set(pinned.map(({ type }) => type));
+    this.view = new PolicyView(policy);
     this.labels = new LabelSpace(this.view, pinned, userSets);
     const types = policy.types.entries.filter(({ kind }) => kind === 'type');
     this.types = types.map(({ value }) => value);
@@ -118,52 +92,69 @@ export class Decisions {
       for (const key of keys) push(this.#members, key, value);
     }
     this.#attributes = attributes;
-    for (const { whenTrue, whenFalse } of this.policy.conditionals) {
-      this.#index(whenTrue);
-      this.#index(whenFalse);
-    }
-    this.#index(this.policy.rules);
   }
 
-  #index({ length, kind, source, target, tclass, data }: RuleTable): void {
-    for (let row = 0; row < length; row++) {
-      if (((kind[row] ?? 0) & AVTAB_ALLOWED) === 0) continue;
-      const rule = {
-        source: source[row] ?? 0,
-        target: target[row] ?? 0,
-        tclass: tclass[row] ?? 0,
-        data: data[row] ?? 0,
-      };
-      this.#rules.push(rule);
-      push(this.#byTarget, rule.target * 0x10000 + rule.tclass, rule);
-      push(this.#bySource, rule.source * 0x10000 + rule.tclass, rule);
+  #rulesOf(tclass: number): ClassRules {
+    let found = this.#rules[tclass];
+    if (found === undefined) {
+      found = new ClassRules();
+      for (const table of this.view.vectorsOf(tclass)) found.add(table);
+      this.#rules[tclass] = found;
     }
+    return found;
+  }
+
+  /** The conditional blocks with a rule for one of these requests, or about labels, which change who is who. */
+  #blocksAbout(requests: readonly Request[]): Conditional[] {
+    const { domainClass } = this.view;
+    const eventClass = this.policy.classes.byName.get('event')?.value ?? 0;
+    const isAsked = ({ length, kind, source, tclass, data }: RuleTable): boolean => {
+      for (let row = 0; row < length; row++) {
+        const own = tclass[row] ?? 0;
+        const isOfOwner = own === eventClass && this.#channelOwners.has(source[row] ?? 0);
+        if (kind[row] === AVTAB_TRANSITION && (own === domainClass || isOfOwner)) return true;
+        if (kind[row] !== AVTAB_ALLOWED) continue;
+        const vector = data[row] ?? 0;
+        if (requests.some((one) => one.tclass === own && (one.mask & vector) !== 0)) return true;
+      }
+      return false;
+    };
+    return this.view.conditionals.filter(({ whenTrue, whenFalse }) => isAsked(whenTrue) || isAsked(whenFalse));
   }
 
   /** Booleans that a rule for one of these requests hangs on, ascending. */
   booleansBehind(requests: readonly Request[]): number[] {
     const found = new Set<number>();
-    const isAsked = ({ length, kind, tclass, data }: RuleTable): boolean => {
-      for (let row = 0; row < length; row++) {
-        // A rule about labels changes who is who.
-        if (((kind[row] ?? 0) & AVTAB_ALLOWED) === 0) return true;
-        const vector = data[row] ?? 0;
-        if (requests.some((one) => one.tclass === tclass[row] && (one.mask & vector) !== 0)) return true;
-      }
-      return false;
-    };
-    for (const { expression, whenTrue, whenFalse } of this.policy.conditionals) {
-      if (!isAsked(whenTrue) && !isAsked(whenFalse)) continue;
+    for (const { expression } of this.#blocksAbout(requests)) {
       for (const step of expression as readonly ConditionStep[])
         if (step.operator === COND_BOOL) found.add(step.boolean);
     }
     return [...found].sort((a, b) => a - b);
   }
 
+  /** Of some settings the first one of each kind: those of a kind give the same answers to these requests. */
+  different(settings: readonly BooleanSetting[], requests: readonly Request[]): BooleanSetting[] {
+    if (settings.length < 2) return [...settings];
+    const blocks = this.#blocksAbout(requests);
+    const found = new Map<string, BooleanSetting>();
+    for (const setting of settings) {
+      const booleans = this.#valuesUnder(setting);
+      const key = blocks.map((block) => (conditionHolds(block, booleans) ? '1' : '0')).join('');
+      if (!found.has(key)) found.set(key, setting);
+    }
+    return [...found.values()];
+  }
+
+  /** The value of each boolean, at its number. */
+  #valuesUnder(setting: BooleanSetting): boolean[] {
+    const values: boolean[] = [];
+    for (const { value, state } of this.policy.booleans.entries) values[value] = setting.get(value) ?? state;
+    return values;
+  }
+
   /** Makes these values of booleans hold, and the defaults of the others. */
   setBooleans(setting: BooleanSetting): void {
-    for (const { value, state } of this.policy.booleans.entries)
-      this.view.booleans[value] = setting.get(value) ?? state;
+    Object.assign(this.view.booleans, this.#valuesUnder(setting));
     this.view.applyBooleans();
     this.#vectors.clear();
   }
@@ -176,25 +167,25 @@ export class Decisions {
   /** Types that a rule, of whatever branch, lets do some of this to a type. */
   sourceTypes(target: number, request: Request): readonly number[] {
     const key = `s${target}.${request.tclass}.${request.mask}`;
-    return this.#cached(key, () => this.#ends(this.#byTarget, target, request, ({ source }) => source, true));
+    return this.#cached(key, () => this.#ends(target, request, true));
   }
 
   /** Types that a rule, of whatever branch, lets a type do some of this to; undefined for all of them. */
   targetTypes(source: number, request: Request): readonly number[] | undefined {
     if (this.view.isPermissive(source)) return undefined;
     const key = `t${source}.${request.tclass}.${request.mask}`;
-    return this.#cached(key, () => this.#ends(this.#bySource, source, request, ({ target }) => target, false));
+    return this.#cached(key, () => this.#ends(source, request, false));
   }
 
   /** Types that a rule lets do some of this to anything. */
   actingTypes(request: Request): readonly number[] {
-    return this.#cached(`a.${request.tclass}.${request.mask}`, () => this.#all(request, ({ source }) => source, true));
+    return this.#cached(`a.${request.tclass}.${request.mask}`, () => this.#all(request, true));
   }
 
   /** Types that a rule lets anything do some of this to; undefined for all of them. */
   affectedTypes(request: Request): readonly number[] | undefined {
     if (this.#permissive.length > 0) return undefined;
-    return this.#cached(`p.${request.tclass}.${request.mask}`, () => this.#all(request, ({ target }) => target, false));
+    return this.#cached(`p.${request.tclass}.${request.mask}`, () => this.#all(request, false));
   }
 
   #cached(key: string, make: () => number[]): readonly number[] {
@@ -205,27 +196,27 @@ export class Decisions {
     return made;
   }
 
-  #all(request: Request, end: (rule: IndexedRule) => number, isSource: boolean): number[] {
+  #all({ tclass, mask }: Request, isSource: boolean): number[] {
     const found = new Set<number>(isSource ? this.#permissive : []);
-    for (const rule of this.#rules) {
-      if (rule.tclass !== request.tclass || (rule.data & request.mask) === 0) continue;
-      for (const type of this.membersOf(end(rule))) found.add(type);
+    const rules = this.#rulesOf(tclass);
+    const ends = isSource ? rules.source : rules.target;
+    for (let rule = 0; rule < ends.length; rule++) {
+      if (((rules.data[rule] ?? 0) & mask) === 0) continue;
+      for (const type of this.membersOf(ends[rule] ?? 0)) found.add(type);
     }
     return [...found].sort((a, b) => a - b);
   }
 
-  #ends(
-    index: ReadonlyMap<number, readonly IndexedRule[]>,
-    type: number,
-    { tclass, mask }: Request,
-    end: (rule: IndexedRule) => number,
-    isSource: boolean,
-  ): number[] {
+  /** The types at one end of rules that have a type at the other. */
+  #ends(type: number, { tclass, mask }: Request, isSource: boolean): number[] {
     const found = new Set<number>(isSource ? this.#permissive : []);
+    const rules = this.#rulesOf(tclass);
+    const index = isSource ? rules.byTarget : rules.bySource;
+    const ends = isSource ? rules.source : rules.target;
     for (const key of this.#attributes[type] ?? []) {
-      for (const rule of index.get(key * 0x10000 + tclass) ?? []) {
-        if ((rule.data & mask) === 0) continue;
-        for (const member of this.membersOf(end(rule))) found.add(member);
+      for (const rule of index.get(key) ?? []) {
+        if (((rules.data[rule] ?? 0) & mask) === 0) continue;
+        for (const member of this.membersOf(ends[rule] ?? 0)) found.add(member);
       }
     }
     return [...found].sort((a, b) => a - b);
@@ -243,13 +234,17 @@ export class Decisions {
     return isAnyEnough ? (vector & mask) !== 0 : (vector & mask) >>> 0 === mask;
   }
 
-  /** The labels to which the source may do this. */
-  targetLabels(source: Label, request: Request): Label[] {
-    const types = this.targetTypes(source.type, request) ?? this.types;
-    return types.flatMap((type) => this.labels.labelsOf(type).filter((label) => this.allows(source, label, request)));
+  /** The labels to which rules let the type of the source do this, whatever booleans and constraints say. */
+  targetsAmong(source: Label, request: Request): Label[] {
+    return (this.targetTypes(source.type, request) ?? this.types).flatMap((type) => this.labels.labelsOf(type));
   }
 
-  /** The label of an event channel that a domain makes towards another; only of those whose labels are pinned. */
+  /** The labels to which the source may do this. */
+  targetLabels(source: Label, request: Request): Label[] {
+    return this.targetsAmong(source, request).filter((label) => this.allows(source, label, request));
+  }
+
+  /** The label of an event channel that a domain makes towards another. */
   channelLabel(owner: Label, remote: Label): Label | undefined {
     const event = this.policy.classes.byName.get('event')?.value;
     if (event === undefined) return undefined;

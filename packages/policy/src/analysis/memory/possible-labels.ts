@@ -71,13 +71,17 @@ export function possibleLabels(
   const labels = new Set<Label>(given);
   const setters = new Set<Label>();
   let settings: readonly BooleanSetting[] = [present];
+  const requests = [...Object.values(makers), setBoolean].filter((one) => one !== undefined);
   for (;;) {
     const before = labels.size + setters.size + settings.length;
-    for (const setting of settings) {
+    // Others decide the same about what labels are made of.
+    for (const setting of decisions.different(settings, requests)) {
       decisions.setBooleans(setting);
       grow(decisions, makers, labels);
       if (setBoolean === undefined || security === undefined) continue;
-      for (const label of labels) if (decisions.allows(label, security, setBoolean)) setters.add(label);
+      const mayBe = new Set(decisions.sourceTypes(security.type, setBoolean));
+      for (const label of labels)
+        if (mayBe.has(label.type) && decisions.allows(label, security, setBoolean)) setters.add(label);
     }
     if (settings.length === 1 && setters.size > 0 && tried.length > 0) {
       const others = allSettings(tried).filter((one) => !isSameSetting(one, present, tried, decisions));
@@ -121,26 +125,34 @@ function isSameSetting(
 
 /** Adds what can be made out of the labels that are there, under the booleans that are set. */
 function grow(decisions: Decisions, makers: Makers, labels: Set<Label>): void {
+  const { create, relabelSelf, transition } = makers;
+  const creating = new Set(create === undefined ? [] : decisions.actingTypes(create));
+  const changing = new Set(relabelSelf === undefined ? [] : decisions.actingTypes(relabelSelf));
   const queue = [...labels];
-  /** Domains whose label may be changed, and the pairs of labels that a relabeller could join. */
   const add = (label: Label): void => {
-    if (labels.has(label)) return;
     labels.add(label);
     queue.push(label);
   };
-  const targets = (source: Label, request: Request | undefined): Label[] =>
-    request === undefined ? [] : decisions.targetLabels(source, request);
   let isGrowing = true;
   while (isGrowing) {
     const size = labels.size;
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-      for (const made of targets(at, makers.create)) add(made);
-      if (makers.transition === undefined) continue;
-      for (const next of targets(at, makers.relabelSelf)) if (decisions.allows(at, next, makers.transition)) add(next);
+      if (create !== undefined && creating.has(at.type))
+        for (const made of newTargets(decisions, at, create, labels)) add(made);
+      if (relabelSelf === undefined || transition === undefined || !changing.has(at.type)) continue;
+      for (const next of newTargets(decisions, at, relabelSelf, labels))
+        if (decisions.allows(at, next, transition)) add(next);
     }
     relabelled(decisions, makers, labels, add);
     isGrowing = labels.size > size;
   }
+}
+
+/** The labels to which the source may do this, without those that are known: most are, and need not be asked about. */
+function newTargets(decisions: Decisions, source: Label, request: Request, known: ReadonlySet<Label>): Label[] {
+  return decisions
+    .targetsAmong(source, request)
+    .filter((one) => !known.has(one) && decisions.allows(source, one, request));
 }
 
 /** Labels to which some domain can relabel another. */
@@ -154,7 +166,7 @@ function relabelled(
   const acting = new Set(decisions.actingTypes(relabelTo));
   for (const actor of [...labels]) {
     if (!acting.has(actor.type)) continue;
-    const news = decisions.targetLabels(actor, relabelTo);
+    const news = newTargets(decisions, actor, relabelTo, labels);
     if (news.length === 0) continue;
     const olds = new Map<number, Label[]>();
     for (const old of decisions.targetLabels(actor, relabelFrom)) {
@@ -164,7 +176,6 @@ function relabelled(
       else known.push(old);
     }
     for (const next of news) {
-      if (labels.has(next)) continue;
       // Rules say which types can come into question: few of those that somebody may relabel.
       const mayBecome = (type: number): boolean =>
         olds.get(type)?.some((old) => decisions.allows(old, next, transition)) === true;

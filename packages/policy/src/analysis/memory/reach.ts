@@ -59,9 +59,10 @@ export function reach(policy: PolicyDb, question: ReachQuestion): ReachAnswer {
   return new Reach(policy, question).answer();
 }
 
-/** The classes that ways are about. */
-function classesOf({ ways }: NumberedWays): Set<number> {
-  return new Set(ways.flatMap(({ checks }) => checks.map(({ tclass }) => tclass)));
+/** A setting of booleans, and what is otherwise in it than now. */
+interface ChangedSetting {
+  readonly setting: BooleanSetting;
+  readonly changes: ReadonlyMap<number, boolean>;
 }
 
 class Reach {
@@ -70,6 +71,7 @@ class Reach {
   readonly #decisions: Decisions;
   readonly #search: WaySearch;
   readonly #possible: Possible;
+  readonly #changedSettings: readonly ChangedSetting[];
   readonly #bounds: string[];
   /** Labels of initial SIDs that ways are about. */
   readonly #fixed: Parties;
@@ -81,7 +83,7 @@ class Reach {
     this.#numbered = numberWays(policy);
     const { present = [] } = question;
     const pinned = [question.build, question.run, ...present];
-    this.#decisions = new Decisions(policy, classesOf(this.#numbered), pinned);
+    this.#decisions = new Decisions(policy, pinned);
     const { labels } = this.#decisions;
     this.#build = labels.label(question.build);
     this.#run = labels.label(question.run);
@@ -90,6 +92,7 @@ class Reach {
     for (const one of present) given.push(labels.label(one));
     const booleans = this.#decisions.booleansBehind(this.#numbered.ways.flatMap(({ checks }) => checks));
     this.#possible = possibleLabels(this.#decisions, question.setting, booleans, given, this.#fixed.security);
+    this.#changedSettings = this.#settingsToTry();
     const byType = new Map<number, Label[]>();
     for (const label of [...this.#possible.labels].sort((a, b) => a.id - b.id)) {
       const list = byType.get(label.type);
@@ -147,18 +150,29 @@ class Reach {
     return { phase, label, access, otherSettings };
   }
 
-  /** Access that other settings add, each with the fewest changes that bring it. */
-  #otherSettings(now: readonly Access[], find: () => Access[]): OtherSetting[] {
-    const known = new Set(now.map(accessKey));
-    const settings = this.#possible.settings
-      .slice(1)
+  /** The settings beside the present one under which somebody else may have access, those with the fewest changes first. */
+  #settingsToTry(): ChangedSetting[] {
+    const { settings } = this.#possible;
+    const changed = settings
       .map((setting) => ({
         setting,
         changes: changesTo(setting, this.#question.setting, this.#possible, this.#decisions),
       }))
       .sort((a, b) => a.changes.size - b.changes.size);
+    const ways = [...waysThatGive(this.#numbered.ways, 'memory'), ...waysThatGive(this.#numbered.ways, 'target')];
+    const requests = ways.flatMap(({ checks }) => checks);
+    const different = this.#decisions.different(
+      changed.map(({ setting }) => setting),
+      requests,
+    );
+    return changed.filter(({ setting, changes }) => changes.size > 0 && different.includes(setting));
+  }
+
+  /** Access that other settings add, each with the fewest changes that bring it. */
+  #otherSettings(now: readonly Access[], find: () => Access[]): OtherSetting[] {
+    const known = new Set(now.map(accessKey));
     const others: OtherSetting[] = [];
-    for (const { setting, changes } of settings) {
+    for (const { setting, changes } of this.#changedSettings) {
       this.#decisions.setBooleans(setting);
       const access = find().filter((one) => !known.has(accessKey(one)));
       if (access.length === 0) continue;

@@ -102,12 +102,45 @@ export class WaySearch {
    */
   *each({ checks }: NumberedWay, subject: Party, known: Parties, among?: Pool): Generator<Parties> {
     const pool = among ?? this.#poolOf(subject);
-    for (const type of this.#typesFor(subject, checks, known)) {
+    for (const type of this.#subjectTypes(subject, checks, known)) {
       for (const label of pool(type)) {
         const found = this.#solve(checks, withParty(known, subject, label));
         if (found !== undefined) yield found;
       }
     }
+  }
+
+  /**
+   * The types that a subject may have. Where a third party makes a check on a known one, or is the end of one, mostly few
+   * labels or none can be that third party: then only types count that pass the checks with one of these.
+   */
+  #subjectTypes(subject: Party, checks: readonly NumberedCheck[], known: Parties): readonly number[] {
+    const types = this.#typesFor(subject, checks, known);
+    const isSubject = (party: Party): boolean => isSame(party, subject) || (party === 'self' && subject === 'actor');
+    const others = checks.filter(({ source, target }) => !isSubject(source) && !isSubject(target));
+    const third = others
+      .flatMap(({ source, target }) => [source, target])
+      .find((one) => one !== 'self' && one !== 'guest' && this.#labelOf(one, known) === undefined);
+    // How an actor sees itself depends on its whole label.
+    const isSeen = third === 'actor' && checks.some(({ source, target }) => source === 'self' || target === 'self');
+    if (third === undefined || isSeen || types.length === 0) return types;
+    const found = new Set<number>();
+    for (const type of this.#typesFor(third, others, known)) {
+      const passing = this.#poolOf(third)(type).find((label) => this.#passes(others, withParty(known, third, label)));
+      if (passing === undefined) continue;
+      // What rules say of a type does not depend on which label it is a part of.
+      for (const one of this.#typesFor(subject, checks, withParty(known, third, passing))) found.add(one);
+    }
+    return types.filter((one) => found.has(one));
+  }
+
+  /** Whether all checks pass of which both parties are known. */
+  #passes(checks: readonly NumberedCheck[], known: Parties): boolean {
+    return checks.every((check) => {
+      const source = this.#labelOf(check.source, known);
+      const target = this.#labelOf(check.target, known);
+      return source === undefined || target === undefined || this.decisions.allows(source, target, check);
+    });
   }
 
   /** Parties that make all checks of a way pass; undefined where there are none. */

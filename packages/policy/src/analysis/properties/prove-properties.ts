@@ -80,9 +80,7 @@ export function proveProperties(
   const report: Report = (one) => void diagnostics.push(one);
   const names: Names = { policy, report, pinned: [], userSets: [] };
   const tests = properties.map((property) => prepare(property, names));
-  const classes = new Set(numberWays(policy).ways.flatMap(({ checks }) => checks.map(({ tclass }) => tclass)));
-  for (const { requests } of tests) for (const { tclass } of requests) classes.add(tclass);
-  const decisions = new Decisions(policy, classes, names.pinned, names.userSets);
+  const decisions = new Decisions(policy, names.pinned, names.userSets);
   const bootType = initialContext(policy, initialSids, 'xenboot')?.type;
   const results: ProvedProperty[] = [];
   if (diagnostics.length > 0) return { results, diagnostics, decisions, bounds: [] };
