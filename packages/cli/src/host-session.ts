@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Hypervisor } from '@dewar/hypervisor';
 import type { FlaskMode, IommuKind, Lab, LabSlot, RunningHost } from '@dewar/lab';
 import type { CompileOptions } from '@dewar/policy/compiler';
-import { BASELINE_RELEASE, nearestXenRelease, type XenReleaseName } from '@dewar/policy/releases';
+import { BASELINE_RELEASE, isSince, nearestXenRelease, type XenReleaseName } from '@dewar/policy/releases';
 import { hasErrors } from '@dewar/policy/text';
 import type { Host } from '@dewar/toolstack';
 import type { XenHost } from '@dewar/xen';
@@ -222,6 +222,9 @@ export async function useHost(given: HostChoice, terminal: Terminal, use: UseHos
   return lab.transact(name, (slot) => bootAndUse(slot, choice, terminal, use));
 }
 
+/** The oldest release that the example policy compiles for. */
+const EXAMPLE_SINCE: XenReleaseName = '4.13';
+
 /** Reads the policy for the release that the host has or is to have. */
 async function readFor(
   choice: HostChoice,
@@ -243,8 +246,8 @@ async function bootAndUse(slot: LabSlot, choice: HostChoice, terminal: Terminal,
   const policy = await readFor(choice, release, terminal);
   const { bytes, name } = policy;
   if (bytes === undefined || hasErrors(policy.diagnostics)) {
-    if (choice.policy === undefined && release !== undefined && release !== BASELINE_RELEASE) {
-      const words = `Dewar's example policy is for Xen ${BASELINE_RELEASE} and later: name a policy for Xen ${release} with \`--policy\``;
+    if (choice.policy === undefined && release !== undefined && !isSince(release, EXAMPLE_SINCE)) {
+      const words = `Dewar's example policy is for Xen ${EXAMPLE_SINCE} and later: name a policy for Xen ${release} with \`--policy\``;
       printLine(terminal.err, `${coloursFor(terminal.err).warning('note:')} ${words}`);
     }
     return EXIT.problem;
