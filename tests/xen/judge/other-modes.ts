@@ -43,7 +43,7 @@ const EXPECTATIONS: Readonly<Record<OtherMode, readonly Expectation[]>> = {
     { args: 'trace --host xen --policy example.policy -- xl list', code: 1, says: 'FLASK is disabled on this host' },
     { args: 'create guest.cfg', code: 1, says: 'FLASK is disabled on this host; nothing was created' },
     { args: 'create -q plain.cfg', code: 0, says: 'is running under' },
-    { args: 'watch --seconds 1', code: 0, says: 'watching the console of Xen 4.17' },
+    { args: 'watch --seconds 1', code: 0, says: 'watching the console of Xen SERIES' },
   ],
 };
 
@@ -56,9 +56,10 @@ export interface OtherModeResult {
   readonly problem: string | undefined;
 }
 
-/** Reads what a boot with a mode has left in a folder. */
-export function resultsOf(mode: OtherMode, folder: string): readonly OtherModeResult[] {
-  return EXPECTATIONS[mode].map(({ args, code, says }, i) => {
+/** Reads what a boot with a mode has left in a folder. `series` is that of the Xen that was booted, such as `4.17`. */
+export function resultsOf(mode: OtherMode, folder: string, series: string): readonly OtherModeResult[] {
+  return EXPECTATIONS[mode].map(({ args, code, says: words }, i) => {
+    const says = words.replace('SERIES', series);
     const command = `dewar ${args}`;
     const path = join(folder, `${i}.txt`);
     const text = existsSync(path) ? readFileSync(path, 'utf8') : '';

@@ -2,14 +2,16 @@
  * Judges what a run on real Xen left behind: the answers of the two hosts, check by check, and what interrupted builds
  * left. Ends with 1 when something is not as it has to be, and with 75 when the machine lost a process.
  *
- *     tsx tests/xen/judge/verdict.ts RESULTS
+ *     tsx tests/xen/judge/verdict.ts RESULTS VERSION SOURCES
  *
+ * VERSION is that of the Xen that was booted, such as 4.17.5, and SOURCES says whose sources it was built from.
  * What boots with other modes left is in folders beside: RESULTS-permissive, RESULTS-disabled.
  *
  * @module
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findXenRelease } from '@dewar/policy/releases';
 import type { CommandResult } from './commands.ts';
 import { type Answer, tracedGuests } from './conformance.ts';
 import { resultsOf } from './other-modes.ts';
@@ -18,9 +20,12 @@ import { simulatedBench } from './simulated-bench.ts';
 import { traceOperations } from './traced.ts';
 
 const LOST_A_PROCESS = 75;
-const TRANSCRIPT = 'docs/transcripts/dewar-on-xen-4.17.txt';
 
-const [folder = ''] = process.argv.slice(2);
+const [folder = '', version = '', sources = ''] = process.argv.slice(2);
+const release = findXenRelease(version);
+if (release === undefined) throw new Error(`there are no tables for Xen ${version}`);
+const series = version.split('.', 2).join('.');
+const TRANSCRIPT = `docs/transcripts/dewar-on-xen-${series}.txt`;
 const problems: string[] = [];
 let judged = 0;
 
@@ -152,7 +157,7 @@ function judgeOtherModes(): string {
   for (const mode of OTHER_MODES) {
     console.log(`a host that was booted with flask=${mode}:`);
     transcript += `\n## a host that was booted with flask=${mode}\n`;
-    for (const { command, said, problem } of resultsOf(mode, `${folder}-${mode}`)) {
+    for (const { command, said, problem } of resultsOf(mode, `${folder}-${mode}`, series)) {
       transcript += `\n# ${command}\n${said}`;
       if (problem === undefined) pass(command);
       else fail(`${command}: ${problem}`);
@@ -175,14 +180,16 @@ function settled(session: string): string {
     .replaceAll(/\(\d+ bytes[^)]*\)/g, '(N bytes)');
 }
 
-const HEADING = `Dewar on real Xen 4.17
+const COMMAND = `${series === '4.17' ? '' : `DEWAR_XEN_RELEASE=${series} `}npm run test:xen`;
+
+const HEADING = `Dewar on real Xen ${series}
 ======================
 
-Xen 4.17.5 (Debian's sources, built with CONFIG_XSM=y), x86-64, flask=enforcing, in an emulated machine (QEMU q35, all in
-software). dom0: Linux 6.1, PV, with Node 20, and xenstored and xenconsoled of Xen 4.17. The guest: the same kernel, with a
+Xen ${version} (${sources}, built with CONFIG_XSM=y), x86-64, flask=enforcing, in an emulated machine (QEMU q35, all in
+software). dom0: Linux 6.1, PV, with Node 20, and xenstored and xenconsoled of Xen ${series}. The guest: the same kernel, with a
 ramdisk that writes one line and sleeps.
 
-\`npm run test:xen\` writes this file. A line with # is a command; below it is all that it printed. CPU times, times of day,
+\`${COMMAND}\` writes this file. A line with # is a command; below it is all that it printed. CPU times, times of day,
 frame numbers and page counts differ from run to run and are replaced.
 `;
 
@@ -203,13 +210,13 @@ function wasAsked(begin: string): boolean {
 const [runsPvh, hasPci] = [wasAsked('a PVH guest'), wasAsked('a PCI device')];
 if (!runsPvh) console.log('this machine cannot run PVH guests: they are not judged');
 if (!hasPci) console.log('this machine has no PCI device behind an IOMMU: handing one on is not judged');
-const bench = simulatedBench({ runsPvh, hasPci });
+const bench = simulatedBench({ release, runsPvh, hasPci });
 if (conformance !== undefined) compareAnswers(conformance, await runScenarios(bench));
 if (interruptions !== undefined) judgeInterruptions(interruptions);
 if (commands !== undefined) judgeCommands(commands);
 const otherModes = judgeOtherModes();
 if (traces !== undefined) {
-  const fresh = simulatedBench({ hasPci });
+  const fresh = simulatedBench({ release, hasPci });
   compareTraces(traces, await traceOperations(fresh.host, tracedGuests(fresh.pciDevice)));
 }
 endIfAccident();

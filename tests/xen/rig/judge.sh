@@ -2,20 +2,25 @@
 # The judge: has real Xen and the simulated one answer the same questions, and compares them.
 #
 #     npm run test:xen
+#     DEWAR_XEN_RELEASE=4.20 npm run test:xen
 #
 # Prepares real Xen once (prepare.sh), under DEWAR_XEN_CACHE or the user's cache; boots it under QEMU (boot.sh) with the
 # example policy; runs Dewar in its dom0 (../judge/in-dom0.sh); boots it twice more, shortly, permissive and with FLASK
-# disabled; judges what comes out (../judge/verdict.ts), and renews
-# docs/transcripts/dewar-on-xen-4.17.txt. Needs Debian 12 on x86-64.
+# disabled; judges what comes out (../judge/verdict.ts), and renews docs/transcripts/dewar-on-xen-RELEASE.txt. Needs
+# Debian 12 on x86-64. The release is 4.17, or any that prepare.sh knows.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+release=${DEWAR_XEN_RELEASE:-4.17}
 cache=${DEWAR_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dewar/xen-rig}
 results=.cache/xen-judge
+if [ "$release" != 4.17 ]; then cache+=-$release results+=-$release; fi
 rig=tests/xen/rig
 
-bash "$rig/prepare.sh" "$cache"
-bash scripts/fetch-xen-source.sh
+bash "$rig/prepare.sh" "$cache" "$release"
 node scripts/build.mjs
+version=$(cat "$cache/version")
+# Xen's own policy is that of the release.
+export DEWAR_XEN_TREE=$cache/tree
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -28,8 +33,8 @@ rm -rf "$dewar"/node_modules/koffi/{doc,vendor,lib}
 cp -r policies examples "$dewar/"
 npx esbuild tests/xen/judge/judge-in-dom0.ts --bundle --platform=node --format=esm --target=node20 --external:koffi \
   --log-level=warning --outfile="$work/judge.mjs"
-node packages/cli/bin/dewar.js compile policies/example -q -o "$work/example.policy"
-node packages/cli/bin/dewar.js compile .cache/xen-4.17/src/tools/flask/policy -q -o "$work/stock.policy"
+node packages/cli/bin/dewar.js compile policies/example -q --xen "$version" -o "$work/example.policy"
+node packages/cli/bin/dewar.js compile "$DEWAR_XEN_TREE/tools/flask/policy" -q --xen "$version" -o "$work/stock.policy"
 cp examples/nomigrate/guest.cfg "$work/"
 
 # boot MODE RESULTS: runs the script in dom0 of a Xen that is booted with flask=MODE.
@@ -53,7 +58,7 @@ for attempt in 1 2; do
     boot "$mode" "$results-$mode" || status=$?
   done
   if [ "$status" -eq 0 ]; then
-    npx tsx tests/xen/judge/verdict.ts "$results" || status=$?
+    npx tsx tests/xen/judge/verdict.ts "$results" "$version" "$(cat "$cache/sources")" || status=$?
     # 75: the machine lost a process.
     [ "$status" -eq 75 ] || exit "$status"
   fi
