@@ -39,7 +39,8 @@ test('a statement that breaks off is blamed at its end, not at the next statemen
       'a `;` is missing here',
   ]);
   expect(toldOf('allow dom0_t web_t:domain {\n  create\n\nallow dom0_t web_t:domain pause;\n')).toEqual([
-    'language/unexpected-token at 3:3: expected a name or `}` after `create`, found `allow`; the next statement begins here',
+    'language/unexpected-token at 3:3: expected a name or `}` after `create`, found `allow`; the next statement begins here; ' +
+      'the set that begins here has no `}`',
   ]);
 });
 
@@ -176,7 +177,8 @@ test('an argument that is no plain name is one fault of its call', () => {
     'language/unexpected-token at 2:28: expected `:`, found `;`',
   ]);
   expect(toldOf('declare_domain({ a_t b_t })\n')).toEqual([
-    'language/unexpected-token at 2:16: expected a name for the type, found `{`',
+    'language/unexpected-token at 2:16: expected a name for the type, found `{`; ' +
+      'one `type` statement declares one type; its attributes stand behind commas: `type name, attribute;`',
   ]);
 });
 

@@ -40,11 +40,12 @@ function operator(cursor: Cursor, allowed: readonly string[]): number {
   return number ?? 0;
 }
 
+const OPERATOR_WORDS: ReadonlySet<string> = new Set(Object.keys(OPERATORS));
 const EQUALITY = ['eq', 'neq'];
 const ALL = ['eq', 'neq', 'dom', 'domby', 'incomp'];
 
 /** The names that a constraint compares with: one name or a flat set. `*` and `~` parse, and are refused later. */
-function constraintNames(cursor: Cursor): NameSet {
+function constraintNames(cursor: Cursor, what: string): NameSet {
   const first = cursor.at;
   if (cursor.word() === '{') return cursor.flatSet();
   if (cursor.accept('*')) return first;
@@ -53,8 +54,12 @@ function constraintNames(cursor: Cursor): NameSet {
     else cursor.identifier();
     return first;
   }
-  return cursor.identifier();
+  // What is compared is mostly a keyword too, such as `t3`.
+  if (cursor.kind() !== TokenKind.identifier) cursor.fail(what);
+  return cursor.at++;
 }
+
+const KIND_NAMES: Readonly<Record<string, string>> = { u: 'users', r: 'roles', t: 'types' };
 
 function constraintPrimary(cursor: Cursor, validatesTransition: boolean): ConstraintNode {
   const at = cursor.at;
@@ -69,7 +74,13 @@ function constraintPrimary(cursor: Cursor, validatesTransition: boolean): Constr
       : cursor.accept('type')
         ? format.CEXPR_TYPE
         : cursor.fail('`role` or `type`');
-    return { kind: 'names', at, attribute: kind | side, operator: format.CEXPR_EQ, names: constraintNames(cursor) };
+    return {
+      kind: 'names',
+      at,
+      attribute: kind | side,
+      operator: format.CEXPR_EQ,
+      names: constraintNames(cursor, 'a name or a set of names'),
+    };
   }
   if (cursor.accept('role'))
     return { kind: 'attribute', at, attribute: format.CEXPR_ROLE, operator: operator(cursor, ALL) };
@@ -83,7 +94,13 @@ function constraintPrimary(cursor: Cursor, validatesTransition: boolean): Constr
   }
   const kind = KINDS[word.charAt(0)];
   const side = SIDES[word.charAt(1)];
-  if (kind === undefined || side === undefined || word.length !== 2) return cursor.fail('a term of a constraint');
+  if (kind === undefined || side === undefined || word.length !== 2) {
+    cursor.form =
+      OPERATOR_WORDS.has(cursor.word(1)) && /^[urt][12]$/.test(cursor.word(2))
+        ? 'a name stands to the right of the operator: `t1 == name`'
+        : 'a term begins with `u1`, `r1` or `t1` of the source, or `u2`, `r2` or `t2` of the target';
+    return cursor.fail('a term of a constraint');
+  }
   if (side === format.CEXPR_XTARGET && !validatesTransition) {
     cursor.fail('a term of a constraint (`u3`, `r3` and `t3` exist in validatetrans only)');
   }
@@ -94,7 +111,8 @@ function constraintPrimary(cursor: Cursor, validatesTransition: boolean): Constr
     return { kind: 'attribute', at, attribute: kind, operator: comparison };
   }
   if (comparison > format.CEXPR_NEQ) cursor.fail(`\`${word.charAt(0)}2\``);
-  return { kind: 'names', at, attribute: kind | side, operator: comparison, names: constraintNames(cursor) };
+  const names = `${side === 0 ? `\`${word.charAt(0)}2\` or ` : ''}names of ${KIND_NAMES[word.charAt(0)] ?? ''}`;
+  return { kind: 'names', at, attribute: kind | side, operator: comparison, names: constraintNames(cursor, names) };
 }
 
 /** `or` binds loosest, then `and`, then `not`; all from the left. */
@@ -104,8 +122,7 @@ function constraintSteps(cursor: Cursor, minimum: number, validatesTransition: b
     cursor.nested(() => constraintSteps(cursor, 2, validatesTransition, steps));
     steps.push({ kind: 'not', at });
   } else if (cursor.accept('(')) {
-    cursor.nested(() => constraintSteps(cursor, 0, validatesTransition, steps));
-    cursor.expect(')');
+    cursor.parenthesized(() => constraintSteps(cursor, 0, validatesTransition, steps));
   } else {
     steps.push(constraintPrimary(cursor, validatesTransition));
   }
@@ -156,8 +173,7 @@ function conditionSteps(cursor: Cursor, minimum: number, steps: ConditionNode[])
     cursor.nested(() => conditionSteps(cursor, 3, steps));
     steps.push({ operator: format.COND_NOT, at });
   } else if (cursor.accept('(')) {
-    cursor.nested(() => conditionSteps(cursor, 0, steps));
-    cursor.expect(')');
+    cursor.parenthesized(() => conditionSteps(cursor, 0, steps));
   } else {
     if (cursor.kind() !== TokenKind.identifier) cursor.fail('a boolean');
     steps.push({ operator: format.COND_BOOL, at: cursor.at++ });

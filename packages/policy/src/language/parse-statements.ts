@@ -46,11 +46,13 @@ function range(cursor: Cursor): RangeNode {
 
 function context(cursor: Cursor): ContextNode {
   if (cursor.kind() === TokenKind.identifier && cursor.word(1) === '(') cursor.failOnMacro();
+  cursor.form = 'a label is written `user:role:type`';
   const user = cursor.identifier('a user');
   cursor.expect(':');
   const role = cursor.identifier('a role');
   cursor.expect(':');
   const type = cursor.identifier('a type');
+  cursor.form = undefined;
   return { user, role, type, range: cursor.accept(':') ? range(cursor) : undefined };
 }
 
@@ -100,7 +102,7 @@ function number(cursor: Cursor, maximum: bigint, kind: Statement['kind']): Token
 
 function truth(cursor: Cursor): boolean {
   if (cursor.accept('true')) return true;
-  if (!cursor.accept('false')) cursor.fail('`true` or `false`');
+  if (!cursor.accept('false')) cursor.fail('`true` or `false`', ['true', 'false']);
   return false;
 }
 
@@ -108,24 +110,24 @@ const AV_RULES: ReadonlySet<string> = new Set(['allow', 'auditallow', 'auditdeny
 
 /** What follows the keyword of an access vector rule, or of `allow` between roles. */
 function avRule(cursor: Cursor, at: Token, rule: AvRuleKind): Statement {
-  const source = cursor.nameSet();
-  const target = cursor.nameSet();
+  const source = cursor.nameSet('the source types');
+  const target = cursor.nameSet('the target types');
   if (rule === 'allow' && cursor.word() === ';' && cursor.word(1) !== ':') {
     cursor.at++;
     return { kind: 'role-allow', at, source, target };
   }
   cursor.expect(':');
-  const classes = cursor.nameSet();
-  const permissions = cursor.nameSet();
+  const classes = cursor.nameSet('the classes');
+  const permissions = cursor.nameSet('the permissions');
   cursor.expect(';');
   return { kind: 'av-rule', at, rule, source, target, classes, permissions };
 }
 
 function typeRule(cursor: Cursor, at: Token, rule: TypeRuleKind): Statement {
-  const source = cursor.nameSet();
-  const target = cursor.nameSet();
+  const source = cursor.nameSet('the source types');
+  const target = cursor.nameSet('the target types');
   cursor.expect(':');
-  const classes = cursor.nameSet();
+  const classes = cursor.nameSet('the classes');
   const result = cursor.identifier('the type of the new object');
   if (rule === 'type_transition' && cursor.kind() === TokenKind.filename) {
     const name = cursor.at++;
@@ -243,18 +245,18 @@ function defaultStatement(cursor: Cursor, at: Token, rule: DefaultKind): Stateme
 function roleStatement(cursor: Cursor, at: Token): Statement {
   const name = cursor.identifier('a name for the role');
   if (cursor.accept('types')) {
-    const types = cursor.nameSet();
+    const types = cursor.nameSet('the types of the role');
     cursor.expect(';');
     return { kind: 'role-types', at, name, types };
   }
-  const attributes = cursor.accept(',') ? cursor.commaList() : undefined;
-  cursor.expect(';');
+  const attributes = cursor.accept(',') ? cursor.commaList('an attribute') : undefined;
+  cursor.expect(';', ['types']);
   return { kind: 'role', at, name, attributes };
 }
 
 function roleTransition(cursor: Cursor, at: Token): Statement {
-  const source = cursor.nameSet();
-  const types = cursor.nameSet();
+  const source = cursor.nameSet('the roles');
+  const types = cursor.nameSet('the types');
   const classes = cursor.accept(':') ? cursor.nameSet() : undefined;
   const result = cursor.identifier('the new role');
   cursor.expect(';');
@@ -262,9 +264,9 @@ function roleTransition(cursor: Cursor, at: Token): Statement {
 }
 
 function rangeTransition(cursor: Cursor, at: Token): Statement {
-  const source = cursor.nameSet();
-  const target = cursor.nameSet();
-  const classes = cursor.accept(':') ? cursor.nameSet() : undefined;
+  const source = cursor.nameSet('the source types');
+  const target = cursor.nameSet('the target types');
+  const classes = cursor.accept(':') ? cursor.nameSet('the classes') : undefined;
   const newRange = range(cursor);
   cursor.expect(';');
   return { kind: 'range_transition', at, source, target, classes, range: newRange };
@@ -273,7 +275,7 @@ function rangeTransition(cursor: Cursor, at: Token): Statement {
 function userStatement(cursor: Cursor, at: Token): Statement {
   const name = cursor.identifier('a name for the user');
   cursor.expect('roles');
-  const roles = cursor.nameSet();
+  const roles = cursor.nameSet('the roles of the user');
   let defaultLevel: LevelNode | undefined;
   let userRange: RangeNode | undefined;
   if (cursor.accept('level')) {
@@ -339,6 +341,10 @@ function deviceContext(
   const low = number(cursor, maximum, kind);
   const isRange = kind === 'iomemcon' || kind === 'ioportcon';
   const high = isRange && cursor.accept('-') ? number(cursor, maximum, kind) : undefined;
+  if (cursor.word() === '-' || cursor.word() === ',') {
+    cursor.form = isRange ? 'a range is written `low-high`' : `one \`${kind}\` labels one device, without a range`;
+    cursor.fail('a label');
+  }
   return { kind, at, low, high, context: context(cursor) };
 }
 
@@ -358,7 +364,7 @@ function membership<K extends 'typeattribute' | 'typebounds' | 'roleattribute'>(
   kind: K,
 ): Statement {
   const name = cursor.identifier();
-  const others = cursor.commaList();
+  const others = cursor.commaList(kind === 'typebounds' ? 'a type' : 'an attribute');
   cursor.expect(';');
   return { kind, at, name, others };
 }
@@ -371,8 +377,8 @@ function withAliases<K extends 'sensitivity' | 'category'>(cursor: Cursor, at: T
 }
 
 function constraint(cursor: Cursor, at: Token, isMls: boolean, validates: boolean): Statement {
-  const classes = cursor.nameSet();
-  const permissions = validates ? undefined : cursor.nameSet();
+  const classes = cursor.nameSet('the classes');
+  const permissions = validates ? undefined : cursor.nameSet('the permissions');
   const expression = constraintExpression(cursor, validates);
   cursor.expect(';');
   return permissions === undefined
@@ -420,13 +426,13 @@ const STATEMENTS: Readonly<Record<string, Parse>> = {
   type: (cursor, at) => {
     const name = cursor.identifier('a name for the type');
     const aliases = cursor.aliases();
-    const attributes = cursor.accept(',') ? cursor.commaList() : undefined;
-    cursor.expect(';');
+    const attributes = cursor.accept(',') ? cursor.commaList('an attribute') : undefined;
+    cursor.expect(';', ['alias']);
     return { kind: 'type', at, name, aliases, attributes };
   },
   typealias: (cursor, at) => {
     const name = cursor.identifier('a type');
-    const aliases = cursor.aliases() ?? cursor.fail('`alias`');
+    const aliases = cursor.aliases() ?? cursor.fail('`alias`', ['alias']);
     cursor.expect(';');
     return { kind: 'typealias', at, name, aliases };
   },
@@ -462,6 +468,7 @@ const STATEMENTS: Readonly<Record<string, Parse>> = {
   iomemcon: (cursor, at) => deviceContext(cursor, at, 'iomemcon'),
   ioportcon: (cursor, at) => deviceContext(cursor, at, 'ioportcon'),
   devicetreecon: (cursor, at) => {
+    cursor.form = 'a path begins with `/`';
     if (cursor.kind() !== TokenKind.path && cursor.kind() !== TokenKind.quotedPath) cursor.fail('a path');
     const path = cursor.at++;
     return { kind: 'devicetreecon', at, path, context: context(cursor) };
@@ -504,7 +511,7 @@ export const STATEMENT_WORDS: ReadonlySet<string> = new Set([
 
 /** Parses one statement. Throws `SyntaxFault` after reporting where it is malformed. */
 export function parseStatement(cursor: Cursor): Statement {
-  const at = cursor.at;
+  const at = cursor.begin();
   const word = cursor.word();
   if (AV_RULES.has(word)) {
     cursor.at++;
@@ -522,5 +529,5 @@ export function parseStatement(cursor: Cursor): Statement {
   }
   if (cursor.kind() === TokenKind.identifier && cursor.word(1) === '(') cursor.failOnMacro();
   if (cursor.kind() === TokenKind.identifier) cursor.failOnStatement();
-  return cursor.fail('a statement');
+  return cursor.fail('a statement', cursor.kind() === TokenKind.keyword ? [...STATEMENT_WORDS] : []);
 }

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { type Fix, type Note, nearestName, type Origin, type Report, userSpan } from '../text/index.ts';
+import { type Fix, type Note, nearestName, type Origin, type Report, type Span, userSpan } from '../text/index.ts';
 import { language } from './diagnostics.ts';
 import { dialectNote } from './foreign-macros.ts';
 import type { ParseHints, ShortCall } from './parse-hints.ts';
+import { adviceOn, notesOnOpen } from './syntax-advice.ts';
 import type { NameList, NameSet } from './syntax-tree.ts';
 import { originOf, type Token, TokenKind, type Tokens, textOf, wordOf } from './tokens.ts';
 
@@ -28,6 +29,20 @@ function withoutBlanks({ kind, span }: Origin): Fix[] {
   if (blanks === undefined) return [];
   const edits = kind === 'written' ? [{ span: { source, start: end, end: end + blanks.length }, newText: '' }] : [];
   return [{ title: 'no blank may stand before the `(`', edits }];
+}
+
+/** How far the parenthesis is looked for that closes a call. */
+const LONGEST_CALL = 10_000;
+
+/** The call of the macro whose name is at a place, through the parenthesis that closes it. */
+function callSpan({ source, start, end }: Span): Span | undefined {
+  const text = source.text.slice(end, end + LONGEST_CALL);
+  let depth = 0;
+  for (const { 0: sign, index } of text.matchAll(/[()]/g)) {
+    depth += sign === '(' ? 1 : -1;
+    if (depth <= 0) return index === 0 ? undefined : { source, start, end: end + index + 1 };
+  }
+  return undefined;
 }
 
 /** For each opening bracket the token that closes it; 0 or less for those that none closes, and for other tokens. */
@@ -58,6 +73,13 @@ export class Cursor {
   readonly tokens: Tokens;
   readonly report: Report;
   at: Token = 0;
+  /** The first token of the statement that is being read. */
+  statementAt: Token = 0;
+  /** How what is being read is written, for a message. */
+  form: string | undefined = undefined;
+  /** The brace or parenthesis of the statement that is open. */
+  #open: Token | undefined = undefined;
+  #closers: ReadonlySet<Token> | undefined = undefined;
   #nesting = 0;
   readonly #hints: ParseHints;
   readonly #statementWords: ReadonlySet<string>;
@@ -65,6 +87,8 @@ export class Cursor {
   readonly #reportedModules = new Set<string>();
   /** Macros that a definition in another dialect was to define. */
   readonly #undefinable = new Set<string>();
+  /** Macro calls in an argument of which a fault was reported: the rest of what they make says nothing new. */
+  readonly #tornCalls: Span[] = [];
   readonly #closing: Partial<Record<'{' | '(', Int32Array>> = {};
 
   /** `statementWords`: the words that begin a statement. */
@@ -89,32 +113,63 @@ export class Cursor {
     return this.kind() === TokenKind.end;
   }
 
-  /** Reports that something else was expected here, and gives up on the statement. */
-  fail(expected: string): never {
+  /**
+   * Reports that something else was expected here, and gives up on the statement. `words`: those that may stand here;
+   * `isName`: whether any name may.
+   */
+  fail(expected: string, words: readonly string[] = [], isName = false): never {
     const { tokens } = this;
     const kind = this.kind();
     const origin = originOf(tokens, this.at);
-    const found = `\`${textOf(tokens, this.at)}\``;
-    if (this.#followsUnread() || this.#blameShortCall()) throw new SyntaxFault();
-    if (kind === TokenKind.end)
-      this.report(language['unexpected-end'](originOf(tokens, Math.max(0, this.at - 1)), { expected }));
-    else if (this.#beginsStatement()) this.#reportBreak(expected, found);
-    else if (kind === TokenKind.keyword && expected.startsWith('a name') && /^[a-z]/i.test(textOf(tokens, this.at))) {
-      this.report(language['reserved-word'](origin, { word: textOf(tokens, this.at) }));
+    const text = textOf(tokens, this.at);
+    if (this.#followsUnread() || this.#blameShortCall() || this.#isTorn(origin)) throw new SyntaxFault();
+    if (kind === TokenKind.end) {
+      const notes = this.form === undefined ? [] : [{ message: this.form }];
+      this.report(language['unexpected-end'](originOf(tokens, Math.max(0, this.at - 1)), { expected }, { notes }));
+    } else if (this.#beginsStatement()) this.#reportBreak(expected, `\`${text}\``);
+    else if (kind === TokenKind.keyword && isName && /^[a-z]/i.test(text)) {
+      this.report(language['reserved-word'](origin, { word: text }));
       // The word was meant as a name: no statement begins with it.
       this.at++;
-    } else this.report(language['unexpected-token'](origin, { expected, found }, { notes: this.#notesOn(expected) }));
+    } else
+      this.report(
+        language['unexpected-token'](origin, { expected, found: `\`${text}\`` }, this.#advice(expected, words)),
+      );
     throw new SyntaxFault();
   }
 
-  #notesOn(expected: string): Note[] {
-    const text = textOf(this.tokens, this.at);
-    if (text.startsWith('/*') || text.startsWith('//')) return [{ message: 'a comment begins with `#`' }];
-    if (text === 'if' && this.at > 0 && this.word(-1) === 'else')
-      return [{ message: 'there is no `else if`; a second `if` stands behind the block, with a condition of its own' }];
-    if (text === ',' && expected === 'a name or `}`')
-      return [{ message: 'the names in a set are not separated by commas' }];
-    return [];
+  /** Whether a fault was reported in an argument of the call that this comes from; else keeps the call in mind. */
+  #isTorn(fault: Origin): boolean {
+    const { tokens } = this;
+    const at = userSpan(fault);
+    const isIn = ({ source, start, end }: Span): boolean => source === at.source && start <= at.start && at.start < end;
+    if (this.#tornCalls.some(isIn)) return true;
+    if (fault.kind !== 'written') return false;
+    for (let token = this.statementAt; token <= this.at; token++) {
+      const origin = originOf(tokens, token);
+      const call = origin.kind === 'written' ? undefined : callSpan(userSpan(origin));
+      if (call !== undefined && isIn(call)) {
+        this.#tornCalls.push(call);
+        break;
+      }
+    }
+    return false;
+  }
+
+  #advice(expected: string, words: readonly string[]): { notes: readonly Note[]; fixes: readonly Fix[] } {
+    const { tokens, at, form } = this;
+    const statement = this.at > this.statementAt ? wordOf(tokens, this.statementAt) : '';
+    return adviceOn({ tokens, at, expected, statement, open: this.#open, closes: this.#closes(at), words, form });
+  }
+
+  /** Whether a token closes a brace or parenthesis. */
+  #closes(at: Token): boolean {
+    this.#closers ??= new Set(
+      (['{', '('] as const).flatMap((opening) =>
+        [...closingTokens(this.tokens, opening)].filter((closer) => closer > 0),
+      ),
+    );
+    return this.#closers.has(at);
   }
 
   /** Whether a character was passed over just before this token, so that the fault was told with it. */
@@ -147,6 +202,7 @@ export class Cursor {
     const edits = isWhole ? [{ span: { source, start: end, end }, newText: ';' }] : [];
     const fixes = expected === '`;`' ? [{ title: 'a `;` is missing here', edits }] : [];
     const notes: Note[] = [{ message: 'the next statement begins here', origin: originOf(tokens, this.at) }];
+    if (this.#open !== undefined) notes.push(...notesOnOpen(tokens, this.#open));
     const args = { expected: `${expected} after \`${text}\``, found };
     this.report(language['unexpected-token'](last, args, { fixes, notes }));
   }
@@ -217,13 +273,35 @@ export class Cursor {
     return true;
   }
 
-  expect(word: string): void {
-    if (!this.accept(word)) this.fail(`\`${word}\``);
+  /** `words`: what else might have stood here. */
+  expect(word: string, words: readonly string[] = []): void {
+    if (!this.accept(word))
+      this.fail(
+        `\`${word}\``,
+        [word, ...words].filter((one) => /^[a-z]/.test(one)),
+      );
+  }
+
+  /** Runs `parse` between parentheses, the first of which was just read. */
+  parenthesized(parse: () => void): void {
+    const around = this.#open;
+    this.#open = this.at - 1;
+    this.nested(parse);
+    this.expect(')');
+    this.#open = around;
   }
 
   identifier(what = 'a name'): Token {
-    if (this.kind() !== TokenKind.identifier) this.fail(what);
+    if (this.kind() !== TokenKind.identifier) this.fail(what, [], true);
     return this.at++;
+  }
+
+  /** Begins a statement: nothing is open in it yet. */
+  begin(): Token {
+    this.statementAt = this.at;
+    this.form = undefined;
+    this.#open = undefined;
+    return this.at;
   }
 
   /** The token that closes the brace or parenthesis at `open`; undefined where none does. */
@@ -249,9 +327,9 @@ export class Cursor {
   }
 
   /** `name, name, …` */
-  commaList(): NameList {
-    const first = this.identifier();
-    while (this.accept(',')) this.identifier();
+  commaList(what = 'a name'): NameList {
+    const first = this.identifier(what);
+    while (this.accept(',')) this.identifier(what);
     return first;
   }
 
@@ -263,14 +341,17 @@ export class Cursor {
   flatSet(): NameSet {
     const first = this.at;
     this.expect('{');
+    const around = this.#open;
+    this.#open = first;
     while (this.word() !== '}') this.identifier('a name or `}`');
+    this.#open = around;
     if (this.at === first + 1) this.#reportEmptySet(first);
     this.at++;
     return first;
   }
 
   /** `name`, `a - b`, `*`, `~name`, `~{ … }`, `{ … }` */
-  nameSet(): NameSet {
+  nameSet(what = 'a name or a set of names'): NameSet {
     const first = this.at;
     if (this.accept('*')) return first;
     if (this.accept('~')) {
@@ -282,7 +363,7 @@ export class Cursor {
       this.#braces();
       return first;
     }
-    this.identifier('a name or a set of names');
+    this.identifier(what);
     if (this.accept('-')) this.identifier();
     return first;
   }
@@ -290,7 +371,9 @@ export class Cursor {
   /** A set in braces: names, names after `-`, sets in braces. */
   #braces(): void {
     const first = this.at;
+    const around = this.#open;
     let depth = 0;
+    this.#open = first;
     do {
       if (this.accept('{')) {
         depth++;
@@ -301,6 +384,7 @@ export class Cursor {
         this.identifier('a name or `}`');
       }
     } while (depth > 0);
+    this.#open = around;
   }
 
   /** A set of names or one name, as `alias` takes it. */

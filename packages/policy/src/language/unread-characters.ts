@@ -101,11 +101,18 @@ function notesOn(character: string, origin: Origin): Note[] {
     return [{ message: 'a path begins with `/`' }];
   const { source, start, end } = origin.span;
   const isAtName = /\w/.test(source.text.slice(Math.max(0, start - 1), start) + source.text.slice(end, end + 1));
+  if (character === "'" && origin.kind === 'expanded' && isAtName)
+    return [{ message: "a quotation of m4 begins with ``` and ends with `'`" }];
   if ((character === "'" || character === '"') && isAtName) return [{ message: 'a name is written without quotes' }];
   if (character === "'") return [{ message: 'a quotation ends here once more than it begins' }];
-  const { line } = source.positionAt(start);
-  if (character === '=' && source.lineText(line).includes('('))
-    return [{ message: 'two values are compared with `==`' }];
+  const line = source.lineText(source.positionAt(start).line);
+  if (character === '=' && line.includes('(')) return [{ message: 'two values are compared with `==`' }];
+  if (character === '=' && /^\s*(?:bool|tunable)\s/.test(line))
+    return [{ message: 'the value stands behind the name, without a sign: `bool name true;`' }];
+  if (character === '&' || character === '|')
+    return [{ message: `conditions are joined with \`${character}${character}\`` }];
+  if (character === '$' && origin.kind === 'written' && /[0-9@*#]/.test(source.text.charAt(end)))
+    return [{ message: 'arguments are known in the body of a macro only, and this is in none' }];
   return [];
 }
 

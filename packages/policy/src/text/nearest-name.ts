@@ -32,7 +32,7 @@ function slips(length: number): number {
 }
 
 /**
- * The candidate nearest to `name`, if one is near enough to be a slip of the hand; else one that begins with all of
+ * The candidate that differs from `name` in case only; else the nearest one, if one is near enough to be a slip of the hand; else one that begins with all of
  * `name` and goes on with another word, as `use_device_iommu` does. Ties go to the first in order.
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
@@ -44,6 +44,7 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   let longer: string | undefined;
   for (const candidate of candidates) {
     if (candidate === name) continue;
+    if (candidate.toLowerCase() === name.toLowerCase()) return candidate;
     const limit = ending !== '' && candidate.endsWith(ending) ? ofStem : slips(name.length);
     const distance = editDistance(name, candidate, Math.min(limit, bestDistance));
     if (distance <= limit && distance < bestDistance) {
