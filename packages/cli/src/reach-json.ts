@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Access, GuestPhase, MemoryWay, OperationCheck, Parties, Step } from '@dewar/policy/analysis';
+import type { Access, GuestPhase, MemoryWay, OperationCheck, Parties, RulesBehind, Step } from '@dewar/policy/analysis';
 import type { Context } from '@dewar/policy/policydb';
 import type { Origin } from '@dewar/policy/text';
 import { gapsJson } from './gap-lines.ts';
@@ -23,24 +23,24 @@ export interface ShownCheck {
 /** Finds the rules behind checks, once for each. */
 export class Evidence {
   readonly #result: ReachResult;
-  readonly #find: typeof import('@dewar/policy/analysis').rulesBehind;
+  readonly #rules: RulesBehind;
   readonly #origin: typeof import('@dewar/policy/compiler').ruleOrigin;
   readonly #known = new Map<string, ShownCheck>();
 
   private constructor(
     result: ReachResult,
-    find: typeof import('@dewar/policy/analysis').rulesBehind,
+    rules: RulesBehind,
     origin: typeof import('@dewar/policy/compiler').ruleOrigin,
   ) {
     this.#result = result;
-    this.#find = find;
+    this.#rules = rules;
     this.#origin = origin;
   }
 
   static async of(result: ReachResult): Promise<Evidence> {
-    const { rulesBehind } = await import('@dewar/policy/analysis');
+    const { RulesBehind } = await import('@dewar/policy/analysis');
     const { ruleOrigin } = await import('@dewar/policy/compiler');
-    return new Evidence(result, rulesBehind, ruleOrigin);
+    return new Evidence(result, new RulesBehind(result.rules), ruleOrigin);
   }
 
   /** The checks of a way as somebody goes it. */
@@ -66,13 +66,13 @@ export class Evidence {
     permissions: readonly string[],
     isAnyEnough: boolean,
   ): ShownCheck {
-    const { answer, rules, compiled } = this.#result;
+    const { answer, compiled } = this.#result;
     const { names } = answer.decisions.view;
     const [from, to] = [names.types[source.type] ?? '', names.types[target.type] ?? ''];
     const key = `${from} ${to} ${tclass} ${permissions.join(' ')}`;
     let known = this.#known.get(key);
     if (known === undefined) {
-      const found = this.#find(rules, from, to, tclass, permissions);
+      const found = this.#rules.find(from, to, tclass, permissions);
       const given = new Set(found.flatMap((rule) => rule.permissions));
       const statements = [...new Set(found.flatMap((rule) => rule.statements))];
       known = {

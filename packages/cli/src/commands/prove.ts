@@ -95,13 +95,14 @@ function failed(name: string, faults: readonly Diagnostic[], flags: ProveFlags, 
 }
 
 async function shownChecks({ proof, rules, compiled }: Proven, checks: readonly PassedCheck[]): Promise<ShownCheck[]> {
-  const { rulesBehind } = await import('@dewar/policy/analysis');
+  const { RulesBehind } = await import('@dewar/policy/analysis');
   const { ruleOrigin } = await import('@dewar/policy/compiler');
   const { decisions } = proof;
+  const behind = new RulesBehind(rules);
   const booleanNames = new Map(decisions.policy.booleans.entries.map(({ name, value }) => [value, name]));
   return checks.map(({ source, target, class: tclass, permissions, isMissing, setting }) => {
     const type = ({ type: value }: typeof source): string => decisions.view.names.types[value] ?? '';
-    const found = isMissing ? [] : rulesBehind(rules, type(source), type(target), tclass, permissions);
+    const found = isMissing ? [] : behind.find(type(source), type(target), tclass, permissions);
     const statements = [...new Set(found.flatMap((rule) => rule.statements))];
     return {
       source: decisions.labels.text(source),

@@ -80,7 +80,7 @@ export {
   proveProperties,
 } from './properties/prove-properties.ts';
 export { type FinderKind, RuleFinder, type RuleQuestion, type WrittenRule } from './rule-finder.ts';
-export { rulesBehind } from './rules-behind.ts';
+export { RulesBehind } from './rules-behind.ts';
 export {
   type FoundRule,
   type NamePattern,

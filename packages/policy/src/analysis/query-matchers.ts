@@ -8,6 +8,7 @@
 import type { PolicyDb } from '../policydb/index.ts';
 import { nearestName, type Report } from '../text/index.ts';
 import { search } from './diagnostics.ts';
+import type { RuleNames } from './rule-lines.ts';
 
 /** A name to look for. */
 export interface NamePattern {
@@ -48,10 +49,12 @@ export function reportUnknown(report: Report, what: string, name: string, candid
 /** Types of a policy as questions see them. */
 export class TypeMatchers {
   readonly #policy: PolicyDb;
+  readonly #names: RuleNames;
   readonly #report: Report;
 
-  constructor(policy: PolicyDb, report: Report) {
+  constructor(policy: PolicyDb, names: RuleNames, report: Report) {
     this.#policy = policy;
+    this.#names = names;
     this.#report = report;
   }
 
@@ -59,12 +62,11 @@ export class TypeMatchers {
   types(pattern: NamePattern | undefined, mustExist: boolean): Matcher {
     if (pattern === undefined) return EVERY;
     const { types, typeSets } = this.#policy;
-    const byValue = new Map(types.entries.filter(({ kind }) => kind !== 'alias').map((one) => [one.value, one.name]));
     const test = nameTest(pattern, this.#report);
     if (test === undefined) return NONE;
     const matched = new Set<number>();
     if (pattern.isRegex === true) {
-      for (const [value, name] of byValue) if (test(name)) matched.add(value);
+      for (const [value, name] of this.#names.types) if (test(name)) matched.add(value);
     } else {
       const found = types.byName.get(pattern.text);
       if (found === undefined) {
@@ -75,20 +77,18 @@ export class TypeMatchers {
     }
     if (pattern.isDirect === true) return (value) => matched.has(value);
     // A regular expression asks the names of types; a name, written out, stands for its types.
-    const isAttribute = new Set(types.entries.filter(({ kind }) => kind === 'attribute').map(({ value }) => value));
     const wanted = new Set<number>();
     for (const value of matched) {
-      if (!isAttribute.has(value)) wanted.add(value);
+      if (!this.#names.isAttribute(value)) wanted.add(value);
       else if (pattern.isRegex !== true) for (const member of typeSets.members(value)) wanted.add(member);
     }
-    const answers = new Map<number, boolean>();
+    const isWanted = (value: number): boolean =>
+      this.#names.isAttribute(value) ? typeSets.members(value).some((one) => wanted.has(one)) : wanted.has(value);
+    // A large policy is gone through, and names the same types again and again: 0 unknown, 1 not wanted, 2 wanted.
+    const answers = new Uint8Array(types.primaryCount + 1);
     return (value) => {
-      let answer = answers.get(value);
-      if (answer === undefined) {
-        answer = isAttribute.has(value) ? typeSets.members(value).some((one) => wanted.has(one)) : wanted.has(value);
-        answers.set(value, answer);
-      }
-      return answer;
+      if (answers[value] === 0) answers[value] = isWanted(value) ? 2 : 1;
+      return answers[value] === 2;
     };
   }
 

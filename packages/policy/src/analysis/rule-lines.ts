@@ -25,13 +25,16 @@ export class RuleNames {
   readonly #classes: ReadonlyMap<number, string>;
   readonly #roles: ReadonlyMap<number, string>;
   readonly #booleans: ReadonlyMap<number, string>;
+  readonly #attributes: ReadonlySet<number>;
   readonly #permissions = new Map<number, readonly (string | undefined)[]>();
 
   constructor(policy: PolicyDb) {
     const names = (symbols: readonly { readonly value: number; readonly name: string }[]): Map<number, string> =>
       new Map(symbols.map(({ value, name }) => [value, name]));
     this.#policy = policy;
-    this.#types = names(policy.types.entries.filter(({ kind }) => kind !== 'alias'));
+    const types = policy.types.entries.filter(({ kind }) => kind !== 'alias');
+    this.#types = names(types);
+    this.#attributes = new Set(types.filter(({ kind }) => kind === 'attribute').map(({ value }) => value));
     this.#classes = names(policy.classes.entries);
     this.#roles = names(policy.roles.entries);
     this.#booleans = names(policy.booleans.entries);
@@ -40,6 +43,16 @@ export class RuleNames {
   /** The name of a type or an attribute. */
   type(value: number): string {
     return this.#types.get(value) ?? String(value);
+  }
+
+  /** Types and attributes by their values. */
+  get types(): ReadonlyMap<number, string> {
+    return this.#types;
+  }
+
+  /** Whether a value is that of an attribute. */
+  isAttribute(value: number): boolean {
+    return this.#attributes.has(value);
   }
 
   /** The name of a class. */

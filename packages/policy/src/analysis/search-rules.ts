@@ -109,13 +109,13 @@ class Search {
   readonly classes: Matcher;
   readonly permissions: ReadonlySet<string> | undefined;
 
-  constructor(policy: PolicyDb, query: RuleQuery, report: Report) {
+  constructor(policy: PolicyDb, names: RuleNames, query: RuleQuery, report: Report) {
     this.policy = policy;
     this.query = query;
     this.report = report;
-    this.names = new RuleNames(policy);
+    this.names = names;
     this.kinds = new Set(query.kinds);
-    this.matchers = new TypeMatchers(policy, report);
+    this.matchers = new TypeMatchers(policy, names, report);
     this.classes = this.matchers.classes(query.classes);
     this.permissions = query.permissions === undefined ? undefined : new Set(query.permissions);
     this.#checkPermissions();
@@ -171,39 +171,21 @@ interface Place {
   readonly suffix: string;
 }
 
-/** Which numbers are meant, at each of them 1 or 0: a large policy is gone through faster than a function answers. */
-interface Meant {
-  readonly kind: Uint8Array;
-  readonly source: Uint8Array;
-  readonly target: Uint8Array;
-  readonly tclass: Uint8Array;
-}
-
-function meantBy({ policy, classes, kinds }: Search, source: Matcher, target: Matcher): Meant {
-  const flags = (matches: Matcher, highest: number): Uint8Array =>
-    Uint8Array.from({ length: highest + 1 }, (_, value) => (value > 0 && matches(value) ? 1 : 0));
-  const named = Object.entries({ ...AV_KINDS, ...TYPE_KINDS }).map(([kind, name]) => [Number(kind), name] as const);
-  const wanted = new Set(named.flatMap(([kind, name]) => (kinds.has(name) ? [kind] : [])));
-  return {
-    kind: flags((kind) => wanted.has(kind), Math.max(...named.map(([kind]) => kind))),
-    source: flags(source, policy.types.primaryCount),
-    target: flags(target, policy.types.primaryCount),
-    tclass: flags(classes, policy.classes.primaryCount),
-  };
-}
-
 /** Takes the entries of one table that answer the question. */
-function searchTable(search: Search, meant: Meant, entries: EntrySource, table: number, place: Place): void {
+function searchTable(search: Search, entries: EntrySource, table: number, place: Place): void {
   const { names, query } = search;
   const resultTest =
     query.result === undefined ? undefined : search.matchers.types({ ...query.result, isDirect: false }, false);
-  const { kind: isKind, source: isSource, target: isTarget, tclass: isClass } = meant;
+  const { classes, kinds } = search;
   const all = entries.table(table);
   // Of a large policy nearly all entries give types.
-  const asked = Object.values(TYPE_KINDS).some((kind) => search.kinds.has(kind)) ? all : all.vectors();
+  const asked = Object.values(TYPE_KINDS).some((kind) => kinds.has(kind)) ? all : all.vectors();
   const rules = asked.filter(
     (kind, source, target, tclass) =>
-      isSource[source] === 1 && isTarget[target] === 1 && isClass[tclass] === 1 && isKind[kind] === 1,
+      entries.source(source) &&
+      entries.target(target) &&
+      classes(tclass) &&
+      (search.wants(AV_KINDS, kind) ?? search.wants(TYPE_KINDS, kind)) !== undefined,
   );
   for (let row = 0; row < rules.length; row++) {
     const kind = rules.kind[row] ?? 0;
@@ -248,9 +230,8 @@ function searchEntries(search: Search, isSource: Matcher, isTarget: Matcher): vo
     const name = AV_KINDS[kind] ?? TYPE_KINDS[kind];
     return name !== undefined && search.kinds.has(name);
   });
-  const meant = meantBy(search, isSource, isTarget);
   if (query.booleans === undefined) {
-    searchTable(search, meant, entries, 0, { condition: undefined, suffix: '' });
+    searchTable(search, entries, 0, { condition: undefined, suffix: '' });
   }
   policy.conditionals.forEach((conditional, i) => {
     if (!search.matchesBooleans(conditional)) return;
@@ -260,7 +241,7 @@ function searchEntries(search: Search, isSource: Matcher, isTarget: Matcher): vo
       [false, 2 + 2 * i],
     ] as const) {
       const suffix = ` [ ${text} ]:${branch ? 'True' : 'False'}`;
-      searchTable(search, meant, entries, table, { condition: { text, branch }, suffix });
+      searchTable(search, entries, table, { condition: { text, branch }, suffix });
     }
   });
 }
@@ -384,8 +365,13 @@ function searchLists(search: Search, isSource: Matcher, isTarget: Matcher): void
 
 /** Finds the rules that a question asks for. */
 export function searchRules(policy: PolicyDb, query: RuleQuery): SearchResult {
+  return searchNamed(policy, new RuleNames(policy), query);
+}
+
+/** The same with the policy's names, for who asks often. */
+export function searchNamed(policy: PolicyDb, names: RuleNames, query: RuleQuery): SearchResult {
   const diagnostics: Diagnostic[] = [];
-  const search = new Search(policy, query, (diagnostic) => {
+  const search = new Search(policy, names, query, (diagnostic) => {
     const isNew = !diagnostics.some(({ message }) => message === diagnostic.message);
     if (isNew) diagnostics.push(diagnostic);
   });
