@@ -58,8 +58,12 @@ class Report {
   readonly #evidence: Evidence;
   readonly #isVerbose: boolean;
   readonly #colours: Colours;
+  /** How many labels that a domain can have are of each type. */
+  readonly #labelCounts = new Map<number, number>();
 
   constructor(result: ReachResult, evidence: Evidence, isVerbose: boolean, colours: Colours) {
+    for (const { type } of result.answer.possible.labels)
+      this.#labelCounts.set(type, (this.#labelCounts.get(type) ?? 0) + 1);
     this.#result = result;
     this.#evidence = evidence;
     this.#isVerbose = isVerbose;
@@ -259,7 +263,11 @@ class Report {
     if (shown.length === 0) return;
     this.lines.push('', this.#colours.strong('powers over all guests of the host'));
     const byWay = new Map<string, Access[]>();
-    for (const one of shown) byWay.set(one.way.name, [...(byWay.get(one.way.name) ?? []), one]);
+    for (const one of shown) {
+      const known = byWay.get(one.way.name);
+      if (known === undefined) byWay.set(one.way.name, [one]);
+      else known.push(one);
+    }
     for (const list of byWay.values()) {
       const [first] = list;
       if (first === undefined) continue;
@@ -302,13 +310,15 @@ class Report {
   /** The types of labels; where not every label of a type that a domain can have is meant, the labels. */
   #who(holders: readonly Label[]): string {
     const { answer } = this.#result;
-    const all = new Map<number, number>();
-    for (const { type } of answer.possible.labels) all.set(type, (all.get(type) ?? 0) + 1);
     const byType = new Map<number, Label[]>();
-    for (const one of new Set(holders)) byType.set(one.type, [...(byType.get(one.type) ?? []), one]);
+    for (const one of new Set(holders)) {
+      const known = byType.get(one.type);
+      if (known === undefined) byType.set(one.type, [one]);
+      else known.push(one);
+    }
     const parts = [...byType].map(([type, labels]) => {
       const name = safeLine(answer.decisions.view.names.types[type] ?? '');
-      if (labels.length === all.get(type)) return name;
+      if (labels.length === this.#labelCounts.get(type)) return name;
       const named = labels.slice(0, NAMED_LABELS).map((one) => this.#text(one));
       const more = labels.length - named.length;
       return more === 0 ? named.join(', ') : `${named.join(', ')} and ${more} more of ${name}`;

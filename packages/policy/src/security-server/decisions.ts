@@ -87,6 +87,10 @@ export class PolicyView {
   readonly #conditional: ConditionalIndex | undefined;
   /** The conditional blocks, their rules as entries. */
   readonly conditionals: readonly Conditional[];
+  /** What was answered last of what rules give. */
+  #last:
+    | { readonly source: number; readonly target: number; readonly tclass: number; readonly vectors: Vectors }
+    | undefined;
   /** Booleans by value. */
   readonly booleans: boolean[] = [];
 
@@ -125,6 +129,7 @@ export class PolicyView {
 
   /** Makes the values in `booleans` hold. */
   applyBooleans(): void {
+    this.#last = undefined;
     this.policy.conditionals.forEach((conditional, i) => {
       this.#conditional?.set(i, conditionHolds(conditional, this.booleans));
     });
@@ -179,6 +184,17 @@ export class PolicyView {
 
   /** What the rules give, before constraints, roles and bounds. */
   ruleVectors(sourceType: number, targetType: number, tclass: number): Vectors {
+    const last = this.#last;
+    // Who asks about all labels asks about those of a type one after the other.
+    if (last?.source !== sourceType || last.target !== targetType || last.tclass !== tclass) {
+      const vectors = this.#findVectors(sourceType, targetType, tclass);
+      this.#last = { source: sourceType, target: targetType, tclass, vectors };
+      return { ...vectors };
+    }
+    return { ...last.vectors };
+  }
+
+  #findVectors(sourceType: number, targetType: number, tclass: number): Vectors {
     const out: Vectors = { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff };
     const sources = this.#keysOf(sourceType);
     const targets = this.#keysOf(targetType);

@@ -113,7 +113,9 @@ export class LabelSpace {
   /** How many users there are beside those that stand for them. */
   readonly otherUsers: number;
   readonly #labels = new Map<string, Label>();
+  /** A number for each range, and for each object that is one: labels share them. */
   readonly #ranges = new Map<string, number>();
+  readonly #rangeIds = new Map<MlsRange, number>();
   readonly #byType = new Map<number, readonly Label[]>();
   readonly #users: readonly PolicyDb['users']['entries'][number][];
   readonly #userRanges = new Map<number, readonly MlsRange[]>();
@@ -181,11 +183,15 @@ export class LabelSpace {
     return label;
   }
 
-  #rangeId({ low, high }: MlsRange): number {
+  #rangeId(range: MlsRange): number {
+    const known = this.#rangeIds.get(range);
+    if (known !== undefined) return known;
+    const { low, high } = range;
     const level = ({ sensitivity, categories }: MlsLevel): string => `${sensitivity}:${categories.bits.join(',')}`;
     const key = `${level(low)}-${level(high)}`;
     const id = this.#ranges.get(key) ?? this.#ranges.size;
     this.#ranges.set(key, id);
+    this.#rangeIds.set(range, id);
     return id;
   }
 
