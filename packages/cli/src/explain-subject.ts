@@ -12,7 +12,7 @@ import { hasErrors } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
 import { readBytes } from './files.ts';
 import { REAL_HOST, useHost, useRealHost } from './host-session.ts';
-import { type PolicyReading, readPolicy } from './policy-input.ts';
+import { type PolicyReading, readPolicy, writtenPolicy } from './policy-input.ts';
 import { printDiagnostics, type Terminal } from './terminal.ts';
 
 const MIB = 1024 * 1024;
@@ -200,14 +200,10 @@ export async function readExplainInput(choice: ExplainChoice, terminal: Terminal
   return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host, isPolicyOfHost };
 }
 
-/**
- * The policy as the compiler made it, where its binary loses nothing that decides: to make a large policy's entries and to
- * read them again takes longer than most explanations. Else as it is read from its bytes.
- */
+/** The policy as it was written, where that says all and it need not be read; else as it is read from its bytes. */
 async function policyOf(reading: PolicyReading, isRead: boolean): Promise<PolicyDb> {
-  const written = reading.compiled?.policy;
-  // Version 24 has no role transitions.
-  if (!isRead && written !== undefined && written.roleTransitions.length === 0) return written;
+  const written = isRead ? undefined : writtenPolicy(reading);
+  if (written !== undefined) return written;
   const { readPolicydb } = await import('@dewar/policy/policydb');
   const read = readPolicydb(reading.bytes ?? new Uint8Array());
   if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);

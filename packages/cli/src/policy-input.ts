@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompiledPolicy, CompileOptions, PolicyFiles } from '@dewar/policy/compiler';
-import { POLICYDB_MAGIC } from '@dewar/policy/policydb';
+import { POLICYDB_MAGIC, type PolicyDb } from '@dewar/policy/policydb';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
 import { readBytes } from './files.ts';
@@ -192,6 +192,16 @@ export async function readPolicy(
     return made;
   });
   return compiledReading(compiled, { name, path: realPath, files });
+}
+
+/**
+ * The policy as the compiler made it, where its binary loses nothing that decides: to make a large policy's entries and to
+ * read them again takes longer than most answers. Undefined where it must be read from its bytes.
+ */
+export function writtenPolicy({ compiled }: Pick<PolicyReading, 'compiled'>): PolicyDb | undefined {
+  const written = compiled?.policy;
+  // Version 24 has no role transitions.
+  return written?.roleTransitions.length === 0 ? written : undefined;
 }
 
 export function sha256(bytes: Uint8Array | string): string {

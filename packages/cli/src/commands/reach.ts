@@ -7,11 +7,11 @@ import type { BooleanSetting } from '@dewar/policy/analysis';
 import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
 import type { Context, PolicyDb } from '@dewar/policy/policydb';
 import type { XenRelease, XenReleaseName } from '@dewar/policy/releases';
-import { hasErrors, SourceText } from '@dewar/policy/text';
+import { type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
 import { type HostChoice, useHost } from '../host-session.ts';
-import { displayPath, readPolicy } from '../policy-input.ts';
+import { displayPath, type PolicyReading, readPolicy, writtenPolicy } from '../policy-input.ts';
 import type { ReachResult } from '../reach-result.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { byteText, print, printDiagnostics, type Terminal } from '../terminal.ts';
@@ -63,19 +63,31 @@ export async function runReach(file: string | undefined, flags: ReachFlags, term
       return answer({ ...asked, setting: inForce.booleans, release }, given, flags, terminal);
     });
   }
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const { name, bytes, diagnostics, compiled } = await readPolicy(flags.policy, flags.compile);
-  const read = bytes === undefined || hasErrors(diagnostics) ? undefined : readPolicydb(bytes);
-  if (read === undefined || 'diagnostic' in read) {
-    const found = read === undefined ? diagnostics : [read.diagnostic];
+  const reading = await readPolicy(flags.policy, flags.compile);
+  const { name, compiled } = reading;
+  const policy = await policyOf(reading);
+  if (!('isMls' in policy)) {
     if (flags.isJson)
-      print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: found.map(diagnosticJson) }));
-    else printDiagnostics(terminal, found);
+      print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: policy.map(diagnosticJson) }));
+    else printDiagnostics(terminal, policy);
     return EXIT.problem;
   }
-  const release = await releaseFor(read.policy, flags.compile.release);
-  const asked = { name, policy: read.policy, compiled, setting: new Map(), release, labels: new Map() };
+  const release = await releaseFor(policy, flags.compile.release);
+  const asked = { name, policy, compiled, setting: new Map(), release, labels: new Map() };
   return answer(asked, given, flags, terminal);
+}
+
+/** The policy to decide by, or what is wrong with it. */
+async function policyOf(reading: PolicyReading): Promise<PolicyDb | readonly Diagnostic[]> {
+  const { diagnostics } = reading;
+  if (hasErrors(diagnostics)) return diagnostics;
+  const written = writtenPolicy(reading);
+  if (written !== undefined) return written;
+  const { bytes } = reading;
+  if (bytes === undefined) return diagnostics;
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  const read = readPolicydb(bytes);
+  return 'diagnostic' in read ? [read.diagnostic] : read.policy;
 }
 
 /** The labels from the configuration or from the options; undefined where the file is wrong. */
