@@ -11,6 +11,7 @@ import { type PolicyDb, readPolicydb } from '@dewar/policy/policydb';
 import { xenRelease } from '@dewar/policy/releases';
 import { SecurityServer } from '@dewar/policy/security-server';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
+import { adviseLabelGrants } from '@dewar/toolstack';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import { policyWith } from './prelude.ts';
 
@@ -18,6 +19,11 @@ function compile(statements: string, isMls = false): { bytes: Uint8Array; diagno
   const text = policyWith(statements, { isMls, classes: '4.17', keepsOrder: false });
   const { bytes, diagnostics } = compileText(new SourceText('policy.conf', text), { isMls });
   return { bytes: bytes ?? new Uint8Array(), diagnostics };
+}
+
+/** The labels of a guest that names one. */
+function labelsOf(label: string): ReturnType<typeof readDomainConfig>['labels'] {
+  return readDomainConfig(parseXlCfg(new SourceText('guest.cfg', `name = 'a'\nseclabel = '${label}'\n`))).labels;
 }
 
 function codes(diagnostics: readonly Diagnostic[]): string[] {
@@ -264,6 +270,7 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Ma
   ['prove/unknown-name', () => proveAll('nobody reads memory of domV_t;')],
   ['prove/bad-label', () => proveAll('nobody reads memory of nobody:system_r:domU_t;')],
   ['prove/no-label', () => proveAll('nobody reads memory of domU_t and not domU_t;')],
+  ['guest/label-not-granted', () => codes(adviseLabelGrants(labelsOf('domU_t'), 'dom0_t', (...wanted) => wanted[3]))],
   ['devices/too-many-devices', () => deviceCodes(5000)],
   ['prove/too-many-booleans', () => proveAll('creators may destroy what they create;', manyBooleans())],
   ['search/unknown-name', () => searchFor({ kinds: ['allow'], source: { text: 'domV_t' } })],

@@ -166,8 +166,41 @@ describe('dewar check', () => {
       expect((await dewar('check', label(text), '--policy', policy)).err).toContain(
         `is not valid: ${why} [guest/invalid-label]`,
       );
+    // What else is wrong with the file hides nothing of its labels.
+    const bare = file('bare.cfg', "name = 'x'\nmemory = 64\nseclabel = 'system_u:system_r:domUt'\n");
+    expect((await dewar('check', bare, '--policy', policy)).err.match(/\[\w+\/[\w-]+\]/g)).toEqual([
+      '[cfg/required]',
+      '[guest/invalid-label]',
+    ]);
     const right = await dewar('check', guestCfg, '--policy', policy);
     expect([right.code, right.out]).toEqual([0, expect.stringMatching(/guest.cfg is in order\n$/)]);
+  });
+
+  test('labels under which dom0 can make no guest are wrong, where a policy is named', async () => {
+    const check = async (...labels: readonly string[]): Promise<string[]> => {
+      const path = file('pair.cfg', ["name = 'x'", "type = 'pv'", "kernel = '/k'", ...labels, ''].join('\n'));
+      const { err } = await dewar('check', path, '--policy', join(root, 'policies/example'));
+      return err
+        .split('\n')
+        .filter((line) => /error:|note:/.test(line))
+        .map((line) => line.replace(/^.*?(error|note): /, ''));
+    };
+    const run = 'customer_1:vm_r:nomigrate_t';
+    const build = `${run}_building`;
+    const dom0 = 'system_u:system_r:dom0_t';
+    const denied = [
+      `the policy lets no guest be created under \`${run}\` [guest/label-not-granted]`,
+      `\`${dom0}\` lacks \`domain { create }\` on \`${run}\``,
+    ];
+    expect(await check(`seclabel = '${run}'`, `init_seclabel = '${build}'`)).toEqual([]);
+    expect(await check(`seclabel = '${run}'`)).toEqual(denied);
+    expect(await check(`seclabel = '${build}'`, `init_seclabel = '${run}'`)).toEqual([
+      ...denied,
+      `the policy lets no guest be relabelled from \`${run}\` to \`${build}\` [guest/label-not-granted]`,
+      `\`${dom0}\` lacks \`domain2 { relabelfrom }\` on \`${run}\``,
+      `\`${dom0}\` lacks \`domain2 { relabelto }\` on \`${build}\``,
+      `\`${run}\` lacks \`domain { transition }\` on \`${build}\``,
+    ]);
   });
 
   test('settings behind the file count, a missing file is no configuration', async () => {

@@ -14,6 +14,7 @@ export { isPool } from './libxl/cpupools.ts';
 export { DOM0 } from './libxl/daemons.ts';
 export { denialNotes, guest as guestDiagnostics } from './libxl/diagnostics.ts';
 export { endLines } from './libxl/guest-control.ts';
+export { adviseLabelGrants, type MissingGrants } from './libxl/label-grants.ts';
 export { LABELLED_ALREADY, labelledParts, labelRefusal, type PciLabel } from './libxl/label-pci.ts';
 export { LibxlHost } from './libxl/libxl-host.ts';
 export { parseSbdf, sbdfText } from './libxl/pci.ts';

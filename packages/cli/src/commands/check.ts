@@ -21,26 +21,41 @@ export interface CheckFlags {
   readonly compile: CompileOptions;
 }
 
-type Labels = NonNullable<ReturnType<typeof readDomainConfig>['config']>['labels'];
+type Labels = ReturnType<typeof readDomainConfig>['labels'];
 
-/** Whether the labels of a guest are valid in a policy, as Xen would say when the guest is created. */
+/** Whether the labels of a guest are valid in a policy, and whether dom0 may make a guest under them. */
 async function checkLabels(labels: Labels, named: string, compile: CompileOptions): Promise<readonly Diagnostic[]> {
   const { readPolicy } = await import('../policy-input.ts');
   const { SecurityServer } = await import('@dewar/policy/security-server');
+  const { permissionNames } = await import('@dewar/policy/policydb');
   const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
-  const { guestDiagnostics } = await import('@dewar/toolstack');
+  const { adviseLabelGrants, guestDiagnostics } = await import('@dewar/toolstack');
   const { bytes, diagnostics } = await readPolicy(named, compile);
   if (bytes === undefined || hasErrors(diagnostics)) return diagnostics;
   const server = new SecurityServer({ release: xenRelease(compile.release ?? BASELINE_RELEASE) });
   const loaded = server.loadPolicy(bytes);
   if (loaded.kind === 'refused') return loaded.diagnostics;
-  return [labels.build, labels.run, labels.deviceModel].flatMap((label) => {
+  const invalid = [labels.build, labels.run, labels.deviceModel].flatMap((label) => {
     if (label === undefined) return [];
     const answer = server.contextToSid(label.text);
     if (answer.kind !== 'invalid') return [];
     const { message, suggestion } = answer.reason;
     const reason = suggestion === undefined ? message : `${message}; did you mean \`${suggestion}\`?`;
     return [guestDiagnostics['invalid-label'](label.origin, { label: label.text, reason })];
+  });
+  const { policy } = server;
+  if (invalid.length > 0 || policy === undefined) return invalid;
+  const sidOf = (label: string): number => {
+    const answer = server.contextToSid(label);
+    return answer.kind === 'invalid' ? 0 : answer.sid;
+  };
+  const dom0 = server.sidToContext(server.initialSid('dom0'));
+  return adviseLabelGrants(labels, dom0, (source, target, className, permissions) => {
+    const tclass = policy.classes.entries.find(({ name }) => name === className);
+    const av = tclass === undefined ? 'EINVAL' : server.computeAv(sidOf(source), sidOf(target), tclass.value);
+    if (tclass === undefined || av === 'EINVAL') return permissions;
+    const granted = permissionNames(policy, tclass, av.allowed);
+    return permissions.filter((one) => !granted.includes(one));
   });
 }
 
@@ -52,9 +67,10 @@ export async function runCheck(
   terminal: Terminal,
 ): Promise<number> {
   const source = new SourceText(byteText(file === '-' ? 'stdin' : displayPath(file)), readLatin1(file));
-  const { config, diagnostics } = readDomainConfig(parseXlCfg(source, settings.map(byteText)));
-  const ofLabels =
-    config === undefined || policy === undefined ? [] : await checkLabels(config.labels, policy, compile);
+  const { config, labels, diagnostics } = readDomainConfig(parseXlCfg(source, settings.map(byteText)));
+  // What was said of the label as text is not said again.
+  const isPlain = diagnostics.every(({ code }) => code !== 'cfg/label-shape' && code !== 'cfg/label-is-empty');
+  const ofLabels = policy === undefined || !isPlain ? [] : await checkLabels(labels, policy, compile);
   const all = [...diagnostics, ...ofLabels];
   diagnosticReport(all, { format, version, subject: source.name, stream: terminal.out }, terminal);
   // A warning is of what xl passes over in silence, or of what comes out otherwise than it reads.

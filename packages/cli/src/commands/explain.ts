@@ -117,13 +117,24 @@ function basis(
         : []),
       ...(old ? ['that lines with `domid=` are of a Xen before 4.17, which checks some operations otherwise'] : []),
       ...(log.broken.length > 0
+        ? [`${counted(log.broken.length, 'avc line')} cut off or garbled: ${log.broken.slice(0, 8).join(', ')}`]
+        : []),
+      ...(explained.withoutPermission > 0
+        ? [`${counted(explained.withoutPermission, 'line')} without the name of a permission`]
+        : []),
+      ...(log.suppressed > 0
         ? [
-            `${log.broken.length} avc line${log.broken.length === 1 ? '' : 's'} cut off or garbled: ${log.broken.slice(0, 8).join(', ')}`,
+            `${counted(log.suppressed, 'message')} that the log leaves out, as it says itself: denials may be among them`,
           ]
         : []),
-      ...(explained.withoutPermission > 0 ? [`${explained.withoutPermission} lines that name no permission`] : []),
-      ...(log.guestLines > 0 ? [`${log.guestLines} avc lines that a guest wrote to its console, and not Xen`] : []),
-      ...(log.linuxLines > 0 ? [`${log.linuxLines} avc lines of SELinux in Linux`] : []),
+      ...(modes.has('disabled') ? ['what FLASK would have denied: the log says that it was disabled at boot'] : []),
+      ...(modes.has('late')
+        ? ['what happened before a policy was loaded: the log says that nothing was checked until then']
+        : []),
+      ...(log.guestLines > 0
+        ? [`${counted(log.guestLines, 'avc line')} that a guest wrote to its console, and not Xen`]
+        : []),
+      ...(log.linuxLines > 0 ? [`${counted(log.linuxLines, 'avc line')} of SELinux in Linux`] : []),
       ...(log.skipped + explained.groupsLeft > 0
         ? [`${log.skipped} lines and ${explained.groupsLeft} kinds of lines beyond the limit`]
         : []),
@@ -131,15 +142,18 @@ function basis(
   };
 }
 
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
 function summary(input: ExplainInput, log: LogReading, { findings }: LogExplanation): string {
   const avc = log.lines.filter(({ kind }) => kind === 'avc').length;
   const others = log.lines.filter(({ kind }) => kind === 'unknown-operation').length;
-  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   const told = [
-    count(avc, 'avc line'),
-    ...(others > 0 ? [`${count(others, 'line')} about operations without a check`] : []),
+    counted(avc, 'avc line'),
+    ...(others > 0 ? [`${counted(others, 'line')} about operations without a check`] : []),
   ];
-  return `${safeLine(input.logName)}: ${told.join(', ')} of ${count(log.lineCount, 'line')}; ${count(findings.length, 'cause')}`;
+  return `${safeLine(input.logName)}: ${told.join(', ')} of ${counted(log.lineCount, 'line')}; ${counted(findings.length, 'cause')}`;
 }
 
 async function diffOf(finding: Finding, isLeast: boolean): Promise<string[]> {
@@ -321,6 +335,7 @@ async function explanationJson(
     broken: log.broken,
     linuxLines: log.linuxLines,
     guestLines: log.guestLines,
+    suppressed: log.suppressed,
     findings,
     fix,
     ...basis(input, log, held),

@@ -79,6 +79,8 @@ export interface LogReading {
   readonly linuxLines: number;
   /** avc lines that a guest wrote to its console, which Xen marks with its number: they prove nothing. */
   readonly guestLines: number;
+  /** Messages that a limit on their rate left out, as the log itself says; avc lines may be among them. */
+  readonly suppressed: number;
   /** Lines that FLASK wrote beyond the limit, and that were not looked at. */
   readonly skipped: number;
 }

@@ -202,3 +202,22 @@ test('a hostile log is read in one pass, and within limits', () => {
   const limited = readLog(line.repeat(100), { lines: 10, lineLength: 1024 });
   expect([limited.lines.length, limited.skipped, limited.lineCount]).toEqual([10, 90, 100]);
 });
+
+test('messages that a limit on their rate left out are counted, as the log says', () => {
+  const text = [
+    '(XEN) printk: 57 messages suppressed.',
+    'systemd-journald[1]: Suppressed 120 messages from xenconsoled.service',
+    '(XEN) 3 messages',
+    `(XEN) avc:  denied  { pause } for current=d0 ${LABELS}`,
+    '',
+  ].join('\n');
+  expect(readLog(text).suppressed).toBe(177);
+});
+
+test('a log that ends within the name of a class ends with a line that is cut off', () => {
+  const line = `(XEN) avc:  denied  { pause } for current=d0 ${LABELS}`;
+  for (const cut of [1, 2, 5]) expect(readLog(line.slice(0, -cut))).toMatchObject({ lines: [], broken: [1] });
+  expect(avcLines(line)).toHaveLength(1);
+  // A class that no Xen has is one that is not known here.
+  expect(avcLines(line.replace(/domain$/, 'xen9'))[0]?.class).toBe('xen9');
+});

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { releasesWith } from '../releases/index.ts';
+import { releasesWith, XEN_RELEASES, xenRelease } from '../releases/index.ts';
 import { type BrokenMessage, cleaned, joined, withoutSign } from './join-lines.ts';
 import {
   type AvcLine,
@@ -188,6 +188,18 @@ function isOfSomeXen({ class: tclass, permissions }: AvcLine): boolean {
   return permissions.length > 0 && permissions.every((one) => releasesWith(tclass, one).length > 0);
 }
 
+/** Whether a name is the beginning of a class of some Xen, and no class. */
+function isCutClass(name: string): boolean {
+  const classes = XEN_RELEASES.flatMap((release) => xenRelease(release).classes);
+  return classes.some((one) => one.name.startsWith(name)) && !classes.some((one) => one.name === name);
+}
+
+/** How many messages a line says were left out by a limit on their rate. XEN: `printk_ratelimit` of console.c. */
+function suppressedIn(line: string): number {
+  const found = /\b(\d{1,9}) messages? (?:suppressed|dropped)|\bSuppressed (\d{1,9}) messages/.exec(line);
+  return Number(found?.[1] ?? found?.[2] ?? 0);
+}
+
 /** A label as policies have them: what was put together of pieces must have no other. */
 function isPlainLabel(label: string | number): boolean {
   return typeof label === 'number' || /^[A-Za-z0-9_.:,-]+$/.test(label);
@@ -250,6 +262,7 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
   const broken: number[] = [];
   let linuxLines = 0;
   let guestLines = 0;
+  let suppressed = 0;
   let skipped = 0;
   let number = 0;
   let from = 0;
@@ -285,6 +298,7 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
         if (one === 'broken') tellBroken(line);
         else if (one !== undefined) keep(one.line, one.used);
       } else if (isRest(whole)) tellBroken(line);
+      else if (whole.includes('messages')) suppressed += suppressedIn(whole);
       continue;
     }
     // On a shared serial line several messages can stand in one line.
@@ -307,9 +321,9 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
       const wrapped =
         isCut && isLast ? readWrapped({ before, first: part, isQuoted, text, next: from, line }) : undefined;
       if (wrapped !== undefined) keep(wrapped.line, wrapped.used);
-      else if (one === 'broken') tellBroken(line);
+      else if (one === 'broken' || (isCut && newline < 0 && isCutClass(one.class))) tellBroken(line);
       else keep(one);
     }
   }
-  return { lines, lineCount: number, broken, linuxLines, guestLines, skipped };
+  return { lines, lineCount: number, broken, linuxLines, guestLines, suppressed, skipped };
 }

@@ -10,6 +10,7 @@ import type { Refusal } from './recorder.ts';
 const entries = {
   'invalid-label': { severity: 'error', message: 'label `{label}` is not valid: {reason}' },
   'label-ignored': { severity: 'error', message: 'label `{label}` has no effect: {reason}' },
+  'label-not-granted': { severity: 'error', message: 'the policy lets no guest be {what}' },
   'label-not-asked': { severity: 'error', message: 'may not ask Xen for the label `{label}`' },
   'step-failed': { severity: 'error', message: 'guest `{guest}` was not created: {step} failed' },
   'relabel-denied': {
