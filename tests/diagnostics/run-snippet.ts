@@ -230,6 +230,10 @@ async function runCommand(
         return host.restore(files.get(first) ?? guest, { uuid, file: first });
       case 'pci-assignable-add':
         return host.pciAssignableAdd(first);
+      case 'pci-attach':
+        return host.pciAttach(first, second);
+      case 'pci-detach':
+        return host.pciDetach(first, second);
       case 'label-pci':
         return host.labelPci(first, second);
       case 'init-xenstore-domain':

@@ -215,14 +215,19 @@ export const DEVICE_OPS: Handlers<DeviceName> = {
       if (entry !== undefined) return failed(errnoOf(entry));
       // XEN: map_domain_pirq() asks for the line itself, once it knows which it is.
       const hook = machine.check('physdev_op.map_pirq', caller, { ...ofIrq(machine, domain, irq), stage: 'hook' });
-      return hook === undefined ? ok({}) : failed(errnoOf(hook));
+      if (hook !== undefined) return failed(errnoOf(hook));
+      domain.pirqs.add(irq);
+      return ok({});
     }),
   'physdev_op.unmap_pirq': (machine, caller, { domid, irq }) =>
     onIrq(machine, domid, irq, (domain) => {
       const entry = machine.check('physdev_op.unmap_pirq', caller, { domain });
       if (entry !== undefined) return failed(errnoOf(entry));
+      if (!domain.pirqs.has(irq)) return failed('EINVAL');
       const hook = machine.check('physdev_op.unmap_pirq', caller, { ...ofIrq(machine, domain, irq), stage: 'hook' });
-      return hook === undefined ? ok({}) : failed(errnoOf(hook));
+      if (hook !== undefined) return failed(errnoOf(hook));
+      domain.pirqs.delete(irq);
+      return ok({});
     }),
   'physdev_op.apic_read': (machine, caller) => {
     const denial = machine.check('physdev_op.apic_read', caller);

@@ -104,6 +104,8 @@ export interface Domain {
   cap: number;
   readonly grants: Map<number, Grant>;
   readonly eventChannels: Map<Port, EventChannel>;
+  /** Interrupt lines of devices that are mapped for it. */
+  readonly pirqs: Set<number>;
   nextPort: number;
 }
 
@@ -150,6 +152,7 @@ export function newDomain(
     cap: 0,
     grants: new Map(),
     eventChannels: new Map(),
+    pirqs: new Set(),
     nextPort: 1,
   };
 }

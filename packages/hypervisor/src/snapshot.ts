@@ -82,6 +82,7 @@ export function snapshotState(state: MachineState, flask: Flask): HypervisorSnap
         ioreqServers: domain.ioreqServers.map((server) => ({ ...server, ports: [...server.ports] })),
         grants: [...domain.grants.values()].map((grant) => ({ ...grant })),
         eventChannels: [...domain.eventChannels.values()].map((channel) => ({ ...channel })),
+        pirqs: domain.pirqs.size === 0 ? undefined : [...domain.pirqs],
       })),
     mappings: [...state.mappings.values()].map((mapping) => ({ ...mapping })),
     console: [...state.console],
@@ -298,6 +299,7 @@ function readDomain(value: unknown): Domain {
         .map(readChannel)
         .map((channel) => [channel.port, channel]),
     ),
+    pirqs: new Set(list(counts['pirqs'] ?? []).map((irq) => whole(irq, 0xffff))),
     nextPort: whole(counts['nextPort'], 0x20000),
   };
 }

@@ -18,6 +18,7 @@ export { adviseLabelGrants, type MissingGrants } from './libxl/label-grants.ts';
 export { LABELLED_ALREADY, labelledParts, labelRefusal, type PciLabel } from './libxl/label-pci.ts';
 export { LibxlHost } from './libxl/libxl-host.ts';
 export { parseSbdf, sbdfText } from './libxl/pci.ts';
+export { stillListed } from './libxl/pci-operations.ts';
 export {
   type Attachment,
   emptyToolstackState,

@@ -11,8 +11,10 @@ import {
   guestDiagnostics,
   type OperationReport,
   parseSbdf,
+  sbdfText,
+  stillListed,
 } from '@dewar/toolstack';
-import { deviceJson, pciDeviceJson, readPciWord } from '@dewar/toolstack/xl-cfg';
+import { deviceJson, type JsonObject, pciDeviceJson, readPciWord } from '@dewar/toolstack/xl-cfg';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
@@ -31,9 +33,11 @@ async function onGuest<N extends 'pci.attach' | 'pci.detach'>(
   verb: string,
   call: N,
   params: HelperCalls[N]['params'],
+  afterwards: () => Promise<void> = () => Promise.resolve(),
 ): Promise<OperationReport> {
   const outcome = await operation.callStep(`libxl is to ${verb} domain ${domid}`, call, params);
   if (outcome.kind === 'failed') return operation.refused(domid, verb, outcome.failure, 1);
+  await afterwards();
   return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
 }
 
@@ -54,7 +58,24 @@ export async function detachPci(
   const { device } = readPciWord(spec);
   if (device === undefined) return malformed(operation, 'pci-detach', 'PCI_SPEC_STRING', spec);
   const params = { domid, json: deviceJson(device), isForced };
-  return onGuest(operation, domid, 'detach a PCI device from', 'pci.detach', params);
+  const verb = 'detach a PCI device from';
+  return onGuest(operation, domid, verb, 'pci.detach', params, async () => {
+    const sbdf = await addressOf(operation, device);
+    const left = await operation.callStep(`libxl tells what domain ${domid} has left`, 'pci.list', { domid });
+    if (left.kind !== 'ok' || sbdf === undefined || left.value.every((one) => one.sbdf !== sbdf)) return;
+    operation.diagnostics.push(stillListed(domid, sbdfText(sbdf)));
+  });
+}
+
+/** Where a device is that is free again; one that was named is free under its name. */
+async function addressOf(operation: RealOperation, device: JsonObject): Promise<number | undefined> {
+  const value = (key: string): number => Number(device.members.find(([name]) => name === key)?.[1] ?? 0);
+  const [, named] = device.members.find(([name]) => name === 'name') ?? [];
+  if (typeof named !== 'string') {
+    return ((value('domain') << 16) | (value('bus') << 8) | (value('dev') << 3) | value('func')) >>> 0;
+  }
+  const free = await operation.callStep('libxl tells where the device is', 'pci.assignableList', {});
+  return free.kind === 'ok' ? free.value.find(({ name }) => name === named)?.sbdf : undefined;
 }
 
 /** One call of libxl about no guest. */

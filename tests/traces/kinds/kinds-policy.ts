@@ -81,6 +81,12 @@ export function recordedGuest(name: string): DomainConfig {
   return guestOf(readFileSync(new URL(`./record/guests/${name}.cfg`, import.meta.url), 'latin1'));
 }
 
+/** The same, of a guest that may be given PCI devices later. */
+export function withPassthrough(name: string): DomainConfig {
+  const text = readFileSync(new URL(`./record/guests/${name}.cfg`, import.meta.url), 'latin1');
+  return guestOf(`${text}passthrough = "enabled"\n`);
+}
+
 export function guestOf(text: string): DomainConfig {
   const { config, diagnostics } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', text)));
   if (config === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));

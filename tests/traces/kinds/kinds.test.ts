@@ -8,6 +8,7 @@ import {
   recordedGuest,
   withoutOrder,
   withoutPolls,
+  withPassthrough,
 } from './kinds-policy.ts';
 
 const uuid = '25818b54-c2d4-49e7-bab3-d3966a3d81ed';
@@ -101,4 +102,37 @@ test('without an IOMMU a guest is given a device only while it runs, and only in
   await host.create(recordedGuest('none'), { uuid });
   const attached = await host.pciAttach('none', '00:05.0');
   expect(checksOf(attached)).toEqual(golden('pci-none-attach-noiommu'));
+});
+
+test('a device stays on the list of a PV guest that has no driver for its PCI bus, and is free all the same', async () => {
+  const kinds = bootKinds();
+  const { host } = kinds;
+  await labelRecorded(kinds);
+  await host.pciAssignableAdd('00:05.0');
+  await host.create(withPassthrough('bare'), { uuid, paused: true });
+  const listed = async () => ((await host.pciList('bare')).value ?? []).length;
+  expect(checksOf(await host.pciAttach('bare', '00:05.0'))).toEqual(golden('pci-bare-attach'));
+  const detached = await host.pciDetach('bare', '00:05.0');
+  expect(checksOf(detached)).toEqual(golden('pci-bare-detach'));
+  const unready = 'libxl_device.c:1470:libxl__wait_for_backend: Backend /local/domain/0/backend/pci/1/0 not ready';
+  expect(detached.xlMessages).toEqual([`libxl: error: ${unready}`]);
+  expect([detached.outcome, detached.xlExitCode, await listed()]).toEqual(['done', 0, 1]);
+  expect(detached.diagnostics.map(({ code }) => code)).toEqual(['guest/device-still-listed']);
+  const again = await host.pciDetach('bare', '00:05.0', { force: true });
+  expect(checksOf(again)).toEqual(golden('pci-bare-detach-force'));
+  expect(again.xlMessages).toEqual([
+    'libxl: error: libxl_pci.c:2044:do_pci_remove: Domain 1:xc_physdev_unmap_pirq irq=21: Invalid argument',
+    'libxl: error: libxl_pci.c:2258:pci_remove_detached: Domain 1:xc_deassign_device failed: No such device',
+    `libxl: error: ${unready}`,
+  ]);
+  expect([again.xlExitCode, await listed()]).toEqual([0, 1]);
+  expect((await host.pciAssignableList()).value).toHaveLength(1);
+  expect(checksOf(await host.destroy('bare'))).toEqual(golden('pci-bare-destroy'));
+  // The next guest answers, until it is paused.
+  await host.create(withPassthrough('none'), { uuid });
+  await host.pciAttach('none', '00:05.0');
+  await host.pause('none');
+  expect(checksOf(await host.pciDetach('none', '00:05.0'))).toEqual(golden('pci-paused-detach'));
+  await host.unpause('none');
+  expect((await host.pciList('none')).value).toHaveLength(1);
 });

@@ -452,8 +452,15 @@ const handedOn: Scenario = async (bench, { ask, hold }) => {
   await ask('attach', host.pciAttach('driving', device), running);
   const { value: slots = [] } = await ask('pci-list', host.pciList('driving'), GOOD);
   hold('the guest has it', slots.length === 1);
-  await ask('detach', host.pciDetach('driving', device, { force: true }), running);
-  // A kernel without a driver for it lets go of nothing: it stays on the list until the guest is gone.
+  // A kernel that does not answer, or has no driver for its PCI bus, keeps the device on its list.
+  await ask('pause', host.pause('driving'), { ...GOOD, domain: `paused under ${DEVICE_LABEL}` });
+  await ask('detach', host.pciDetach('driving', device, { force: true }), {
+    ...GOOD,
+    codes: ['guest/device-still-listed'],
+    domain: `paused under ${DEVICE_LABEL}`,
+  });
+  hold('it is still listed', ((await host.pciList('driving')).value ?? []).length === 1);
+  hold('it is free', ((await host.pciAssignableList()).value ?? []).length === 1);
   await ask('destroy', host.destroy('driving'), { ...GOOD, domain: 'gone' });
   await ask('load the policy again', host.loadPolicy(policies.example), GOOD);
   const again = servedGuest('again', { passthrough: 'enabled' });

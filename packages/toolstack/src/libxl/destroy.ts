@@ -101,6 +101,10 @@ function takeApart(operation: Operation, domid: Domid): Refusal | undefined {
   recorder.step(`libxl removes the entries of domain ${domid} from xenstore`, 'libxl', () => {
     lookAt(operation, domid, true);
     lookAt(operation, domid, true);
+    for (const device of state.pci.values()) {
+      if (device.domid === domid) device.domid = undefined;
+      device.stale = device.stale.filter((one) => one !== domid);
+    }
     if (record !== undefined) record.name = undefined;
     return 'done';
   });

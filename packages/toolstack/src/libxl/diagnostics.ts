@@ -46,6 +46,10 @@ const entries = {
     message: 'guest `{guest}` was started, but its device model is denied what it cannot do without',
   },
   'device-not-served': { severity: 'warning', message: 'device `{device}` of guest `{guest}` does not work' },
+  'device-still-listed': {
+    severity: 'warning',
+    message: 'device {device} was taken from domain {domid}, which still has it on its list',
+  },
   'device-not-rehearsed': {
     severity: 'warning',
     message: 'devices of guest `{guest}` are passed over: `{key}` is not rehearsed',

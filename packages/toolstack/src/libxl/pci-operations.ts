@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Diagnostic } from '@dewar/policy/text';
 import type { AssignableDevice, GuestPciSlot, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
 import { addressMembers, readPciWord } from '../xl-cfg/index.ts';
@@ -21,6 +22,7 @@ import {
   parseSbdf,
   removePciDevice,
   resolvePci,
+  sbdfText,
 } from './pci.ts';
 import { storedWithDevice } from './stored-json.ts';
 
@@ -87,6 +89,15 @@ export function attachPci(operation: Operation, text: string, spec: string): Ope
   return failedOnGuest(operation, domid, `attach ${added.what} to`);
 }
 
+/** A device that Xen took from a guest, and that libxl did not take out of xenstore. */
+export function stillListed(domid: number, device: string): Diagnostic {
+  const notes = [
+    { message: 'the kernel of the guest has no driver for its PCI bus, or does not answer; libxl waited ten seconds' },
+    { message: 'it is free for other guests; the entry goes when the guest ends' },
+  ];
+  return guest['device-still-listed'](undefined, { device, domid }, { notes });
+}
+
 /** `xl pci-detach`. */
 export function detachPci(operation: Operation, text: string, spec: string, isForced: boolean): OperationReport {
   const { recorder } = operation;
@@ -107,12 +118,17 @@ export function detachPci(operation: Operation, text: string, spec: string, isFo
     operation.messages.push('libxl: error: libxl_device.c:1486:device_addrm_aocomplete: unable to remove device');
     return failedOnGuest(operation, domid, 'detach a PCI device from');
   }
-  if (removePciDevice(operation, domid, record, { isForced })) return doneOn(operation, domid);
+  const removal = removePciDevice(operation, domid, record, { isForced });
+  if (removal === 'gone') return doneOn(operation, domid);
+  if (removal === 'listed') {
+    operation.diagnostics.push(stillListed(domid, sbdfText(record.sbdf)));
+    return doneOn(operation, domid);
+  }
   const notes = refusalNotes(recorder.refusal);
   const verb = 'detach a PCI device from';
   operation.diagnostics.push(guest['operation-failed'](undefined, { operation: verb, domid }, { notes }));
   // XEN: xl is content when it was Xen that kept the device there.
-  const xlExitCode = record.domid === undefined ? 0 : 1;
+  const xlExitCode = removal === 'refused' ? 0 : 1;
   return report(operation, { isDone: false, xlExitCode, domain: finalState(operation, domid) });
 }
 

@@ -50,7 +50,7 @@ function shortText(sbdf: Sbdf): string {
 function pciRecord({ state }: Operation, sbdf: Sbdf): PciRecord {
   const known = state.pci.get(sbdf);
   if (known !== undefined) return known;
-  const fresh: PciRecord = { sbdf, isAssignable: false, name: undefined, domid: undefined, slot: 0 };
+  const fresh: PciRecord = { sbdf, isAssignable: false, name: undefined, domid: undefined, slot: 0, stale: [] };
   state.pci.set(sbdf, fresh);
   return fresh;
 }
@@ -170,7 +170,12 @@ function changeRights(operation: Operation, domid: Domid, device: PciDevice, isA
   const mapped = recorder.ask('libxl', isAllowed ? 'physdev_op.map_pirq' : 'physdev_op.unmap_pirq', { domid, irq });
   if (mapped.kind === 'error') {
     const words = isAllowed ? `xc_physdev_map_pirq irq=${irq} (error=-1)` : `xc_physdev_unmap_pirq irq=${irq}`;
-    logLibxl(operation, place(isAllowed ? 1491 : 2044), `Domain ${domid}:${words}`);
+    logLibxl(
+      operation,
+      place(isAllowed ? 1491 : 2044),
+      `Domain ${domid}:${words}`,
+      isAllowed ? undefined : mapped.errno,
+    );
     if (!goesOn) return false;
   }
   const allowed = recorder.ask('libxl', 'domctl.irq_permission', { domid, irq, isAllowed });
@@ -257,6 +262,20 @@ function refusalOf(operation: Operation, domid: Domid, sbdf: Sbdf, isSeized: boo
     : `domain ${record.domid} has it`;
 }
 
+/**
+ * Whether the list of devices on the bus of a guest can be changed: the kernel of a PV guest has to have the bus connected,
+ * and to put it in order each time. XEN: `libxl__wait_for_backend`, which waits ten seconds for that.
+ */
+function answersOnBus(operation: Operation, domid: Domid): boolean {
+  const { recorder, state } = operation;
+  if (recorder.hypercalls.inspectDomain(domid)?.info.isHvm === true) return true;
+  const hasBus = state.backends.some((one) => one.domid === domid && one.kind === 'pci');
+  if (hasBus && canServe(operation, domid)) return true;
+  const path = `/local/domain/0/backend/pci/${domid}/0`;
+  logLibxl(operation, 'libxl_device.c:1470:libxl__wait_for_backend', `Backend ${path} not ready`);
+  return false;
+}
+
 /** Gives a PCI device to a guest, while it is made or later. */
 export function addPciDevice(
   operation: Operation,
@@ -292,7 +311,9 @@ export function addPciDevice(
   const stub = stubOf(operation, domid);
   if (stub !== undefined && !giveToStub(operation, stub, device)) return failed();
   if (!give(operation, domid, device, false)) return failed();
+  if (!isStarting && devicesOf(operation, domid).length > 0 && !answersOnBus(operation, domid)) return failed();
   record.domid = domid;
+  record.stale = record.stale.filter((one) => one !== domid);
   const taken = [...state.pci.values()].filter((one) => one !== record && one.domid === domid);
   const isHvm = recorder.hypercalls.inspectDomain(domid)?.info.isHvm === true;
   record.slot = isHvm ? FIRST_SLOT + taken.length : taken.length;
@@ -333,7 +354,7 @@ export function connectPciBus(operation: Operation, domid: Domid): void {
 /** The devices that a domain has, or that its guest has where it is a stub domain. */
 export function devicesOf({ state }: Operation, domid: Domid): PciRecord[] {
   const target = state.guests.get(domid)?.target ?? domid;
-  return [...state.pci.values()].filter((one) => one.domid === target);
+  return [...state.pci.values()].filter((one) => one.domid === target || one.stale.includes(target));
 }
 
 /** Asks the device model of an HVM guest to take a device off; the guest has to let go of it. */
@@ -388,8 +409,10 @@ function take(operation: Operation, domid: Domid, device: PciDevice, { isStub, i
     // XEN: a denial is logged, and the device is taken for removed all the same.
     const taken = recorder.ask('libxl', 'domctl.deassign_device', { domid, device: device.sbdf });
     if (taken.kind === 'ok') return 'done';
-    isTaken = false;
-    logLibxl(operation, 'libxl_pci.c:2258:pci_remove_detached', `Domain ${domid}:xc_deassign_device failed`);
+    // It was taken before, and was still on the list.
+    isTaken = taken.errno === 'ENODEV';
+    const place = 'libxl_pci.c:2258:pci_remove_detached';
+    logLibxl(operation, place, `Domain ${domid}:xc_deassign_device failed`, taken.errno);
     return 'ignored-failure';
   });
   return isTaken;
@@ -406,27 +429,45 @@ function nameInModel(sbdf: Sbdf): string {
   return `pci-pt-${sbdfText(sbdf).slice(5, 7)}_${sbdfText(sbdf).slice(8, 10)}.${sbdf & 7}`;
 }
 
-/** Takes a PCI device from a guest; forced, when the guest ends. False where Xen or the guest keeps it. */
+/** How the taking of a device went. */
+export type PciRemoval =
+  /** Nobody has it. */
+  | 'gone'
+  /** Xen took it from the guest; in xenstore it is still the guest's, until that ends. */
+  | 'listed'
+  /** Xen left it with the guest; in xenstore it is nobody's. */
+  | 'refused'
+  /** The guest did not let go of it, and it was left with it. */
+  | 'kept';
+
+/** Takes a PCI device from a guest; forced, when the guest ends. */
 export function removePciDevice(
   operation: Operation,
   domid: Domid,
   record: PciRecord,
   { isForced }: Pick<Removal, 'isForced'>,
-): boolean {
+): PciRemoval {
   const { recorder, state } = operation;
   const device = hostDevice(operation, record.sbdf);
   const stub = stubOf(operation, domid);
   const isTaken = device === undefined || take(operation, domid, device, { isStub: false, isForced });
-  if (!isTaken && !isForced && isKept(operation, domid)) return false;
+  if (!isTaken && !isForced && isKept(operation, domid)) return 'kept';
   if (device !== undefined && stub !== undefined) take(operation, stub, device, { isStub: true, isForced });
-  record.domid = undefined;
-  recorder.step(`libxl takes ${sbdfText(record.sbdf)} out of xenstore`, 'libxl', () => {
+  const isOff = recorder.step(`libxl takes ${sbdfText(record.sbdf)} out of xenstore`, 'libxl', () => {
     lookAt(operation, domid, false);
+    if (record.domid === domid) record.domid = undefined;
+    record.stale = record.stale.filter((one) => one !== domid);
+    // XEN: libxl__device_pci_remove_xenstore(), whose answer nobody looks at.
+    if (!answersOnBus(operation, domid)) {
+      record.stale.push(domid);
+      return 'ignored-failure';
+    }
     for (const bus of state.backends.filter(({ kind }) => kind === 'pci')) {
       const isEmpty = devicesOf(operation, bus.domid).length === 0;
       if (isEmpty && (bus.domid === domid || bus.domid === stub)) disconnect(operation, bus);
     }
     return 'done';
   });
-  return isTaken;
+  if (isOff !== 'done') return 'listed';
+  return isTaken ? 'gone' : 'refused';
 }

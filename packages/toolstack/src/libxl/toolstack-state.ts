@@ -97,6 +97,8 @@ export interface PciRecord {
   domid: Domid | undefined;
   /** The slot in which that guest sees it. */
   slot: number;
+  /** Guests that it was taken from, and that xenstore still has it with. */
+  stale: Domid[];
 }
 
 /** All of it, for one host. */
@@ -165,7 +167,7 @@ export function snapshotToolstack(state: ToolstackState): ToolstackSnapshot {
       ports: [...one.ports],
       guestPorts: [...one.guestPorts],
     })),
-    pci: [...state.pci.values()].map((one) => ({ ...one })),
+    pci: [...state.pci.values()].map((one) => ({ ...one, stale: [...one.stale] })),
   };
 }
 
@@ -300,11 +302,12 @@ function readBackend(record: Readonly<Record<string, unknown>>): Backend | undef
 
 function readPci(record: Readonly<Record<string, unknown>>): PciRecord | undefined {
   const { sbdf, isAssignable, name, domid, slot } = record;
+  const stale = readNumbers<Domid>(record['stale'] ?? []);
   if (!isWhole(sbdf) || typeof isAssignable !== 'boolean' || !isWhole(slot)) return undefined;
   if (name !== undefined && (typeof name !== 'string' || name.length > 64)) return undefined;
-  if (domid !== undefined && !isWhole(domid)) return undefined;
+  if ((domid !== undefined && !isWhole(domid)) || stale === undefined) return undefined;
   // As above.
-  return { sbdf, isAssignable, name, domid: domid as Domid | undefined, slot };
+  return { sbdf, isAssignable, name, domid: domid as Domid | undefined, slot, stale };
 }
 
 function readAll<T extends { readonly domid: Domid }>(
