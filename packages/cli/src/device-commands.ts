@@ -167,15 +167,17 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .option('--pvh', 'its kernel starts in an HVM container; a real host sees that from the kernel')
     .option('--kernel <file>', 'its kernel, which is a xenstore; needed on a real host, a simulated domain has none')
     .option('--ramdisk <file>', 'a ramdisk beside it')
+    .option('--param <words>', 'words for the command line of its kernel')
+    .option('--name <name>', 'its name (default: Xenstore)')
     .option('--force', 'make it on a real host even when the rehearsal was refused')
     .addOption(hostOption())
     .addOption(xenOption())
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
-    .action(async ({ flask: label, memory, pvh, kernel, ramdisk, force, ...args }) => {
+    .action(async ({ flask: label, memory, pvh, kernel, ramdisk, param, name, force, ...args }) => {
       const { runXenstoreDomain } = await import('./commands/xenstore-domain.ts');
-      const options = { label, memoryMib: memory, isPvh: pvh === true, kernel, ramdisk };
+      const options = { label, memoryMib: memory, isPvh: pvh === true, kernel, ramdisk, param, name };
       const flags = { ...requestFlags(args), isForced: force === true };
       await finish(runXenstoreDomain(options, flags, terminal));
     });

@@ -101,6 +101,10 @@ export interface XenstoreDomainOptions {
   /** Files of dom0; a real host needs the first, and a simulated domain has no kernel. */
   readonly kernel?: string | undefined;
   readonly ramdisk?: string | undefined;
+  /** Words for the command line of its kernel, after `--event` and the port of dom0. */
+  readonly param?: string | undefined;
+  /** Without one, `Xenstore`. */
+  readonly name?: string | undefined;
   readonly uuid: string;
 }
 

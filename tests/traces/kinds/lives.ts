@@ -5,7 +5,7 @@
  */
 import type { Hypervisor, IommuKind } from '@dewar/hypervisor';
 import type { LibxlHost, OperationReport } from '@dewar/toolstack';
-import { bootKinds, checksOf, labelRecorded, recordedGuest } from './kinds-policy.ts';
+import { bootKinds, checksOf, labelRecorded, recordedGuest, withPassthrough } from './kinds-policy.ts';
 
 const uuid = '25818b54-c2d4-49e7-bab3-d3966a3d81ed';
 const other = '25818b54-c2d4-49e7-bab3-d3966a3d81ee';
@@ -81,6 +81,23 @@ const LIVES: readonly (readonly [iommu: IommuKind, life: Life])[] = [
     },
   ],
   [
+    'with-remapping',
+    async (host, record, hypervisor) => {
+      await withPci(host, hypervisor);
+      await host.pciAssignableAdd(PCI);
+      // A kernel without a driver for its PCI bus does not answer either.
+      await host.create(withPassthrough('bare'), paused);
+      await record('pci-bare-attach', host.pciAttach('bare', PCI));
+      await record('pci-bare-detach', host.pciDetach('bare', PCI));
+      await record('pci-bare-detach-force', host.pciDetach('bare', PCI, { force: true }));
+      await record('pci-bare-destroy', host.destroy('bare'));
+      await host.create(withPassthrough('none'), { uuid });
+      await host.pciAttach('none', PCI);
+      await host.pause('none');
+      await record('pci-paused-detach', host.pciDetach('none', PCI));
+    },
+  ],
+  [
     'without-remapping',
     async (host, record, hypervisor) => {
       await withPci(host, hypervisor);
@@ -105,6 +122,9 @@ const LIVES: readonly (readonly [iommu: IommuKind, life: Life])[] = [
     async (host, record) => {
       const options = { label: 'system_u:system_r:xenstore_t', memoryMib: 256, uuid };
       await record('xenstore-pv', host.initXenstoreDomain(options));
+      await record('xenstore-guest-create', host.create(recordedGuest('none'), { uuid: other, paused: true }));
+      await record('xenstore-guest-unpause', host.unpause('none'));
+      await record('xenstore-guest-destroy', host.destroy('none'));
     },
   ],
   [

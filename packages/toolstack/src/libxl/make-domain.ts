@@ -7,6 +7,7 @@
  */
 import type { Domid, SidNumber } from '../hypercalls.ts';
 import type { BuildPlan, BuiltGuest } from './build-guest.ts';
+import { xenstoredOf } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { lookAt, type Operation } from './operation.ts';
@@ -114,7 +115,8 @@ export function makeDomain(
         fault = 'no colours';
         return 'failed';
       }
-      lookAt(operation, domid, false);
+      // XEN: domain_entry_inc() of xenstored, which has a directory for it now.
+      recorder.askAs(xenstoredOf(state), 'domctl.getdomaininfo', { domid });
       return 'done';
     }
     logLibxl(operation, 'libxl_create.c:711:libxl__domain_make', 'domain creation fail', made.errno);

@@ -7,17 +7,25 @@
  * @module
  */
 import type { OperationReport, XenstoreDomainOptions } from '../host.ts';
-import type { Domid, FrameRange, Process, SidNumber } from '../hypercalls.ts';
+import type { Actor, Domid, FrameRange, Port, Process, SidNumber } from '../hypercalls.ts';
 import { RING_PARAMS, SPECIAL, SPECIAL_FRAME, SPECIAL_PAGES, SPECIAL_PARAMS } from './build-container.ts';
 import { GuestMappings } from './build-guest.ts';
 import { SPECIAL_FRAMES } from './build-pv.ts';
 import { defaultSid } from './create-labels.ts';
-import { attachConsole, CONSOLE_REF, DOM0 } from './daemons.ts';
+import { attachConsole, CONSOLE_REF, DOM0, XENSTORE_REF } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
-import { finalState, type Operation, report } from './operation.ts';
+import { finalState, lookAt, type Operation, report } from './operation.ts';
 import { type AnyResult, inOrder } from './recorder.ts';
+import { startGuest } from './start-guest.ts';
 
 const INIT: Process = 'init-xenstore-domain';
+
+const DOM0_KERNEL: Actor = { domid: DOM0, process: 'driver' };
+
+/** The page of dom0's kernel that it shares with xenstored; which one does not matter. */
+const STORE_FRAME = 1;
+
+const LOST = 'dom0 has gone over to a domain that is no xenstore: the host has to be booted anew';
 
 const KIB_PER_MIB = 1024;
 const PAGES_PER_MIB = 256;
@@ -50,6 +58,7 @@ interface Plan {
   readonly memoryMib: number;
   readonly isPvh: boolean;
   readonly uuid: string;
+  readonly name: string;
 }
 
 /** Gives it memory, piece by piece. */
@@ -120,13 +129,23 @@ function grantConsole({ recorder }: Operation, domid: Domid, frame: number): boo
   return seeded.kind === 'ok';
 }
 
-/** From nothing to the running domain; the step that failed, and the domain that is there. */
-function build(operation: Operation, plan: Plan): { readonly domid: Domid | undefined; readonly failed?: string } {
+/** What came of it. */
+interface Built {
+  readonly domid: Domid | undefined;
+  /** The step that failed. */
+  readonly failed?: string;
+  /** The domain runs, and stays. */
+  readonly isRunning?: boolean;
+}
+
+/** From nothing to the running domain. */
+function build(operation: Operation, plan: Plan): Built {
   const { recorder } = operation;
   const { isPvh, memoryMib, uuid, sid } = plan;
   const pages = memoryMib * PAGES_PER_MIB;
   let domid: Domid | undefined;
   let consolePort = 0;
+  let storePort = 0;
   const made = recorder.step('init-xenstore-domain creates the domain', INIT, () => {
     const args = { ssidref: sid, maxVcpus: 1, handle: uuid, isHvm: isPvh, isXenstore: true };
     const created = recorder.ask(INIT, 'domctl.createdomain', args);
@@ -142,7 +161,14 @@ function build(operation: Operation, plan: Plan): { readonly domid: Domid | unde
     if (port.kind === 'error') return 'failed';
     consolePort = port.value.port;
     // XEN: xc_domain_set_memmap_limit(), of a PV domain only.
-    return isPvh ? 'done' : inOrder([() => recorder.ask(INIT, 'memory_op.set_memory_map', { domid: own })]);
+    const limited = isPvh || recorder.ask(INIT, 'memory_op.set_memory_map', { domid: own }).kind === 'ok';
+    if (!limited) return 'failed';
+    // XEN: xenbus_alloc() of Linux, in dom0's kernel: its page and its channel are for that domain now.
+    const channel = recorder.ask('driver', 'event_channel_op.alloc_unbound', { domid: DOM0, remote: own });
+    if (channel.kind === 'error') return 'failed';
+    storePort = channel.value.port;
+    recorder.hypercalls.call(DOM0_KERNEL, 'grant_table.grant', { ref: XENSTORE_REF, frame: STORE_FRAME, to: own });
+    return 'done';
   });
   if (made === 'failed' || domid === undefined) return { domid, failed: 'the creation of its domain' };
   const own = domid;
@@ -170,18 +196,53 @@ function build(operation: Operation, plan: Plan): { readonly domid: Domid | unde
   );
   if (started === 'failed') return { domid, failed: 'its start' };
   const { state } = operation;
-  state.xenstoreDomid = own;
   enter(operation, own, plan);
-  attachConsole(recorder, state, own, consolePort as Parameters<typeof attachConsole>[3], frame);
+  if (!keepConfiguration(operation, own)) return { domid, failed: 'the storing of its configuration', isRunning: true };
+  if (!serve(operation, own, isPvh, storePort)) return { domid, failed: 'its service as a xenstore', isRunning: true };
+  state.xenstoreDomid = own;
+  attachConsole(recorder, state, own, consolePort as Port, frame);
   return { domid };
 }
 
+/** A file about the domain, for libxl. XEN: `gen_stub_json_config`, and what `libxl_userdata_store` looks at. */
+function keepConfiguration(operation: Operation, domid: Domid): boolean {
+  const kept = operation.recorder.step('init-xenstore-domain stores a configuration for libxl', 'libxl', () => {
+    if (lookAt(operation, domid, true) === undefined) {
+      operation.messages.push('cannot get domain type');
+      return 'failed';
+    }
+    for (let looks = 0; looks < 3; looks++) lookAt(operation, domid, true);
+    return 'done';
+  });
+  return kept === 'done';
+}
+
+/** The new domain starts, and xenstored in it turns to dom0. XEN: `dom0_init` of xenstored, on a kernel like Linux. */
+function serve(operation: Operation, domid: Domid, isPvh: boolean, remotePort: number): boolean {
+  const { recorder, state } = operation;
+  startGuest(operation, domid);
+  const record = state.guests.get(domid);
+  if (record === undefined || record.isStuck) return false;
+  const kernel: Actor = { domid, process: 'guest kernel' };
+  const xenstored: Actor = { domid, process: 'xenstored' };
+  const served = recorder.step('xenstored in its domain maps a page of dom0 and binds its event channel', INIT, () => {
+    // XEN: xenstored_local_init() of Linux: a PV kernel that has no xenstore is to itself one.
+    if (!isPvh) recorder.askAs(kernel, 'event_channel_op.alloc_unbound', { domid, remote: domid });
+    const args = { granter: DOM0, ref: XENSTORE_REF, isWritable: true };
+    if (recorder.askAs(xenstored, 'grant_table_op.map_grant_ref', args).kind === 'error') return 'failed';
+    const port = remotePort as Port;
+    const bound = recorder.askAs(xenstored, 'event_channel_op.bind_interdomain', { remote: DOM0, remotePort: port });
+    return bound.kind === 'ok' ? 'done' : 'failed';
+  });
+  return served === 'done';
+}
+
 /** What the new xenstore is told of itself. */
-function enter({ state }: Operation, domid: Domid, { memoryMib, uuid }: Plan): void {
+function enter({ state }: Operation, domid: Domid, { memoryMib, uuid, name }: Plan): void {
   const kib = memoryMib * KIB_PER_MIB;
   state.guests.set(domid, {
     domid,
-    name: 'Xenstore',
+    name,
     uuid,
     config: undefined,
     isWatched: false,
@@ -190,7 +251,7 @@ function enter({ state }: Operation, domid: Domid, { memoryMib, uuid }: Plan): v
     availableVcpus: 1,
     storePort: undefined,
     consolePort: undefined,
-    hasStarted: true,
+    hasStarted: false,
     isStuck: false,
     isRestored: false,
     devices: [],
@@ -203,7 +264,7 @@ function enter({ state }: Operation, domid: Domid, { memoryMib, uuid }: Plan): v
 /** `init-xenstore-domain`. */
 export function initXenstoreDomain(operation: Operation, options: XenstoreDomainOptions): OperationReport {
   const { recorder, state } = operation;
-  const { label, memoryMib, isPvh = false, uuid } = options;
+  const { label, memoryMib, isPvh = false, uuid, name = 'Xenstore' } = options;
   const fail = (reason: string, notes = refusalNotes(undefined)): OperationReport => {
     operation.diagnostics.push(guest['no-xenstore-domain'](undefined, { reason }, { notes }));
     return report(operation, { isDone: false, xlExitCode: 1 });
@@ -237,12 +298,16 @@ export function initXenstoreDomain(operation: Operation, options: XenstoreDomain
     operation.messages.push('xc_flask_context_to_sid failed');
     return fail(`label \`${label ?? ''}\` is not valid`, refusalNotes(recorder.refusal));
   }
-  const { domid, failed } = build(operation, { sid, memoryMib, isPvh, uuid });
+  const { domid, failed, isRunning = false } = build(operation, { sid, memoryMib, isPvh, uuid, name });
   if (failed === undefined) {
     const domain = domid === undefined ? undefined : finalState(operation, domid);
     return report(operation, { isDone: true, xlExitCode: 0, domain });
   }
   const notes = refusalNotes(recorder.refusal);
+  if (isRunning) {
+    fail(`${failed} failed`, [...notes, { message: LOST }]);
+    return report(operation, { isDone: false, xlExitCode: 3, domain: domid && finalState(operation, domid) });
+  }
   if (domid !== undefined) {
     recorder.step(`init-xenstore-domain destroys domain ${domid}`, INIT, () =>
       recorder.ask(INIT, 'domctl.destroydomain', { domid }).kind === 'ok' ? 'done' : 'ignored-failure',

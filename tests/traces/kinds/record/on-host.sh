@@ -4,7 +4,8 @@
 # each kind and has Xen log every check. Each operation is announced on the
 # console, among the lines of Xen. Busybox sh. See README.md.
 #   sh on-host.sh FOLDER PART...
-# Parts: hvm stub driver attach bare console pci xenstore move-pv move-pvh move-hvm move-stub
+# Parts: hvm stub driver attach bare console pci pci-bare
+#        xenstore-pv xenstore-pvh move-pv move-pvh move-hvm move-stub
 
 here=$1
 shift
@@ -80,6 +81,25 @@ part_pci() {
 	operation pci-assignable-remove 1 xl pci-assignable-remove 00:05.0
 }
 
+# A guest without a driver for its PCI bus, and one that is paused: what is taken
+# from them stays on their list.
+part_pci_bare() {
+	modprobe_all xen-pciback
+	flask-label-pci 0000:00:05.0 system_u:object_r:nic_dev_t
+	xl pci-assignable-add 00:05.0
+	for guest in bare none; do echo 'passthrough = "enabled"' >>"/tmp/$guest.cfg"; done
+	xl create /tmp/bare.cfg && sleep 10
+	operation pci-bare-attach 3 xl pci-attach bare 00:05.0
+	operation pci-bare-detach 1 xl pci-detach bare 00:05.0
+	operation pci-bare-detach-force 1 xl pci-detach -f bare 00:05.0
+	operation pci-bare-destroy 2 xl destroy bare
+	xl create /tmp/none.cfg && sleep 12
+	xl pci-attach none 00:05.0 && sleep 6
+	xl pause none
+	operation pci-paused-detach 1 xl pci-detach none 00:05.0
+	xl destroy none
+}
+
 part_attach() {
 	serving
 	xl create /tmp/none.cfg && sleep 12
@@ -119,14 +139,26 @@ part_console() {
 	xl destroy bare
 }
 
-# The kernel of dom0 lets nobody take xenstore's place once it has spoken to
-# xenstored, so a library answers for it; the rest is as it is.
-part_xenstore() {
-	set -- --memory 256 --flask system_u:system_r:xenstore_t --ramdisk "$here/front.gz"
-	LD_PRELOAD=$here/xenbus-setup.so operation xenstore-pvh 1 init-xenstore-domain --kernel /boot/vmlinuz "$@"
-	xl destroy Xenstore
-	LD_PRELOAD=$here/xenbus-setup.so operation xenstore-pv 1 init-xenstore-domain --kernel "$here/vmlinux-pv" "$@"
-	xl destroy Xenstore
+# A xenstore domain: Linux with the xenstored of Xen. It comes first on a host
+# where no xenstored has run, and without it xenconsoled cannot start.
+xenstore_domain() {
+	init-xenstore-domain --memory 256 --flask system_u:system_r:xenstore_t --ramdisk "$here/xenstore.gz" \
+		--param "quiet loglevel=0" --kernel "$1" || return
+	xenconsoled --log=guest --log-dir=/var/log/xen
+	sleep 2
+}
+
+# In an HVM container Linux takes itself for a guest, and waits for a xenstore: so
+# nobody waits for it.
+unanswered() { xenstore_domain /boot/vmlinuz & }
+part_xenstore_pvh() { operation xenstore-pvh 30 unanswered; }
+
+part_xenstore_pv() {
+	operation xenstore-pv 2 xenstore_domain "$here/vmlinux-pv"
+	xen-init-dom0
+	operation xenstore-guest-create 3 xl create -p /tmp/none.cfg
+	operation xenstore-guest-unpause 15 xl unpause none
+	operation xenstore-guest-destroy 3 xl destroy none
 }
 
 # What leaves and what arrives. The host sends to itself; what arrives has a
@@ -158,7 +190,7 @@ migrate() {
 part_move_pv() { move none 10; }
 part_move_pvh() { move pvh 20; }
 part_move_hvm() { move hvm 40; }
-part_move_stub() { move stub 60; }
+part_move_stub() { move stub 15; }
 
 modprobe_all() { for module in "$@"; do insmod "/mods/$module.ko" 2>/dev/null || insmod "$here/mods/$module.ko"; done; }
 
