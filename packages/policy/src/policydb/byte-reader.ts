@@ -38,6 +38,8 @@ export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #length: number;
+  /** Room for the bits of one set: a policy has a set for each type. */
+  readonly #bits: number[] = [];
   offset = 0;
 
   constructor(bytes: Uint8Array) {
@@ -123,7 +125,8 @@ export class ByteReader {
     const end = this.u32(what);
     const count = this.u32(what);
     if (unitSize !== 64 || end % 64 !== 0 || count * 12 > this.remaining || (count === 0) !== (end === 0)) bad();
-    const bits: number[] = [];
+    const bits = this.#bits;
+    let size = 0;
     let next = 0;
     for (let i = 0; i < count; i++) {
       const unit = this.u32(what);
@@ -131,12 +134,14 @@ export class ByteReader {
       const high = this.u32(what);
       if (unit % 64 !== 0 || unit < next || unit > end - 64 || (low === 0 && high === 0)) bad();
       next = unit + 64;
-      for (let word = low, bit = unit; word !== 0; word >>>= 1, bit++) if ((word & 1) !== 0) bits.push(bit);
-      for (let word = high, bit = unit + 32; word !== 0; word >>>= 1, bit++) if ((word & 1) !== 0) bits.push(bit);
+      for (let word = low, bit = unit; word !== 0; word >>>= 1, bit++) if ((word & 1) !== 0) bits[size++] = bit;
+      for (let word = high, bit = unit + 32; word !== 0; word >>>= 1, bit++) if ((word & 1) !== 0) bits[size++] = bit;
     }
     if (next !== end) bad();
-    const last = bits.at(-1);
-    if (last !== undefined && last >= limit) this.fail({ kind: 'bad-value', what, value: last }, start);
-    return Ebitmap.fromSorted(new Uint32Array(bits));
+    const last = size === 0 ? -1 : (bits[size - 1] ?? 0);
+    if (last >= limit) this.fail({ kind: 'bad-value', what, value: last }, start);
+    const own = new Uint32Array(size);
+    for (let i = 0; i < size; i++) own[i] = bits[i] ?? 0;
+    return Ebitmap.fromSorted(own);
   }
 }

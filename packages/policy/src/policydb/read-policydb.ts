@@ -56,26 +56,25 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
 }
 
 const ANY_KIND = 0x77;
-/** A list of entries that grows. */
-class EntryList {
-  #words = new Uint32Array(0x1000 * ENTRY_WORDS);
-  #used = 0;
+/** Room for entries that give permissions; more is made where there are more. */
+const INITIAL_VECTORS = 0x4000;
+function grown(words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const more = new Uint32Array(words.length * 2);
+  more.set(words);
+  return more;
+}
 
-  push(pair: number, header: number, data: number): void {
-    if (this.#used === this.#words.length) {
-      const more = new Uint32Array(this.#used * 2);
-      more.set(this.#words);
-      this.#words = more;
-    }
-    this.#words[this.#used] = pair;
-    this.#words[this.#used + 1] = header;
-    this.#words[this.#used + 2] = data;
-    this.#used += ENTRY_WORDS;
+/** The entries at some places in the bytes, as words without flags. */
+function entriesAt(view: DataView, places: readonly number[]): Uint32Array {
+  const words = new Uint32Array(places.length * ENTRY_WORDS);
+  let to = 0;
+  for (const at of places) {
+    words[to] = view.getUint32(at, true);
+    words[to + 1] = view.getUint32(at + 4, true) & ~(format.AVTAB_ENABLED << 16);
+    words[to + 2] = view.getUint32(at + 8, true);
+    to += ENTRY_WORDS;
   }
-
-  get words(): Uint32Array {
-    return this.#words.subarray(0, this.#used);
-  }
+  return words;
 }
 
 /**
@@ -91,8 +90,9 @@ function readRules(input: ByteReader, symbols: Symbols): RuleTable {
   const types = symbols.types.primaryCount;
   const lastClass = symbols.classes.primaryCount;
   const channelClass = symbols.classes.byName.get('event')?.value ?? 0;
-  const vectors = new EntryList();
-  const typeRules = new EntryList();
+  let vectors = new Uint32Array(Math.min(count, INITIAL_VECTORS) * ENTRY_WORDS);
+  let used = 0;
+  const typeRules: number[] = [];
   // Most entries have the class and kind of the entry before, which were found right there.
   let known = -1;
   let isType = false;
@@ -116,11 +116,18 @@ function readRules(input: ByteReader, symbols: Symbols): RuleTable {
     if (source === 0 || source > types) bad(at, 'source type of a rule', source);
     if (target === 0 || target > types) bad(at, 'target type of a rule', target);
     const data = view.getUint32(at + 8, true);
-    if (isType && (data === 0 || data > types)) bad(at, 'result type of a rule', data);
-    if (isOfChannels) continue;
-    (isType ? typeRules : vectors).push(pair, (header & ~(format.AVTAB_ENABLED << 16)) >>> 0, data);
+    if (!isType) {
+      if (used === vectors.length) vectors = grown(vectors);
+      vectors[used] = pair;
+      vectors[used + 1] = header & ~(format.AVTAB_ENABLED << 16);
+      vectors[used + 2] = data;
+      used += ENTRY_WORDS;
+      continue;
+    }
+    if (data === 0 || data > types) bad(at, 'result type of a rule', data);
+    if (!isOfChannels) typeRules.push(at);
   }
-  const taken = { vectors: vectors.words, types: typeRules.words };
+  const taken = { vectors: vectors.subarray(0, used), types: entriesAt(view, typeRules) };
   return RuleTable.ofFile(new FileEntries(view, hasFlags, channelClass, taken));
 }
 
