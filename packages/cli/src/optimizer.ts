@@ -9,7 +9,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 
-/** The bytes of bytecode that a function runs before it is optimized. A command starts with the usual value (`bin/bundle.js`). */
+/** The bytes of bytecode that a function runs before it is optimized. A command starts with a value between the two (`bin/bundle.js`). */
 const BUDGETS = { usual: 500_000, short: 16_000_000 } as const;
 
 /** V8 prints a complaint about a flag it does not know; Node 20 and 22 have that one. */
