@@ -37,7 +37,7 @@ function setStartFlags() {
 }
 
 /** Modules of Node that most commands do not use, and that take milliseconds to load. */
-const RARE = new Set(['node:child_process', 'node:crypto', 'node:readline', 'node:worker_threads']);
+const RARE = new Set(['node:child_process', 'node:crypto', 'node:readline', 'node:worker_threads', 'node:zlib']);
 
 /** Stands for a module of Node, which is loaded when something of it is asked for. */
 function loadedLate(name, require) {

@@ -71,17 +71,21 @@ export function possibleLabels(
   const labels = new Set<Label>(given);
   const setters = new Set<Label>();
   let settings: readonly BooleanSetting[] = [present];
-  const requests = [...Object.values(makers), setBoolean].filter((one) => one !== undefined);
+  const making = Object.values(makers).filter((one: Request | undefined) => one !== undefined);
   for (;;) {
     const before = labels.size + setters.size + settings.length;
-    // Others decide the same about what labels are made of.
-    for (const setting of decisions.different(settings, requests)) {
+    // Under the other settings the same is decided.
+    for (const setting of decisions.different(settings, making)) {
       decisions.setBooleans(setting);
       grow(decisions, makers, labels);
-      if (setBoolean === undefined || security === undefined) continue;
+    }
+    if (setBoolean !== undefined && security !== undefined) {
       const mayBe = new Set(decisions.sourceTypes(security.type, setBoolean));
-      for (const label of labels)
-        if (mayBe.has(label.type) && decisions.allows(label, security, setBoolean)) setters.add(label);
+      const candidates = [...labels].filter(({ type }) => mayBe.has(type));
+      for (const setting of decisions.different(settings, [setBoolean])) {
+        decisions.setBooleans(setting);
+        for (const label of candidates) if (decisions.allows(label, security, setBoolean)) setters.add(label);
+      }
     }
     if (settings.length === 1 && setters.size > 0 && tried.length > 0) {
       const others = allSettings(tried).filter((one) => !isSameSetting(one, present, tried, decisions));
@@ -128,10 +132,11 @@ function grow(decisions: Decisions, makers: Makers, labels: Set<Label>): void {
   const { create, relabelSelf, transition } = makers;
   const creating = new Set(create === undefined ? [] : decisions.actingTypes(create));
   const changing = new Set(relabelSelf === undefined ? [] : decisions.actingTypes(relabelSelf));
-  const queue = [...labels];
+  const isActing = ({ type }: Label): boolean => creating.has(type) || changing.has(type);
+  const queue = [...labels].filter(isActing);
   const add = (label: Label): void => {
     labels.add(label);
-    queue.push(label);
+    if (isActing(label)) queue.push(label);
   };
   let isGrowing = true;
   while (isGrowing) {
