@@ -1,10 +1,10 @@
 /** The life of a guest on hosts of other releases of Xen: what it needs, and what ends it. */
 import type { Hypervisor } from '@dewar/hypervisor';
 import { isSince, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
-import { LibxlHost, type OperationReport, restoreToolstack } from '@dewar/toolstack';
+import { type Domid, LibxlHost, type OperationReport, restoreToolstack } from '@dewar/toolstack';
 import { describe, expect, test } from 'vitest';
 import { boot, console, DOM0_SEES } from './release-hosts.ts';
-import { GUEST_UUID, guestConfig, policyOfRelease } from './rig-policy.ts';
+import { GUEST_CFG, GUEST_UUID, guestConfig, policyOfRelease } from './rig-policy.ts';
 
 describe('the life of a guest', () => {
   /** What dom0 and the guest need, but for what differs between releases. */
@@ -110,8 +110,11 @@ allow nomigrate_t guest_t_channel:event send;
   const WITHOUT_LIST = ENOUGH.replace('{ domxen_t dom0_t }', 'dom0_t');
 
   /** A host on which dom0 may list domains, as yet. */
-  async function hostThatListed(): Promise<{ readonly hypervisor: Hypervisor; readonly host: LibxlHost }> {
-    const { hypervisor } = boot('4.17.7', ENOUGH, 'enforcing');
+  async function hostThatListed(
+    release: XenReleaseName = '4.17.7',
+    rules = ENOUGH,
+  ): Promise<{ readonly hypervisor: Hypervisor; readonly host: LibxlHost }> {
+    const { hypervisor } = boot(release, rules, 'enforcing');
     const host = new LibxlHost(hypervisor);
     expect((await host.list()).value?.map(({ name }) => name)).toEqual(['Domain-0']);
     return { hypervisor, host };
@@ -169,5 +172,60 @@ allow nomigrate_t guest_t_channel:event send;
     expect(diagnostics.map(({ code, notes }) => [code, notes.map(({ message }) => message).at(-1)])).toEqual([
       ['guest/request-failed', 'a type rule that would grant it: `allow dom0_t domxen_t:domain { getdomaininfo };`'],
     ]);
+  });
+
+  const LATER = `${ENOUGH}${COLOURS}\n`;
+  const LATER_WITHOUT_LIST = LATER.replace('{ domxen_t dom0_t }', 'dom0_t');
+
+  /** What xl 4.20.4 said on a real Xen 4.20.4, but for the lines of its sources. */
+  test('is not begun on Xen 4.20.4 where Xen lists no domains for dom0, and what runs is reached by its number', async () => {
+    const { host } = await hostThatListed('4.20.4', LATER);
+    expect((await host.create(guestConfig(), { uuid: GUEST_UUID })).outcome).toBe('done');
+    await host.loadPolicy(policyOfRelease('4.20.4', LATER_WITHOUT_LIST));
+    const said = async (asked: Promise<OperationReport<unknown>>): Promise<readonly string[]> =>
+      (await asked).xlMessages.map((line) => line.replace(/\.c:\d+:/, '.c:'));
+    const LIST = 'libxl: error: libxl_domain.c:libxl_list_domain: getting domain info list: Permission denied';
+    expect(await said(host.list())).toEqual([LIST, 'libxl_list_domain failed.']);
+    expect(await said(host.destroy('secure1'))).toEqual([LIST, 'secure1 is an invalid domain identifier (rc=-5)']);
+    const other = guestConfig(GUEST_CFG.replace('secure1', 'other'));
+    const gone = [
+      'libxl: error: libxl_domain.c:libxl_domain_info: Domain 2:Getting domain info: No such process',
+      'libxl: error: libxl_domain.c:libxl__destroy_domid: Domain 2:Non-existant domain',
+      'libxl: error: libxl_domain.c:domain_destroy_callback: Domain 2:Unable to destroy guest',
+      'libxl: error: libxl_domain.c:domain_destroy_cb: Domain 2:Destruction of domain failed',
+    ];
+    expect(await said(host.create(other, { uuid: GUEST_UUID }))).toEqual([
+      LIST,
+      'libxl: error: libxl_domain.c:libxl__domain_rename: Domain 2:Unexpected error checking for existing domain',
+      'libxl: error: libxl_create.c:initiate_domain_create: Domain 2:cannot make domain: -5',
+      ...gone,
+    ]);
+    expect(await said(host.list({ domain: '2' }))).toEqual([gone[0], "Error: Domain '2' does not exist."]);
+    expect(await said(host.destroy('2'))).toEqual([...gone, 'destroy failed (rc=-21)']);
+    const one = await host.list({ domain: '1' });
+    expect([one.xlMessages, one.value?.map(({ name, state }) => [name, state])]).toEqual([
+      [],
+      [['secure1', 'running']],
+    ]);
+    expect(await said(host.pause('1'))).toEqual([]);
+    expect((await host.destroy('1')).outcome).toBe('done');
+  });
+
+  test('is found since Xen 4.18 only by who may look at it', async () => {
+    const { hypervisor, host } = await hostThatListed('4.20', LATER);
+    await host.create(guestConfig(), { uuid: GUEST_UUID });
+    const blind = LATER.replace('nomigrate_t:domain { getdomaininfo ', 'nomigrate_t:domain { ');
+    await host.loadPolicy(policyOfRelease('4.20', blind));
+    expect((await host.list()).value?.map(({ domid }) => domid)).toEqual([0]);
+    const { outcome, xlMessages, diagnostics } = await host.list({ domain: '1' });
+    expect([outcome, xlMessages]).toEqual([
+      'failed',
+      [
+        'libxl: error: libxl_domain.c:354:libxl_domain_info: Domain 1:Getting domain info: Permission denied',
+        'libxl_domain_info failed (code -3).',
+      ],
+    ]);
+    expect(diagnostics.map(({ message }) => message)).toEqual(['cannot look at the domain']);
+    expect(hypervisor.inspectDomain(1 as Domid)?.label).toContain('nomigrate_t');
   });
 });

@@ -81,8 +81,8 @@ build_hypervisor() {
     sed -i 's/^# CONFIG_XSM is not set$/CONFIG_XSM=y/' "$xen/.config"
     make -C "$xen" olddefconfig
     grep -q '^CONFIG_XSM_FLASK=y$' "$xen/.config"
-    # The compiler may be younger than the release, and warn of more.
-    make -C "$xen" -j"$(nproc)" EXTRA_CFLAGS_XEN_CORE=-Wno-error
+    # The compiler may be younger than the release: it warns of more, and uses MMX, which Xen does not save.
+    make -C "$xen" -j"$(nproc)" EXTRA_CFLAGS_XEN_CORE='-Wno-error -mno-mmx'
   } >"$log" 2>&1; then
     tail -n 40 "$log" >&2
     echo "prepare.sh: the hypervisor could not be built; all of it is in $log" >&2

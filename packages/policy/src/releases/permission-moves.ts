@@ -215,8 +215,8 @@ export const BEHAVIOUR_CHANGES: readonly BehaviourChange[] = [
       permission: 'getdomaininfo',
       target: 'domxen',
       otherwise:
-        'libxl finds guests by listing domains: without it `xl list` fails, no guest is found by its name, and one that ' +
-        'is created is left half made, and cannot be destroyed',
+        'libxl finds guests by listing domains: without it `xl list` fails, no guest is found by its name, and none can be ' +
+        'created; that of Xen 4.17 leaves it half made, and cannot destroy it',
     },
   },
 ];

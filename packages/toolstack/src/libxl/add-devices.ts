@@ -9,7 +9,7 @@ import type { Domid } from '../hypercalls.ts';
 import type { Device } from '../xl-cfg/index.ts';
 import { canServe, connectWaiting, resolveBackend } from './backends.ts';
 import type { GuestDevice, GuestResources } from './guest-devices.ts';
-import { lookAt, type Operation } from './operation.ts';
+import { logNoType, lookAt, type Operation } from './operation.ts';
 import { logLibxl } from './said.ts';
 import { storedWithDevice } from './stored-json.ts';
 import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
@@ -133,7 +133,7 @@ function addWith(operation: Operation, domid: Domid, device: GuestDevice, reques
   recorder.step(`libxl adds ${title}`, 'libxl', () => {
     const backend = requests.find(operation, domid, device);
     if (backend === 'unseen') {
-      logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
+      logNoType(operation, domid);
       if (recorder.refusal === undefined) reason = 'there is no such domain';
     } else if (backend === undefined) {
       recorder.explain('sysctl.getdomaininfolist', 'ENOENT', `there is no domain \`${device.backend ?? ''}\``);

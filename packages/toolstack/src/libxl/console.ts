@@ -10,9 +10,8 @@ import type { Domid } from '../hypercalls.ts';
 import { consoleText } from './console-text.ts';
 import { DOM0 } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
-import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
+import { finalState, findDomain, logNoType, lookAt, type Operation, report } from './operation.ts';
 import { stubOf } from './pci.ts';
-import { logLibxl } from './said.ts';
 
 /** The console of a stub domain that is its guest's serial line. XEN: `STUBDOM_CONSOLE_SERIAL`. */
 const STUB_SERIAL = 3;
@@ -61,10 +60,8 @@ export function findConsole(
   };
   const value = type === undefined ? primaryConsole(operation, domid) : { domid, type, number };
   if (value === undefined) {
-    operation.messages.push(
-      `libxl: error: libxl_dom.c:37:libxl__domain_type: unable to get domain type for domid=${domid}`,
-      'Unable to attach console',
-    );
+    logNoType(operation, domid);
+    operation.messages.push('Unable to attach console');
     return failed(1, operation.recorder.refusal === undefined ? 'there is no such domain' : undefined);
   }
   if (value.domid === DOM0) {
@@ -86,7 +83,7 @@ export function findConsole(
 export function attachAtCreation(operation: Operation, domid: Domid): FoundConsole | undefined {
   const found = primaryConsole(operation, domid);
   if (found !== undefined) return found;
-  logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
+  logNoType(operation, domid);
   // XEN: between the two the child says `unable to exec console client`, with an errno that is chance.
   operation.messages.push('Got EOF from xenconsole notification fd');
   return undefined;

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Domid, Errno } from '../hypercalls.ts';
-import { lookAt, type Operation } from './operation.ts';
+import { logNoLook, lookAt, type Operation } from './operation.ts';
 import { logLibxc, logLibxl } from './said.ts';
 
 /** Whether there is a pool of that name or number: a simulated host has one. XEN: `libxl_cpupool_qualifier_to_cpupoolid`. */
@@ -43,8 +43,12 @@ export function logNoScheduling(operation: Operation, domid: Domid, errno: Errno
 export function learnScheduler(operation: Operation, domid: Domid, purpose: 'get' | 'set'): boolean {
   if (lookAt(operation, domid, false) === undefined) {
     const { refusedList } = operation;
+    const place = 'libxl_dom.c:76:libxl__domain_cpupool';
     const words = `getinfolist failed ${refusedList === undefined ? 0 : -1}`;
-    logLibxl(operation, 'libxl_dom.c:76:libxl__domain_cpupool', words, refusedList?.errno ?? 'ENOENT');
+    logNoLook(operation, place, domid, {
+      since418: 'get domaininfo failed',
+      before: () => logLibxl(operation, place, words, refusedList?.errno ?? 'ENOENT'),
+    });
     logUnknownScheduler(operation, domid, purpose);
     return false;
   }

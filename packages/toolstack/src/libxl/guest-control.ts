@@ -11,7 +11,7 @@ import { type Actor, type Domid, SHUTDOWN_CODES, type ShutdownReason } from '../
 import { xenstoredOf } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { handleEnd } from './guest-run.ts';
-import { finalState, findDomain, lookAt, type Operation, report } from './operation.ts';
+import { finalState, findDomain, logNoType, lookAt, type Operation, report } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
 import { reportRefusal } from './run-state.ts';
 import { logLibxl } from './said.ts';
@@ -106,7 +106,7 @@ export function stopGuest(
         }
         return 'failed';
       }
-      logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
+      logNoType(operation, domid);
       return 'failed';
     },
   );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hasEarlyChecks } from '@dewar/policy/releases';
+import { hasEarlyChecks, isSince } from '@dewar/policy/releases';
 import type {
   AssignableDevice,
   ConsoleChoice,
@@ -73,12 +73,17 @@ import { initXenstoreDomain } from './xenstore-domain.ts';
 
 /**
  * What stands in xenstore of a host that has just booted. XEN: `xen-init-dom0` looks at dom0 before it writes its name and
- * that of the pool of CPUs; a policy keeps it from that only where Xen refuses the look itself.
+ * that of the pool of CPUs; a policy keeps it from that only where Xen refuses the look itself. Since 4.18 it asks after
+ * dom0 alone.
  */
 function bootedState(hypercalls: Hypercalls): ToolstackState {
   const state = emptyToolstackState();
-  if (!hasEarlyChecks(hypercalls.release)) return state;
   const helper = { domid: DOM0, process: 'xen-init-dom0' } as const;
+  if (isSince(hypercalls.release, '4.18')) {
+    const look = hypercalls.call(helper, 'domctl.getdomaininfo', { domid: DOM0 });
+    return { ...state, isDom0Bare: look.kind === 'error' };
+  }
+  if (!hasEarlyChecks(hypercalls.release)) return state;
   const look = hypercalls.call(helper, 'sysctl.getdomaininfolist', { first: DOM0, max: 1 });
   return { ...state, isDom0Bare: look.kind === 'error' };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isSince } from '@dewar/policy/releases';
 import type { Diagnostic } from '@dewar/policy/text';
 import type { DomainState, LabelChange, OperationName, OperationReport } from '../host.ts';
 import type { DomainInfo, Domid, Errno, HypercallResult, OpenMapping } from '../hypercalls.ts';
@@ -37,16 +38,33 @@ export function lookAt(operation: Operation, domid: Domid, withLabel: boolean): 
     const look = lookInto(operation, domid, true);
     return look.kind === 'seen' ? look.info : undefined;
   }
-  const list = askForOne(operation, domid);
-  const info = list.kind === 'ok' ? list.value.domains[0] : undefined;
-  return info?.domid === domid ? info : undefined;
+  const answer = askForOne(operation, domid);
+  return answer.kind === 'seen' ? answer.info : undefined;
 }
 
-/** Asks Xen for one domain, or for the first after it, and remembers whether it refused. XEN: `xc_domain_getinfolist`. */
-function askForOne(operation: Operation, domid: Domid): HypercallResult<'sysctl.getdomaininfolist'> {
-  const list = operation.recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
-  operation.refusedList = list.kind === 'error' ? operation.recorder.refusal : undefined;
-  return list;
+/** Whether libxl asks after one domain by itself, and not for the first entry of a list: since 4.18. */
+function looksOneByOne({ recorder }: Operation): boolean {
+  return isSince(recorder.hypercalls.release, '4.18');
+}
+
+/**
+ * Asks Xen for one domain, and remembers whether it refused. XEN: `xc_domain_getinfolist`, which passes over what may not be
+ * seen; since 4.18 `xc_domain_getinfo_single`.
+ */
+function askForOne(operation: Operation, domid: Domid): DomainLook {
+  const { recorder } = operation;
+  if (looksOneByOne(operation)) {
+    const one = recorder.ask('libxl', 'domctl.getdomaininfo', { domid });
+    const isRefused = one.kind === 'error' && one.errno !== 'ESRCH';
+    operation.refusedList = isRefused ? recorder.refusal : undefined;
+    if (one.kind === 'ok') return { kind: 'seen', info: one.value };
+    return isRefused ? { kind: 'refused', errno: one.errno } : { kind: 'none' };
+  }
+  const list = recorder.ask('libxl', 'sysctl.getdomaininfolist', { first: domid, max: 1 });
+  operation.refusedList = list.kind === 'error' ? recorder.refusal : undefined;
+  if (list.kind === 'error') return { kind: 'refused', errno: list.errno };
+  const info = list.value.domains[0];
+  return info?.domid === domid ? { kind: 'seen', info } : { kind: 'none' };
 }
 
 /** What `libxl_domain_info` tells of a domain: of it, that there is none which may be seen, or why Xen tells nothing. */
@@ -56,21 +74,46 @@ export type DomainLook =
   | { readonly kind: 'refused'; readonly errno: Errno };
 
 /**
- * A look at one domain by an operation that goes on otherwise where the look itself is refused, as Xen does since XSA-499.
+ * A look at one domain by an operation that goes on otherwise where the look itself is refused, as Xen does since XSA-499,
+ * and since 4.18 where the domain may not be seen.
  * XEN: `libxl_domain_info`.
  */
 export function lookInto(operation: Operation, domid: Domid, withLabel: boolean): DomainLook {
-  const list = askForOne(operation, domid);
-  if (list.kind === 'error') {
+  const look = askForOne(operation, domid);
+  // XEN: since 4.18 it says so too where there is no such domain.
+  if (look.kind === 'refused' || (look.kind === 'none' && looksOneByOne(operation))) {
     // XEN: `LOGED` names the domain that is meant, but for dom0.
-    const words = `${domid === DOM0 ? '' : `Domain ${domid}:`}Getting domain info list`;
-    logLibxl(operation, 'libxl_domain.c:354:libxl_domain_info', words, list.errno);
-    return { kind: 'refused', errno: list.errno };
+    const what = looksOneByOne(operation) ? 'Getting domain info' : 'Getting domain info list';
+    const words = `${domid === DOM0 ? '' : `Domain ${domid}:`}${what}`;
+    const errno = look.kind === 'refused' ? look.errno : 'ESRCH';
+    logLibxl(operation, 'libxl_domain.c:354:libxl_domain_info', words, errno);
   }
-  const info = list.value.domains[0];
-  if (info?.domid !== domid) return { kind: 'none' };
-  if (withLabel) labelOf(operation, info);
-  return { kind: 'seen', info };
+  if (look.kind === 'seen' && withLabel) labelOf(operation, look.info);
+  return look;
+}
+
+/** What libxl says of a look at one domain that came to nothing, where since 4.18 its words and the errno are others. */
+export function logNoLook(
+  operation: Operation,
+  place: string,
+  domid: Domid,
+  { since418, before }: { readonly since418: string; readonly before: () => void },
+): void {
+  if (!looksOneByOne(operation)) {
+    before();
+    return;
+  }
+  const words = `${domid === DOM0 ? '' : `Domain ${domid}:`}${since418}`;
+  logLibxl(operation, place, words, operation.refusedList?.errno ?? 'ESRCH');
+}
+
+/** libxl does not know what kind of guest a domain is, since Xen told nothing of it. XEN: `libxl__domain_type`. */
+export function logNoType(operation: Operation, domid: Domid): void {
+  const place = 'libxl_dom.c:37:libxl__domain_type';
+  logNoLook(operation, place, domid, {
+    since418: 'unable to get dominfo',
+    before: () => logLibxl(operation, place, `unable to get domain type for domid=${domid}`),
+  });
 }
 
 /**
@@ -201,10 +244,11 @@ export function reportUnknownDomain(operation: Operation, text: string, tellsRc 
 /** Says of a name that there is no domain of it, or that Xen does not list the domains. */
 export function blameList(operation: Operation, name: string): void {
   const { refusedList } = operation;
+  const asked = refusedList?.hypercall === 'domctl.getdomaininfo' ? 'look at the domain' : 'list the domains';
   operation.diagnostics.push(
     refusedList === undefined
       ? guest['unknown-domain'](undefined, { domain: name })
-      : guest['request-failed'](undefined, { operation: 'list the domains' }, { notes: refusalNotes(refusedList) }),
+      : guest['request-failed'](undefined, { operation: asked }, { notes: refusalNotes(refusedList) }),
   );
 }
 

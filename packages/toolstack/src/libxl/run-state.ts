@@ -11,7 +11,7 @@ import { DOM0 } from './daemons.ts';
 import { type ModelPlan, talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { containerFrames } from './guest-frames.ts';
-import { finalState, findDomain, listDomains, lookAt, type Operation, report } from './operation.ts';
+import { finalState, findDomain, listDomains, logNoType, lookAt, type Operation, report } from './operation.ts';
 import { errnoText, logLibxc, logLibxl } from './said.ts';
 import { startGuest } from './start-guest.ts';
 
@@ -48,7 +48,7 @@ export function unpauseDomain(
     // XEN: libxl__dm_resume(): QEMU is told first, that of a stub domain through a channel between the two domains.
     const isEmulated = state.deviceModels.get(domid)?.server !== undefined;
     if (lookAt(operation, domid, false) === undefined) {
-      logLibxl(operation, 'libxl_dom.c:37:libxl__domain_type', `unable to get domain type for domid=${domid}`);
+      logNoType(operation, domid);
       return 'failed';
     }
     const channel = isEmulated ? talkToModel(operation, domid) : undefined;

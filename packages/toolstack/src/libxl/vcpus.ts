@@ -16,6 +16,7 @@ import {
   finalState,
   findDomain,
   listDomains,
+  logNoLook,
   lookAt,
   nameOf,
   type Operation,
@@ -32,8 +33,12 @@ function vcpusOf(operation: Operation, domid: Domid): VcpuState[] | undefined {
   const { recorder } = operation;
   const info = lookAt(operation, domid, false);
   if (info === undefined) {
+    const place = 'libxl_domain.c:1667:libxl_list_vcpu';
     const words = `Domain ${domid}:Getting infolist`;
-    logLibxl(operation, 'libxl_domain.c:1667:libxl_list_vcpu', words, operation.refusedList?.errno ?? 'ENOENT');
+    logNoLook(operation, place, domid, {
+      since418: 'Getting dominfo',
+      before: () => logLibxl(operation, place, words, operation.refusedList?.errno ?? 'ENOENT'),
+    });
     return undefined;
   }
   const states: VcpuState[] = [];
