@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { examplePath, root, xen } from './stand-in-host.ts';
+import { examplePath, faults, root, xen } from './stand-in-host.ts';
 
 const LABEL = 'system_u:system_r:xenstore_t';
 const program = join(root, 'usr/lib/xen-4.17/bin/init-xenstore-domain');
@@ -78,4 +78,10 @@ test('without a policy that is known it is made, and that it was not rehearsed i
     0,
     true,
   ]);
+});
+
+test('a host on which no xenstore answers is not waited for without end', async () => {
+  faults({ call: 'xenstore.read', how: { kind: 'hangs' } });
+  const { code, err } = await xen('list');
+  expect([code, err]).toEqual([3, 'dewar: nobody answers as the xenstore of this host: is xenstored running?\n']);
 });

@@ -46,7 +46,8 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-async function hasXenstored(root: string): Promise<boolean> {
+/** Whether xenstored runs in dom0. */
+export async function hasXenstored(root: string): Promise<boolean> {
   for (const path of SOCKETS) if (await answers(join(root, path))) return true;
   return false;
 }
