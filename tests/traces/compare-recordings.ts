@@ -23,6 +23,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'pci-destroy': 'pciback of dom0 gives the page of the bus back while libxl goes on',
   'pci-hvm-destroy': 'libxl asked QEMU for ten seconds whether the paused guest had let go of the device',
   'stub-destroy': 'the two domains are destroyed side by side',
+  'xenstore-pvh': 'in an HVM container Linux waits for a xenstore, and is none',
   'xenstore-pv': 'init-xenstore-domain and the domain that it has started ask at the same time',
   'restore-paused': 'the recording ends where the memory is filled; what follows is that of create-paused',
 };

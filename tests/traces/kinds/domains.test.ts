@@ -45,6 +45,16 @@ test('a xenstore domain makes the checks of real Xen', async () => {
   expect(besideXl(checksOf(report))).toEqual(besideXl(golden('xenstore-pv')));
 });
 
+test('a xenstore domain in an HVM container makes the checks of real Xen, up to where Linux waits for a xenstore', async () => {
+  const { host } = bootKinds();
+  const options = { label: 'system_u:system_r:xenstore_t', memoryMib: 256, isPvh: true, uuid };
+  const found = checksOf(await host.initXenstoreDomain(options));
+  for (const isOfPart of [isOfXl, (line: string) => !isOfXl(line)]) {
+    const recorded = golden('xenstore-pvh').filter(isOfPart);
+    expect(found.filter(isOfPart).slice(0, recorded.length)).toEqual(recorded);
+  }
+});
+
 test('guests of a host with a xenstore domain make the checks of real Xen', async () => {
   const { host } = bootKinds();
   await host.initXenstoreDomain({ label: 'system_u:system_r:xenstore_t', memoryMib: 256, uuid });
