@@ -91,7 +91,7 @@ async function judge(host: XenHost): Promise<void> {
   const example = readFileSync(`${WORK}/example.policy`);
   const stock = readFileSync(`${WORK}/stock.policy`);
   const machine = { isAlive, ...abilities(), saveFile: '/run/saved', disk: '/dev/loop0' };
-  const bench: Bench = { host, policies: { example, stock }, ...machine };
+  const bench: Bench = { host, series: host.release, policies: { example, stock }, ...machine };
   write('conformance', await runScenarios(bench, tell));
 
   tell('builds are interrupted');

@@ -60,6 +60,7 @@ export function simulatedBench({ release = '4.17', runsPvh = true, hasPci = true
   const host = new LibxlHost(outcome.hypervisor);
   return {
     host,
+    series: release.split('.', 2).join('.'),
     policies,
     // A simulated kernel has no console: it is alive when it runs and nothing that it needs was denied.
     isAlive: async (name) =>

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isSince } from '@dewar/policy/releases';
 import type { Domid, SidNumber } from '../hypercalls.ts';
 import type { BuildPlan, BuiltGuest } from './build-guest.ts';
 import { xenstoredOf } from './daemons.ts';
@@ -18,10 +19,18 @@ import { growingKibOf, type Placement, placementOf } from './stored-json.ts';
 const KIB_PER_PAGE = 4;
 
 /**
- * What libxl makes of a domain that gets no cache colours, and of a name that cannot be given. XEN: `ERROR_FAIL`,
+ * What libxl makes of a domain that gets no pool of CPUs, or no cache colours, and of a name that cannot be given. XEN: `ERROR_FAIL`,
  * `ERROR_INVAL`, `ERROR_NOMEM`, `ERROR_DOMAIN_NOTFOUND`.
  */
-const FAULT_RC = { 'no colours': -3, 'name taken': -6, 'not told': -5, 'not seen': -21 } as const;
+const FAULT_RC = { 'not moved': -3, 'no colours': -3, 'name taken': -6, 'not told': -5, 'not seen': -21 } as const;
+
+/** What failed then; of a name that is taken it is said otherwise. */
+const FAILED_STEPS = {
+  'not moved': 'the choice of its pool of CPUs',
+  'no colours': 'the choice of its cache colours',
+  'not told': 'the naming of its domain',
+  'not seen': 'the naming of its domain',
+} as const;
 
 /** A stub domain runs where libxl finds room for it. */
 const NO_PLACEMENT: Placement = { isAutomatic: true, hard: [], soft: [] };
@@ -107,6 +116,16 @@ export function makeDomain(
     const made = recorder.ask('libxl', 'domctl.createdomain', args);
     if (made.kind === 'ok') {
       domid = made.value.domid;
+      // XEN: until 4.16 the domain is moved to its pool of CPUs once it is there.
+      if (!isSince(recorder.hypercalls.release, '4.17')) {
+        const moved = recorder.ask('libxl', 'sysctl.cpupool_op', {});
+        if (moved.kind === 'error') {
+          const words = `Domain ${domid}:domain move fail`;
+          logLibxl(operation, 'libxl_create.c:731:libxl__domain_make', words, moved.errno);
+          fault = 'not moved';
+          return 'failed';
+        }
+      }
       // XEN: since 4.20, for each guest; that a machine has no such colours is no fault where none are asked for.
       const coloured = recorder.ask('libxl', 'domctl.set_llc_colors', { domid });
       if (coloured.kind === 'error' && coloured.errno !== 'EOPNOTSUPP') {
@@ -165,8 +184,7 @@ export function makeDomain(
     operation.diagnostics.push(guest['name-taken'](undefined, { name: config.name }));
   } else {
     recorder.blame(refusal);
-    const step = fault === 'no colours' ? 'the choice of its cache colours' : 'the naming of its domain';
-    reportFailed(operation, config, step, made);
+    reportFailed(operation, config, FAILED_STEPS[fault], made);
   }
   logLibxl(operation, 'libxl_create.c:1296:initiate_domain_create', `Domain ${made}:cannot make domain: ${rc}`);
   return { kind: 'failed', domid: made, rc };

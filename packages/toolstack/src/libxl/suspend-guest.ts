@@ -6,13 +6,15 @@
  * @module
  */
 import type { TimelineStep } from '../host.ts';
-import type { Domid } from '../hypercalls.ts';
+import type { DomainInfo, Domid } from '../hypercalls.ts';
+import { SPECIAL_FRAMES } from './build-pv.ts';
 import { hasLostDom0, settleDeaths } from './daemons.ts';
 import { tellGuest } from './guest-control.ts';
 import { resumeModel, saveModel } from './model-state.ts';
 import { lookAt, type Operation } from './operation.ts';
-import { inOrder } from './recorder.ts';
+import { type AnyResult, inOrder } from './recorder.ts';
 import { logLibxc, logLibxl } from './said.ts';
+import type { HelperRequest } from './save-helper.ts';
 import { wakeGuest } from './start-guest.ts';
 
 /** How a guest is brought to suspend itself. */
@@ -115,6 +117,47 @@ function modifyReturnCode({ recorder }: Operation, domid: Domid, isHvm: boolean)
   ]);
 }
 
+/**
+ * XEN: `xc_domain_resume_any`: a guest that is not told of a cancelled suspend goes on where it is, as after a restore. Its
+ * toolstack looks into its memory for that. An HVM guest needs nothing.
+ */
+function prepareAlone(
+  operation: Operation,
+  { domid, isHvm, sharedInfoFrame, vcpus }: DomainInfo,
+): TimelineStep['outcome'] {
+  if (isHvm) return 'done';
+  const { recorder } = operation;
+  const map = (first: number, isWritable = false): AnyResult => {
+    const frames = { first, count: 1 };
+    const mapped = recorder.ask('libxc', 'mmu_update.map_foreign', { domid, frames, isWritable });
+    if (mapped.kind === 'ok') recorder.ask('libxc', 'mmu_update.unmap_foreign', { mapping: mapped.value.mapping });
+    return mapped;
+  };
+  const requests: readonly HelperRequest[] = [
+    [() => recorder.ask('libxc', 'domctl.get_address_size', { domid }), 'Could not get domain width'],
+    [() => map(sharedInfoFrame), "Couldn't map shared info"],
+    [() => map(0), "Couldn't map p2m table"],
+    [() => recorder.ask('libxc', 'domctl.getvcpucontext', { domid, vcpu: 0 }), 'Could not get vcpu context'],
+    [() => map(SPECIAL_FRAMES.startInfo, true), "Couldn't map start_info"],
+    ...Array.from({ length: vcpus - 1 }, (_, i): HelperRequest => {
+      const vcpu = i + 1;
+      return [() => recorder.ask('libxc', 'domctl.setvcpucontext', { domid, vcpu }), "Couldn't reset vcpu state"];
+    }),
+  ];
+  const refused = requests.find(([ask]) => ask().kind === 'error');
+  if (refused === undefined) return 'done';
+  logLibxc(operation, refused[1]);
+  return 'failed';
+}
+
+/** What has to be done before a guest that was to be saved can go on; XEN: 4.14 forgets to tell a guest without QEMU. */
+function prepareToGoOn(operation: Operation, info: DomainInfo, isEmulated: boolean): TimelineStep['outcome'] {
+  if (operation.recorder.hypercalls.release === '4.14' && !isEmulated) return prepareAlone(operation, info);
+  if (info.shutdownReason === 'suspend') return modifyReturnCode(operation, info.domid, info.isHvm);
+  logLibxc(operation, `Dom ${info.domid} not suspended: (shutdown 0, reason 255)`);
+  return 'failed';
+}
+
 /** XEN: `libxl__domain_resume`, `xc_domain_resume_cooperative`: first the device model goes on, then the guest. */
 export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['outcome'] {
   const { recorder, state } = operation;
@@ -122,16 +165,12 @@ export function resumeGuest(operation: Operation, domid: Domid): TimelineStep['o
   if (isEmulated && !resumeModel(operation, domid)) return 'failed';
   const resumed = recorder.step(`libxl lets domain ${domid} go on`, 'libxl', () => {
     const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
-    const reason = info.kind === 'ok' ? info.value.shutdownReason : undefined;
-    if (info.kind === 'ok' && reason !== 'suspend') {
-      logLibxc(operation, `Dom ${domid} not suspended: (shutdown 0, reason 255)`);
-    }
     const outcome =
-      info.kind === 'error' || reason !== 'suspend' || modifyReturnCode(operation, domid, info.value.isHvm) === 'failed'
+      info.kind === 'error' || prepareToGoOn(operation, info.value, isEmulated) === 'failed'
         ? 'failed'
         : inOrder([() => recorder.ask('libxc', 'domctl.resumedomain', { domid })]);
     if (outcome === 'failed') {
-      const errno = reason === 'suspend' ? (recorder.refusal?.errno ?? 'EINVAL') : 'EINVAL';
+      const errno = recorder.refusal?.errno ?? 'EINVAL';
       logLibxl(
         operation,
         'libxl_dom_suspend.c:666:domain_resume_done',
