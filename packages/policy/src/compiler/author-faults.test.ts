@@ -274,25 +274,28 @@ test('the number of a PCI device is suggested for its address', () => {
   ]);
 });
 
-test('a module that is switched off is told once for each file that needs it', () => {
+test('a module that is switched off is told with the places that need it', () => {
   const off = (text: string): string => text.replace('nic_dev = on', 'nic_dev = off');
   const site = 'use_device_iommu(web_t, nic_dev_t)\nallow dom0_t nic_dev_t:resource add;\n';
   const { diagnostics } = compileDirectory(
     policyWith(`declare_domain(web_t)\n${site}`, { 'modules/modules.conf': off }),
   );
   expect(
-    diagnostics.map(({ code, origin, notes }) => [
+    diagnostics.map(({ code, origin, notes, alike = [] }) => [
       code,
       origin === undefined ? '' : userSpan(origin).source.name,
-      notes.at(-1)?.message,
+      ...notes.map(({ message }) => message),
+      alike.length,
     ]),
-  ).toEqual(
-    ['modules/driver.te', 'modules/site.te'].map((file) => [
+  ).toEqual([
+    [
       'te/unknown-type',
-      file,
+      'modules/driver.te',
       'module `nic_dev` speaks of it, and `modules.conf` switches it off',
-    ]),
-  );
+      'it is used at 2 other places too: modules/site.te:2:25, modules/site.te:3:14',
+      2,
+    ],
+  ]);
   const xenOff = compileDirectory(
     policyWith('', { 'modules/modules.conf': (text) => text.replace('\nxen = on', '\nxen = off') }),
   );

@@ -116,8 +116,9 @@ export class ContextCompiler {
       const hints = scope.suggest(node.name, scope.declared.sids.keys(), scope.advice?.ofInitialSid(name));
       scope.report(policy['unknown-sid'](scope.origin(node.name), { name }, hints));
     } else if (this.#sids.has(name)) {
-      const extra = this.#earlier(this.#places.get(`sid ${name}`));
-      scope.report(label['sid-twice'](scope.origin(node.name), { name }, extra));
+      const first = this.#places.get(`sid ${name}`);
+      if (!scope.isMisplaced(first) && !scope.isMisplaced(node.name))
+        scope.report(label['sid-twice'](scope.origin(node.name), { name }, this.#earlier(first)));
     } else if (context !== undefined) this.#sids.set(name, context);
     this.#places.set(`sid ${name}`, node.name);
   }

@@ -120,7 +120,8 @@ function declareLevel(scope: Scope, node: LevelNode): void {
 /** Takes one statement of the MLS section. */
 export function declareMls(scope: Scope, statement: MlsStatement): void {
   if (!scope.isMls) {
-    scope.report(mls['needs-mls'](scope.origin(statement.at), { statement: statement.kind }));
+    if (!scope.isMisplaced(statement.at))
+      scope.report(mls['needs-mls'](scope.origin(statement.at), { statement: statement.kind }));
     return;
   }
   switch (statement.kind) {

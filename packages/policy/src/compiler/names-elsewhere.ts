@@ -19,10 +19,11 @@ import type { NameAdvice } from './scope.ts';
 const MANY = 6;
 
 const OFF = 'and `modules.conf` switches it off';
+const UNNAMED = 'and `modules.conf` does not name it';
 
 /** Whether a note says that a module which has the name is switched off. */
 export function isSwitchedOff(note: string): boolean {
-  return note.endsWith(OFF);
+  return note.endsWith(OFF) || note.endsWith(UNNAMED);
 }
 
 const KNOWN = 'known to Xen ';
@@ -64,9 +65,15 @@ export class NamesElsewhere implements NameAdvice {
   }
 
   ofName(name: string): readonly Note[] {
-    const words = new RegExp(`(?<![\\w.-])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w-])`);
-    const module = this.#modulesOff.find(({ text }) => words.test(text));
-    return module === undefined ? [] : [{ message: `module \`${module.name}\` speaks of it, ${OFF}` }];
+    const word = `${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w-])`;
+    const mention = new RegExp(`(?<![\\w.-])${word}`);
+    const declaration = new RegExp(
+      `(?:\\b(?:type|attribute|role|attribute_role|bool|tunable)\\s+|\\b(?:declare\\w*|gen_bool|gen_user)\\(\\s*)${word}`,
+    );
+    const having = this.#modulesOff.filter(({ text }) => mention.test(text));
+    const module = having.find(({ text }) => declaration.test(text)) ?? having.find(({ isNamed }) => isNamed);
+    if (module === undefined) return [];
+    return [{ message: `module \`${module.name}\` speaks of it, ${module.isNamed ? OFF : UNNAMED}` }];
   }
 
   /** Joins what is said of names that other releases have into one, where they are many. */

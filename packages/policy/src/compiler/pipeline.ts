@@ -6,7 +6,7 @@
  * @module
  */
 import { type ParseHints, parsePolicy, type Statement } from '../language/index.ts';
-import { runM4 } from '../m4/index.ts';
+import { BUILTIN_NAMES, type M4Result, runM4 } from '../m4/index.ts';
 import {
   type ExpandedRules,
   expandPolicyRules,
@@ -31,6 +31,7 @@ import {
 } from '../text/index.ts';
 import { type CompiledTree, type CompileStage, compileTree } from './compile-tree.ts';
 import { label, source as messages } from './diagnostics.ts';
+import { gatherNames, gatherRereads, inOrderOfText } from './gather-faults.ts';
 import { isSwitchedOff, NamesElsewhere } from './names-elsewhere.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
 
@@ -120,14 +121,13 @@ function callsOf(origin: Origin | undefined): string[] {
   return calls;
 }
 
-/** Keeps one of the names that a file lacks because one and the same module is switched off. */
+/** Keeps the first of the names that are lacking because one and the same module is not switched on. */
 function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   const seen = new Set<string>();
-  return diagnostics.filter(({ notes, origin }) => {
+  return diagnostics.filter(({ notes }) => {
     const note = notes.find(({ message }) => isSwitchedOff(message));
     if (note === undefined) return true;
-    const key = `${note.message} ${origin === undefined ? '' : userSpan(origin).source.name}`;
-    return !seen.has(key) && seen.add(key);
+    return !seen.has(note.message) && seen.add(note.message);
   });
 }
 
@@ -142,6 +142,39 @@ function withoutConsequences(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return diagnostics.filter(
     ({ code, origin }) => code === 'language/missing-argument' || !callsOf(origin).some((call) => blamed.has(call)),
   );
+}
+
+/** Where m4 was left otherwise than it began. */
+type M4Facts = Pick<M4Result, 'discardsFrom' | 'quotesFrom'>;
+
+/** Of what follows from how m4 was left, keeps the first, and says where m4 was told so. */
+function withoutM4Consequences(
+  diagnostics: readonly Diagnostic[],
+  { discardsFrom, quotesFrom }: M4Facts,
+): Diagnostic[] {
+  const causes = [
+    {
+      origin: discardsFrom,
+      message: '`divert` throws away all text from here on',
+      isOne: ({ code }: Diagnostic) => code === 'language/missing-section',
+    },
+    {
+      origin: quotesFrom,
+      message:
+        '`changequote` changes the quotes for all text from here on, and the macros of the policy have the old ones',
+      isOne: ({ code, message }: Diagnostic) =>
+        code === 'language/unrecognized-character' && /^character `[`']`/.test(message),
+    },
+  ];
+  let list = [...diagnostics];
+  for (const { origin, message, isOne } of causes) {
+    const first = origin === undefined ? undefined : list.find(isOne);
+    if (first === undefined || origin === undefined) continue;
+    list = list.flatMap((one) =>
+      one === first ? [{ ...one, notes: [{ message, origin }] }] : isOne(one) ? [] : [one],
+    );
+  }
+  return list;
 }
 
 /** The macros that only modules which are switched off define, with the module of each. */
@@ -206,11 +239,17 @@ function compileMapped(
   errorOutput: string,
   hints: ParseHints,
   elsewhere: NamesElsewhere,
+  sources: readonly SourceText[],
+  m4Facts: M4Facts | undefined,
 ): CompiledPolicy {
+  const gathered = (list: readonly Diagnostic[]): Diagnostic[] => {
+    const once = gatherRereads(gatherNames(inOrderOfText(withoutConsequences(elsewhere.gather(list)), sources)));
+    return withoutRepeats(m4Facts === undefined ? once : withoutM4Consequences(once, m4Facts));
+  };
   const failed = (): CompiledPolicy => ({
     policy: undefined,
     bytes: undefined,
-    diagnostics: withoutRepeats(withoutConsequences(elsewhere.gather(found.list))),
+    diagnostics: gathered(found.list),
     errorOutput,
     text,
   });
@@ -239,7 +278,16 @@ function compileMapped(
 /** Compiles a policy that m4 has expanded already, as `checkpolicy` takes it. */
 export function compileText(source: SourceText, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
-  return compileMapped(writtenText(source), options, found, '', {}, new NamesElsewhere([], undefined));
+  return compileMapped(
+    writtenText(source),
+    options,
+    found,
+    '',
+    {},
+    new NamesElsewhere([], undefined),
+    [source],
+    undefined,
+  );
 }
 
 /**
@@ -289,9 +337,11 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
   const hints: ParseHints = {
     macros: [...expanded.macros.keys()],
     macroPlace: (macro) => expanded.macros.get(macro)?.definedAt,
+    macroEnd: (macro) => expanded.undefinedAt.get(macro),
+    builtins: BUILTIN_NAMES,
     macrosOff: macrosOf(modulesOff, expanded.macros),
     shortCalls: expanded.shortCalls,
   };
   const elsewhere = new NamesElsewhere(modulesOff, hasTables ? undefined : release);
-  return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, elsewhere);
+  return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, elsewhere, sources, expanded);
 }

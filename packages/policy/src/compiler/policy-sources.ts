@@ -10,7 +10,7 @@
  * @module
  */
 import type { XenRelease } from '../releases/index.ts';
-import { type Fix, nearestName, type Origin, type Report, SourceText } from '../text/index.ts';
+import { type Fix, type Note, nearestName, type Origin, type Report, SourceText, type Span } from '../text/index.ts';
 import { source as messages } from './diagnostics.ts';
 
 /** A policy directory, however it is stored. Paths are relative to it and use `/`. */
@@ -28,8 +28,13 @@ const XEN_TABLES = '../../../xen/xsm/flask/policy';
 
 export interface PolicySources {
   readonly sources: readonly SourceText[];
-  /** Modules that `modules.conf` switches off, with their texts. */
-  readonly modulesOff: readonly { readonly name: string; readonly text: string }[];
+  /** Modules that `modules.conf` does not switch on, with their texts: those that it names first. */
+  readonly modulesOff: readonly {
+    readonly name: string;
+    readonly text: string;
+    /** Whether `modules.conf` has a line for it. */
+    readonly isNamed: boolean;
+  }[];
   /** Whether the classes come from the Xen tree around the directory, not from the tables of a release. */
   readonly hasTables: boolean;
 }
@@ -80,11 +85,27 @@ interface Modules {
   readonly places: ReadonlyMap<string, Origin>;
 }
 
+/** What a word in place of `on` or `off` was meant for; undefined where nobody can tell. */
+function meantState(word: string): 'on' | 'off' | undefined {
+  if (/^(?:on|yes|true|1|base|module)\b/i.test(word)) return 'on';
+  return /^(?:off|no|false|0)\b/i.test(word) ? 'off' : undefined;
+}
+
+/** The line that a line of no effect was meant for, as a fix. */
+function meantLine(line: string, span: Span): Fix[] {
+  const [, name, word = ''] = /^(?:.*\/)?([A-Za-z][\w-]*?)(?:\.te)?\s*[=:\s]\s*([^\s#]*)/.exec(line) ?? [];
+  const state = meantState(word);
+  if (name === undefined || state === undefined) return [];
+  const newText = `${name} = ${state}`;
+  return newText === line ? [] : [{ title: `did you mean \`${newText}\`?`, edits: [{ span, newText }] }];
+}
+
 /** What `modules.conf` says. As in Xen, a module is on where the third word of its line is `on`. */
 function readModules(file: SourceText, report: Report): Modules {
   const on: string[] = [];
   const off: string[] = [];
   const places = new Map<string, Origin>();
+  const named = new Map<string, { readonly origin: Origin; readonly isOn: boolean }>();
   let start = 0;
   for (const line of file.text.split('\n')) {
     // A carriage return is part of a word, as for awk, and what stands behind a byte order mark begins no line.
@@ -92,26 +113,31 @@ function readModules(file: SourceText, report: Report): Modules {
     const isMarked = start === 0 && line.startsWith('\xef\xbb\xbf');
     const name = (words[0] ?? '').slice(isMarked ? 3 : 0);
     const state = words[2];
-    if (/^[a-z]/.test(name)) {
-      if (state === 'on' && !isMarked) {
-        on.push(name);
-        const at = start + line.indexOf(name);
-        places.set(name, { kind: 'written', span: { source: file, start: at, end: at + name.length } });
-      } else {
-        off.push(name);
-        if (state !== 'off' || words[1] !== '=') {
-          const span = {
-            source: file,
-            start: start + line.indexOf(words[0] ?? ''),
-            end: start + line.trimEnd().length,
-          };
-          report(messages['module-line']({ kind: 'written', span }, {}));
-        }
+    const at = start + line.indexOf(words[0] ?? '');
+    const origin: Origin = { kind: 'written', span: { source: file, start: at, end: at + name.length } };
+    const isOn = state === 'on' && !isMarked && /^[a-z]/.test(name);
+    if (isOn) {
+      on.push(name);
+      if (!places.has(name)) places.set(name, origin);
+    } else if (/^[^#\s]/.test(name)) {
+      off.push(/^[A-Za-z][\w-]*/.exec(name.replace(/^.*\//, ''))?.[0] ?? name);
+      if (!/^[a-z]/.test(name) || state !== 'off' || words[1] !== '=') {
+        const span: Span = { source: file, start: at, end: start + line.trimEnd().length };
+        const fixes = meantLine(file.text.slice(span.start, span.end), span);
+        const notes = [{ message: 'it switches nothing on: the module is left out' }];
+        report(messages['module-line']({ kind: 'written', span }, {}, { fixes, notes }));
       }
     }
+    const earlier = named.get(name);
+    if (earlier !== undefined && /^[a-z]/.test(name)) {
+      const notes: Note[] = [{ message: 'the first is here', origin: earlier.origin }];
+      if (isOn && earlier.isOn) notes.push({ message: 'it is read twice, and what it declares is declared twice' });
+      else if (isOn || earlier.isOn) notes.push({ message: 'it is on, as one of the two says so' });
+      report(messages['module-twice'](origin, { module: name }, { notes }));
+    } else named.set(name, { origin, isOn });
     start += line.length + 1;
   }
-  return { on, off, places };
+  return { on, off: off.filter((name) => !on.includes(name)), places };
 }
 
 /** The tables of a release as policy text. */
@@ -158,14 +184,13 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
     conf === undefined ? { on: [], off: [], places: new Map<string, Origin>() } : readModules(conf, report);
   if (conf !== undefined && modules.on.length === 0) report(messages['no-modules'](undefined, { path: conf.name }));
   const paths = layout.paths(modules.on);
+  const modulesThere = files
+    .listNames(layout.pathOf('').replace(/\/$/, ''))
+    .flatMap((name) => /^(.*)\.te$/.exec(name)?.[1] ?? []);
   const nearModule = (module: string, origin: Origin | undefined): { fixes: readonly Fix[] } => {
-    const there = files
-      .listNames(layout.pathOf('').replace(/\/$/, ''))
-      .flatMap((name) => /^(.*)\.te$/.exec(name)?.[1] ?? []);
-    const near = nearestName(
-      module,
-      there.filter((name) => !modules.on.includes(name)),
-    );
+    const left = modulesThere.filter((name) => !modules.on.includes(name));
+    const bare = module.replace(/^.*\//, '').replace(/\.te$/, '');
+    const near = left.includes(bare) ? bare : nearestName(module, left);
     if (near === undefined) return { fixes: [] };
     const edits = origin === undefined ? [] : [{ span: origin.span, newText: near }];
     return { fixes: [{ title: `did you mean \`${near}\`?`, edits }] };
@@ -173,13 +198,15 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
   const rules = paths.flatMap((base) => {
     const path = `${base}.te`;
     const file = open(path);
-    const module = base.slice(base.lastIndexOf('/') + 1);
+    const module = modules.on.find((name) => layout.pathOf(name) === base) ?? base.slice(base.lastIndexOf('/') + 1);
     if (file === undefined) {
       const origin = modules.places.get(module);
       report(messages['no-module-file'](origin, { module, path: files.describe(path) }, nearModule(module, origin)));
     }
     return file ?? [];
   });
+  const unnamed =
+    conf === undefined ? [] : modulesThere.filter((name) => !modules.on.includes(name) && !modules.off.includes(name));
   const support = files
     .listNames('policy/support')
     .filter((name) => name.endsWith('.spt') && !name.startsWith('.'))
@@ -206,8 +233,9 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
       ...optional('policy/device_contexts'),
     ],
     hasTables: hasTree,
-    modulesOff: modules.off.map((name) => ({
+    modulesOff: [...modules.off, ...unnamed].map((name, i) => ({
       name,
+      isNamed: i < modules.off.length,
       text: ['.if', '.te'].map((ending) => files.readText(`${layout.pathOf(name)}${ending}`) ?? '').join('\n'),
     })),
   };

@@ -117,6 +117,7 @@ export function declareRoles(scope: Scope, node: Statement): void {
     case 'roleattribute': {
       const role = scope.role(node.name);
       if (role !== undefined) addToRoleAttributes(scope, node.others, role);
+      else for (const token of readList(scope.tokens, node.others)) scope.roleAttribute(token);
       break;
     }
     default:

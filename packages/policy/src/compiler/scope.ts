@@ -12,6 +12,7 @@ import {
   type Statement,
   type SyntaxTree,
   type Token,
+  TokenKind,
   type Tokens,
   wordOf,
 } from '../language/index.ts';
@@ -61,6 +62,8 @@ export class Scope {
   branch: BranchScope | undefined = undefined;
   /** What is required outside of optional blocks, in conditional blocks, as kind and name. */
   requiredOutside: ReadonlySet<string> = new Set();
+  /** Statements that declare roles and users, by kind and name. Made when first asked for. */
+  #declaring: Map<string, { readonly kind: string; readonly name: Token }> | undefined;
   /** Names in statements that could not be parsed: they may be declared there, so nothing is said about them. */
   readonly #doubtful: ReadonlySet<string>;
 
@@ -95,8 +98,24 @@ export class Scope {
     return { notes: token === undefined || token < 0 ? [] : [{ message, origin: this.origin(token) }] };
   }
 
+  /** Whether a token is of a statement out of its section: that is told, and what it says beside others is not. */
+  isMisplaced(token: Token | undefined): boolean {
+    const { misplaced } = this.tree;
+    if (token === undefined) return false;
+    let low = 0;
+    let high = misplaced.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((misplaced[middle]?.to ?? 0) <= token) low = middle + 1;
+      else high = middle;
+    }
+    const found = misplaced[low];
+    return found !== undefined && found.from <= token;
+  }
+
   /** Reports a second declaration of a name. */
   reportDuplicate(what: string, token: Token, first: Token): void {
+    if (this.isMisplaced(token) || this.isMisplaced(first)) return;
     const extra = this.earlier(first, 'first declared here');
     this.report(policy.duplicate(this.origin(token), { what, name: this.word(token) }, extra));
   }
@@ -107,14 +126,63 @@ export class Scope {
     candidates: Iterable<string>,
     notes: readonly Note[] = [],
   ): { fixes: readonly Fix[]; notes: readonly Note[] } {
-    const all = [...notes, ...(this.advice?.ofName(this.word(token)) ?? [])];
+    // What is of the kind, and is not known here, has its note already.
+    const other = notes.length > 0 ? [] : this.#otherKind(token);
+    const off = other.length > 0 ? [] : (this.advice?.ofName(this.word(token)) ?? []);
+    const all = [...notes, ...other, ...off];
     const joined = this.#joinedBy(token);
     if (joined !== undefined) return { fixes: [], notes: [...all, joined] };
-    const near = nearestName(this.word(token), candidates);
+    // A name that something else has is no slip of the hand.
+    const near = all.length > notes.length ? undefined : nearestName(this.word(token), candidates);
     if (near === undefined) return { fixes: [], notes: all };
     const origin = this.origin(token);
     const edits = origin.kind === 'written' ? [{ span: origin.span, newText: near }] : [];
     return { fixes: [{ title: `did you mean \`${near}\`?`, edits }], notes: all };
+  }
+
+  /** The first statement of some kinds that declares a name. */
+  #statementDeclaring(
+    kinds: readonly ('role' | 'attribute_role' | 'user')[],
+    name: string,
+  ): { readonly kind: string; readonly name: Token } | undefined {
+    if (this.#declaring === undefined) {
+      const found = new Map<string, { readonly kind: string; readonly name: Token }>();
+      for (const one of this.tree.statements) {
+        if (one.kind !== 'role' && one.kind !== 'attribute_role' && one.kind !== 'user') continue;
+        const key = `${one.kind} ${this.word(one.name)}`;
+        if (!found.has(key)) found.set(key, one);
+      }
+      this.#declaring = found;
+    }
+    for (const kind of kinds) {
+      const one = this.#declaring.get(`${kind} ${name}`);
+      if (one !== undefined) return one;
+    }
+    return undefined;
+  }
+
+  /** A note for a name that nothing of the kind looked for has, and that something of another kind has. */
+  #otherKind(token: Token): readonly Note[] {
+    const name = this.word(token);
+    const { types, booleans, classes } = this.declared;
+    const role = this.#statementDeclaring(['role', 'attribute_role'], name);
+    const user = this.#statementDeclaring(['user'], name);
+    const type = types.get(name);
+    const found: readonly [what: string, declaredAt: Token | undefined] | undefined =
+      type !== undefined
+        ? [type.kind === 'attribute' ? 'an attribute' : 'a type', type.token]
+        : role !== undefined
+          ? [role.kind === 'role' ? 'a role' : 'a role attribute', role.name]
+          : user !== undefined
+            ? ['a user', user.name]
+            : booleans.has(name)
+              ? ['a boolean', booleans.get(name)?.token]
+              : classes.has(name)
+                ? ['a class', classes.get(name)?.token]
+                : undefined;
+    if (found === undefined) return [];
+    const [what, declaredAt] = found;
+    return this.earlier(declaredAt, `\`${name}\` is ${what}, declared here`).notes;
   }
 
   /** Where a macro joined a name out of an argument and more, if one did; the argument alone is no such name. */
@@ -288,11 +356,27 @@ export class Scope {
       const found = this.declared.roles.get(this.word(token));
       const isElsewhere = found?.isDeclared === true && token >= found.knownFrom;
       const known = [...this.declared.roles.values()].filter(({ isDeclared }) => isDeclared).map(({ name }) => name);
-      return policy[code](
-        this.origin(token),
-        { name: this.word(token) },
-        this.suggest(token, isElsewhere ? [] : known, isElsewhere ? this.#elsewhere(found) : []),
+      const name = this.word(token);
+      const later = this.#statementDeclaring(
+        code === 'unknown-role' ? ['role', 'attribute_role'] : ['attribute_role'],
+        name,
       );
+      const isBelow = later !== undefined && later.name > token;
+      const notes = isBelow
+        ? this.earlier(later.name, 'it is declared here, too late').notes
+        : isElsewhere
+          ? this.#elsewhere(found)
+          : [];
+      const hints = this.suggest(token, isElsewhere || isBelow ? [] : known, notes);
+      // `role` that gives types declares nothing.
+      const declare =
+        hints.notes.length === 0 &&
+        hints.fixes.length === 0 &&
+        this.tokens.kinds[token - 1] === TokenKind.keyword &&
+        this.word(token - 1) === 'role'
+          ? [{ message: `\`role ${name};\` declares it` }]
+          : [];
+      return policy[code](this.origin(token), { name }, { ...hints, notes: [...hints.notes, ...declare] });
     });
   }
 

@@ -104,9 +104,15 @@ export class FilenameTransitions {
     this.#counted.endPart();
   }
 
+  readonly #said = new Set<string>();
+
   #reportRepeated(at: Token, earlier: Token | undefined, { source, target, tclass, name }: RepeatedNames): void {
     const scope = this.#scope;
     const names = { source, target, class: className(scope, tclass), name };
+    // What is found among the rules as written is found again when they are joined.
+    const said = `${source} ${target} ${tclass} ${name}`;
+    if (this.#said.has(said)) return;
+    this.#said.add(said);
     const extra = scope.earlier(earlier, 'the earlier one is here');
     scope.report(policy['duplicate-filename-transition'](scope.origin(at), names, extra));
   }

@@ -23,6 +23,10 @@ export interface ParseHints {
   readonly macros?: readonly string[];
   /** Where a macro is defined. */
   readonly macroPlace?: (macro: string) => Origin | undefined;
+  /** Where a macro was taken away for good. */
+  readonly macroEnd?: (macro: string) => Origin | undefined;
+  /** Names of m4's own macros. */
+  readonly builtins?: readonly string[];
   /** Macros that nobody defines because their module is switched off, and the module of each. */
   readonly macrosOff?: ReadonlyMap<string, string>;
   /** Calls with missing arguments, ascending by `start`. */

@@ -135,6 +135,8 @@ export function parsePolicy(source: MappedText, report: Report, hints: ParseHint
   }
   tokens.unread.tell(source.text.length);
   // A section may seem missing or misplaced only because its statements were malformed.
-  const isWhole = !hasFault && checkSections(statements, tokens, report);
-  return { tokens, statements, skippedNames: [...skippedNames], isWhole };
+  const { isWhole, misplaced } = hasFault
+    ? { isWhole: false, misplaced: [] }
+    : checkSections(statements, tokens, report, hints.macros !== undefined);
+  return { tokens, statements, skippedNames: [...skippedNames], isWhole, misplaced };
 }

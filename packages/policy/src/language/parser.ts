@@ -31,6 +31,9 @@ function withoutBlanks({ kind, span }: Origin): Fix[] {
   return [{ title: 'no blank may stand before the `(`', edits }];
 }
 
+/** How many torn calls are kept in mind. */
+const MAX_TORN = 1000;
+
 /** How far the parenthesis is looked for that closes a call. */
 const LONGEST_CALL = 10_000;
 
@@ -145,10 +148,10 @@ export class Cursor {
     const isIn = ({ source, start, end }: Span): boolean => source === at.source && start <= at.start && at.start < end;
     if (this.#tornCalls.some(isIn)) return true;
     if (fault.kind !== 'written') return false;
-    for (let token = this.statementAt; token <= this.at; token++) {
+    for (let token = Math.max(this.statementAt, this.at - MAX_TORN); token <= this.at; token++) {
       const origin = originOf(tokens, token);
       const call = origin.kind === 'written' ? undefined : callSpan(userSpan(origin));
-      if (call !== undefined && isIn(call)) {
+      if (call !== undefined && isIn(call) && this.#tornCalls.length < MAX_TORN) {
         this.#tornCalls.push(call);
         break;
       }
@@ -207,31 +210,61 @@ export class Cursor {
     this.report(language['unexpected-token'](last, args, { fixes, notes }));
   }
 
+  /** What is known of a macro that does not exist where it is called; where nothing is, the macro that may be meant. */
+  #knownOf(macro: string): { notes: Note[]; near: string | undefined } {
+    const hints = this.#hints;
+    const module = hints.macrosOff?.get(macro);
+    if (module !== undefined)
+      return {
+        notes: [{ message: `module \`${module}\` defines it, and \`modules.conf\` switches it off` }],
+        near: undefined,
+      };
+    const end = hints.macroEnd?.(macro);
+    if (end !== undefined) return { notes: [{ message: 'it was taken away here', origin: end }], near: undefined };
+    const place = hints.macroPlace?.(macro);
+    if (place !== undefined)
+      return {
+        notes: [{ message: 'it is defined here, and known only from there on', origin: place }],
+        near: undefined,
+      };
+    const quoted = hints.macroPlace?.(`"${macro}"`) ?? hints.macroPlace?.(`'${macro}'`);
+    if (quoted !== undefined) {
+      const message = "the quotes are part of the name that is defined here: m4 quotes with ``` and `'`";
+      return { notes: [{ message, origin: quoted }], near: undefined };
+    }
+    const dialect = dialectNote(macro);
+    if (dialect !== undefined) return { notes: [dialect.note], near: undefined };
+    const known = [...(hints.macros ?? []), ...(hints.builtins ?? [])].filter((name) => /^\w+$/.test(name));
+    return { notes: [], near: nearestName(macro, known) };
+  }
+
   /** Reports the call of a macro that does not exist. */
   failOnMacro(): never {
     const macro = textOf(this.tokens, this.at);
     const origin = originOf(this.tokens, this.at);
+    if (this.#blameBareBuiltin(macro, origin)) throw new SyntaxFault();
     const module = this.#hints.macrosOff?.get(macro);
-    const dialect = dialectNote(macro);
-    if (dialect?.defines === true && this.kind(2) === TokenKind.identifier)
-      this.#undefinable.add(textOf(this.tokens, this.at + 2));
+    const { notes, near } = this.#knownOf(macro);
+    const defines = dialectNote(macro)?.defines === true || near === 'define' || near === 'pushdef';
+    if (defines && this.kind(2) === TokenKind.identifier) this.#undefinable.add(textOf(this.tokens, this.at + 2));
     if (this.#undefinable.has(macro) || (module !== undefined && this.#reportedModules.has(module)))
       throw new SyntaxFault();
     if (module !== undefined) this.#reportedModules.add(module);
-    const offNote = `module \`${module}\` defines it, and \`modules.conf\` switches it off`;
-    const place = this.#hints.macroPlace?.(macro);
-    const notes: Note[] =
-      module !== undefined
-        ? [{ message: offNote }]
-        : place !== undefined
-          ? [{ message: 'it is defined here, and known only from there on', origin: place }]
-          : dialect === undefined
-            ? []
-            : [dialect.note];
-    const near = notes.length > 0 ? undefined : nearestName(macro, this.#hints.macros ?? []);
     const fixes = near === undefined ? [] : [replacement(origin, near)];
     this.report(language['unknown-macro'](origin, { macro }, { fixes, notes }));
     throw new SyntaxFault();
+  }
+
+  /** Reports a macro of m4 itself that stands without its arguments, so that m4 takes it for text. */
+  #blameBareBuiltin(macro: string, origin: Origin): boolean {
+    if (this.#hints.builtins?.includes(macro) !== true) return false;
+    const fixes = withoutBlanks(origin);
+    const notes =
+      fixes.length > 0
+        ? []
+        : [{ message: `m4 takes \`${macro}\` for its macro only where \`(\` stands right behind it` }];
+    this.report(language['missing-argument'](origin, { argument: 1, macro }, { fixes, notes }));
+    return true;
   }
 
   /** Reports a word that begins no statement. */
@@ -239,6 +272,7 @@ export class Cursor {
     if (this.#followsUnread() || this.#blameShortCall()) throw new SyntaxFault();
     const word = textOf(this.tokens, this.at);
     const origin = originOf(this.tokens, this.at);
+    if (this.#blameBareBuiltin(word, origin)) throw new SyntaxFault();
     const near = nearestName(word, [...this.#statementWords, ...(this.#hints.macros ?? [])]);
     this.report(
       language['unknown-statement'](origin, { word }, near === undefined ? {} : { fixes: [replacement(origin, near)] }),

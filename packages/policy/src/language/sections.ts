@@ -8,7 +8,7 @@
 import type { Report } from '../text/index.ts';
 import { language } from './diagnostics.ts';
 import type { Statement } from './syntax-tree.ts';
-import { originOf, type Tokens, wordOf } from './tokens.ts';
+import { originOf, type Token, type Tokens, wordOf } from './tokens.ts';
 
 /** Sections in order, each with what it holds as a reader would name it. */
 const SECTIONS = [
@@ -30,6 +30,19 @@ const SECTIONS = [
 ] as const;
 
 const RULES = 10;
+
+/** Where a policy directory has a section. */
+const FILES: Readonly<Record<number, string>> = {
+  0: '`policy/security_classes`',
+  1: '`initial_sids` of the hypervisor',
+  3: '`policy/access_vectors`',
+  9: '`policy/mls`',
+  10: 'the `.te` file of a module',
+  11: '`policy/users`, or written with `gen_user` in the `.te` file of a module',
+  12: 'the `.cons` file of a module',
+  13: '`policy/initial_sids`',
+  14: '`policy/device_contexts`',
+};
 
 /** Number of the section in which a statement belongs. */
 function sectionOf(statement: Statement): number {
@@ -100,8 +113,15 @@ function reportOutOfPlace(
   current: number,
   tokens: Tokens,
   report: Report,
+  isDirectory: boolean,
 ): void {
   const origin = originOf(tokens, statement.at);
+  if (statement.kind === 'sid' && current >= 12) {
+    const args = { expected: `a label after \`${wordOf(tokens, statement.name)}\``, found: 'none' };
+    const notes = [{ message: 'a label is written `user:role:type`' }];
+    report(language['unexpected-token'](originOf(tokens, statement.name), args, { notes }));
+    return;
+  }
   if (statement.kind === 'empty') {
     const edits = origin.kind === 'written' ? [{ span: origin.span, newText: '' }] : [];
     const fixes = [{ title: 'leave it out', edits }];
@@ -113,7 +133,9 @@ function reportOutOfPlace(
       ? `before ${SECTIONS[Math.min(current, section + 1)] ?? ''}`
       : `after ${SECTIONS[section - 1] ?? ''}`;
   const place = `${where}, with ${SECTIONS[section] ?? ''}`;
-  report(language['wrong-section'](origin, { statement: wordOf(tokens, statement.at), place }));
+  const file = FILES[section >= 5 && section <= 9 ? 9 : section];
+  const notes = isDirectory && file !== undefined ? [{ message: `in a policy directory that is in ${file}` }] : [];
+  report(language['wrong-section'](origin, { statement: wordOf(tokens, statement.at), place }, { notes }));
 }
 
 /** Reports sections that a policy must have, each where it had to begin; false where one is missing. */
@@ -140,11 +162,21 @@ function checkPresence(
   return missing.length === 0;
 }
 
-/**
- * Reports statements outside their section, a second dominance, and sections that a policy must have. Whether there was
- * none of these.
- */
-export function checkSections(statements: readonly Statement[], tokens: Tokens, report: Report): boolean {
+/** What came of looking at the sections. */
+export interface SectionCheck {
+  /** Whether nothing is missing, out of place or there twice. */
+  readonly isWhole: boolean;
+  /** Statements out of their section: each from its first token up to the first of the next one. */
+  readonly misplaced: readonly { readonly from: Token; readonly to: Token }[];
+}
+
+/** Reports statements outside their section, a second dominance, and sections that a policy must have. */
+export function checkSections(
+  statements: readonly Statement[],
+  tokens: Tokens,
+  report: Report,
+  isDirectory: boolean,
+): SectionCheck {
   const sections = statements.map(sectionOf);
   const wrong = outOfPlace(sections);
   let current = 0;
@@ -159,7 +191,7 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
     // One report for each run of statements of the same section.
     if (reportedSection === section) return;
     reportedSection = section;
-    reportOutOfPlace(statement, section, current, tokens, report);
+    reportOutOfPlace(statement, section, current, tokens, report, isDirectory);
   });
   const [dominance, ...repeated] = statements.filter(({ kind }) => kind === 'dominance');
   for (const { at } of repeated) {
@@ -169,8 +201,11 @@ export function checkSections(statements: readonly Statement[], tokens: Tokens, 
   }
   if (statements.length === 0) {
     report(language['missing-section'](originOf(tokens, 0), { what: 'statements' }));
-    return false;
+    return { isWhole: false, misplaced: [] };
   }
   const isComplete = checkPresence(statements, wrong, tokens, report);
-  return isComplete && repeated.length === 0 && !wrong.includes(true);
+  const misplaced = statements.flatMap(({ at }, i) =>
+    wrong[i] === true ? [{ from: at, to: statements[i + 1]?.at ?? tokens.count }] : [],
+  );
+  return { isWhole: isComplete && repeated.length === 0 && misplaced.length === 0, misplaced };
 }

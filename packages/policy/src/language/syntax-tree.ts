@@ -215,4 +215,6 @@ export interface SyntaxTree {
   readonly skippedNames: readonly string[];
   /** Every statement could be parsed and stands in its section, and no section is missing. */
   readonly isWhole: boolean;
+  /** Statements out of their section, ascending: each from its first token up to the first of the next one. */
+  readonly misplaced: readonly { readonly from: Token; readonly to: Token }[];
 }

@@ -59,6 +59,13 @@ function refuse(m4: Processor, { name, call }: Invocation): void {
   m4.fail(messages['not-supported'](call.origin, { macro: name }));
 }
 
+const MAX_ENDS = 10_000;
+
+/** Keeps in mind where a macro ended. */
+function noteEnd(m4: Processor, name: string, call: Invocation['call']): void {
+  if (m4.macros.get(name) === undefined && m4.undefinedAt.size < MAX_ENDS) m4.undefinedAt.set(name, call.origin);
+}
+
 function define(m4: Processor, invocation: Invocation, put: 'define' | 'push'): void {
   const { args, call, name } = invocation;
   const [first, body] = args;
@@ -67,6 +74,7 @@ function define(m4: Processor, invocation: Invocation, put: 'define' | 'push'): 
     return;
   }
   const macro = first?.text ?? '';
+  m4.undefinedAt.delete(macro);
   if (body?.builtin !== undefined) {
     m4.macros[put](macro, body.builtin);
     return;
@@ -401,7 +409,10 @@ builtin('__file__', { ...bare, most: 0 }, (m4, invocation) => {
 builtin('__line__', { ...bare, most: 0 }, (m4, invocation) => m4.pushText(String(invocation.line), invocation));
 builtin('builtin', { least: 1, takesBuiltins: true }, (m4, invocation) => indirect(m4, invocation, true));
 builtin('changecom', { ...bare, most: 2 }, (m4, { args }) => m4.syntax.changeComments(args[0]?.text, args[1]?.text));
-builtin('changequote', { ...bare, most: 2 }, (m4, { args }) => m4.syntax.changeQuotes(args[0]?.text, args[1]?.text));
+builtin('changequote', { ...bare, most: 2 }, (m4, { args, call }) => {
+  m4.quotesChangedAt = call.origin;
+  m4.syntax.changeQuotes(args[0]?.text, args[1]?.text);
+});
 builtin('debugmode', { ...bare, most: 1 }, () => undefined);
 builtin('debugfile', { ...bare, most: 1 }, (m4, invocation) => {
   if (text(invocation, 0) !== '') refuse(m4, invocation);
@@ -411,7 +422,9 @@ builtin('define', { least: 1, most: 2, takesBuiltins: true }, (m4, invocation) =
 builtin('defn', { least: 1 }, defn);
 builtin('divert', { ...bare, most: 1 }, (m4, invocation) => {
   const number = invocation.args.length === 0 ? 0 : readNumber(m4, invocation, 0);
-  if (number !== undefined) m4.output.divert(number);
+  if (number === undefined) return;
+  m4.divertedAt = invocation.call.origin;
+  m4.output.divert(number);
 });
 builtin('divnum', { ...bare, most: 0 }, (m4, invocation) => m4.pushText(String(m4.output.current), invocation));
 builtin('dnl', { ...bare, most: 0 }, (m4) => m4.skipLine());
@@ -437,8 +450,11 @@ builtin('m4wrap', { least: 1 }, wrap);
 builtin('maketemp', { least: 1 }, refuse);
 builtin('mkstemp', { least: 1 }, refuse);
 builtin('patsubst', { least: 2, most: 3 }, patsubst);
-builtin('popdef', { least: 1 }, (m4, { args }) => {
-  for (const argument of args) m4.macros.pop(argument.text);
+builtin('popdef', { least: 1 }, (m4, { args, call }) => {
+  for (const argument of args) {
+    m4.macros.pop(argument.text);
+    noteEnd(m4, argument.text, call);
+  }
 });
 builtin('pushdef', { least: 1, most: 2, takesBuiltins: true }, (m4, invocation) => define(m4, invocation, 'push'));
 builtin('regexp', { least: 2, most: 3 }, regexp);
@@ -454,7 +470,10 @@ builtin('sysval', bare, (m4, invocation) => m4.pushText('0', invocation));
 builtin('traceoff', bare, () => undefined);
 builtin('traceon', bare, () => undefined);
 builtin('translit', { least: 2, most: 3 }, translit);
-builtin('undefine', { least: 1 }, (m4, { args }) => {
-  for (const argument of args) m4.macros.undefine(argument.text);
+builtin('undefine', { least: 1 }, (m4, { args, call }) => {
+  for (const argument of args) {
+    m4.macros.undefine(argument.text);
+    noteEnd(m4, argument.text, call);
+  }
 });
 builtin('undivert', bare, undivert);

@@ -7,4 +7,4 @@
  * @module
  */
 export { DEFAULT_LIMITS, type M4Limits } from './limits.ts';
-export { type M4Options, type M4Result, runM4, type ShortCall } from './run-m4.ts';
+export { BUILTIN_NAMES, type M4Options, type M4Result, runM4, type ShortCall } from './run-m4.ts';

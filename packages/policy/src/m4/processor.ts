@@ -56,6 +56,14 @@ export class Processor {
   readonly shortCalls: Map<Call, { readonly given: number; readonly missing: number }> = new Map();
   errorOutput = '';
   exitStatus = 0;
+  /** Macros that were taken away and not defined again, each with the call that did it. */
+  readonly undefinedAt: Map<string, Origin> = new Map();
+  /** The last call of `divert`. */
+  divertedAt: Origin | undefined;
+  /** Where text is thrown away up to the end of the sources. */
+  discardsFrom: Origin | undefined;
+  /** The last call of `changequote`. */
+  quotesChangedAt: Origin | undefined;
   /** The `m4exit` that ended the run. */
   exitCall: Call | undefined;
   readonly #surroundings: Surroundings;
@@ -85,6 +93,7 @@ export class Processor {
         for (const { piece, file, line } of wraps) this.input.pushPiece(piece, file, line);
         this.#expandAll();
       }
+      if (this.output.isDiscarding) this.discardsFrom = this.divertedAt;
       this.output.divert(0);
       this.output.undivertAll();
     } catch (error) {

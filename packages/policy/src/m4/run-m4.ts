@@ -49,7 +49,16 @@ export interface M4Result {
   readonly macros: ReadonlyMap<string, { readonly maxParameter: number; readonly definedAt: Origin | undefined }>;
   /** Ascending by `start`. */
   readonly shortCalls: readonly ShortCall[];
+  /** Macros that `undefine` or `popdef` took away, and that are not there at the end, each with that call. */
+  readonly undefinedAt: ReadonlyMap<string, Origin>;
+  /** The `divert` that throws text away at the end of the sources, where one does. */
+  readonly discardsFrom: Origin | undefined;
+  /** The `changequote` by which quotes are other ones at the end than at the beginning. */
+  readonly quotesFrom: Origin | undefined;
 }
+
+/** The names of m4's own macros. */
+export const BUILTIN_NAMES: readonly string[] = [...BUILTINS.keys()];
 
 /** Macros by which a text can tell GNU m4 on a Unix system. */
 const PREDEFINED = [
@@ -87,6 +96,9 @@ export function runM4(sources: readonly SourceText[], options: M4Options = {}): 
     exitedAt: processor.exitCall?.origin,
     macros: processor.macros.everDefined,
     shortCalls: findShortCalls(processor.shortCalls, runs, text.length),
+    undefinedAt: processor.undefinedAt,
+    discardsFrom: processor.discardsFrom,
+    quotesFrom: processor.syntax.hasUsualQuotes ? undefined : processor.quotesChangedAt,
   };
 }
 

@@ -56,6 +56,11 @@ export class Syntax {
     this.#classify();
   }
 
+  /** Whether the quotes are those that m4 begins with. */
+  get hasUsualQuotes(): boolean {
+    return this.openQuote === '`' && this.closeQuote === "'";
+  }
+
   /** Whether both quotes are one character each and differ, so that balanced texts stay balanced when joined. */
   get hasSimpleQuotes(): boolean {
     return this.openQuote.length === 1 && this.closeQuote.length === 1 && this.openQuote !== this.closeQuote;
