@@ -393,12 +393,14 @@ const LAST_STEPS: Readonly<Record<string, Step>> = {
 const GUEST = 'nomigrate-guest';
 
 /** Puts the host back to where a step begins, whatever the one before it has left. */
-async function putBack({ host, places }: Commands, booleans: ReadonlyMap<string, boolean>): Promise<void> {
+async function putBack(commands: Commands, booleans: ReadonlyMap<string, boolean>): Promise<void> {
+  const { host, places } = commands;
   // Enforcing, a policy that a step has loaded may deny the end of its guests.
   await host.setenforce(false);
   for (const { domid } of (await host.list()).value ?? []) if (domid !== 0) await host.destroy(String(domid));
   for (const { sbdf } of (await host.pciAssignableList()).value ?? []) await host.pciAssignableRemove(sbdfText(sbdf));
-  await host.loadPolicy(readFileSync(places.example));
+  // By a command, so that those that come later know the policy.
+  await commands.start(['loadpolicy', '--yes', '--force', places.example]).ended;
   for (const [name, value] of booleans) await host.setBoolean(name, value);
   await host.setenforce(true);
 }
