@@ -1,73 +1,103 @@
+// biome-ignore-all lint/correctness/noUndeclaredDependencies: the workspaces are linked into the repository's root
 /**
  * What a simulated host with many guests costs: `npx tsx bench/many-guests.ts [GUESTS]` (2,000 where nothing is said).
  *
- * Prints, each time the number of guests has doubled, how long one more takes to make, in milliseconds; at the end, the
- * size of the host as it is kept, and how long it takes to be written and read. Real libxl and xenconsoled look at each
- * domain whenever one is made, so that the time grows with their number; the rest of a command is Node's start and the kept host.
+ * Fills a host, and says, each time the number of guests has doubled, how long one more took to make in the same process.
+ * Then asks whole commands on an empty host and on the full one, and prints the ratio: `dewar create` of the first guest,
+ * which boots the host, of the second and of the last; and `dewar list`.
  *
  * @module
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { Hypervisor } from '@dewar/hypervisor';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Lab } from '@dewar/lab';
 import { compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
 import { SourceText } from '@dewar/policy/text';
-import { LibxlHost, restoreToolstack } from '@dewar/toolstack';
 import { type DomainConfig, parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import { type Cost, DEWAR, measure, median } from './measure.ts';
 
 const MEMORY_MIB = 1 << 16;
+const ROUNDS = 5;
 const wanted = Number(process.argv[2] ?? 2000);
 if (!Number.isSafeInteger(wanted) || wanted < 1) throw new Error('how many guests is a number from 1 up');
 
-const folder = new URL('../policies/example/', import.meta.url);
+const policy = new URL('../policies/example/', import.meta.url);
 const examplePolicy: PolicyFiles = {
-  readText: (path) => (existsSync(new URL(path, folder)) ? readFileSync(new URL(path, folder), 'latin1') : undefined),
-  listNames: (path) => (existsSync(new URL(path, folder)) ? readdirSync(new URL(path, folder)) : []),
+  readText: (path) => (existsSync(new URL(path, policy)) ? readFileSync(new URL(path, policy), 'latin1') : undefined),
+  listNames: (path) => (existsSync(new URL(path, policy)) ? readdirSync(new URL(path, policy)) : []),
   describe: (path) => path,
 };
 
-function configOf(index: number): DomainConfig {
+function configText(name: string): string {
   const label = 'customer_1:vm_r:domU_t';
-  const text = `name = "g${index}"\ntype = "pv"\nkernel = "/boot/vmlinuz"\nmemory = 2\nseclabel = "${label}"\n`;
-  const { config } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', text)));
+  return `name = "${name}"\ntype = "pv"\nkernel = "/boot/vmlinuz"\nmemory = 2\nseclabel = "${label}"\n`;
+}
+
+function configOf(index: number): DomainConfig {
+  const { config } = readDomainConfig(parseXlCfg(new SourceText('guest.cfg', configText(`g${index}`))));
   if (config === undefined) throw new Error('the configuration is not valid');
   return config;
 }
 
-function timed<T>(work: () => T): [result: T, milliseconds: string] {
-  const start = performance.now();
-  const result = work();
-  return [result, (performance.now() - start).toFixed(0)];
+/** A host with that many guests, kept under a name. */
+async function fill(lab: Lab, name: string, guests: number): Promise<void> {
+  const { bytes } = compileDirectory(examplePolicy);
+  if (bytes === undefined) throw new Error('the example policy does not compile');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  await lab.transact(name, async ({ boot }) => {
+    const booted = boot({ name: fileURLToPath(policy), bytes, sha256 }, { memoryMib: MEMORY_MIB });
+    if ('refused' in booted) throw new Error(booted.refused);
+    let shown = 16;
+    const recent: number[] = [];
+    for (let index = 1; index <= guests; index++) {
+      const config = configOf(index);
+      const uuid = `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
+      const start = performance.now();
+      const { outcome, xlMessages } = await booted.host.create(config, { uuid });
+      recent.push(performance.now() - start);
+      if (recent.length > 16) recent.shift();
+      if (outcome !== 'done') throw new Error(`guest ${index}: ${xlMessages.join('; ')}`);
+      if (index !== shown && index !== guests) continue;
+      const mean = recent.reduce((sum, one) => sum + one, 0) / recent.length;
+      console.log(`${String(index).padStart(6)} guests: one more takes ${mean.toFixed(1)} ms`);
+      shown *= 2;
+    }
+  });
 }
 
-const { bytes } = compileDirectory(examplePolicy);
-if (bytes === undefined) throw new Error('the example policy does not compile');
-const booted = Hypervisor.boot({ policy: bytes, flask: 'enforcing', memoryMib: MEMORY_MIB });
-if (booted.kind === 'refused') throw new Error(booted.reason);
-const { hypervisor } = booted;
-const host = new LibxlHost(hypervisor);
-
-/** The last times, for a mean that one of them does not make. */
-const recent: number[] = [];
-let shown = 16;
-for (let guests = 1; guests <= wanted; guests++) {
-  const config = configOf(guests);
-  const uuid = `00000000-0000-4000-8000-${guests.toString(16).padStart(12, '0')}`;
-  const start = performance.now();
-  const { outcome, xlMessages } = await host.create(config, { uuid });
-  recent.push(performance.now() - start);
-  if (recent.length > 16) recent.shift();
-  if (outcome !== 'done') throw new Error(`guest ${guests}: ${xlMessages.join('; ')}`);
-  if (guests !== shown && guests !== wanted) continue;
-  const mean = recent.reduce((sum, one) => sum + one, 0) / recent.length;
-  console.log(`${String(guests).padStart(6)} guests: one more takes ${mean.toFixed(1)} ms`);
-  shown *= 2;
+const folder = mkdtempSync(join(tmpdir(), 'dewar-bench-'));
+try {
+  const state = join(folder, 'state');
+  await fill(new Lab(state), 'full', wanted);
+  const mebibytes = statSync(join(state, 'hosts/full/host.jsonl')).size / 2 ** 20;
+  console.log(`the host is kept in ${mebibytes.toFixed(1)} MiB`);
+  const guest = join(folder, 'guest.cfg');
+  const few = join(folder, 'few');
+  const dewar = (host: string, words: string): Cost =>
+    measure(`DEWAR_STATE_DIR="${host}" ${DEWAR} ${words} > /dev/null`, folder);
+  let made = 0;
+  const create = (host: string): Cost => {
+    writeFileSync(guest, configText(`new${++made}`));
+    return dewar(host, `create "${guest}"`);
+  };
+  const first = median(() => {
+    rmSync(few, { recursive: true, force: true });
+    return create(few);
+  }, ROUNDS);
+  const costs: readonly (readonly [what: string, cost: Cost])[] = [
+    ['create, the first guest', first],
+    ['create, one of the first', median(() => create(few), ROUNDS)],
+    [`create, beside ${wanted} guests`, median(() => create(state), ROUNDS)],
+    ['list, a few guests', median(() => dewar(few, 'list'), ROUNDS)],
+    [`list, ${wanted} guests`, median(() => dewar(state, 'list'), ROUNDS)],
+  ];
+  for (const [what, { cpu, wall, megabytes }] of costs) {
+    const times = `${cpu.toFixed(3)} s CPU, ${wall.toFixed(3)} s, ${megabytes.toFixed(0)} MB`;
+    console.log(`${what.padEnd(28)} ${times}, ${(cpu / first.cpu).toFixed(2)} of the first create`);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
-const [text, writing] = timed(() => JSON.stringify([hypervisor.snapshot(), host.snapshot()]));
-const [, reading] = timed(() => {
-  const [xen, toolstack] = JSON.parse(text);
-  if (Hypervisor.restore(xen) === undefined || restoreToolstack(toolstack) === undefined)
-    throw new Error('the host cannot be read back');
-});
-console.log(
-  `the host is kept in ${(text.length / 2 ** 20).toFixed(1)} MiB, written in ${writing} ms, read in ${reading} ms`,
-);

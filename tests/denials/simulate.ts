@@ -18,9 +18,9 @@ import { type Before, CONFIGURATIONS, type Operation, type Stage } from './opera
 
 /** The guest that only waits (`waiting-guest.S`) watches nothing in xenstore; a simulated kernel is Linux, unless it hangs. */
 function withDeafGuests(hypervisor: Hypervisor, host: LibxlHost): LibxlHost {
-  const snapshot = host.snapshot();
-  const guests = snapshot.guests.map((guest) => ({ ...guest, isStuck: true }));
-  return new LibxlHost(hypervisor, restoreToolstack({ ...snapshot, guests }));
+  const state = restoreToolstack(host.snapshot());
+  for (const domid of state?.guests.keys() ?? []) Object.assign(state?.guests.get(domid) ?? {}, { isStuck: true });
+  return new LibxlHost(hypervisor, state);
 }
 
 /** A host with what the operation begins with. */

@@ -431,11 +431,13 @@ test('a snapshot that is broken is refused, whatever is wrong with it', async ()
   const good = JSON.stringify(hypervisor.snapshot());
   for (const bad of [undefined, null, 1, [], {}, { version: 1 }]) expect(Hypervisor.restore(bad)).toBeUndefined();
   const changes: readonly ((snapshot: Record<string, unknown>) => void)[] = [
-    (one) => Object.assign(one, { version: 2 }),
-    (one) => Object.assign(one, { domains: [] }),
-    (one) => Object.assign(one, { domains: 'none' }),
+    (one) => Object.assign(one, { version: 1 }),
+    (one) => Object.assign(one, { tables: {} }),
+    (one) => Object.assign(one, { tables: 'none' }),
+    (one) => Object.assign(one, { tables: { domains: 'none' } }),
+    (one) => Object.assign(one, { tables: { domains: [{ page: 0, count: 1, text: '[0,{}]' }] } }),
+    (one) => Object.assign(one, { tables: { domains: [{ page: -1, count: 1, text: '[0,{}]' }] } }),
     (one) => Object.assign(one, { hostPages: -1 }),
-    (one) => Object.assign(one, { nextMapping: 1 }),
     (one) => Object.assign(one, { console: [7] }),
     (one) => Object.assign(one, { flask: { policy: 'zz', isEnforcing: true, server: {} } }),
     (one) => Object.assign(one, { nextDomid: 0x8000 }),
@@ -445,7 +447,7 @@ test('a snapshot that is broken is refused, whatever is wrong with it', async ()
     change(snapshot);
     expect(Hypervisor.restore(snapshot)).toBeUndefined();
   }
-  for (const bad of [undefined, [], { version: 1 }, { ...host.snapshot(), guests: [{}] }]) {
+  for (const bad of [undefined, [], { version: 2 }, { ...host.snapshot(), tables: { guests: [{}] } }]) {
     expect(restoreToolstack(bad)).toBeUndefined();
   }
 });

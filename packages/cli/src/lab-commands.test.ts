@@ -90,7 +90,7 @@ describe('dewar lab', () => {
 
   test('a host that cannot be read is listed with the reason, and can be removed', async () => {
     await dewar('lab', 'new', 'a');
-    writeFileSync(join(folder, 'state/hosts/a/host.json'), '{}');
+    writeFileSync(join(folder, 'state/hosts/a/host.jsonl'), '{}');
     const { code, out } = await dewar('lab', 'list');
     expect([code, out]).toEqual([3, expect.stringContaining('does not hold a host')]);
     expect((await dewar('lab', 'rm', 'a')).code).toBe(0);

@@ -260,12 +260,12 @@ describe('wrong use', () => {
     ['a later version', '{"version":2}'],
   ])('a host whose file holds %s is refused, and left as it is', async (_, content) => {
     await dewar('create', guestCfg, '-q');
-    const name = stateFiles().find((path) => path.endsWith('host.json')) ?? '';
+    const name = stateFiles().find((path) => path.endsWith('host.jsonl')) ?? '';
     const path = join(process.env['DEWAR_STATE_DIR'] ?? '', name);
     writeFileSync(path, content);
     const { code, err } = await dewar('list');
     expect(code).toBe(3);
-    expect(err).toContain('host.json');
+    expect(err).toContain('host.jsonl');
     expect(readFileSync(path, 'utf8')).toBe(content);
   });
 });

@@ -5,6 +5,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileS
 import { dirname, join } from 'node:path';
 import { compileDirectory } from '@dewar/policy/compiler';
 import { examplePolicy } from '@dewar/testkit';
+import type { Domid } from '@dewar/toolstack';
 import { markOf, openXenHost } from '@dewar/xen';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Ran } from './captured-run.ts';
@@ -454,10 +455,7 @@ describe('scenarios that are interrupted', () => {
   /** What the command does at a signal, once the guest of the scenario is there. */
   async function interruption(): Promise<() => void> {
     const before = new Set(process.listeners('SIGINT'));
-    const isRunning = (): boolean =>
-      host()
-        .snapshot()
-        .domains.some(({ domid, pauseCount }) => domid !== 0 && pauseCount === 0);
+    const isRunning = (): boolean => host().inspectDomain(1 as Domid)?.info.isPaused === false;
     await vi.waitFor(() => expect(isRunning()).toBe(true), 20_000);
     const ours = process.listeners('SIGINT').filter((one) => !before.has(one));
     const [only, ...more] = ours.length > 0 ? ours : process.listeners('SIGINT').slice(-1);

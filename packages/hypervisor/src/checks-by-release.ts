@@ -199,10 +199,21 @@ export function checksOf(release: XenReleaseName): CheckTable {
   return { ...CHECKS, ...Object.fromEntries(differences.map(({ hypercall, rows }) => [hypercall, rows])) };
 }
 
+const ABSENT = new Map<XenReleaseName, ReadonlySet<HypercallName>>();
+
+/** What a release does not have, found once: it is asked for each hypercall. */
+function absentIn(release: XenReleaseName): ReadonlySet<HypercallName> {
+  const known = ABSENT.get(release);
+  if (known !== undefined) return known;
+  const found = CHECK_DIFFERENCES.filter(
+    ({ instead, releases }) => instead === 'nothing' && releases.includes(release),
+  );
+  const absent = new Set(found.map(({ hypercall }) => hypercall));
+  ABSENT.set(release, absent);
+  return absent;
+}
+
 /** Whether a release has a request at all, be it under another name. */
 export function hasHypercall(release: XenReleaseName, name: HypercallName): boolean {
-  return !CHECK_DIFFERENCES.some(
-    (difference) =>
-      difference.hypercall === name && difference.instead === 'nothing' && difference.releases.includes(release),
-  );
+  return !absentIn(release).has(name);
 }

@@ -61,7 +61,11 @@ const ITS_DEVICE_MODEL: ReadonlySet<HypercallName> = new Set([
 ] as const);
 
 /** Whether `caller` may make this hypercall about `domain`. */
-export function isAllowedWithoutFlask(name: HypercallName, caller: Domain, domain: Domain | undefined): boolean {
+export function isAllowedWithoutFlask(
+  name: HypercallName,
+  caller: Domain,
+  domain: Readonly<Domain> | undefined,
+): boolean {
   if (caller.domid === 0 || ANYONE.has(name)) return true;
   // XEN: `XSM_XS_PRIV`.
   if (name === 'domctl.getdomaininfo' && caller.isXenstore) return true;

@@ -9,7 +9,7 @@
  * @module
  */
 import { DOM0, DOMID_IO, sbdfText } from '@dewar/toolstack';
-import type { Domain, EventChannel, Mapping } from './domain.ts';
+import { type Domain, type EventChannel, type Mapping, mappingsOf } from './domain.ts';
 import { HOST_CPUS, HOST_NODES, type Machine } from './machine.ts';
 
 const KIB_PER_PAGE = 4;
@@ -30,7 +30,7 @@ const ALL_CPUS: readonly number[] = Array.from({ length: HOST_CPUS }, (_, cpu) =
 /** XEN: `DOMDYING_*`. */
 const DYING = { alive: 0, dying: 1, dead: 2 } as const;
 
-function showDomain(domain: Domain): string[] {
+function showDomain(domain: Readonly<Domain>): string[] {
   const { domid, life, pauseCount, totalPages, maxPages, handle, vcpuCount, affinities } = domain;
   return [
     `General information for domain ${domid}:`,
@@ -47,7 +47,7 @@ function showDomain(domain: Domain): string[] {
 
 /** XEN: `dump_domains`. */
 export function showDomains(machine: Machine): string[] {
-  return [...machine.domainsFrom(DOM0).flatMap(showDomain), 'Shared frames 0 -- Saved frames 0'];
+  return [...[...machine.domainsFrom(DOM0)].flatMap(showDomain), 'Shared frames 0 -- Saved frames 0'];
 }
 
 /** XEN: `ECS_UNBOUND`, `ECS_INTERDOMAIN`; a simulated port is never pending nor masked. */
@@ -59,14 +59,12 @@ function showChannel(machine: Machine, { port, sid, status, remote, remotePort }
 
 /** XEN: `domain_dump_evtchn_info`. Channels of a kernel with itself are not simulated. */
 export function showChannels(machine: Machine): string[] {
-  return machine
-    .domainsFrom(DOM0)
-    .flatMap(({ domid, eventChannels }) => [
-      `Event channel information for domain ${domid}:`,
-      'Polling vCPUs: {}',
-      '    port [p/m/s]',
-      ...[...eventChannels.values()].sort((a, b) => a.port - b.port).map((channel) => showChannel(machine, channel)),
-    ]);
+  return [...machine.domainsFrom(DOM0)].flatMap(({ domid, eventChannels }) => [
+    `Event channel information for domain ${domid}:`,
+    'Polling vCPUs: {}',
+    '    port [p/m/s]',
+    ...[...eventChannels.values()].map((channel) => showChannel(machine, channel)),
+  ]);
 }
 
 const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`;
@@ -90,10 +88,10 @@ function showGrant(ref: number, maps: readonly Mapping[]): string[] {
 
 /** XEN: `gnttab_usage_print_all`. */
 export function showGrants(machine: Machine): string[] {
-  const tables = machine.domainsFrom(DOM0).flatMap(({ domid }) => {
+  const tables = [...machine.domainsFrom(DOM0)].flatMap(({ domid }) => {
     const byRef = new Map<number, Mapping[]>();
-    for (const one of machine.state.mappings.values()) {
-      if (one.kind !== 'grant' || one.owner !== domid || one.ref === undefined) continue;
+    for (const one of mappingsOf(machine.state, domid)) {
+      if (one.kind !== 'grant' || one.ref === undefined) continue;
       byRef.set(one.ref, [...(byRef.get(one.ref) ?? []), one]);
     }
     const entries = [...byRef].sort(([a], [b]) => a - b).flatMap(([ref, maps]) => showGrant(ref, maps));
@@ -121,9 +119,9 @@ export function showScheduler(machine: Machine): string[] {
     `Cpus: ${cpus}`,
     'Scheduler: SMP Credit Scheduler rev2 (credit2)',
     'Domain info:',
-    ...machine
-      .domainsFrom(DOM0)
-      .map(({ domid, weight, cap, vcpuCount }) => `\tDomain: ${domid} w ${weight} c ${cap} v ${vcpuCount}`),
+    ...[...machine.domainsFrom(DOM0)].map(
+      ({ domid, weight, cap, vcpuCount }) => `\tDomain: ${domid} w ${weight} c ${cap} v ${vcpuCount}`,
+    ),
   ];
 }
 
@@ -133,15 +131,16 @@ export function showNodes(machine: Machine): string[] {
   return [
     `CPU0...${last} -> NODE${HOST_NODES - 1}`,
     'Memory location of each domain:',
-    ...machine
-      .domainsFrom(DOM0)
-      .flatMap(({ domid, totalPages }) => [`Domain ${domid} (total: ${totalPages}):`, `    Node 0: ${totalPages}`]),
+    ...[...machine.domainsFrom(DOM0)].flatMap(({ domid, totalPages }) => [
+      `Domain ${domid} (total: ${totalPages}):`,
+      `    Node 0: ${totalPages}`,
+    ]),
   ];
 }
 
 /** XEN: `vmcb_dump`. */
 export function showContainers(machine: Machine): string[] {
-  const containers = machine.domainsFrom(DOM0).filter(({ isHvm }) => isHvm);
+  const containers = [...machine.domainsFrom(DOM0)].filter(({ isHvm }) => isHvm);
   return [
     '*********** VMCB Areas **************',
     ...containers.flatMap(({ domid, vcpuCount, initialisedVcpus }) => [

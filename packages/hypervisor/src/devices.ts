@@ -14,7 +14,7 @@ import {
   type Sbdf,
 } from '@dewar/toolstack';
 import type { IommuUse } from './checks.ts';
-import { type Domain, newDomain } from './domain.ts';
+import { Domain } from './domain.ts';
 import { type Binding, failed, type Handlers, type HostDevice, type Machine, ok } from './machine.ts';
 import { errnoOf } from './on-domain.ts';
 
@@ -48,7 +48,7 @@ function anyDomain(machine: Machine, domid: Domid): Domain | undefined {
   const sid = machine.flask.isDisabled ? 0 : machine.flask.initialSid('domio');
   const handle = '00000000-0000-0000-0000-000000000000';
   const hasIommu = machine.state.iommu !== 'none';
-  return newDomain({ domid, handle, sid, selfSid: sid, maxVcpus: 1, isHvm: false, hasIommu });
+  return new Domain({ domid, handle, sid, selfSid: sid, maxVcpus: 1, isHvm: false, hasIommu }, machine.state);
 }
 
 /** XEN: `flask_iommu_resource_use_perm`. */

@@ -3,16 +3,18 @@
  *
  * @module
  */
-import type {
-  Actor,
-  Domid,
-  FrameRange,
-  HvmParam,
-  MappingHandle,
-  Port,
-  PortStatus,
-  ShutdownReason,
-  SidNumber,
+import {
+  type Actor,
+  type Domid,
+  type FrameRange,
+  type HvmParam,
+  type MappingHandle,
+  MapSlice,
+  type PagedMap,
+  type Port,
+  type PortStatus,
+  type ShutdownReason,
+  type SidNumber,
 } from '@dewar/toolstack';
 
 /** One event channel of a domain. Its label is that of the time when it was made. */
@@ -58,7 +60,48 @@ export interface Affinity {
   readonly soft: readonly number[];
 }
 
-export interface Domain {
+/** What is asked of a domain only when something is done to it, or by it. */
+export interface DomainParts {
+  /** Those who are told what the guest does with devices that do not exist. */
+  readonly ioreqServers: IoreqServer[];
+  /** vCPUs that have their registers. */
+  readonly initialisedVcpus: Set<number>;
+  /** By vCPU; one that is not here may run everywhere. */
+  readonly affinities: Map<number, Affinity>;
+  readonly hvmParams: Map<HvmParam, number>;
+  /** Frames of an HVM container beyond those from 0 on: above the hole for devices, and inside of it. */
+  readonly islands: FrameRange[];
+  /** Interrupt lines of devices that are mapped for it. */
+  readonly pirqs: Set<number>;
+}
+
+/** What domains have many of, for all domains of a host. */
+export interface DomainTables {
+  readonly parts: PagedMap<Domid, DomainParts>;
+  readonly grants: PagedMap<number, Grant>;
+  readonly eventChannels: PagedMap<number, EventChannel>;
+  readonly mappings: PagedMap<MappingHandle, Mapping>;
+}
+
+const NO_VCPU: ReadonlySet<number> = new Set();
+
+/** The one vCPU that most guests have is up; all these share this set. */
+const FIRST_VCPU: ReadonlySet<number> = new Set([0]);
+
+/** Who a domain is from the beginning. */
+interface Identity {
+  readonly domid: Domid;
+  readonly handle: string;
+  sid: SidNumber;
+  selfSid: SidNumber;
+  readonly maxVcpus: number;
+  readonly isHvm: boolean;
+  readonly hasIommu?: boolean;
+  readonly isXenstore?: boolean;
+}
+
+/** A domain. One that has only just been made has no memory and no vCPUs, and is paused. */
+export class Domain implements DomainParts {
   readonly domid: Domid;
   readonly handle: string;
   /** In an HVM container, as PVH and HVM guests are. */
@@ -68,45 +111,139 @@ export interface Domain {
   selfSid: SidNumber;
   /** The domain that it is the device model of, and the label that this one then has in its eyes. XEN: `target_sid`. */
   target: Domid | undefined;
-  targetSid: SidNumber;
+  targetSid: SidNumber = 0;
   /** The IOMMU follows its memory, so that it can be given devices. */
   readonly hasIommu: boolean;
   /** It holds xenstore. */
   readonly isXenstore: boolean;
-  /** Those who are told what the guest does with devices that do not exist. */
-  readonly ioreqServers: IoreqServer[];
   /** `dead` domains are kept by the pages that others still have mapped. */
-  life: 'alive' | 'dying' | 'dead';
-  pauseCount: number;
+  life: 'alive' | 'dying' | 'dead' = 'alive';
+  pauseCount = 1;
   /** Why it stopped by itself; its vCPUs stand still until it is resumed. */
   shutdownReason: ShutdownReason | undefined;
   readonly maxVcpus: number;
   /** vCPUs that it has, numbered from 0. */
-  vcpuCount: number;
+  vcpuCount = 0;
   /** Those that are not down. XEN: `VPF_down`. */
-  readonly onlineVcpus: Set<number>;
-  /** vCPUs that have their registers. */
-  readonly initialisedVcpus: Set<number>;
-  /** By vCPU; one that is not here may run everywhere. */
-  readonly affinities: Map<number, Affinity>;
-  readonly hvmParams: Map<HvmParam, number>;
-  addressSize: 32 | 64;
+  onlineVcpus: ReadonlySet<number> = NO_VCPU;
+  addressSize: 32 | 64 = 64;
   /** Frames from 0 on that its memory has a place for; with memory on demand, more than it has pages. */
-  frameCount: number;
-  /** Frames of an HVM container beyond those: above the hole for devices, and inside of it. */
-  readonly islands: FrameRange[];
-  totalPages: number;
-  maxPages: number;
-  claimedPages: number;
+  frameCount = 0;
+  totalPages = 0;
+  maxPages = 0;
+  claimedPages = 0;
   /** Xen keeps account of the pages that it writes. XEN: `PG_log_dirty`. */
-  isLogDirty: boolean;
-  weight: number;
-  cap: number;
-  readonly grants: Map<number, Grant>;
-  readonly eventChannels: Map<Port, EventChannel>;
-  /** Interrupt lines of devices that are mapped for it. */
-  readonly pirqs: Set<number>;
-  nextPort: number;
+  isLogDirty = false;
+  weight = 256;
+  cap = 0;
+  /** No port below it is free. */
+  nextPort = 1;
+  /** How often pages of it were mapped. */
+  mapCount = 0;
+  readonly #tables: DomainTables;
+  #own: Set<number> | undefined;
+
+  constructor(identity: Identity, tables: DomainTables) {
+    this.#tables = tables;
+    this.domid = identity.domid;
+    this.handle = identity.handle;
+    this.sid = identity.sid;
+    this.selfSid = identity.selfSid;
+    this.maxVcpus = identity.maxVcpus;
+    this.isHvm = identity.isHvm;
+    this.hasIommu = identity.hasIommu ?? false;
+    this.isXenstore = identity.isXenstore ?? false;
+  }
+
+  bringUp(vcpu: number): void {
+    if (this.onlineVcpus.has(vcpu)) return;
+    if (vcpu === 0 && this.onlineVcpus.size === 0) this.onlineVcpus = FIRST_VCPU;
+    else this.#ownVcpus().add(vcpu);
+  }
+
+  takeDown(vcpu: number): void {
+    if (this.onlineVcpus.has(vcpu)) this.#ownVcpus().delete(vcpu);
+  }
+
+  takeAllDown(): void {
+    this.onlineVcpus = NO_VCPU;
+  }
+
+  /** Those that are not down, in a set that no other domain shares. */
+  #ownVcpus(): Set<number> {
+    const own = this.#own === this.onlineVcpus ? this.#own : new Set(this.onlineVcpus);
+    this.#own = own;
+    this.onlineVcpus = own;
+    return own;
+  }
+
+  get grants(): MapSlice<number, Grant> {
+    return new MapSlice(this.#tables.grants, this.domid, GRANT_LIMIT);
+  }
+
+  get eventChannels(): MapSlice<Port, EventChannel> {
+    return new MapSlice(this.#tables.eventChannels, this.domid, PORT_LIMIT);
+  }
+
+  get ioreqServers(): IoreqServer[] {
+    return this.#parts().ioreqServers;
+  }
+
+  get initialisedVcpus(): Set<number> {
+    return this.#parts().initialisedVcpus;
+  }
+
+  get affinities(): Map<number, Affinity> {
+    return this.#parts().affinities;
+  }
+
+  get hvmParams(): Map<HvmParam, number> {
+    return this.#parts().hvmParams;
+  }
+
+  get islands(): FrameRange[] {
+    return this.#parts().islands;
+  }
+
+  get pirqs(): Set<number> {
+    return this.#parts().pirqs;
+  }
+
+  #parts(): DomainParts {
+    const { parts } = this.#tables;
+    const found = parts.get(this.domid);
+    if (found !== undefined) return found;
+    const made: DomainParts = {
+      ioreqServers: [],
+      initialisedVcpus: new Set(),
+      affinities: new Map(),
+      hvmParams: new Map(),
+      islands: [],
+      pirqs: new Set(),
+    };
+    parts.set(this.domid, made);
+    return made;
+  }
+}
+
+/** Entries of a grant table, version 1, with all the frames that it can have. XEN: `opt_max_grant_frames`. */
+export const GRANT_LIMIT: number = 64 * 512;
+
+/** XEN: `EVTCHN_FIFO_NR_CHANNELS`; Linux uses that kind of event channels, in dom0 too. */
+export const PORT_LIMIT = 0x20000;
+
+/** Handles for the pages of one domain; Xen is not to be asked for a page of one as often. */
+export const HANDLES_OF_DOMAIN: number = 2 ** 32;
+
+/** The handle of the mapping that is made of a domain's pages after `count` others; undefined where there are no more. */
+export function mappingHandle(owner: Domid, count: number): MappingHandle | undefined {
+  // Handles are made here and nowhere else.
+  return count < HANDLES_OF_DOMAIN ? ((owner * HANDLES_OF_DOMAIN + count) as MappingHandle) : undefined;
+}
+
+/** The pages of a domain that are mapped, by itself or another, in the order in which they were. */
+export function mappingsOf({ mappings }: Pick<DomainTables, 'mappings'>, owner: Domid): Iterable<Readonly<Mapping>> {
+  return mappings.within(owner * HANDLES_OF_DOMAIN, (owner + 1) * HANDLES_OF_DOMAIN);
 }
 
 /** Frame of the grant table in acquire_resource; outside of the guest's own frames. */
@@ -120,42 +257,6 @@ const IOREQ_PAGES = 2;
 
 /** Frame of the shared info page, which Xen allocates beside the guest's own memory. */
 export const SHARED_INFO_FRAME = 0x7fff_fffe;
-
-/** A domain that has only just been made: no memory, no vCPUs, paused. */
-export function newDomain(
-  identity: Pick<Domain, 'domid' | 'handle' | 'sid' | 'selfSid' | 'maxVcpus' | 'isHvm'> &
-    Partial<Pick<Domain, 'hasIommu' | 'isXenstore'>>,
-): Domain {
-  return {
-    hasIommu: false,
-    isXenstore: false,
-    ...identity,
-    target: undefined,
-    targetSid: 0,
-    ioreqServers: [],
-    life: 'alive',
-    pauseCount: 1,
-    shutdownReason: undefined,
-    vcpuCount: 0,
-    onlineVcpus: new Set(),
-    initialisedVcpus: new Set(),
-    affinities: new Map(),
-    hvmParams: new Map(),
-    addressSize: 64,
-    frameCount: 0,
-    islands: [],
-    totalPages: 0,
-    maxPages: 0,
-    claimedPages: 0,
-    isLogDirty: false,
-    weight: 256,
-    cap: 0,
-    grants: new Map(),
-    eventChannels: new Map(),
-    pirqs: new Set(),
-    nextPort: 1,
-  };
-}
 
 function contains(outer: FrameRange, inner: FrameRange): boolean {
   return outer.first <= inner.first && inner.first + inner.count <= outer.first + outer.count;

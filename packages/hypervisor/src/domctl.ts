@@ -8,7 +8,7 @@
 import type { DomainInfo, Domid, HypercallName, HypercallResult } from '@dewar/toolstack';
 import type { DeviceModelName } from './device-model.ts';
 import { type DeviceName, releaseDevices } from './devices.ts';
-import { type Domain, hasFrames, newDomain, SHARED_INFO_FRAME } from './domain.ts';
+import { Domain, hasFrames, SHARED_INFO_FRAME } from './domain.ts';
 import type { HvmName } from './hvm.ts';
 import { type Denial, DOMID_LIMIT, failed, type Handlers, HOST_NODES, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
@@ -57,7 +57,7 @@ function onPaging<N extends Extract<HypercallName, `domctl.shadow_op.${string}`>
 }
 
 /** What Xen tells of a domain. XEN: `getdomaininfo`. */
-export function describeDomain(domain: Domain): DomainInfo {
+export function describeDomain(domain: Readonly<Domain>): DomainInfo {
   return {
     domid: domain.domid,
     ssidref: domain.sid,
@@ -157,7 +157,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
     const selfSid = flask.transitionSid(sid, sid, 'domain');
     if (selfSid === undefined) return failed('EACCES', 'the self label of the new domain is not valid');
     const identity = { domid, handle, sid, selfSid, maxVcpus, isHvm, hasIommu, isXenstore };
-    machine.state.domains.set(domid, newDomain(identity));
+    machine.state.domains.set(domid, new Domain(identity, machine.state));
     return ok({ domid });
   },
   'domctl.destroydomain': (machine, caller, { domid }) =>
@@ -177,7 +177,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
       return ok({});
     }),
   'domctl.getdomaininfo': (machine, caller, { domid }) => {
-    const domain = machine.behaviour.findsNextDomain ? machine.domainFrom(domid) : machine.domain(domid);
+    const domain = machine.behaviour.findsNextDomain ? machine.domainFrom(domid) : machine.state.domains.look(domid);
     if (domain === undefined) return failed('ESRCH');
     const denial = machine.check('domctl.getdomaininfo', caller, { domain });
     return denial === undefined ? ok(describeDomain(domain)) : failed(errnoOf(denial));

@@ -7,12 +7,9 @@
  * @module
  */
 import type { HypercallName, Port } from '@dewar/toolstack';
-import type { Domain, EventChannel } from './domain.ts';
+import { type Domain, type EventChannel, PORT_LIMIT } from './domain.ts';
 import { failed, type Handlers, ok } from './machine.ts';
 import { errnoOf } from './on-domain.ts';
-
-/** XEN: `EVTCHN_FIFO_NR_CHANNELS`; Linux uses that kind of event channels, in dom0 too. */
-const PORT_LIMIT = 0x20000;
 
 type EventName = Extract<HypercallName, `event_channel_op.${string}`>;
 

@@ -69,6 +69,8 @@ export interface FlaskSnapshot {
   readonly avc: AvcSnapshot;
 }
 
+const NONE: readonly string[] = [];
+
 /** The security module of one host. */
 export class Flask {
   readonly mode: FlaskMode;
@@ -182,7 +184,7 @@ export class Flask {
     permissions: readonly string[],
     data: AuditData,
   ): CheckAnswer {
-    this.#tellSids(source, target);
+    if (this.#labelListeners.size > 0) this.#tellSids(source, target);
     const { id, bits } = this.#class(className);
     let requested = 0;
     for (const permission of permissions) requested = (requested | this.#bit(bits, permission)) >>> 0;
@@ -191,7 +193,7 @@ export class Flask {
     const { missing } = outcome;
     return {
       isRefused: outcome.kind === 'denied',
-      denied: permissions.filter((permission) => (missing & this.#bit(bits, permission)) !== 0),
+      denied: missing === 0 ? NONE : permissions.filter((permission) => (missing & this.#bit(bits, permission)) !== 0),
       logged: outcome.line,
     };
   }

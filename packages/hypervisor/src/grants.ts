@@ -6,40 +6,41 @@
  * @module
  */
 import type { HypercallName } from '@dewar/toolstack';
-import { GRANT_TABLE_FRAME, hasFrames } from './domain.ts';
+import { GRANT_LIMIT, GRANT_TABLE_FRAME, hasFrames, mappingsOf } from './domain.ts';
 import { failed, type Handlers, ok } from './machine.ts';
 import { addMapping } from './memory.ts';
 import { errnoOf } from './on-domain.ts';
 
-/** Entries of a grant table, version 1, with all the frames that it can have. XEN: `opt_max_grant_frames`. */
-const GRANT_LIMIT = 64 * 512;
-
 type GrantName = Extract<HypercallName, `grant_table_op.${string}` | `grant_table.${string}`>;
+
+function isRef(ref: number): boolean {
+  return Number.isInteger(ref) && ref >= 0 && ref < GRANT_LIMIT;
+}
 
 /** How each of them is carried out. */
 export const GRANT_OPS: Handlers<GrantName> = {
   'grant_table.seed': (machine, caller, { domid, mapping, ref, frame, to }) => {
     const domain = machine.domain(domid);
-    const open = machine.state.mappings.get(mapping);
+    const open = machine.state.mappings.look(mapping);
     const isTable =
       open?.owner === domid &&
       open.mapper.domid === caller.domid &&
       open.isWritable &&
       open.frames.first === GRANT_TABLE_FRAME;
     if (domain === undefined || !isTable) return failed('EINVAL');
-    if (!(ref >= 0 && ref < GRANT_LIMIT) || !hasFrames(domain, { first: frame, count: 1 })) return failed('EINVAL');
+    if (!isRef(ref) || !hasFrames(domain, { first: frame, count: 1 })) return failed('EINVAL');
     domain.grants.set(ref, { ref, frame, to });
     return ok({});
   },
   'grant_table.grant': (_machine, caller, { ref, frame, to }) => {
-    if (!(ref >= 0 && ref < GRANT_LIMIT) || !hasFrames(caller, { first: frame, count: 1 })) return failed('EINVAL');
+    if (!isRef(ref) || !hasFrames(caller, { first: frame, count: 1 })) return failed('EINVAL');
     caller.grants.set(ref, { ref, frame, to });
     return ok({});
   },
   'grant_table.end': (machine, caller, { ref }) => {
     // XEN: GTF_reading and GTF_writing, which Xen sets in an entry that is mapped.
-    const isMapped = [...machine.state.mappings.values()].some(
-      ({ kind, owner, ref: mapped }) => kind === 'grant' && owner === caller.domid && mapped === ref,
+    const isMapped = [...mappingsOf(machine.state, caller.domid)].some(
+      ({ kind, ref: mapped }) => kind === 'grant' && mapped === ref,
     );
     if (isMapped) return failed('EBUSY');
     caller.grants.delete(ref);
@@ -69,7 +70,7 @@ export const GRANT_OPS: Handlers<GrantName> = {
     return handle === undefined ? failed('ENOMEM') : ok({ mapping: handle });
   },
   'grant_table_op.unmap_grant_ref': (machine, caller, { mapping }) => {
-    const open = machine.state.mappings.get(mapping);
+    const open = machine.state.mappings.look(mapping);
     if (open?.kind !== 'grant' || open.mapper.domid !== caller.domid) return failed('EINVAL');
     const domain = machine.domain(open.owner);
     if (domain === undefined) return failed('ESRCH');

@@ -81,10 +81,10 @@ export const HVM_OPS: Handlers<HvmName> = {
       const vcpus = [vcpu, ...others];
       if (!vcpus.every((one) => Number.isInteger(one) && one >= 0 && one < domain.vcpuCount)) return failed('EINVAL');
       // XEN: hvm_load() puts all vCPUs down; a record of registers brings its own up again.
-      domain.onlineVcpus.clear();
+      domain.takeAllDown();
       for (const one of record === 'CPU' ? vcpus : []) {
         domain.initialisedVcpus.add(one);
-        domain.onlineVcpus.add(one);
+        domain.bringUp(one);
       }
       return ok({});
     }),

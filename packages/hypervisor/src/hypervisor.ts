@@ -24,7 +24,8 @@ import { behaviourOf } from './behaviour.ts';
 import { hasHypercall } from './checks-by-release.ts';
 import { DEVICE_MODEL_OPS } from './device-model.ts';
 import { DEVICE_OPS } from './devices.ts';
-import { newDomain } from './domain.ts';
+import { Domain } from './domain.ts';
+import { readTables } from './domain-records.ts';
 import { DOMCTLS, describeDomain } from './domctl.ts';
 import { EVENT_CHANNEL_OPS } from './event-channels.ts';
 import { Flask, type FlaskMode, type ObservedLabel, type ObservedTransition } from './flask.ts';
@@ -168,7 +169,12 @@ export class Hypervisor implements Hypercalls {
 
   /** All that `restore` needs, as plain data. */
   snapshot(): HypervisorSnapshot {
-    return snapshotState(this.#machine.state, this.#machine.flask);
+    return snapshotState(this.#machine.state, this.#machine.flask, 'all');
+  }
+
+  /** What to put over the snapshot that this host was restored from: its tables have those pages that may be others now. */
+  changes(): HypervisorSnapshot {
+    return snapshotState(this.#machine.state, this.#machine.flask, 'changed');
   }
 
   get release(): XenReleaseName {
@@ -279,12 +285,10 @@ function emptyState(
   return {
     iommu,
     devices: new Map(devices.map((one) => [one.sbdf, { ...one, owner: DOM0, isQuarantined: false }])),
-    domains: new Map(),
-    mappings: new Map(),
+    ...readTables({}),
     console: [],
     hostPages,
     nextDomid: 1,
-    nextMapping: 1,
     domainExceptions: 0,
     isDom0Created: false,
   };
@@ -336,20 +340,23 @@ function makeDom0(machine: Machine, pages: number, vcpus: number): string | unde
   }
   const selfSid = flask.transitionSid(sid, sid, 'domain');
   if (selfSid === undefined) return `the self label of \`${flask.sidToContext(sid)}\` is not valid`;
-  const dom0 = newDomain({
-    domid: DOM0,
-    handle: DOM0_UUID,
-    sid,
-    selfSid,
-    maxVcpus: vcpus,
-    isHvm: false,
-    // XEN: an IOMMU that is there watches over dom0 too.
-    hasIommu: state.iommu !== 'none',
-  });
+  const dom0 = new Domain(
+    {
+      domid: DOM0,
+      handle: DOM0_UUID,
+      sid,
+      selfSid,
+      maxVcpus: vcpus,
+      isHvm: false,
+      // XEN: an IOMMU that is there watches over dom0 too.
+      hasIommu: state.iommu !== 'none',
+    },
+    state,
+  );
   dom0.pauseCount = 0;
   dom0.vcpuCount = vcpus;
   for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-    dom0.onlineVcpus.add(vcpu);
+    dom0.bringUp(vcpu);
     dom0.initialisedVcpus.add(vcpu);
   }
   dom0.totalPages = pages;

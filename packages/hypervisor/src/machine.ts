@@ -18,6 +18,7 @@ import type {
   MappingHandle,
   ObservedCheck,
   OpenMapping,
+  PagedMap,
   PciDevice,
   Sbdf,
   SidNumber,
@@ -26,7 +27,7 @@ import { type Behaviour, behaviourOf } from './behaviour.ts';
 import type { CheckRow, Endpoint } from './checks.ts';
 import { type CheckTable, checksOf } from './checks-by-release.ts';
 import { isAllowedWithoutFlask } from './classic-rules.ts';
-import type { Domain, Mapping } from './domain.ts';
+import { type Domain, type DomainTables, mappingsOf } from './domain.ts';
 import type { Flask } from './flask.ts';
 
 /** Lines of the console ring that are kept; Xen keeps a fixed number of bytes. */
@@ -48,7 +49,7 @@ export const HOST_NODES = 1;
 /** What a hypercall knows when it makes its checks. */
 export interface Binding {
   /** The domain that the hypercall is about. */
-  readonly domain?: Domain;
+  readonly domain?: Readonly<Domain>;
   /** Labels that the hypercall itself computed or was given. */
   readonly sids?: Partial<Record<Endpoint, SidNumber>>;
   readonly when?: CheckRow['when'] | readonly CheckRow['when'][];
@@ -87,13 +88,11 @@ export function failed(
 }
 
 /** What decides when nothing is denied: the state that `Machine` starts from. */
-export interface MachineState {
-  readonly domains: Map<Domid, Domain>;
-  readonly mappings: Map<MappingHandle, Mapping>;
+export interface MachineState extends DomainTables {
+  readonly domains: PagedMap<Domid, Domain>;
   readonly console: string[];
   readonly hostPages: number;
   nextDomid: number;
-  nextMapping: number;
   domainExceptions: number;
   isDom0Created: boolean;
   /** What keeps devices of guests within bounds. */
@@ -112,6 +111,17 @@ export interface HostDevice extends Omit<PciDevice, 'owner'> {
   owner: Domid;
   /** It was set aside for guests, and goes back there when one has had it. */
   isQuarantined: boolean;
+}
+
+function isAmong(whens: Binding['when'], when: CheckRow['when']): boolean {
+  return Array.isArray(whens) && whens.includes(when);
+}
+
+/** What the line about a check names beside the labels. Made for each check, so no more than there has to be. */
+function auditData(row: CheckRow, current: Domid, target: Domid | undefined, { resource }: Binding): AuditData {
+  if (row.audit === 'resource') return { current, ...resource };
+  if (row.audit !== 'domains') return { current };
+  return target === undefined ? { current, source: current } : { current, source: current, target };
 }
 
 /** The machine that all handlers work on. */
@@ -147,25 +157,20 @@ export class Machine {
     if (console.length > CONSOLE_LINES) console.splice(0, console.length - CONSOLE_LINES);
   }
 
+  /** A domain that the caller may change. */
   domain(domid: Domid): Domain | undefined {
     return this.state.domains.get(domid);
   }
 
-  /** Domains in the order of their numbers, from `first` on. */
-  domainsFrom(first: Domid): Domain[] {
-    return [...this.state.domains.values()].filter((domain) => domain.domid >= first).sort((a, b) => a.domid - b.domid);
-  }
-
-  /** The same, one by one: who asks for the first alone does not have them all put in order. */
-  *walkFrom(first: Domid): Generator<Domain, void, void> {
-    const own = this.state.domains.get(first);
-    if (own !== undefined) yield own;
-    for (const domain of this.domainsFrom(first)) if (domain !== own) yield domain;
+  /** Domains in the order of their numbers, from `first` on, for callers who leave them as they are. */
+  domainsFrom(first: Domid): Iterable<Readonly<Domain>> {
+    return this.state.domains.within(first);
   }
 
   /** The first domain from a number on. */
-  domainFrom(first: Domid): Domain | undefined {
-    return this.walkFrom(first).next().value ?? undefined;
+  domainFrom(first: Domid): Readonly<Domain> | undefined {
+    const found = this.state.domains.look(first);
+    return found ?? this.state.domains.within(first).next().value ?? undefined;
   }
 
   /** How many pages of the host belong to nobody. */
@@ -176,25 +181,24 @@ export class Machine {
   }
 
   openMappings(owner: Domid): OpenMapping[] {
-    return [...this.state.mappings.values()]
-      .filter((mapping) => mapping.owner === owner && mapping.mapper.domid !== owner)
+    return [...mappingsOf(this.state, owner)]
+      .filter((mapping) => mapping.mapper.domid !== owner)
       .map(({ handle, ...rest }) => ({ mapping: handle, ...rest }));
   }
 
   /** The label of `b` in the eyes of `a`. XEN: `domain_target_sid`. */
-  targetSid(a: Domain, b: Domain): SidNumber {
-    if (a === b) return a.selfSid;
+  targetSid(a: Readonly<Domain>, b: Readonly<Domain>): SidNumber {
+    if (a.domid === b.domid) return a.selfSid;
     return a.target === b.domid ? a.targetSid : b.sid;
   }
 
   /** Makes the checks of one stage of a hypercall, in order; stops at the first that refuses it. */
   check(name: HypercallName, caller: Domain, binding: Binding = {}): Denial | undefined {
     const stage = binding.stage ?? 'entry';
-    const conditions = [binding.when].flat();
     if (this.flask.isDisabled) return this.#checkWithoutFlask(name, caller, binding);
     for (const row of this.#checks[name]) {
       if (row.stage !== stage) continue;
-      if (row.when !== 'always' && !conditions.includes(row.when)) continue;
+      if (row.when !== 'always' && row.when !== binding.when && !isAmong(binding.when, row.when)) continue;
       if (binding.isContinuation === true && !row.isRepeated) continue;
       const denial = this.#checkRow(row, caller, binding);
       if (denial !== undefined) return denial;
@@ -213,12 +217,8 @@ export class Machine {
     const target = this.#resolve(row.target, caller, binding);
     const namesDomains = row.audit === 'domains';
     const subject = namesDomains ? (binding.domain?.domid ?? binding.auditTarget) : undefined;
-    const answer = this.flask.hasPerm(source, target, row.class, row.permissions, {
-      current: caller.domid,
-      ...(namesDomains ? { source: caller.domid } : {}),
-      ...(subject === undefined ? {} : { target: subject }),
-      ...(row.audit === 'resource' ? binding.resource : {}),
-    });
+    const data = auditData(row, caller.domid, subject, binding);
+    const answer = this.flask.hasPerm(source, target, row.class, row.permissions, data);
     const check: ObservedCheck = {
       class: row.class,
       permissions: row.permissions,
@@ -269,7 +269,7 @@ export class Machine {
 
   /** Gives back a mapping; when it was the last of a dead domain, that domain is gone. */
   dropMapping(handle: MappingHandle): void {
-    const mapping = this.state.mappings.get(handle);
+    const mapping = this.state.mappings.look(handle);
     if (mapping === undefined) return;
     this.state.mappings.delete(handle);
     const owner = this.domain(mapping.owner);
@@ -284,6 +284,7 @@ export class Machine {
     const isHeld = [...this.state.domains.values()].some(({ target }) => target === domain.domid);
     if (open.length > 0 || isHeld) return;
     this.state.domains.delete(domain.domid);
+    this.state.parts.delete(domain.domid);
     this.state.domainExceptions++;
     const target = domain.target === undefined ? undefined : this.domain(domain.target);
     if (target?.life === 'dead') this.releaseIfUnused(target);

@@ -7,22 +7,33 @@
  * @module
  */
 import type { HypercallName, MappingHandle } from '@dewar/toolstack';
-import { addFrames, frameRoom, GRANT_TABLE_FRAME, hasFrames, IOREQ_FRAME, type Mapping, topFrame } from './domain.ts';
+import {
+  addFrames,
+  frameRoom,
+  GRANT_TABLE_FRAME,
+  hasFrames,
+  IOREQ_FRAME,
+  type Mapping,
+  mappingHandle,
+  topFrame,
+} from './domain.ts';
 import { DOMID_XEN, failed, type Handlers, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
 
 /** Mappings that are open at one time; more than any honest host has. */
-const MAPPING_LIMIT = 65_536;
+const MAPPING_LIMIT = 0x10_0000;
 
 type MemoryName = Extract<HypercallName, `memory_op.${string}` | `mmu_update.${string}` | `mmuext_op.${string}`>;
 
 /** Keeps a new mapping; undefined when there are too many. */
 export function addMapping(machine: Machine, mapping: Omit<Mapping, 'handle'>): MappingHandle | undefined {
-  const { state } = machine;
-  if (state.mappings.size >= MAPPING_LIMIT) return undefined;
-  // Handles are handed out here and nowhere else.
-  const handle = state.nextMapping++ as MappingHandle;
-  state.mappings.set(handle, { handle, ...mapping });
+  const { mappings } = machine.state;
+  const owner = machine.domain(mapping.owner);
+  if (owner === undefined || mappings.size >= MAPPING_LIMIT) return undefined;
+  const handle = mappingHandle(owner.domid, owner.mapCount);
+  if (handle === undefined) return undefined;
+  owner.mapCount++;
+  mappings.set(handle, { handle, ...mapping });
   return handle;
 }
 
@@ -152,7 +163,7 @@ export const MEMORY_OPS: Handlers<MemoryName> = {
     return denial === undefined ? ok({}) : failed(errnoOf(denial));
   },
   'mmu_update.unmap_foreign': (machine, caller, { mapping }) => {
-    const found = machine.state.mappings.get(mapping);
+    const found = machine.state.mappings.look(mapping);
     if (found?.kind !== 'foreign' || found.mapper.domid !== caller.domid) return failed('EINVAL');
     machine.dropMapping(mapping);
     return ok({});

@@ -67,7 +67,7 @@ export const SYSCTLS: Handlers<SysctlName> = {
     const denial = machine.check('sysctl.getdomaininfolist', caller, { auditTarget: DOMID_XEN });
     if (denial === 'EACCES') return failed(denial);
     const domains = [];
-    for (const domain of machine.walkFrom(first)) {
+    for (const domain of machine.domainsFrom(first)) {
       if (domains.length >= max) break;
       if (machine.check('sysctl.getdomaininfolist', caller, { domain, stage: 'hook' }) === undefined) {
         domains.push(describeDomain(domain));

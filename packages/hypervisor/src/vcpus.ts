@@ -55,7 +55,7 @@ function onVcpu<N extends ContextName>(
 export const VCPU_OPS: Handlers<VcpuName> = {
   'domctl.setvcpucontext': onVcpu('domctl.setvcpucontext', (domain, vcpu) => {
     domain.initialisedVcpus.add(vcpu);
-    domain.onlineVcpus.add(vcpu);
+    domain.bringUp(vcpu);
     return ok({});
   }),
   'domctl.getvcpucontext': onVcpu('domctl.getvcpucontext', (domain, vcpu) =>
@@ -107,12 +107,12 @@ export const VCPU_OPS: Handlers<VcpuName> = {
   'vcpu_op.up': (_, caller, { vcpu }) => {
     if (!hasVcpu(caller, vcpu)) return failed('ENOENT');
     caller.initialisedVcpus.add(vcpu);
-    caller.onlineVcpus.add(vcpu);
+    caller.bringUp(vcpu);
     return ok({});
   },
   'vcpu_op.down': (_, caller, { vcpu }) => {
     if (!hasVcpu(caller, vcpu)) return failed('ENOENT');
-    caller.onlineVcpus.delete(vcpu);
+    caller.takeDown(vcpu);
     return ok({});
   },
 };

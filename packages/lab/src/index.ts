@@ -1,7 +1,7 @@
 /**
  * Simulated hosts that last from one command to the next: a folder for each, with the whole host in one file.
  *
- * A change is written whole and put in place by a rename, so a command that is killed leaves the host as it was.
+ * What a command changed counts as a whole or not at all, so one that is killed leaves the host as it was (`host-file.ts`).
  *
  * Imports: `@dewar/hypervisor`, `@dewar/toolstack`.
  * Start reading at `Lab.transact`.

@@ -1,7 +1,7 @@
 /**
  * The folder of all simulated hosts.
  *
- * `FOLDER/hosts/NAME/host.json` is a host, `FOLDER/current` names the one that was used last.
+ * `FOLDER/hosts/NAME/host.jsonl` is a host, `FOLDER/current` names the one that was used last.
  *
  * @module
  */
@@ -10,18 +10,20 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type BootOptions, Hypervisor } from '@dewar/hypervisor';
-import { LibxlHost, restoreToolstack } from '@dewar/toolstack';
+import { KeptPageError, LibxlHost, restoreToolstack } from '@dewar/toolstack';
+import { HostFile, hostText } from './host-file.ts';
 import { HostLock } from './host-lock.ts';
 import { LabError } from './lab-error.ts';
 
@@ -65,8 +67,26 @@ function badName(name: string): LabError {
   const rule = 'one begins with a letter or digit and goes on with these, `.`, `_` and `-`, up to 100 in all';
   return new LabError('bad-name', `\`${name}\` cannot be the name of a host: ${rule}`);
 }
-const FILE_LIMIT = 512 * 1024 * 1024;
 const PATIENCE_MS = 30_000;
+
+/** A file in which less than its half counts is written anew once it has more than that to spare. */
+const SPARE_BYTES = 1 << 20;
+
+/** Puts text behind the first `length` bytes of a file, in the place of what stands there, which counts for nothing. */
+function extend(path: string, length: number, text: string): void {
+  try {
+    const file = openSync(path, 'r+');
+    try {
+      ftruncateSync(file, length);
+      for (let at = 0; at < text.length; ) at += writeSync(file, text.slice(at), length + at, 'latin1');
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw new LabError('unwritable', `cannot write \`${path}\``, error);
+  }
+}
 
 /** Writes a file so that it is there whole or not at all. */
 function writeWhole(path: string, text: string): void {
@@ -74,7 +94,7 @@ function writeWhole(path: string, text: string): void {
   try {
     const file = openSync(draft, 'wx');
     try {
-      writeSync(file, text);
+      writeFileSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -86,30 +106,48 @@ function writeWhole(path: string, text: string): void {
   }
 }
 
-function readStored(path: string): RunningHost | undefined {
-  if (!existsSync(path)) return undefined;
-  let stored: unknown;
+function notAHost(path: string, cause?: unknown): LabError {
+  const words = 'does not hold a host that this version of Dewar can go on with; remove it to begin anew';
+  return new LabError('not-a-host', `\`${path}\` ${words}`, cause);
+}
+
+/** A host and the file that it is read from. */
+interface StoredHost {
+  readonly running: RunningHost;
+  readonly file: HostFile;
+}
+
+function openStored(path: string): HostFile {
+  let file: HostFile | undefined;
   try {
-    if (statSync(path).size > FILE_LIMIT) throw new LabError('not-a-host', `\`${path}\` is too large to be a host`);
-    stored = JSON.parse(readFileSync(path, 'utf8'));
+    file = HostFile.open(path);
   } catch (error) {
-    if (error instanceof LabError) throw error;
     throw new LabError('unreadable', `cannot read the host in \`${path}\``, error);
   }
-  const fault = new LabError(
-    'not-a-host',
-    `\`${path}\` does not hold a host that this version of Dewar can go on with; remove it to begin anew`,
-  );
-  if (typeof stored !== 'object' || stored === null) throw fault;
+  if (file === undefined) throw notAHost(path);
+  return file;
+}
+
+/** The host of a file, which stays open. */
+function readStored(path: string): StoredHost | undefined {
+  if (!existsSync(path)) return undefined;
+  const file = openStored(path);
+  try {
+    return { running: runningHost(path, file.host), file };
+  } catch (error) {
+    file.close();
+    throw error instanceof LabError ? error : notAHost(path, error);
+  }
+}
+
+function runningHost(path: string, { policy, hypervisor: xen, toolstack }: HostFile['host']): RunningHost {
+  if (typeof policy !== 'object' || policy === null) throw notAHost(path);
   // An object that is not null has string keys.
-  const { version, policy, hypervisor: xen, toolstack } = stored as Readonly<Record<string, unknown>>;
-  if (version !== 1 || typeof policy !== 'object' || policy === null) throw fault;
-  // As above.
   const { name, sha256 } = policy as Readonly<Record<string, unknown>>;
   const hypervisor = Hypervisor.restore(xen);
   const state = restoreToolstack(toolstack);
   if (typeof name !== 'string' || typeof sha256 !== 'string' || hypervisor === undefined || state === undefined)
-    throw fault;
+    throw notAHost(path);
   return { policy: { name, sha256 }, hypervisor, host: new LibxlHost(hypervisor, state) };
 }
 
@@ -142,7 +180,7 @@ export class Lab {
   }
 
   #file(name: string): string {
-    return join(this.folder, 'hosts', name, 'host.json');
+    return join(this.folder, 'hosts', name, 'host.jsonl');
   }
 
   /**
@@ -155,6 +193,8 @@ export class Lab {
       const result = await work(open.slot);
       open.keep();
       return result;
+    } catch (error) {
+      throw error instanceof KeptPageError ? notAHost(this.#file(name), error) : error;
     } finally {
       open.release();
     }
@@ -177,6 +217,8 @@ export class Lab {
         target.keep();
         source.keep();
         return result;
+      } catch (error) {
+        throw error instanceof KeptPageError ? notAHost(`${this.#file(from)}\` or \`${this.#file(to)}`, error) : error;
       } finally {
         other.release();
       }
@@ -195,13 +237,14 @@ export class Lab {
       throw new LabError('unwritable', `cannot make \`${dirname(path)}\``, error);
     }
     const lock = await HostLock.take(join(dirname(path), 'lock'), PATIENCE_MS);
-    let running: RunningHost | undefined;
+    let stored: StoredHost | undefined;
     try {
-      running = readStored(path);
+      stored = readStored(path);
     } catch (error) {
       lock.release();
       throw error;
     }
+    let running = stored?.running;
     const onHost = this.#onHost;
     if (running !== undefined) onHost?.(running.hypervisor);
     const slot: LabSlot = {
@@ -222,23 +265,36 @@ export class Lab {
     const keep = (): void => {
       if (running === undefined) return;
       const { policy, hypervisor, host } = running;
-      const text = JSON.stringify({
-        version: 1,
-        policy,
-        hypervisor: hypervisor.snapshot(),
-        toolstack: host.snapshot(),
-      });
+      const file = running === stored?.running ? stored.file : undefined;
+      const changes = file?.changed({ policy, hypervisor: hypervisor.changes(), toolstack: host.changes() });
+      const limit = file === undefined ? 0 : 2 * file.needed + SPARE_BYTES;
+      const added = changes !== undefined && changes.end + changes.text.length < limit ? changes : undefined;
+      const whole = () => hostText({ policy, hypervisor: hypervisor.snapshot(), toolstack: host.snapshot() });
+      const text = added?.text ?? whole();
       if (!lock.isHeld) throw new LabError('lost-lock', `another process took over the host in \`${path}\``);
-      writeWhole(path, text);
+      if (added === undefined) writeWhole(path, text);
+      else extend(path, added.end, text);
       writeWhole(join(this.folder, 'current'), `${name}\n`);
     };
-    return { slot, keep, release: () => lock.release() };
+    const release = (): void => {
+      stored?.file.close();
+      lock.release();
+    };
+    return { slot, keep, release };
   }
 
-  /** A host as the last command left it, without taking it; undefined where there is none. What is done to it is lost. */
-  look(name: string): RunningHost | undefined {
+  /** Looks at a host as the last command left it, without taking it; undefined where there is none. What is done to it is lost. */
+  async look<T>(name: string, use: (running: RunningHost) => T | Promise<T>): Promise<T | undefined> {
     if (!NAME.test(name)) throw badName(name);
-    return readStored(this.#file(name));
+    const path = this.#file(name);
+    const stored = readStored(path);
+    try {
+      return stored && (await use(stored.running));
+    } catch (error) {
+      throw error instanceof KeptPageError ? notAHost(path, error) : error;
+    } finally {
+      stored?.file.close();
+    }
   }
 
   /** Forgets a host, also one that cannot be read. Answers whether there was one. */

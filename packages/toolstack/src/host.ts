@@ -20,7 +20,7 @@ export interface HypercallRecord {
   readonly process: Process;
   /** As in `HypercallTable`; on a real host, where only Xen's log tells of the checks, just `hypercall`. */
   readonly name: string;
-  /** The domain that it was about, if any. */
+  /** The domain that it was about, if it was about one; undefined too where a program looked at one guest after the other. */
   readonly targetDomid: Domid | undefined;
   readonly result: 'ok' | Errno;
   /** How many times it was made in a row, with the same checks and the same result. */
@@ -28,7 +28,10 @@ export interface HypercallRecord {
   readonly checks: readonly CheckRecord[];
 }
 
-/** A check, and how often it was made in this hypercall (a continuation makes it again). */
+/**
+ * A check, and how often it was made in this hypercall: a continuation makes it again, a list of domains for each. Granted
+ * ones between the same labels are one, which is then about no domain in particular.
+ */
 export interface CheckRecord extends ObservedCheck {
   readonly count: number;
 }

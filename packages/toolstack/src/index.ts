@@ -19,11 +19,6 @@ export { LABELLED_ALREADY, labelledParts, labelRefusal, type PciLabel } from './
 export { LibxlHost } from './libxl/libxl-host.ts';
 export { parseSbdf, sbdfText } from './libxl/pci.ts';
 export { stillListed } from './libxl/pci-operations.ts';
-export {
-  type Attachment,
-  emptyToolstackState,
-  type GuestRecord,
-  restoreToolstack,
-  type ToolstackSnapshot,
-  type ToolstackState,
-} from './libxl/toolstack-state.ts';
+export { emptyToolstackState, restoreToolstack, type ToolstackSnapshot } from './libxl/toolstack-records.ts';
+export type { Attachment, GuestRecord, ToolstackState } from './libxl/toolstack-state.ts';
+export { type KeptPage, KeptPageError, MapSlice, PagedMap, type RecordForm } from './paged-map.ts';

@@ -114,17 +114,18 @@ export async function runLabNew(name: string, flags: LabNewFlags, terminal: Term
 export async function runLabList(isJson: boolean, terminal: Terminal): Promise<number> {
   const lab = await openLab(terminal);
   const { current } = lab;
-  const rows = lab.names().flatMap((name): HostRow[] => {
+  const rows: HostRow[] = [];
+  for (const name of lab.names()) {
     const isCurrent = name === current;
     try {
-      const running = lab.look(name);
+      const row = await lab.look(name, (running) => rowOf(name, isCurrent, running));
       // Somebody may have removed it just now.
-      return running === undefined ? [] : [rowOf(name, isCurrent, running)];
+      if (row !== undefined) rows.push(row);
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
-      return [{ name, isCurrent, fault: error.message }];
+      rows.push({ name, isCurrent, fault: error.message });
     }
-  });
+  }
   if (isJson) print(terminal.out, jsonText(rows));
   else {
     const wide = Math.max(4, ...rows.map(({ name }) => name.length));

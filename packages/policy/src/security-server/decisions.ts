@@ -91,6 +91,7 @@ export class PolicyView {
   #last:
     | { readonly source: number; readonly target: number; readonly tclass: number; readonly vectors: Vectors }
     | undefined;
+  readonly #texts = new WeakMap<Context, string>();
   /** Booleans by value. */
   readonly booleans: boolean[] = [];
 
@@ -135,9 +136,13 @@ export class PolicyView {
     });
   }
 
-  /** The context as text. */
+  /** The context as text, made once: each check of a host tells two of them. */
   text(context: Context): string {
-    return contextText(context, this.names, this.policy.isMls);
+    const known = this.#texts.get(context);
+    if (known !== undefined) return known;
+    const text = contextText(context, this.names, this.policy.isMls);
+    this.#texts.set(context, text);
+    return text;
   }
 
   /** A level of a context as text. */

@@ -10,7 +10,14 @@ import type { Actor, Domid, Port } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
 import { denialNotes, guest } from './diagnostics.ts';
 import { domainNamed, lookAt, type Operation } from './operation.ts';
-import type { Backend, GuestRecord, XenstoreDevice } from './toolstack-state.ts';
+import {
+  addBackend,
+  type Backend,
+  backendsFor,
+  dropBackend,
+  type GuestRecord,
+  type XenstoreDevice,
+} from './toolstack-state.ts';
 
 /** Grants that a kernel of a guest makes come after those that libxc made. */
 const FIRST_REF = 8;
@@ -92,8 +99,7 @@ export function refsOf({ kind, firstRef }: Pick<Backend, 'kind' | 'firstRef'>): 
 
 /** The first of some entries in a row that no device of the guest uses. */
 function freeRef({ state }: Operation, domid: Domid, count: number): number {
-  const taken = state.backends
-    .filter((one) => one.domid === domid)
+  const taken = backendsFor(state, domid)
     .map(({ kind, firstRef }) => ({ first: firstRef, end: firstRef + entriesOf(SHAPES[kind]) }))
     .sort((one, other) => one.first - other.first);
   let ref = FIRST_REF;
@@ -174,8 +180,7 @@ export function connect(operation: Operation, domid: Domid, connection: Connecti
   recorder.step(`domain ${domid} connects ${kind} ${name} to ${server}`, connection.process, () => {
     const { firstRef, ports, isWhole } = offer(operation, actor, connection);
     if (isWhole && canServe(operation, backend)) {
-      const record: Backend = { ...connection, domid, mappings: [], ports: [], firstRef, guestPorts: ports };
-      state.backends.push(record);
+      const record = addBackend(state, { ...connection, domid, mappings: [], ports: [], firstRef, guestPorts: ports });
       isServed = serve(operation, record);
     } else withdraw(operation, actor, refsOf({ kind, firstRef }), ports);
     isDenied = recorder.refusal !== undefined;
@@ -217,7 +222,7 @@ export function connectWaiting(operation: Operation, record: GuestRecord): void 
 
 /** The backend of a device that is connected. */
 export function backendOf({ state }: Operation, domid: Domid, device: XenstoreDevice): Backend | undefined {
-  return state.backends.find((one) => one.domid === domid && one.kind === device.kind && one.name === device.name);
+  return backendsFor(state, domid).find((one) => one.kind === device.kind && one.name === device.name);
 }
 
 /** A guest lets go of a device, and so does who served it. In a step of the caller's. */
@@ -238,7 +243,7 @@ export function disconnect(operation: Operation, backend: Backend): void {
     (mapping) => recorder.askAs(actor, 'grant_table_op.unmap_grant_ref', { mapping }).kind === 'error',
   );
   // XEN: what Xen does not take back stays mapped, though the device is gone.
-  if (backend.mappings.length === 0) state.backends.splice(state.backends.indexOf(backend), 1);
+  if (backend.mappings.length === 0) dropBackend(state, backend);
 }
 
 /** XEN: `libxl__devices_destroy`: all devices of a domain that ends; libxl looks at the domain for each. */
@@ -247,7 +252,7 @@ export function disconnectDevices(operation: Operation, record: GuestRecord): vo
   const { domid } = record;
   // An HVM guest has a keyboard too, which its device model serves.
   const looks = record.devices.length + (record.config?.type === 'hvm' ? 1 : 0);
-  const own = state.backends.filter((backend) => backend.domid === domid && backend.ports.length > 0);
+  const own = backendsFor(state, domid).filter((backend) => backend.ports.length > 0);
   if (own.length + looks === 0) return;
   recorder.step(`the devices of domain ${domid} are disconnected`, 'driver', () => {
     for (let place = 0; place < Math.max(looks, own.length); place++) {
@@ -261,6 +266,5 @@ export function disconnectDevices(operation: Operation, record: GuestRecord): vo
 
 /** A domain is gone, and with it what it had mapped for others. */
 export function forgetServer({ state }: Operation, domid: Domid): void {
-  const left = state.backends.filter((one) => one.backend !== domid);
-  state.backends.splice(0, state.backends.length, ...left);
+  for (const one of [...state.backends.values()]) if (one.backend === domid) dropBackend(state, one);
 }

@@ -12,6 +12,7 @@ import { DOM0 } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { finalState, findDomain, logNoType, lookAt, type Operation, report } from './operation.ts';
 import { stubOf } from './pci.ts';
+import { backendsFor } from './toolstack-state.ts';
 
 /** The console of a stub domain that is its guest's serial line. XEN: `STUBDOM_CONSOLE_SERIAL`. */
 const STUB_SERIAL = 3;
@@ -42,7 +43,7 @@ function primaryConsole(operation: Operation, domid: Domid): FoundConsole | unde
 function hasTerminal({ state }: Operation, { domid, type, number }: FoundConsole): boolean {
   if (type === 'vuart') return false;
   if (number === 0) return state.xenconsoled.get(domid)?.port !== undefined;
-  return state.backends.some((one) => one.domid === domid && one.kind === 'console' && one.name === String(number));
+  return backendsFor(state, domid).some(({ kind, name }) => kind === 'console' && name === String(number));
 }
 
 /** `xl console`. */

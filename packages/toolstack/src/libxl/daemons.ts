@@ -9,8 +9,9 @@
 import { isSince } from '@dewar/policy/releases';
 import type { TimelineStep } from '../host.ts';
 import type { Actor, Domid, MappingHandle, Port } from '../hypercalls.ts';
+import type { PagedMap } from '../paged-map.ts';
 import type { Recorder } from './recorder.ts';
-import type { Attachment, ToolstackState } from './toolstack-state.ts';
+import { type Attachment, byArrival, type ToolstackState } from './toolstack-state.ts';
 
 /** XEN: `GNTTAB_RESERVED_CONSOLE` and `GNTTAB_RESERVED_XENSTORE`. */
 export const CONSOLE_REF = 0;
@@ -40,14 +41,18 @@ function mapGrant(recorder: Recorder, actor: Actor, domid: Domid, ref: number): 
   }
   if (mappings.length < times) {
     // The kernel asks for both before it looks at the answers.
-    unmapAll(recorder, actor, { domid, mappings, port: undefined, hasToldOfEnd: false });
+    unmapAll(recorder, actor, { mappings });
     return undefined;
   }
   return mappings;
 }
 
+function newAttachment(state: ToolstackState, domid: Domid, mappings: MappingHandle[]): Attachment {
+  return { domid, since: state.attachments++, mappings, port: undefined, hasToldOfEnd: false };
+}
+
 /** Gives the pages back; those that Xen does not take back stay in the list. */
-function unmapAll(recorder: Recorder, actor: Actor, attachment: Attachment): void {
+function unmapAll(recorder: Recorder, actor: Actor, attachment: Pick<Attachment, 'mappings'>): void {
   attachment.mappings = attachment.mappings.filter((mapping) => {
     const granted = recorder.askAs(actor, 'grant_table_op.unmap_grant_ref', { mapping });
     if (granted.kind === 'ok') return false;
@@ -71,7 +76,7 @@ export function introduceDomain(
     const xenstored = xenstoredOf(state);
     const mappings = mapGrant(recorder, xenstored, domid, XENSTORE_REF);
     if (mappings === undefined) return 'ignored-failure';
-    const attachment: Attachment = { domid, mappings, port: undefined, hasToldOfEnd: false };
+    const attachment = newAttachment(state, domid, mappings);
     attachment.port = bind(recorder, xenstored, domid, port);
     if (attachment.port === undefined) {
       unmapAll(recorder, xenstored, attachment);
@@ -138,7 +143,7 @@ export function attachConsole(
       if (mapped.kind === 'error') return 'failed';
       mappings = [mapped.value.mapping];
     }
-    const attachment: Attachment = { domid, mappings, port: undefined, hasToldOfEnd: false };
+    const attachment = newAttachment(state, domid, mappings);
     attachment.port = bind(recorder, XENCONSOLED, domid, port);
     // XEN: without its channel the ring stays mapped until the domain goes.
     state.xenconsoled.set(domid, attachment);
@@ -165,7 +170,7 @@ export function recheckConsole(
   });
 }
 
-function detach(recorder: Recorder, actor: Actor, map: Map<Domid, Attachment>, attachment: Attachment): void {
+function detach(recorder: Recorder, actor: Actor, map: PagedMap<Domid, Attachment>, attachment: Attachment): void {
   if (attachment.port !== undefined) {
     recorder.askAs(actor, 'event_channel_op.close', { port: attachment.port });
     attachment.port = undefined;
@@ -178,19 +183,17 @@ function detach(recorder: Recorder, actor: Actor, map: Map<Domid, Attachment>, a
 function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
   let isNews = false;
   const xenstored = xenstoredOf(state);
-  for (const attachment of [...state.xenstored.values()].reverse()) {
-    if (attachment.port === undefined) continue;
-    const info = recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid: attachment.domid });
-    if (info.kind === 'ok' && info.value.domid === attachment.domid && !info.value.isDying) {
-      // XEN: one that has stopped is told of once, and kept until it dies.
-      if (info.value.shutdownReason !== undefined && !attachment.hasToldOfEnd) {
-        attachment.hasToldOfEnd = true;
-        isNews = true;
-      }
-      continue;
-    }
-    detach(recorder, xenstored, state.xenstored, attachment);
+  for (const { domid, port, hasToldOfEnd } of byArrival(state.xenstored).reverse()) {
+    if (port === undefined) continue;
+    const info = recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid });
+    const isThere = info.kind === 'ok' && info.value.domid === domid && !info.value.isDying;
+    // XEN: one that has stopped is told of once, and kept until it dies.
+    if (isThere && (info.value.shutdownReason === undefined || hasToldOfEnd)) continue;
     isNews = true;
+    const attachment = state.xenstored.get(domid);
+    if (attachment === undefined) continue;
+    if (isThere) attachment.hasToldOfEnd = true;
+    else detach(recorder, xenstored, state.xenstored, attachment);
   }
   if (recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid: DOM0 }).kind === 'error') loseDom0(state);
   return isNews;
@@ -198,7 +201,10 @@ function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
 
 /** XEN: `domain_tree_remove`: what dom0 has written goes with it, the names of all guests among it. */
 function loseDom0({ guests }: ToolstackState): void {
-  for (const record of guests.values()) record.name = undefined;
+  for (const domid of guests.keys()) {
+    const record = guests.get(domid);
+    if (record !== undefined) record.name = undefined;
+  }
 }
 
 /** Whether xenstored, when it last asked, was denied the look at dom0, and took it for dead. */
@@ -215,14 +221,17 @@ export function hasLostDom0({ timeline }: Recorder): boolean {
 function cleanUpXenconsoled(recorder: Recorder, state: ToolstackState): void {
   const alive = new Set<Domid>();
   enumerateDomains(recorder, (domid, isDying) => {
-    const attachment = state.xenconsoled.get(domid);
-    if (!isDying) alive.add(domid);
-    else if (attachment !== undefined) detach(recorder, XENCONSOLED, state.xenconsoled, attachment);
-  });
-  for (const attachment of [...state.xenconsoled.values()]) {
-    if (!alive.has(attachment.domid) && attachment.port !== undefined) {
-      detach(recorder, XENCONSOLED, state.xenconsoled, attachment);
+    if (!isDying) {
+      alive.add(domid);
+      return;
     }
+    const attachment = state.xenconsoled.get(domid);
+    if (attachment !== undefined) detach(recorder, XENCONSOLED, state.xenconsoled, attachment);
+  });
+  for (const { domid, port } of byArrival(state.xenconsoled)) {
+    if (alive.has(domid) || port === undefined) continue;
+    const attachment = state.xenconsoled.get(domid);
+    if (attachment !== undefined) detach(recorder, XENCONSOLED, state.xenconsoled, attachment);
   }
 }
 

@@ -16,6 +16,7 @@ import { distinctPages, finalState, lookAt, lookInto, type Operation } from './o
 import { devicesOf, removePciDevice, stubOf } from './pci.ts';
 import type { Refusal } from './recorder.ts';
 import { errnoText, logLibxl } from './said.ts';
+import { forgetGuest } from './toolstack-state.ts';
 
 /** How a destroy went: libxl's return code, and what stood in its way. */
 export interface Destruction {
@@ -126,7 +127,7 @@ function forgetIfGone(operation: Operation, domid: Domid, rc: Destruction['rc'])
     record.isGivenUp = true;
     return;
   }
-  if (operation.recorder.hypercalls.openMappings(domid).length === 0) state.guests.delete(domid);
+  if (operation.recorder.hypercalls.openMappings(domid).length === 0) forgetGuest(state, domid);
 }
 
 /** xl's last word on a destroy that failed. */

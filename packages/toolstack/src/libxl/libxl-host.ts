@@ -62,12 +62,8 @@ import { dumpCore, pauseGuest, renameGuest, reportRefusal } from './run-state.ts
 import { logLibxl, sayXsmDenied } from './said.ts';
 import { saveGuest } from './save.ts';
 import { setScheduler, showScheduler } from './scheduler.ts';
-import {
-  emptyToolstackState,
-  snapshotToolstack,
-  type ToolstackSnapshot,
-  type ToolstackState,
-} from './toolstack-state.ts';
+import { emptyToolstackState, snapshotToolstack, type ToolstackSnapshot } from './toolstack-records.ts';
+import type { ToolstackState } from './toolstack-state.ts';
 import { listVcpus, pinVcpu, setVcpus } from './vcpus.ts';
 import { initXenstoreDomain } from './xenstore-domain.ts';
 
@@ -101,7 +97,12 @@ export class LibxlHost implements Host {
 
   /** What the toolstack knows of its guests, as plain data. */
   snapshot(): ToolstackSnapshot {
-    return snapshotToolstack(this.#state);
+    return snapshotToolstack(this.#state, 'all');
+  }
+
+  /** What to put over the snapshot that this one goes on from: its tables have those pages that may be others now. */
+  changes(): ToolstackSnapshot {
+    return snapshotToolstack(this.#state, 'changed');
   }
 
   async create(config: DomainConfig, options: CreateOptions): Promise<OperationReport> {

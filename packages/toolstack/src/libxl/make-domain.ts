@@ -15,6 +15,7 @@ import { lookAt, type Operation } from './operation.ts';
 import { ownerOfName } from './run-state.ts';
 import { logLibxl } from './said.ts';
 import { growingKibOf, type Placement, placementOf } from './stored-json.ts';
+import { addGuest } from './toolstack-state.ts';
 
 const KIB_PER_PAGE = 4;
 
@@ -157,11 +158,10 @@ export function makeDomain(
     });
   }
   const refusal = recorder.refusal;
-  state.guests.set(made, {
+  addGuest(state, {
     domid: made,
     name: fault === undefined ? config.name : undefined,
     uuid,
-    config: undefined,
     isWatched,
     targetKib: config.memoryKib - (config.type === 'hvm' ? growingKibOf(config.json) : 0),
     staticMaxKib: config.maxMemoryKib,
@@ -171,7 +171,7 @@ export function makeDomain(
     hasStarted: false,
     isStuck: false,
     isRestored: false,
-    devices: [],
+    pendingStop: undefined,
     grantFrames: 1,
     target,
     isGivenUp: false,

@@ -161,7 +161,7 @@ export function listDomains(operation: Operation): DomainState[] | undefined {
 /** The name that xenstore has for a domain. */
 export function nameOf({ state }: Operation, domid: Domid): string | undefined {
   if (domid === DOM0) return state.isDom0Bare ? undefined : 'Domain-0';
-  return state.guests.get(domid)?.name;
+  return state.guests.look(domid)?.name;
 }
 
 function stateOf(info: DomainInfo): DomainState['state'] {
@@ -181,7 +181,7 @@ export function describeDomain(
 }
 
 function describe(operation: Operation, info: DomainInfo, label: string | undefined): DomainState {
-  const record = operation.state.guests.get(info.domid);
+  const record = operation.state.guests.look(info.domid);
   return {
     domid: info.domid,
     name: nameOf(operation, info.domid),

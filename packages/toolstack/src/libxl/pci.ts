@@ -15,7 +15,7 @@ import type { GuestPciDevice } from './guest-devices.ts';
 import { lookAt, type Operation } from './operation.ts';
 import type { AnyResult } from './recorder.ts';
 import { logLibxl } from './said.ts';
-import type { PciRecord } from './toolstack-state.ts';
+import { backendsFor, type PciRecord } from './toolstack-state.ts';
 
 /** The first slot of an emulated machine that is free for devices. */
 const FIRST_SLOT = 4;
@@ -269,7 +269,7 @@ function refusalOf(operation: Operation, domid: Domid, sbdf: Sbdf, isSeized: boo
 function answersOnBus(operation: Operation, domid: Domid): boolean {
   const { recorder, state } = operation;
   if (recorder.hypercalls.inspectDomain(domid)?.info.isHvm === true) return true;
-  const hasBus = state.backends.some((one) => one.domid === domid && one.kind === 'pci');
+  const hasBus = backendsFor(state, domid).some(({ kind }) => kind === 'pci');
   if (hasBus && canServe(operation, domid)) return true;
   const path = `/local/domain/0/backend/pci/${domid}/0`;
   logLibxl(operation, 'libxl_device.c:1470:libxl__wait_for_backend', `Backend ${path} not ready`);
@@ -338,7 +338,7 @@ function giveToStub(operation: Operation, stub: Domid, device: PciDevice): boole
 export function connectPciBus(operation: Operation, domid: Domid): void {
   const { recorder, state } = operation;
   if (recorder.hypercalls.inspectDomain(domid)?.info.isRunning !== true) return;
-  if (state.backends.some((one) => one.domid === domid && one.kind === 'pci')) return;
+  if (backendsFor(state, domid).some(({ kind }) => kind === 'pci')) return;
   const connection = { kind: 'pci', name: 'bus', backend: DOM0, process: 'driver' } as const;
   if (!connect(operation, domid, connection)) return;
   recorder.step(`dom0 reads the devices of domain ${domid} for it`, 'driver', () => {
@@ -462,9 +462,9 @@ export function removePciDevice(
       record.stale.push(domid);
       return 'ignored-failure';
     }
-    for (const bus of state.backends.filter(({ kind }) => kind === 'pci')) {
-      const isEmpty = devicesOf(operation, bus.domid).length === 0;
-      if (isEmpty && (bus.domid === domid || bus.domid === stub)) disconnect(operation, bus);
+    for (const one of stub === undefined ? [domid] : [domid, stub]) {
+      if (devicesOf(operation, one).length > 0) continue;
+      for (const bus of backendsFor(state, one)) if (bus.kind === 'pci') disconnect(operation, bus);
     }
     return 'done';
   });

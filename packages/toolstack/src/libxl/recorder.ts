@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CheckRecord, HypercallRecord, TimelineStep } from '../host.ts';
+import type { HypercallRecord, TimelineStep } from '../host.ts';
 import type {
   Actor,
   Domid,
@@ -32,10 +32,16 @@ export type AnyResult = HypercallResult<HypercallName>;
 interface OpenStep {
   readonly title: string;
   readonly process: Process;
-  readonly hypercalls: (HypercallRecord & { count: number })[];
+  readonly hypercalls: OpenRecord[];
 }
 
-function sameCheck(a: ObservedCheck, b: ObservedCheck): boolean {
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  if (a === b) return true;
+  return a.length === b.length && a.every((one, i) => one === b[i]);
+}
+
+/** Whether two checks are the same, but for the domains whose labels had the role of the target. */
+function isLike(a: ObservedCheck, b: ObservedCheck): boolean {
   return (
     a.class === b.class &&
     a.source === b.source &&
@@ -44,35 +50,94 @@ function sameCheck(a: ObservedCheck, b: ObservedCheck): boolean {
     a.avcLine === b.avcLine &&
     a.isContinuation === b.isContinuation &&
     a.sourceDomid === b.sourceDomid &&
-    a.targetDomid === b.targetDomid &&
-    a.permissions.length === b.permissions.length &&
-    a.permissions.every((one, i) => one === b.permissions[i])
+    sameList(a.permissions, b.permissions)
   );
 }
 
-function collapse(checks: readonly ObservedCheck[]): CheckRecord[] {
-  const records: (CheckRecord & { count: number })[] = [];
+interface OpenCheck extends ObservedCheck {
+  count: number;
+  targetDomid: Domid | undefined;
+}
+
+type OpenRecord = HypercallRecord & {
+  count: number;
+  targetDomid: Domid | undefined;
+  readonly checks: readonly OpenCheck[];
+};
+
+/** Written out, because ten thousand of them are made for a list of ten thousand domains. */
+function counted(check: ObservedCheck): OpenCheck {
+  return {
+    class: check.class,
+    permissions: check.permissions,
+    source: check.source,
+    target: check.target,
+    outcome: check.outcome,
+    denied: check.denied,
+    isEnforced: check.isEnforced,
+    sourceDomid: check.sourceDomid,
+    targetDomid: check.targetDomid,
+    avcLine: check.avcLine,
+    isContinuation: check.isContinuation,
+    count: 1,
+  };
+}
+
+/** Like checks in a row are one; those that were denied only where they are about one domain. */
+function collapse(checks: readonly ObservedCheck[]): OpenCheck[] {
+  const records: OpenCheck[] = [];
   for (const check of checks) {
     const last = records.at(-1);
-    if (last !== undefined && sameCheck(last, check)) last.count++;
-    else records.push({ ...check, count: 1 });
+    const isSame = last?.targetDomid === check.targetDomid;
+    if (last === undefined || !(isSame || check.outcome === 'granted') || !isLike(last, check)) {
+      records.push(counted(check));
+      continue;
+    }
+    last.count++;
+    if (!isSame) last.targetDomid = undefined;
   }
   return records;
 }
 
-function sameHypercall(a: HypercallRecord, b: HypercallRecord): boolean {
-  return (
-    a.name === b.name &&
-    a.process === b.process &&
-    a.domid === b.domid &&
-    a.targetDomid === b.targetDomid &&
-    a.result === b.result &&
-    a.checks.length === b.checks.length &&
-    a.checks.every((check, i) => {
-      const other = b.checks[i];
-      return other !== undefined && check.count === other.count && sameCheck(check, other);
-    })
-  );
+/** Whether a program that looks at guest after guest may have seen both; dom0 is told of for itself. */
+function isRoundOfLooks({ name, result }: OpenRecord, dom0: Domid, ...targets: (Domid | undefined)[]): boolean {
+  return name === 'domctl.getdomaininfo' && result === 'ok' && !targets.includes(dom0);
+}
+
+/** A hypercall that was just made. */
+interface Made {
+  readonly actor: Actor;
+  readonly name: HypercallName;
+  readonly targetDomid: Domid | undefined;
+  readonly result: 'ok' | Errno;
+}
+
+/**
+ * Takes a hypercall into the record of the one before it, where there is nothing new in it. A list of ten thousand domains
+ * is asked for the label of each, so nothing is made to find that out.
+ */
+function isTakenInto(
+  last: OpenRecord,
+  { actor, name, targetDomid, result }: Made,
+  checks: readonly ObservedCheck[] | readonly OpenCheck[],
+  dom0: Domid,
+): boolean {
+  if (last.name !== name || last.process !== actor.process || last.domid !== actor.domid) return false;
+  if (last.result !== result || last.checks.length !== checks.length) return false;
+  const isSame = last.targetDomid === targetDomid;
+  if (!isSame && !isRoundOfLooks(last, dom0, last.targetDomid, targetDomid)) return false;
+  for (let i = 0; i < checks.length; i++) {
+    const check = last.checks[i];
+    const other = checks[i];
+    if (check === undefined || other === undefined || !isLike(check, other)) return false;
+    if (check.count !== ('count' in other ? other.count : 1)) return false;
+    if (isSame && check.targetDomid !== other.targetDomid) return false;
+  }
+  last.count++;
+  if (isSame) return true;
+  last.targetDomid = undefined;
+  for (const check of last.checks) check.targetDomid = undefined;
+  return true;
 }
 
 function targetOf(args: object): Domid | undefined {
@@ -87,6 +152,11 @@ export class Recorder {
   readonly #steps: TimelineStep[] = [];
   #open: OpenStep | undefined;
   #refusal: Refusal | undefined;
+  /** The checks of the hypercall that is being made. */
+  #heard: ObservedCheck[] | undefined;
+  readonly #listener = (check: ObservedCheck): void => {
+    this.#heard?.push(check);
+  };
 
   constructor(hypercalls: Hypercalls, dom0: Domid) {
     this.hypercalls = hypercalls;
@@ -117,7 +187,9 @@ export class Recorder {
     const open: OpenStep = { title, process, hypercalls: [] };
     this.#open = open;
     this.#refusal = undefined;
+    const stop = this.hypercalls.observe(this.#listener);
     const outcome = work();
+    stop();
     this.#steps.push({ ...open, outcome });
     this.#open = undefined;
     return outcome;
@@ -134,9 +206,14 @@ export class Recorder {
     if (without === 'ok') return { kind: 'ok', value: {} } as HypercallResult<N>;
     if (without !== undefined) return { kind: 'error', errno: without };
     const checks: ObservedCheck[] = [];
-    const stop = this.hypercalls.observe((check) => checks.push(check));
+    const around = this.#heard;
+    this.#heard = checks;
+    // A step listens all along: to begin and end that for each hypercall would cost more than the hypercall.
+    const stop = this.#open === undefined ? this.hypercalls.observe(this.#listener) : undefined;
     const result = this.hypercalls.call(actor, name, args);
-    stop();
+    stop?.();
+    around?.push(...checks);
+    this.#heard = around;
     const check = checks.findLast((one) => one.isEnforced);
     if (result.kind === 'error') {
       this.#refusal = { hypercall: name, errno: result.errno, reason: result.reason, check };
@@ -144,18 +221,22 @@ export class Recorder {
       // Some denials have no errno: the domain is left out of a list, no page is given. Who needed that finds the reason here.
       this.#refusal = { hypercall: name, errno: 'EACCES', reason: undefined, check: checks[0] };
     }
-    const record: HypercallRecord & { count: number } = {
-      ...actor,
+    const list = this.#open?.hypercalls;
+    if (list === undefined) return result;
+    const made: Made = { actor, name, targetDomid: targetOf(args), result: result.kind === 'ok' ? 'ok' : result.errno };
+    const last = list.at(-1);
+    // Most hypercalls make one check, of which nothing is to be collapsed.
+    const like = checks.length < 2 ? checks : collapse(checks);
+    if (last !== undefined && isTakenInto(last, made, like, this.#dom0)) return result;
+    list.push({
+      domid: actor.domid,
+      process: actor.process,
       name,
-      targetDomid: targetOf(args),
-      result: result.kind === 'ok' ? 'ok' : result.errno,
+      targetDomid: made.targetDomid,
+      result: made.result,
       count: 1,
       checks: collapse(checks),
-    };
-    const list = this.#open?.hypercalls;
-    const last = list?.at(-1);
-    if (last !== undefined && sameHypercall(last, record)) last.count++;
-    else list?.push(record);
+    });
     return result;
   }
 }

@@ -106,7 +106,7 @@ function ownDevices(operation: Operation, record: GuestRecord, devices: readonly
   for (const device of devices) {
     // xenstore has the number of the serving domain from the guest's own entries.
     const backend = knownBackend(operation, device.backend);
-    const made = backend === undefined ? undefined : completed({ ...record, devices: own }, device, backend);
+    const made = backend === undefined ? undefined : completed({ uuid: record.uuid, devices: own }, device, backend);
     if (made !== undefined) own.push(made);
   }
   return own;

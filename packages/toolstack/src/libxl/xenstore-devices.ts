@@ -10,7 +10,7 @@ import type { GuestDevice } from './guest-devices.ts';
 import type { GuestRecord, XenstoreDevice } from './toolstack-state.ts';
 
 /** XEN: `libxl__device_nextid`: one more than the card that came last. */
-function nextCard({ devices }: GuestRecord): number {
+function nextCard({ devices }: Pick<GuestRecord, 'devices'>): number {
   const last = devices.findLast(({ kind }) => kind === 'vif');
   return last === undefined ? 0 : last.devid + 1;
 }
@@ -27,7 +27,11 @@ function madeUpMac(uuid: string, devid: number): string {
 }
 
 /** What libxl makes of a device before it enters it; undefined for a disk whose name is none. */
-export function completed(record: GuestRecord, device: GuestDevice, backendDomid: Domid): XenstoreDevice | undefined {
+export function completed(
+  record: Pick<GuestRecord, 'uuid' | 'devices'>,
+  device: GuestDevice,
+  backendDomid: Domid,
+): XenstoreDevice | undefined {
   const { kind } = device;
   const devid = device.devid ?? (kind === 'vif' ? nextCard(record) : undefined);
   if (devid === undefined) return undefined;

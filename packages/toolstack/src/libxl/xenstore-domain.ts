@@ -17,6 +17,7 @@ import { guest, refusalNotes } from './diagnostics.ts';
 import { finalState, lookAt, type Operation, report } from './operation.ts';
 import { type AnyResult, inOrder } from './recorder.ts';
 import { startGuest } from './start-guest.ts';
+import { addGuest } from './toolstack-state.ts';
 
 const INIT: Process = 'init-xenstore-domain';
 
@@ -240,11 +241,10 @@ function serve(operation: Operation, domid: Domid, isPvh: boolean, remotePort: n
 /** What the new xenstore is told of itself. */
 function enter({ state }: Operation, domid: Domid, { memoryMib, uuid, name }: Plan): void {
   const kib = memoryMib * KIB_PER_MIB;
-  state.guests.set(domid, {
+  addGuest(state, {
     domid,
     name,
     uuid,
-    config: undefined,
     isWatched: false,
     targetKib: kib,
     staticMaxKib: kib,
@@ -254,7 +254,7 @@ function enter({ state }: Operation, domid: Domid, { memoryMib, uuid, name }: Pl
     hasStarted: false,
     isStuck: false,
     isRestored: false,
-    devices: [],
+    pendingStop: undefined,
     grantFrames: 1,
     target: undefined,
     isGivenUp: false,
