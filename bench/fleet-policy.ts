@@ -29,6 +29,16 @@ function typeStatements(i: number, count: number): string[] {
 /** Writes the example policy with more types and users to `folder`. */
 export function writeFleetPolicy(folder: string, types: number, users: number): void {
   cpSync(EXAMPLE, folder, { recursive: true });
+  addFleet(folder, types, users);
+}
+
+/** Writes Xen's own example policy out of a source tree, with more types, to `folder`. */
+export function writeXenFleetPolicy(folder: string, tree: string, types: number): void {
+  writeXenPolicy(folder, tree, 0);
+  addFleet(folder, types, 0);
+}
+
+function addFleet(folder: string, types: number, users: number): void {
   const modules = join(folder, 'modules/modules.conf');
   const lines: string[] = [];
   for (let i = 0; i < types; i++) lines.push(...typeStatements(i, types));

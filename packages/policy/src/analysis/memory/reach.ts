@@ -14,7 +14,7 @@ import { type BooleanSetting, Decisions } from './decisions.ts';
 import type { Label } from './label-space.ts';
 import { changesTo, type Possible, possibleLabels } from './possible-labels.ts';
 import type { Access, Obtained, OtherSetting, PhaseAnswer } from './reach-answer.ts';
-import { type NumberedWays, numberWays, type Parties, requestOf, WaySearch } from './way-search.ts';
+import { type NumberedWay, type NumberedWays, numberWays, type Parties, requestOf, WaySearch } from './way-search.ts';
 import { GUEST_PHASES, type GuestPhase, type MemoryWay, type Party } from './way-types.ts';
 
 /** What is asked. */
@@ -63,6 +63,10 @@ export function reach(policy: PolicyDb, question: ReachQuestion): ReachAnswer {
 interface ChangedSetting {
   readonly setting: BooleanSetting;
   readonly changes: ReadonlyMap<number, boolean>;
+  /** The ways to memory that somebody else may go then. */
+  readonly ways: readonly NumberedWay[];
+  /** The same for somebody who is the guest's device model: who that is can be otherwise too. */
+  readonly modelWays: readonly NumberedWay[];
 }
 
 class Reach {
@@ -144,8 +148,9 @@ class Reach {
   #phase(phase: GuestPhase): PhaseAnswer {
     const label = this.#labelIn(phase);
     this.#decisions.setBooleans(this.#question.setting);
-    const access = this.#accessIn(phase);
-    const otherSettings = this.#otherSettings(access, () => this.#accessIn(phase));
+    const ways = waysThatGive(this.#numbered.ways, 'memory');
+    const access = this.#accessIn(phase, ways, ways);
+    const otherSettings = this.#otherSettings(phase, access);
     this.#decisions.setBooleans(this.#question.setting);
     return { phase, label, access, otherSettings };
   }
@@ -153,28 +158,35 @@ class Reach {
   /** The settings beside the present one under which somebody else may have access, those with the fewest changes first. */
   #settingsToTry(): ChangedSetting[] {
     const { settings } = this.#possible;
+    const memory = waysThatGive(this.#numbered.ways, 'memory');
+    const target = waysThatGive(this.#numbered.ways, 'target');
     const changed = settings
       .map((setting) => ({
         setting,
         changes: changesTo(setting, this.#question.setting, this.#possible, this.#decisions),
       }))
       .sort((a, b) => a.changes.size - b.changes.size);
-    const ways = [...waysThatGive(this.#numbered.ways, 'memory'), ...waysThatGive(this.#numbered.ways, 'target')];
-    const requests = ways.flatMap(({ checks }) => checks);
     const different = this.#decisions.different(
       changed.map(({ setting }) => setting),
-      requests,
+      [...memory, ...target].flatMap(({ checks }) => checks),
     );
-    return changed.filter(({ setting, changes }) => changes.size > 0 && different.includes(setting));
+    return changed
+      .filter(({ setting, changes }) => changes.size > 0 && different.includes(setting))
+      .map((one) => {
+        const isOther = ({ checks }: NumberedWay): boolean =>
+          this.#decisions.different([this.#question.setting, one.setting], checks).length > 1;
+        const ways = memory.filter(isOther);
+        return { ...one, ways, modelWays: target.some(isOther) ? memory : ways };
+      });
   }
 
   /** Access that other settings add, each with the fewest changes that bring it. */
-  #otherSettings(now: readonly Access[], find: () => Access[]): OtherSetting[] {
+  #otherSettings(phase: GuestPhase, now: readonly Access[]): OtherSetting[] {
     const known = new Set(now.map(accessKey));
     const others: OtherSetting[] = [];
-    for (const { setting, changes } of this.#changedSettings) {
+    for (const { setting, changes, ways, modelWays } of this.#changedSettings) {
       this.#decisions.setBooleans(setting);
-      const access = find().filter((one) => !known.has(accessKey(one)));
+      const access = this.#accessIn(phase, ways, modelWays).filter((one) => !known.has(accessKey(one)));
       if (access.length === 0) continue;
       for (const one of access) known.add(accessKey(one));
       others.push({ changes, access });
@@ -182,17 +194,17 @@ class Reach {
     return others;
   }
 
-  /** Who has access in a phase, under the booleans that are set. */
-  #accessIn(phase: GuestPhase): Access[] {
-    if (phase !== 'device model') return this.#direct(this.#labelIn(phase), phase);
+  /** Who has access in a phase by some ways, as a device model by others, under the booleans that are set. */
+  #accessIn(phase: GuestPhase, ways: readonly NumberedWay[], modelWays: readonly NumberedWay[]): Access[] {
+    if (phase !== 'device model') return this.#direct(this.#labelIn(phase), phase, ways);
     const own = new Set([this.#build, this.#run]);
-    return [...own].flatMap((label) => this.#asTarget(label));
+    return [...own].flatMap((label) => this.#asTarget(label, modelWays));
   }
 
   /** Access to a label by ways that name it. */
-  #direct(label: Label, phase: GuestPhase): Access[] {
+  #direct(label: Label, phase: GuestPhase, ways: readonly NumberedWay[]): Access[] {
     const known: Parties = { ...this.#fixed, guest: label, 'guest label': label };
-    return waysThatGive(this.#numbered.ways, 'memory')
+    return ways
       .filter(({ way }) => way.phases.includes(phase))
       .flatMap((numbered) => {
         const { way } = numbered;
@@ -203,7 +215,7 @@ class Reach {
   }
 
   /** Access of those that Xen can know as the device model of a guest with this label. */
-  #asTarget(label: Label): Access[] {
+  #asTarget(label: Label, ways: readonly NumberedWay[]): Access[] {
     const found: Access[] = [];
     const known: Parties = { ...this.#fixed, guest: label, 'guest label': label };
     for (const making of waysThatGive(this.#numbered.ways, 'target')) {
@@ -211,7 +223,7 @@ class Reach {
         const model = parties.other;
         const seen = model === undefined ? undefined : this.#decisions.domainLabel(label, model);
         if (model === undefined || seen === undefined) continue;
-        for (const numbered of waysThatGive(this.#numbered.ways, 'memory')) {
+        for (const numbered of ways) {
           if (numbered.way.beneficiary !== 'actor' || !numbered.way.phases.includes('device model')) continue;
           const gone = this.#search.find(numbered, { ...known, actor: model, guest: seen });
           if (gone !== undefined && namesGuest(numbered.way)) found.push(...access(numbered.way, gone, seen));
