@@ -53,6 +53,33 @@ test('fmt leaves what is no text as it is', async () => {
   expect(Buffer.compare(readFileSync(path), bytes)).toBe(0);
 });
 
+test('fmt leaves a source as it is where a macro sees blanks or lines of it', async () => {
+  const sources = [
+    // The length of a quotation over two lines, in which the second is set in.
+    "allow a_t b_t:domain { p ifelse(len(`a\n  b'), `5', `q', `r') };\n",
+    // The number of a line behind empty ones.
+    "type a_t;\n\n\n\ntype ifelse(__line__, `5', `b', `c')_t;\n",
+    "ifelse(`a\n\t\tb', `a\n  b', `type a_t;', `type b_t;')\n",
+  ];
+  for (const text of sources) {
+    const path = file('odd.te', text);
+    const { code, err, out } = await dewar('fmt', path);
+    expect([code, out, readFileSync(path, 'utf8')]).toEqual([0, '', text]);
+    expect(err).toContain('left as it is: a macro counts its blanks or lines');
+    expect((await dewar('fmt', '--check', path)).code).toBe(0);
+  }
+  // A macro of another file of the policy may be the one that counts.
+  const policy = join(scratch, 'policy');
+  cpSync(example, policy, { recursive: true });
+  const [macros, module] = [join(policy, 'modules/xen.if'), join(policy, 'modules/nic_dev.te')];
+  const macro = "define(`sized', `ifelse(len(`$1'), `7', `type seven_t;', `type other_t;')')\n";
+  writeFileSync(macros, readFileSync(macros, 'utf8') + macro);
+  const sized = `${readFileSync(module, 'utf8')}sized(\`a\n    b')\n`;
+  writeFileSync(module, sized);
+  expect((await dewar('fmt', policy)).err).toContain('nic_dev.te: left as it is');
+  expect(readFileSync(module, 'utf8')).toBe(sized);
+});
+
 test('no command writes its result over what it was made from', async () => {
   const conf = file('policy.conf', SMALL);
   const link = join(scratch, 'same.conf');

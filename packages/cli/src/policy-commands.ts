@@ -22,7 +22,9 @@ import type { Terminal } from './terminal.ts';
 export function addPolicyCommands(program: Command, finish: Finish, terminal: Terminal, version: string): void {
   program
     .command('fmt')
-    .description('lay out policy sources, in place; nothing that they compile to changes')
+    .description(
+      'lay out policy sources, in place; nothing that they compile to changes: a file of which m4 would then make something else is left as it is',
+    )
     .argument('<paths...>', '.te, .if, .cons and .spt files, or directories with such files')
     .option('--check', 'only name the files that are not in order; the exit status is then 1')
     .action(async (paths, args) => {

@@ -45,7 +45,7 @@ export function displayPath(path: string): string {
 }
 
 /** A policy directory on this machine. `onRead` is told the full path and the size of each file that is read. */
-function policyFolder(folder: string, onRead: (file: string, size: number) => void): PolicyFiles {
+export function policyFolder(folder: string, onRead: (file: string, size: number) => void): PolicyFiles {
   return {
     readText(path) {
       const file = join(folder, path);

@@ -9,6 +9,7 @@ import { formatSource } from '@dewar/policy/formatter';
 import { EXIT, FileError, RequestError, reasonOf } from '../failures.ts';
 import { readLatin1, writeWhole } from '../files.ts';
 import { displayPath } from '../policy-input.ts';
+import { expandsAlike } from '../same-expansion.ts';
 import { byteText, printLine, type Terminal } from '../terminal.ts';
 
 /** How `dewar fmt` is used. */
@@ -32,7 +33,10 @@ function sourcesAt(path: string): string[] {
   }
 }
 
-/** Formats files and directories in place; with `isCheck` ends with 1 where one is not in order. */
+/**
+ * Formats files and directories in place; with `isCheck` ends with 1 where one is not in order. A file of which m4 would
+ * then make something else is left as it is, and told.
+ */
 export async function runFmt(paths: readonly string[], { isCheck }: FmtFlags, terminal: Terminal): Promise<number> {
   let changed = 0;
   for (const file of paths.flatMap(sourcesAt)) {
@@ -40,6 +44,15 @@ export async function runFmt(paths: readonly string[], { isCheck }: FmtFlags, te
     if (/[\0-\x08\x0e-\x1f\x7f]/.test(text)) throw new RequestError(`\`${file}\` is no text, and was left as it is`);
     const formatted = formatSource(text);
     if (formatted === text) continue;
+    if (!(await expandsAlike(file, text, formatted))) {
+      printLine(
+        terminal.err,
+        byteText(
+          `${displayPath(file)}: left as it is: a macro counts its blanks or lines, so that another layout would be another policy`,
+        ),
+      );
+      continue;
+    }
     changed++;
     if (!isCheck) writeWhole(file, Buffer.from(formatted, 'latin1'));
     printLine(terminal.out, byteText(displayPath(file)));

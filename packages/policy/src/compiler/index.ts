@@ -9,6 +9,14 @@
 export type { CompileStage } from './compile-tree.ts';
 export { expandCalls, type MacroSources, macroSources } from './expand-calls.ts';
 export { type KeptPolicy, putTogether, takeApart } from './kept-policy.ts';
-export { binaryAgain, type CompiledPolicy, type CompileOptions, compileDirectory, compileText } from './pipeline.ts';
+export {
+  binaryAgain,
+  type CompiledPolicy,
+  type CompileOptions,
+  compileDirectory,
+  compileText,
+  expandDirectory,
+  expandSource,
+} from './pipeline.ts';
 export type { PolicyFiles } from './policy-sources.ts';
 export { ruleOrigin } from './rule-origin.ts';

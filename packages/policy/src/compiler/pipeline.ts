@@ -312,6 +312,17 @@ export function m4Definitions(options: CompileOptions): readonly { readonly name
   ];
 }
 
+/** What m4 makes of one source of a policy directory without the others: their macros stay as they are written. */
+export function expandSource(source: SourceText, options: CompileOptions = {}): string {
+  return runM4([source], { definitions: m4Definitions(options) }).output.text;
+}
+
+/** What m4 makes of a policy directory; what is wrong with it is told by `compileDirectory`. */
+export function expandDirectory(files: PolicyFiles, options: CompileOptions = {}): string {
+  const { sources } = collectPolicySources(files, xenRelease(options.release ?? BASELINE_RELEASE), () => undefined);
+  return runM4(sources, { definitions: m4Definitions(options) }).output.text;
+}
+
 /** Compiles a policy directory: m4, then the policy language. */
 export function compileDirectory(files: PolicyFiles, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
