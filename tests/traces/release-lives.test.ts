@@ -230,6 +230,12 @@ allow nomigrate_t guest_t_channel:event send;
     ]);
     expect(await said(host.list({ domain: '2' }))).toEqual([gone[0], "Error: Domain '2' does not exist."]);
     expect(await said(host.destroy('2'))).toEqual([...gone, 'destroy failed (rc=-21)']);
+    expect((await said(host.dumpCore('2'))).slice(0, 1)).toEqual([
+      'xc: error: Could not get info for dom2 (3 = No such process): Internal error',
+    ]);
+    expect(await said(host.memSet('2', 65536))).toContain(
+      'libxl: error: libxl_dom.c:libxl__userdata_path: unable to find domain info for domain 2: No such process',
+    );
     const one = await host.list({ domain: '1' });
     expect([one.xlMessages, one.value?.map(({ name, state }) => [name, state])]).toEqual([
       [],

@@ -463,7 +463,9 @@ const handedOn: Scenario = async (bench, { ask, hold }) => {
     domain: `paused under ${DEVICE_LABEL}`,
   });
   hold('it is still listed', ((await host.pciList('driving')).value ?? []).length === 1);
-  hold('it is free', ((await host.pciAssignableList()).value ?? []).length === 1);
+  // XEN: libxl of 4.14 takes for free only what no guest lists.
+  const isFree = ((await host.pciAssignableList()).value ?? []).length === 1;
+  hold('it is free', isFree === (bench.series !== '4.14'));
   await ask('destroy', host.destroy('driving'), { ...GOOD, domain: 'gone' });
   await ask('load the policy again', host.loadPolicy(policies.example), GOOD);
   const again = servedGuest('again', { passthrough: 'enabled' });

@@ -117,12 +117,13 @@ export function logNoType(operation: Operation, domid: Domid): void {
 }
 
 /**
- * There is no domain of which libxl could keep something. XEN: `libxl__userdata_path`; the errno is that of something
- * earlier, and as it was recorded.
+ * There is no domain of which libxl could keep something. XEN: `libxl__userdata_path`; until 4.17 the errno is that of
+ * something earlier, and as it was recorded.
  */
 export function logUnseen(operation: Operation, domid: Domid, errno: Cause): void {
   const words = `unable to find domain info for domain ${domid}`;
-  logLibxl(operation, 'libxl_dom.c:1216:libxl__userdata_path', words, operation.refusedList?.errno ?? errno);
+  const cause = operation.refusedList?.errno ?? (looksOneByOne(operation) ? 'ESRCH' : errno);
+  logLibxl(operation, 'libxl_dom.c:1216:libxl__userdata_path', words, cause);
 }
 
 /** Asks Xen for the text of a domain's label. XEN: `libxl__xcinfo2xlinfo`, which goes on without it. */

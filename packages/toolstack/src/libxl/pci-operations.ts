@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isSince } from '@dewar/policy/releases';
 import type { Diagnostic } from '@dewar/policy/text';
 import type { AssignableDevice, GuestPciSlot, OperationReport } from '../host.ts';
 import type { Domid } from '../hypercalls.ts';
@@ -166,8 +167,12 @@ export function removeAssignable(operation: Operation, text: string): OperationR
 /** `xl pci-assignable-list`. */
 export function listAssignable(operation: Operation): OperationReport<readonly AssignableDevice[]> {
   start(operation, 'xl looks into dom0 and xenstore');
-  const value = [...operation.state.pci.values()]
-    .filter(({ isAssignable, domid }) => isAssignable && domid === undefined)
+  const { recorder, state } = operation;
+  // XEN: `get_all_assigned_devices`: until 4.14 what stands on the list of a guest is not free, taken from it or not.
+  const guests = isSince(recorder.hypercalls.release, '4.15') ? [] : [...state.guests.keys()];
+  const listed = new Set(guests.flatMap((domid) => devicesOf(operation, domid).map(({ sbdf }) => sbdf)));
+  const value = [...state.pci.values()]
+    .filter(({ isAssignable, domid, sbdf }) => isAssignable && domid === undefined && !listed.has(sbdf))
     .map(({ sbdf, name }) => ({ sbdf, name }))
     .sort((a, b) => a.sbdf - b.sbdf);
   return report(operation, { isDone: true, xlExitCode: 0, value });

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isSince } from '@dewar/policy/releases';
 import type { CoreDump, OperationReport } from '../host.ts';
 import type { Domid, FrameRange, HypercallResult } from '../hypercalls.ts';
 import { DOM0 } from './daemons.ts';
@@ -170,7 +171,11 @@ export function coreOf(operation: Operation, domid: Domid): Dump {
   let missing = 0;
   recorder.step(`libxc writes the core of domain ${domid}`, 'libxc', () => {
     const info = recorder.ask('libxc', 'domctl.getdomaininfo', { domid });
-    if (info.kind === 'error' && info.errno === 'ESRCH') logLibxc(operation, 'Could not get info for domain', 'ESRCH');
+    // XEN: `xc_domain_dumpcore_via_callback`.
+    if (info.kind === 'error' && isSince(recorder.hypercalls.release, '4.18'))
+      logLibxc(operation, `Could not get info for dom${domid}`, info.errno);
+    else if (info.kind === 'error' && info.errno === 'ESRCH')
+      logLibxc(operation, 'Could not get info for domain', 'ESRCH');
     if (info.kind === 'error' || info.value.domid !== domid || domid === DOM0) return 'failed';
     const { isHvm, vcpus: vcpuCount, sharedInfoFrame, totalPages } = info.value;
     const hasSharedInfo = readFrames(operation, domid, { first: sharedInfoFrame, count: 1 });
