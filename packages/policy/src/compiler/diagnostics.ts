@@ -150,6 +150,10 @@ const sourceEntries = {
   },
   'm4-failed': { severity: 'error', message: '`m4exit` ends m4 with status {status}, so that there is no policy' },
   'm4-ended': { severity: 'warning', message: '`m4exit` ends the policy here: nothing behind it is read' },
+  'late-user': {
+    severity: 'warning',
+    message: 'user `{user}` is declared too late: the policy does not have it',
+  },
   'module-twice': { severity: 'warning', message: 'module `{module}` is named a second time' },
   'module-line': { severity: 'warning', message: 'line of `modules.conf` is neither `name = on` nor `name = off`' },
   'lost-rules': { severity: 'warning', message: '{what} cannot be written at version {version} and are lost' },

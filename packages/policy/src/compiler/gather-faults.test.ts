@@ -158,3 +158,12 @@ test('two transitions for one file name are told at the second', () => {
     'te/duplicate-filename-transition at 2:1: the earlier one is here',
   ]);
 });
+
+test('a user that is remembered behind the place where all users are written is told', () => {
+  const users = (text: string): string => `${text}gen_user(bob,, vm_r, s0, s0)\n# gen_user(\n`;
+  expect(toldOf('gen_user(ann,, vm_r, s0, s0)\n', { 'policy/users': users })).toEqual([
+    expect.stringMatching(
+      /^source\/late-user at policy\/users:[0-9]+:10: user `bob` is declared too late: .*; all users are written here$/,
+    ),
+  ]);
+});

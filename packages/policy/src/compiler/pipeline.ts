@@ -32,6 +32,7 @@ import {
 import { type CompiledTree, type CompileStage, compileTree } from './compile-tree.ts';
 import { label, source as messages } from './diagnostics.ts';
 import { gatherNames, gatherRereads, inOrderOfText } from './gather-faults.ts';
+import { checkLateUsers } from './late-users.ts';
 import { isSwitchedOff, NamesElsewhere } from './names-elsewhere.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
 
@@ -256,6 +257,7 @@ function compileMapped(
   const { onStage } = options;
   onStage?.('reading statements');
   const tree = parsePolicy(text, found.report, hints);
+  if (m4Facts !== undefined) checkLateUsers(sources, tree, found.report);
   const compiled = compileTree(
     tree,
     {
