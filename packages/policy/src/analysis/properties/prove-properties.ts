@@ -17,7 +17,7 @@ import type { Label } from '../memory/label-space.ts';
 import { allSettings, possibleLabels } from '../memory/possible-labels.ts';
 import { bootLabels, initialContext } from '../memory/reach.ts';
 import { isWhole } from '../memory/reach-answer.ts';
-import { type NumberedWay, numberWays, type Parties, requestOf, WaySearch } from '../memory/way-search.ts';
+import { type NumberedWay, numberWays, type Parties, type Pool, requestOf, WaySearch } from '../memory/way-search.ts';
 import type { MemoryWay, Party } from '../memory/way-types.ts';
 import { type LabelTest, labelTest, type Names, rightsOf, unknown } from './property-names.ts';
 import type { Claim, Property, Rights } from './property-text.ts';
@@ -314,6 +314,11 @@ class Prover {
     return this.#decisions.labels.labelsOf(type).filter(this.#isDomain);
   }
 
+  /** The labels of domains that count: whether others may do something need not be asked. */
+  #domainsBut(isExcused: LabelTest): Pool {
+    return (type) => this.#domainsOf(type).filter((one) => !isExcused(one));
+  }
+
   #set(setting: BooleanSetting): void {
     this.#setting = setting;
     this.#decisions.setBooleans(setting);
@@ -401,10 +406,9 @@ class Prover {
   #directly(ways: readonly NumberedWay[], guest: Label, isExcused: LabelTest): Counterexample | undefined {
     for (const numbered of ways) {
       const known: Parties = { guest, 'guest label': guest };
-      for (const parties of this.#search.each(numbered, numbered.way.beneficiary, known)) {
-        const holder = parties[numbered.way.beneficiary];
-        if (holder !== undefined && !isExcused(holder)) return this.#counterexample(numbered.way, parties, []);
-      }
+      const among = this.#domainsBut(isExcused);
+      for (const parties of this.#search.each(numbered, numbered.way.beneficiary, known, among))
+        return this.#counterexample(numbered.way, parties, []);
     }
     return undefined;
   }
@@ -412,10 +416,10 @@ class Prover {
   #asModel(ways: readonly NumberedWay[], guest: Label, isExcused: LabelTest): Counterexample | undefined {
     const known: Parties = { guest, 'guest label': guest };
     for (const making of waysThatGive(this.#ways, 'target')) {
-      for (const made of this.#search.each(making, 'other', known)) {
+      for (const made of this.#search.each(making, 'other', known, this.#domainsBut(isExcused))) {
         const model = made.other;
         const seen = model === undefined ? undefined : this.#decisions.domainLabel(guest, model);
-        if (model === undefined || seen === undefined || isExcused(model)) continue;
+        if (model === undefined || seen === undefined) continue;
         for (const numbered of ways.filter(({ way }) => way.beneficiary === 'actor')) {
           const parties = this.#search.find(numbered, { ...known, actor: model, guest: seen });
           if (parties !== undefined)
