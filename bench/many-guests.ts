@@ -4,7 +4,7 @@
  *
  * Fills a host, and says, each time the number of guests has doubled, how long one more took to make in the same process.
  * Then asks whole commands on an empty host and on the full one, and prints the ratio: `dewar create` of the first guest,
- * which boots the host, of the second and of the last; and `dewar list`.
+ * which boots the host, with its policy compiled before it or at hand; of one of the first, and of the last; and `dewar list`.
  *
  * @module
  */
@@ -76,19 +76,25 @@ try {
   console.log(`the host is kept in ${mebibytes.toFixed(1)} MiB`);
   const guest = join(folder, 'guest.cfg');
   const few = join(folder, 'few');
+  const cache = join(folder, 'cache');
   const dewar = (host: string, words: string): Cost =>
-    measure(`DEWAR_STATE_DIR="${host}" ${DEWAR} ${words} > /dev/null`, folder);
+    measure(`DEWAR_CACHE="${cache}" DEWAR_STATE_DIR="${host}" ${DEWAR} ${words} > /dev/null`, folder);
   let made = 0;
   const create = (host: string): Cost => {
     writeFileSync(guest, configText(`new${++made}`));
     return dewar(host, `create "${guest}"`);
   };
-  const first = median(() => {
+  const boot = (): Cost => {
     rmSync(few, { recursive: true, force: true });
     return create(few);
+  };
+  const first = median(() => {
+    rmSync(cache, { recursive: true, force: true });
+    return boot();
   }, ROUNDS);
   const costs: readonly (readonly [what: string, cost: Cost])[] = [
     ['create, the first guest', first],
+    ['the same, policy kept', median(boot, ROUNDS)],
     ['create, one of the first', median(() => create(few), ROUNDS)],
     [`create, beside ${wanted} guests`, median(() => create(state), ROUNDS)],
     ['list, a few guests', median(() => dewar(few, 'list'), ROUNDS)],
