@@ -222,19 +222,13 @@ function areUsual(vcpus: ReadonlySet<number>): boolean {
   return vcpus.size === 1 && vcpus.has(0);
 }
 
+/** What differs from one guest to the next in their order, and then what is otherwise than with most. */
 function writeDomain(domain: Domain): unknown {
-  const { handle, sid, selfSid, frameCount, totalPages, maxPages, nextPort, mapCount, target, shutdownReason } = domain;
-  return {
-    handle,
-    sid,
-    selfSid,
-    frameCount,
-    totalPages,
-    maxPages,
-    nextPort,
-    mapCount,
-    target,
-    shutdownReason,
+  const { handle, sid, selfSid, frameCount, totalPages, maxPages, nextPort, mapCount } = domain;
+  const usual = [handle, sid, selfSid, frameCount, totalPages, maxPages, nextPort, mapCount];
+  const unusual = JSON.stringify({
+    target: domain.target,
+    shutdownReason: domain.shutdownReason,
     targetSid: unless(0, domain.targetSid),
     isHvm: unless(false, domain.isHvm),
     hasIommu: unless(false, domain.hasIommu),
@@ -249,43 +243,53 @@ function writeDomain(domain: Domain): unknown {
     isLogDirty: unless(false, domain.isLogDirty),
     weight: unless(256, domain.weight),
     cap: unless(0, domain.cap),
-  };
+  });
+  return unusual === '{}' ? usual : [...usual, JSON.parse(unusual)];
 }
 
 function readDomain(value: unknown, domid: Domid, tables: DomainTables): Domain {
-  const record = object(value);
-  const { target, life = 'alive', addressSize = 64, shutdownReason, onlineVcpus } = record;
-  if (addressSize !== 32 && addressSize !== 64) throw new ShapeError();
+  const [handle, sid, selfSid, frameCount, totalPages, maxPages, nextPort, mapCount, unusual] = list(value);
+  const rest = unusual === undefined ? NOTHING : object(unusual);
   const identity = {
     domid: domidOf(domid),
-    handle: text(record['handle'], 64),
-    sid: whole(record['sid'], SID_LIMIT),
-    selfSid: whole(record['selfSid'], SID_LIMIT),
-    maxVcpus: whole(record['maxVcpus'] ?? 1, VCPU_LIMIT),
-    isHvm: flag(record['isHvm'] ?? false),
-    hasIommu: flag(record['hasIommu'] ?? false),
-    isXenstore: flag(record['isXenstore'] ?? false),
+    handle: text(handle, 64),
+    sid: whole(sid, SID_LIMIT),
+    selfSid: whole(selfSid, SID_LIMIT),
+    maxVcpus: whole(rest['maxVcpus'] ?? 1, VCPU_LIMIT),
+    isHvm: flag(rest['isHvm'] ?? false),
+    hasIommu: flag(rest['hasIommu'] ?? false),
+    isXenstore: flag(rest['isXenstore'] ?? false),
   };
   const domain = new Domain(identity, tables);
-  domain.target = target === undefined ? undefined : domidOf(target);
-  domain.targetSid = whole(record['targetSid'] ?? 0, SID_LIMIT);
-  domain.life = oneOf(life, ['alive', 'dying', 'dead']);
-  domain.pauseCount = whole(record['pauseCount'] ?? 0, 255);
-  domain.shutdownReason = shutdownReason === undefined ? undefined : oneOf(shutdownReason, SHUTDOWN_REASONS);
-  domain.vcpuCount = whole(record['vcpuCount'] ?? 1, VCPU_LIMIT);
-  domain.addressSize = addressSize;
-  domain.frameCount = whole(record['frameCount']);
-  domain.totalPages = whole(record['totalPages']);
-  domain.maxPages = whole(record['maxPages']);
-  domain.claimedPages = whole(record['claimedPages'] ?? 0);
-  domain.isLogDirty = flag(record['isLogDirty'] ?? false);
-  domain.weight = whole(record['weight'] ?? 256, 65535);
-  domain.cap = whole(record['cap'] ?? 0, 65535);
-  domain.nextPort = whole(record['nextPort'], PORT_LIMIT);
-  domain.mapCount = whole(record['mapCount'], HANDLES_OF_DOMAIN);
-  if (onlineVcpus === undefined) domain.bringUp(0);
-  else for (const one of list(onlineVcpus)) domain.bringUp(vcpuOf(one));
+  domain.frameCount = whole(frameCount);
+  domain.totalPages = whole(totalPages);
+  domain.maxPages = whole(maxPages);
+  domain.nextPort = whole(nextPort, PORT_LIMIT);
+  domain.mapCount = whole(mapCount, HANDLES_OF_DOMAIN);
+  domain.pauseCount = whole(rest['pauseCount'] ?? 0, 255);
+  domain.vcpuCount = whole(rest['vcpuCount'] ?? 1, VCPU_LIMIT);
+  if (rest['onlineVcpus'] === undefined) domain.bringUp(0);
+  else for (const one of list(rest['onlineVcpus'])) domain.bringUp(vcpuOf(one));
+  if (rest !== NOTHING) readUnusual(domain, rest);
   return domain;
+}
+
+const NOTHING: Json = {};
+
+function readUnusual(
+  domain: Domain,
+  { target, life = 'alive', addressSize = 64, shutdownReason, ...rest }: Json,
+): void {
+  if (addressSize !== 32 && addressSize !== 64) throw new ShapeError();
+  domain.target = target === undefined ? undefined : domidOf(target);
+  domain.targetSid = whole(rest['targetSid'] ?? 0, SID_LIMIT);
+  domain.life = oneOf(life, ['alive', 'dying', 'dead']);
+  domain.shutdownReason = shutdownReason === undefined ? undefined : oneOf(shutdownReason, SHUTDOWN_REASONS);
+  domain.addressSize = addressSize;
+  domain.claimedPages = whole(rest['claimedPages'] ?? 0);
+  domain.isLogDirty = flag(rest['isLogDirty'] ?? false);
+  domain.weight = whole(rest['weight'] ?? 256, 65535);
+  domain.cap = whole(rest['cap'] ?? 0, 65535);
 }
 
 /** Records as they are kept: what cannot be read is none. */

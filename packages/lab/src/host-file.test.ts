@@ -125,7 +125,7 @@ test('a page that holds something else is told of, and the file is left as it wa
   await boot();
   await create('one');
   // Of the same length, so that all stands where it stood.
-  writeFileSync(path, readFileSync(path, 'latin1').replaceAll('"uuid":"25818b54', '"uuix":"25818b54'), 'latin1');
+  writeFileSync(path, readFileSync(path, 'latin1').replaceAll('["one","25818b54', '["one", 25818b54'), 'latin1');
   const before = readFileSync(path);
   await expect(lab.look('a', ({ host }) => host.list())).rejects.toThrow(/does not hold a host/);
   await expect(create('two')).rejects.toThrow(/does not hold a host/);

@@ -70,7 +70,7 @@ function badName(name: string): LabError {
 const PATIENCE_MS = 30_000;
 
 /** A file in which less than its half counts is written anew once it has more than that to spare. */
-const SPARE_BYTES = 1 << 20;
+const SPARE_BYTES = 1 << 18;
 
 /** Puts text behind the first `length` bytes of a file, in the place of what stands there, which counts for nothing. */
 function extend(path: string, length: number, text: string): void {

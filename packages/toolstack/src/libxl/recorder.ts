@@ -149,6 +149,8 @@ function targetOf(args: object): Domid | undefined {
 export class Recorder {
   readonly hypercalls: Hypercalls;
   readonly #dom0: Domid;
+  /** Programs in dom0. */
+  readonly #actors = new Map<Process, Actor>();
   readonly #steps: TimelineStep[] = [];
   #open: OpenStep | undefined;
   #refusal: Refusal | undefined;
@@ -197,7 +199,12 @@ export class Recorder {
 
   /** Makes a hypercall as a program in dom0. */
   ask<N extends HypercallName>(process: Process, name: N, args: HypercallArgs<N>): HypercallResult<N> {
-    return this.askAs({ domid: this.#dom0, process }, name, args);
+    let actor = this.#actors.get(process);
+    if (actor === undefined) {
+      actor = { domid: this.#dom0, process };
+      this.#actors.set(process, actor);
+    }
+    return this.askAs(actor, name, args);
   }
 
   askAs<N extends HypercallName>(actor: Actor, name: N, args: HypercallArgs<N>): HypercallResult<N> {

@@ -13,6 +13,7 @@ import {
   type Backend,
   type DeviceModel,
   type GuestDetails,
+  type GuestFields,
   GuestRecord,
   type PciRecord,
   type ToolstackState,
@@ -49,48 +50,66 @@ function readXenstoreDevice(record: Fields): XenstoreDevice | undefined {
   return { ...device, devid: device.devid, backendDomid: backendDomid as Domid, frontend };
 }
 
-/** What nearly all guests have alike is left out: JSON has no `undefined`. */
-function writeGuest(record: GuestRecord): Fields {
-  const { name, uuid, targetKib, staticMaxKib, availableVcpus, storePort, consolePort, pendingStop, target } = record;
-  return {
-    ...{ name, uuid, targetKib, staticMaxKib, availableVcpus, storePort, consolePort, pendingStop, target },
+/** What differs from one guest to the next in its order, and then what is otherwise than with most. */
+function writeGuest(record: GuestRecord): unknown {
+  const { name, uuid, targetKib, staticMaxKib, availableVcpus, storePort, consolePort } = record;
+  const usual = [name ?? null, uuid, targetKib, staticMaxKib, availableVcpus, storePort ?? null, consolePort ?? null];
+  const unusual = JSON.stringify({
+    pendingStop: record.pendingStop,
+    target: record.target,
     isWatched: record.isWatched ? undefined : false,
     hasStarted: record.hasStarted ? undefined : false,
     isStuck: record.isStuck || undefined,
     isRestored: record.isRestored || undefined,
     isGivenUp: record.isGivenUp || undefined,
     grantFrames: record.grantFrames === 1 ? undefined : record.grantFrames,
-  };
+  });
+  return unusual === '{}' ? usual : [...usual, JSON.parse(unusual)];
+}
+
+const NOTHING: Fields = {};
+
+/** A port; one that Xen refused is kept as libxl keeps it, as -1. `null` where there is none. */
+function isPort(value: unknown): value is number | null {
+  return value === null || value === -1 || isWhole(value);
 }
 
 function readGuest(value: unknown, domid: Domid, details: PagedMap<Domid, GuestDetails>): GuestRecord | undefined {
-  if (!isFields(value)) return undefined;
-  const { name, uuid, storePort, consolePort, isGivenUp = false, hasStarted = true, isWatched = true } = value;
-  const { targetKib, staticMaxKib, availableVcpus } = value;
-  if (typeof uuid !== 'string' || uuid.length > 64 || typeof isGivenUp !== 'boolean') {
+  if (!Array.isArray(value)) return undefined;
+  const items: readonly unknown[] = value;
+  const [name, uuid, targetKib, staticMaxKib, availableVcpus, storePort, consolePort, unusual = NOTHING] = items;
+  if (typeof uuid !== 'string' || uuid.length > 64 || !isFields(unusual)) return undefined;
+  if (name !== null && (typeof name !== 'string' || name.length > 4096)) return undefined;
+  if (!isWhole(targetKib) || !isWhole(staticMaxKib) || !isWhole(availableVcpus)) return undefined;
+  if (!isPort(storePort) || !isPort(consolePort)) return undefined;
+  const { isGivenUp = false, hasStarted = true, isWatched = true, isStuck = false, isRestored = false } = unusual;
+  const { target, grantFrames = 1, pendingStop } = unusual;
+  if (typeof isGivenUp !== 'boolean' || typeof hasStarted !== 'boolean' || typeof isWatched !== 'boolean') {
     return undefined;
   }
-  if (typeof hasStarted !== 'boolean' || typeof isWatched !== 'boolean') return undefined;
-  const { isStuck = false, isRestored = false, target, grantFrames = 1, pendingStop } = value;
-  if (!isWhole(grantFrames)) return undefined;
+  if (typeof isStuck !== 'boolean' || typeof isRestored !== 'boolean' || !isWhole(grantFrames)) return undefined;
   if (pendingStop !== undefined && pendingStop !== 'poweroff' && pendingStop !== 'reboot') return undefined;
   if (target !== undefined && !isWhole(target)) return undefined;
-  if (typeof isStuck !== 'boolean' || typeof isRestored !== 'boolean') return undefined;
-  if (!isWhole(targetKib) || !isWhole(staticMaxKib) || !isWhole(availableVcpus)) return undefined;
-  if (name !== undefined && (typeof name !== 'string' || name.length > 4096)) return undefined;
-  // A port that Xen refused is kept as libxl keeps it, as -1.
-  if (storePort !== undefined && storePort !== -1 && !isWhole(storePort)) return undefined;
-  if (consolePort !== undefined && consolePort !== -1 && !isWhole(consolePort)) return undefined;
-  // The numbers were checked just now; only Xen can say what they stand for.
-  const numbers = {
+  const fields: GuestFields = {
     domid,
-    storePort: storePort as Port | undefined,
-    consolePort: consolePort as Port | undefined,
+    name: name ?? undefined,
+    uuid,
+    isWatched,
+    targetKib,
+    staticMaxKib,
+    availableVcpus,
+    // The numbers were checked just now; only Xen can say what they stand for.
+    storePort: (storePort ?? undefined) as Port | undefined,
+    consolePort: (consolePort ?? undefined) as Port | undefined,
+    hasStarted,
+    isStuck,
+    isRestored,
+    pendingStop,
+    grantFrames,
     target: target as Domid | undefined,
+    isGivenUp,
   };
-  const counts = { targetKib, staticMaxKib, availableVcpus, grantFrames };
-  const flags = { isWatched, hasStarted, isStuck, isRestored, isGivenUp };
-  return new GuestRecord({ name, uuid, pendingStop, ...numbers, ...counts, ...flags }, details);
+  return new GuestRecord(fields, details);
 }
 
 function writeDetails({ config, devices }: GuestDetails): Fields {
