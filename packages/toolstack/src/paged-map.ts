@@ -136,7 +136,10 @@ export class PagedMap<K extends number, V> {
   /** The records from a number on, before another one, in their order, for callers who leave them as they are. */
   *within(first: number, end: number = Number.MAX_SAFE_INTEGER): Generator<Readonly<V>, void, void> {
     for (const page of this.#pagesWithin(first, end)) {
-      for (const [key, value] of this.#sorted(page)) if (key >= first && key < end) yield value;
+      const records = this.#sorted(page);
+      // Only the first page and the last can have others.
+      if (first === 0 && end === Number.MAX_SAFE_INTEGER) yield* records.values();
+      else for (const [key, value] of records) if (key >= first && key < end) yield value;
     }
   }
 
