@@ -128,3 +128,12 @@ test('a policy that does not compile says so, and is not touched', async () => {
   expect(err).toContain('[te/unknown-type]');
   expect(err).toContain('it does not compile, so nothing was looked at');
 });
+
+test('of a binary it says what is looked for in sources alone', async () => {
+  const binary = join(folder, 'policy.bin');
+  await dewar('compile', '-o', binary, '-q');
+  // A comment that takes a finding back is none of it.
+  const { out } = await dewar('lint', binary);
+  expect(out).toContain('without sources, `repeated-rule`, `unused-type` and `unused-attribute` are not looked for');
+  expect(JSON.parse((await dewar('lint', '--json')).out).scope).not.toContain('without sources');
+});

@@ -43,10 +43,12 @@ interface Linted {
   readonly found: readonly Diagnostic[];
   /** What kept the policy from being looked at. */
   readonly faults: readonly Diagnostic[];
+  /** The codes that are not looked for here, as there are no sources. */
+  readonly leftOut: readonly string[];
 }
 
 async function lintOnce(policy: string | undefined, flags: LintFlags, terminal: Terminal): Promise<Linted | undefined> {
-  const { lintPolicy, LINT_CODES } = await import('@dewar/policy/linter');
+  const { lintPolicy, LINT_CODES, SOURCE_CODES } = await import('@dewar/policy/linter');
   const only = flags.only === undefined ? undefined : codesIn(flags.only, LINT_CODES);
   const ignore = codesIn(flags.ignore, LINT_CODES);
   const { host, compile } = flags;
@@ -57,22 +59,32 @@ async function lintOnce(policy: string | undefined, flags: LintFlags, terminal: 
     const { view, release, source } = subject;
     const setting = new Map(view.policy.booleans.entries.map(({ value }) => [value, view.booleans[value] === true]));
     const input: LintInput = { policy: view.policy, compiled: source?.compiled, release, setting };
-    return { reading, found: lintPolicy(input, { only, ignore }), faults: [] };
+    const leftOut = source === undefined ? SOURCE_CODES : [];
+    return { reading, found: lintPolicy(input, { only, ignore }), faults: [], leftOut };
   }
   const reading = await readPolicy(policy, compile);
   if (reading.bytes === undefined || hasErrors(reading.diagnostics))
-    return { reading, found: [], faults: reading.diagnostics };
+    return { reading, found: [], faults: reading.diagnostics, leftOut: [] };
   const { readPolicydb } = await import('@dewar/policy/policydb');
   const read = readPolicydb(reading.bytes);
-  if ('diagnostic' in read) return { reading, found: [], faults: [read.diagnostic] };
+  if ('diagnostic' in read) return { reading, found: [], faults: [read.diagnostic], leftOut: [] };
   const release = await releaseFor(read.policy, compile.release);
   const input: LintInput = { policy: read.policy, compiled: reading.compiled, release };
-  return { reading, found: [...reading.diagnostics, ...lintPolicy(input, { only, ignore })], faults: [] };
+  const found = [...reading.diagnostics, ...lintPolicy(input, { only, ignore })];
+  return { reading, found, faults: [], leftOut: reading.compiled === undefined ? SOURCE_CODES : [] };
 }
 
 /** What the answer rests on, and what it does not cover. */
-const SCOPE =
-  'asked about the labels that domains can come to have, under the settings of booleans that somebody can make';
+function scopeOf({ leftOut }: Linted): string {
+  const scope =
+    'asked about the labels that domains can come to have, under the settings of booleans that somebody can make';
+  const names = leftOut.map((code) => `\`${code}\``);
+  return names.length === 0 ? scope : `${scope}; without sources, ${joined(names)} are not looked for`;
+}
+
+function joined(names: readonly string[]): string {
+  return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((one) => one !== '').join(' and ');
+}
 
 export async function runLint(policy: string | undefined, flags: LintFlags, terminal: Terminal): Promise<number> {
   if (flags.isFix && policy === '-') throw new UsageError('`--fix` changes files: the standard input is none');
@@ -93,12 +105,12 @@ export async function runLint(policy: string | undefined, flags: LintFlags, term
   const told = faults.length > 0 ? faults : found;
   if (format === 'json') {
     const outcome = faults.length > 0 ? 'failed' : found.length > 0 ? 'found' : 'clean';
-    const answer = { policy: reading.name, outcome, scope: SCOPE, changed: written };
+    const answer = { policy: reading.name, outcome, scope: scopeOf(linted), changed: written };
     print(terminal.out, jsonText({ ...answer, diagnostics: told.map(diagnosticJson) }));
   } else diagnosticReport(told, { format, version, subject: reading.name, stream: terminal.out }, terminal);
   if (format === 'text' && !flags.isQuiet) {
     for (const file of written) printLine(terminal.out, `${file}: changed`);
-    if (faults.length === 0) printLine(terminal.out, coloursFor(terminal.out).faint(SCOPE));
+    if (faults.length === 0) printLine(terminal.out, coloursFor(terminal.out).faint(scopeOf(linted)));
     if (faults.length > 0) printLine(terminal.err, `${reading.name}: it does not compile, so nothing was looked at`);
     else if (found.length === 0) printLine(terminal.out, `${reading.name}: nothing found`);
     else printLine(terminal.out, `${reading.name}: ${countText(found)}`);

@@ -10,5 +10,5 @@
  *
  * @module
  */
-export { LINT_CODES, type LintOptions, lintPolicy } from './lint-policy.ts';
+export { LINT_CODES, type LintOptions, lintPolicy, SOURCE_CODES } from './lint-policy.ts';
 export type { LintInput } from './lint-subject.ts';

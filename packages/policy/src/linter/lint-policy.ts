@@ -41,6 +41,9 @@ const RULES: readonly {
 /** All codes, without the area. */
 export const LINT_CODES: readonly string[] = RULES.flatMap(({ codes }) => codes);
 
+/** Those of them that are looked for in sources alone, and so not in a binary. */
+export const SOURCE_CODES: readonly string[] = ['repeated-rule', 'unused-type', 'unused-attribute'];
+
 /** Which faults are looked for. */
 export interface LintOptions {
   /** Only these codes, without the area; all where undefined. */
