@@ -13,6 +13,10 @@ const entries = {
   'unterminated-call': { severity: 'error', message: 'the call of `{macro}` has no closing parenthesis' },
   'no-include': { severity: 'error', message: 'there is no file `{name}` to include' },
   'not-supported': { severity: 'error', message: '`{macro}` would reach outside of the policy, and is refused' },
+  'endless-macro': {
+    severity: 'error',
+    message: '`{macro}` calls itself without an end, each time with the same arguments',
+  },
   'limit-reached': { severity: 'error', message: 'macro expansion stopped: more than {limit} {what}' },
   'foreign-operator': { severity: 'error', message: '`eval` has no operator `{operator}`' },
   'unknown-macro': { severity: 'warning', message: 'no macro is called `{macro}`' },

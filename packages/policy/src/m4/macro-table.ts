@@ -124,6 +124,8 @@ export class MacroTable {
   /** Whether the word was met as one that stands for itself. */
   readonly #isPlain: boolean[] = [];
   readonly #onNewName: () => void;
+  /** Goes up with each change. */
+  generation = 0;
 
   /** `onNewName` is told when a word that stood for itself is from now on a macro. */
   constructor(onNewName: () => void) {
@@ -151,6 +153,7 @@ export class MacroTable {
       this.#onNewName();
     }
     this.#current[number] = definition;
+    this.generation++;
     if (definition.kind === 'user') this.everDefined.set(name, definition);
   }
 
@@ -166,11 +169,13 @@ export class MacroTable {
 
   pop(name: string): void {
     const old = this.#covered.get(name)?.pop();
+    this.generation++;
     if (old === undefined) this.#current[this.#names.numberOf(name)] = undefined;
     else this.define(name, old);
   }
 
   undefine(name: string): void {
+    this.generation++;
     this.#current[this.#names.numberOf(name)] = undefined;
     this.#covered.delete(name);
   }

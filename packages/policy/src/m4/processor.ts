@@ -8,6 +8,7 @@
  */
 import type { Diagnostic, Origin, SourceText } from '../text/index.ts';
 import { m4 as messages } from './diagnostics.ts';
+import { EndlessCalls } from './endless-call.ts';
 import { Input } from './input.ts';
 import type { M4Limits } from './limits.ts';
 import {
@@ -72,6 +73,8 @@ export class Processor {
   #wraps: { readonly piece: Piece; readonly file: string; readonly line: number }[] = [];
   #depth = 0;
   #calls = 0;
+  readonly #endless = new EndlessCalls();
+
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
     this.limits = surroundings.limits;
@@ -220,7 +223,12 @@ export class Processor {
   /** Carries out a call whose arguments are collected. */
   apply(definition: Definition, invocation: Invocation): void {
     if (definition.kind === 'builtin') definition.run(this, invocation);
-    else this.#expandUser(definition, invocation);
+    else {
+      const { call, args } = invocation;
+      if (this.#endless.isEndless(call, args, this.macros, this.syntax, this.input))
+        this.fail(messages['endless-macro'](call.origin, { macro: call.macro }));
+      this.#expandUser(definition, invocation);
+    }
     if (this.input.stack.length > this.limits.pending) this.tooMuch('pending', invocation.call.origin);
   }
 

@@ -99,18 +99,39 @@ test.each([
 });
 
 test.each([
-  ['a macro that calls itself', "define(`f', `f')f"],
-  ['a macro that grows', "define(`f', `f(`$1$1')')f(`aaaaaaaa')"],
-  ['calls inside of calls', "define(`f', `g(f')f"],
-  ['a body that doubles with each level', "define(`f', `$1$1$1$1')f(f(f(f(f(f(f(f(f(f(f(f(f(f(aaaa))))))))))))))"],
-  ['a file that includes itself', "include(`policy.te')"],
-  ['text that wraps itself', "define(`f', `m4wrap(`f')')f"],
-])('%s comes to an end', (_, text) => {
+  ['a macro that calls itself', "define(`f', `f')f", 'endless-macro'],
+  ['a macro that grows', "define(`f', `f(`$1$1')')f(`aaaaaaaa')", 'limit-reached'],
+  ['calls inside of calls', "define(`f', `g(f')f", 'endless-macro'],
+  [
+    'a body that doubles with each level',
+    "define(`f', `$1$1$1$1')f(f(f(f(f(f(f(f(f(f(f(f(f(f(aaaa))))))))))))))",
+    'limit-reached',
+  ],
+  ['a file that includes itself', "include(`policy.te')", 'limit-reached'],
+  ['text that wraps itself', "define(`f', `m4wrap(`f')')f", 'endless-macro'],
+])('%s comes to an end', (_, text, code) => {
   const source = new SourceText('policy.te', text);
   const limits = { calls: 100_000, scanned: 10_000_000, output: 1_000_000, argument: 1_000_000, pending: 10_000 };
   const { diagnostics, exitStatus } = runM4([source], { limits, readInclude: () => source });
-  expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual(['m4/limit-reached']);
+  expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual([`m4/${code}`]);
   expect(exitStatus).toBe(1);
+});
+
+test('macros that call each other for ever are told of long before the limits', () => {
+  const text = "define(`ping', `one pong($1)')define(`pong', `two ping($1)')\nping(`x')";
+  const { diagnostics } = expand(text);
+  const [only] = diagnostics;
+  expect(diagnostics).toHaveLength(1);
+  expect([only?.code, only?.origin && placeText(userSpan(only.origin))]).toEqual(['m4/endless-macro', 'policy.te:2:1']);
+});
+
+test.each([
+  // Each is called with the same arguments inside of itself, a hundred thousand times, and comes to an end.
+  ['counts in a definition', "define(`n', `0')define(`f', `define(`n', incr(n))ifelse(n, `100000', `end', `f')')f"],
+  ['counts in an argument', "define(`f', `ifelse($1, `100000', `end', `f(incr($1))')')f(`0')"],
+  ['reads on behind itself', `define(\`f', \`ifelse(')f${"x', `y', `no', `f".repeat(30_000)}')`],
+])('a macro that %s is not taken for one without an end', (_, text) => {
+  expect(expand(text).diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
 });
 
 test('include reads through the function that is given', () => {
