@@ -19,6 +19,8 @@ export interface Comparison {
   readonly theirs: string;
 }
 
+const ENDLESS: readonly string[] = ['m4/limit-reached', 'm4/endless-macro'];
+
 /** Texts that need more than this do not come to an end, or would take GNU m4 all memory. */
 const LIMITS = { calls: 20_000, scanned: 3_000_000, output: 1_000_000, argument: 300_000 };
 
@@ -30,8 +32,7 @@ export function compareWithGnu(tool: ReferenceTool, texts: readonly string[], sy
     const sources = texts.map((text, index) => new SourceText(names[index] ?? '', text));
     const result = runM4(sources, { syncLines, limits: LIMITS });
     const ours = `${result.exitStatus === 0 ? 'ends well' : 'fails'}\n${result.output.text}`;
-    if (result.diagnostics.some(({ code }) => code === 'm4/limit-reached'))
-      return { kind: 'endless', ours, theirs: '' };
+    if (result.diagnostics.some(({ code }) => ENDLESS.includes(code))) return { kind: 'endless', ours, theirs: '' };
     for (const [index, text] of texts.entries()) writeFileSync(join(folder, names[index] ?? ''), text, 'latin1');
     const { status, stdout } = tool.run([...(syncLines ? ['-s'] : []), ...names], {
       cwd: folder,

@@ -16,9 +16,6 @@ import type { Piece } from './pieces.ts';
 import type { Call } from './provenance.ts';
 import type { Syntax } from './syntax.ts';
 
-/** Calls before the first one is watched; Xen's own policy has a few thousand. */
-const FIRST_WATCHED = 16_384;
-
 /** Expansions that are looked through for the watched call. */
 const LONGEST_CYCLE = 1000;
 
@@ -51,8 +48,13 @@ function isInside(call: Call, outer: Call): boolean {
 /** The watch over the calls of a run. */
 export class EndlessCalls {
   #calls = 0;
-  #next = FIRST_WATCHED;
+  #next: number;
   #watched: Watched | undefined;
+
+  /** `unwatched`: calls before the first one is watched. */
+  constructor(unwatched: number) {
+    this.#next = unwatched;
+  }
 
   /** Whether a call of a user's macro, whose arguments are collected, comes back to itself for ever. */
   isEndless(call: Call, args: readonly Piece[], macros: MacroTable, syntax: Syntax, input: Input): boolean {

@@ -10,6 +10,8 @@ export interface M4Limits {
   readonly nesting: number;
   /** Macro calls altogether. */
   readonly calls: number;
+  /** Calls of users' macros after which the first of them is watched for a call that leads back to itself (`EndlessCalls`). */
+  readonly unwatched: number;
   /** Bytes scanned altogether. */
   readonly scanned: number;
   /** Bytes of output, and of all diversions together. */
@@ -24,6 +26,8 @@ export interface M4Limits {
 export const DEFAULT_LIMITS: M4Limits = {
   nesting: 1000,
   calls: 10_000_000,
+  // Xen's own policy has a few thousand.
+  unwatched: 16_384,
   scanned: 2_000_000_000,
   output: 256 * 1024 * 1024,
   argument: 64 * 1024 * 1024,

@@ -31,7 +31,7 @@ class Stop extends Error {}
 const MAX_DIAGNOSTICS = 1000;
 const MAX_SHORT_CALLS = 100_000;
 
-const WHAT: Readonly<Record<keyof M4Limits, string>> = {
+const WHAT: Readonly<Record<Exclude<keyof M4Limits, 'unwatched'>, string>> = {
   nesting: 'calls inside of one another',
   calls: 'macro calls',
   scanned: 'bytes of text to expand',
@@ -73,11 +73,12 @@ export class Processor {
   #wraps: { readonly piece: Piece; readonly file: string; readonly line: number }[] = [];
   #depth = 0;
   #calls = 0;
-  readonly #endless = new EndlessCalls();
+  readonly #endless: EndlessCalls;
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
     this.limits = surroundings.limits;
+    this.#endless = new EndlessCalls(this.limits.unwatched);
     this.output = new Output(surroundings.syncLines);
     this.input = new Input(() => this.output.forgetLine());
     this.#scanner = new Scanner(this);
@@ -121,7 +122,7 @@ export class Processor {
   }
 
   /** Ends the run because a limit is reached. */
-  tooMuch(limit: keyof M4Limits, origin: Origin | undefined): never {
+  tooMuch(limit: keyof typeof WHAT, origin: Origin | undefined): never {
     return this.fail(messages['limit-reached'](origin, { limit: this.limits[limit], what: WHAT[limit] }));
   }
 
