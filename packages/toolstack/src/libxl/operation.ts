@@ -134,8 +134,8 @@ function labelOf(operation: Operation, info: DomainInfo): string | undefined {
   return undefined;
 }
 
-/** All domains that dom0 may see; undefined where Xen refuses the list. XEN: `libxl_list_domain`. */
-export function listDomains(operation: Operation): DomainState[] | undefined {
+/** Looks at all domains that dom0 may see; false where Xen refuses the list. XEN: `libxl_list_domain`. */
+function lookAtAll(operation: Operation, see: (info: DomainInfo, label: string | undefined) => void): boolean {
   const infos: DomainInfo[] = [];
   // Any number may be asked for; Xen answers with the domains from there on.
   let first: Domid | undefined = DOM0;
@@ -148,7 +148,7 @@ export function listDomains(operation: Operation): DomainState[] | undefined {
     if (list.kind === 'error') {
       logLibxl(operation, 'libxl_domain.c:335:libxl_list_domain', 'getting domain info list', list.errno);
       operation.refusedList = operation.recorder.refusal;
-      return undefined;
+      return false;
     }
     operation.refusedList = undefined;
     const { domains }: { readonly domains: readonly DomainInfo[] } = list.value;
@@ -156,7 +156,24 @@ export function listDomains(operation: Operation): DomainState[] | undefined {
     const last: DomainInfo | undefined = domains.length < DOMAINS_AT_ONCE ? undefined : domains.at(-1);
     first = last === undefined ? undefined : ((last.domid + 1) as Domid);
   }
-  return infos.map((info) => describe(operation, info, labelOf(operation, info)));
+  for (const info of infos) see(info, labelOf(operation, info));
+  return true;
+}
+
+/** All domains that dom0 may see; undefined where Xen refuses the list. */
+export function listDomains(operation: Operation): DomainState[] | undefined {
+  const domains: DomainState[] = [];
+  const isTold = lookAtAll(operation, (info, label) => domains.push(describe(operation, info, label)));
+  return isTold ? domains : undefined;
+}
+
+/** The domains of a name among those that dom0 may see; undefined where Xen refuses the list. */
+export function domainsNamed(operation: Operation, name: string): Domid[] | undefined {
+  const found: Domid[] = [];
+  const isTold = lookAtAll(operation, ({ domid }) => {
+    if (nameOf(operation, domid) === name) found.push(domid);
+  });
+  return isTold ? found : undefined;
 }
 
 /** The name that xenstore has for a domain. */
@@ -232,7 +249,7 @@ export function resolveDomain(operation: Operation, text: string): Domid | undef
 
 /** The domain of a name; undefined where there is none that may be seen, or Xen lists none. XEN: `libxl_name_to_domid`. */
 export function domainNamed(operation: Operation, name: string): Domid | undefined {
-  return listDomains(operation)?.find((domain) => domain.name === name)?.domid;
+  return domainsNamed(operation, name)?.[0];
 }
 
 /** Says that there is no such domain, or that it could not be looked for; xl says which where it tells a number. */

@@ -12,7 +12,7 @@ import { DOM0 } from './daemons.ts';
 import { type ModelPlan, talkToModel } from './device-model.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { containerFrames } from './guest-frames.ts';
-import { finalState, findDomain, listDomains, logNoType, lookAt, type Operation, report } from './operation.ts';
+import { domainsNamed, finalState, findDomain, logNoType, lookAt, type Operation, report } from './operation.ts';
 import { errnoText, logLibxc, logLibxl } from './said.ts';
 import { startGuest } from './start-guest.ts';
 
@@ -100,13 +100,13 @@ export function renameGuest(operation: Operation, text: string, newName: string)
 
 /** Who has a name that a domain is to get. XEN: `libxl__domain_rename`. */
 export function ownerOfName(operation: Operation, name: string, domid: Domid): 'another' | 'nobody' | 'not told' {
-  const domains = listDomains(operation);
-  if (domains === undefined) {
+  const owners = domainsNamed(operation, name);
+  if (owners === undefined) {
     const words = `Domain ${domid}:Unexpected error checking for existing domain`;
     logLibxl(operation, 'libxl_domain.c:74:libxl__domain_rename', words);
     return 'not told';
   }
-  return domains.some((domain) => domain.name === name && domain.domid !== domid) ? 'another' : 'nobody';
+  return owners.some((owner) => owner !== domid) ? 'another' : 'nobody';
 }
 
 /** Gives a domain another name, if it is free. XEN: `libxl__domain_rename`. */
