@@ -102,7 +102,7 @@ try {
   ];
   for (const [what, { cpu, wall, megabytes }] of costs) {
     const times = `${cpu.toFixed(3)} s CPU, ${wall.toFixed(3)} s, ${megabytes.toFixed(0)} MB`;
-    console.log(`${what.padEnd(28)} ${times}, ${(cpu / first.cpu).toFixed(2)} of the first create`);
+    console.log(`${what.padEnd(28)} ${times}, ${(wall / first.wall).toFixed(2)} of the first create`);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
