@@ -9,8 +9,16 @@ import { MapSlice, type PagedMap } from '../paged-map.ts';
 import type { GuestConfig } from './guest-config.ts';
 import type { GuestDevice } from './guest-devices.ts';
 
-/** What xenstore says of a guest, and what is known of its kernel. */
-export interface GuestFields {
+/** What is only looked at when something is done to the guest itself. */
+export interface GuestDetails {
+  /** The configuration that libxl stores once the guest is built; a guest that was not finished has none. */
+  config: GuestConfig | undefined;
+  /** The PV devices that xenstore has for it, in the order in which it got them. */
+  devices: XenstoreDevice[];
+}
+
+/** What xenstore and libxl's own files say of a guest. */
+export class GuestRecord implements GuestDetails {
   readonly domid: Domid;
   /** Removed when the guest is taken apart, even if Xen then keeps the domain. */
   name: string | undefined;
@@ -36,34 +44,6 @@ export interface GuestFields {
   /** The guest that this stub domain holds the device model of. */
   readonly target: Domid | undefined;
   /** A destroy was refused: the domain is there, and nothing speaks for it any more. */
-  isGivenUp: boolean;
-}
-
-/** What is only looked at when something is done to the guest itself. */
-export interface GuestDetails {
-  /** The configuration that libxl stores once the guest is built; a guest that was not finished has none. */
-  config: GuestConfig | undefined;
-  /** The PV devices that xenstore has for it, in the order in which it got them. */
-  devices: XenstoreDevice[];
-}
-
-/** What xenstore and libxl's own files say of a guest. */
-export class GuestRecord implements GuestFields, GuestDetails {
-  readonly domid: Domid;
-  name: string | undefined;
-  readonly uuid: string;
-  isWatched: boolean;
-  targetKib: number;
-  staticMaxKib: number;
-  availableVcpus: number;
-  storePort: Port | undefined;
-  consolePort: Port | undefined;
-  hasStarted: boolean;
-  isStuck: boolean;
-  isRestored: boolean;
-  pendingStop: 'poweroff' | 'reboot' | undefined;
-  grantFrames: number;
-  readonly target: Domid | undefined;
   isGivenUp: boolean;
   readonly #details: PagedMap<Domid, GuestDetails>;
 
@@ -112,6 +92,9 @@ export class GuestRecord implements GuestFields, GuestDetails {
     return none;
   }
 }
+
+/** A guest without its details: what xenstore says of it, and what is known of its kernel. */
+export type GuestFields = Omit<GuestRecord, keyof GuestDetails>;
 
 /** A disk or a network card of a guest, as xenstore has it. */
 export interface XenstoreDevice extends GuestDevice {
