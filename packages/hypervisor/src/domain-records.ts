@@ -18,6 +18,7 @@ import {
   type PortStatus,
   type Process,
   type RecordForm,
+  readKeptPages,
   type ShutdownReason,
 } from '@dewar/toolstack';
 import {
@@ -42,7 +43,8 @@ export type Tables = DomainTables & Pick<MachineState, 'domains'>;
 /** The most vCPUs of a domain. XEN: `MAX_VIRT_CPUS`. */
 const VCPU_LIMIT = 8192;
 
-const SID_LIMIT = 0xffff_ffff;
+/** A SID is a number of 32 bits. */
+export const SID_LIMIT = 0xffff_ffff;
 
 const PROCESSES: readonly string[] = [
   'xl',
@@ -328,19 +330,10 @@ function pageOfChannel(key: number): number {
     : PORT_LIMIT / ports + Math.floor(key / (PORT_LIMIT * OWNERS_OF_PAGE));
 }
 
-/** A page, whose text is looked at when one of its records is asked for. */
-function readPage(value: unknown): KeptPage {
-  const kept = object(value);
-  whole(kept['page']);
-  whole(kept['count']);
-  // Whether it has a text shows when it is read.
-  return kept as unknown as KeptPage;
-}
-
 /** The tables that were kept. Throws `ShapeError` and `KeptPageError`; records are looked at when they are asked for. */
 export function readTables(value: unknown): Tables {
   const kept = object(value);
-  const pages = (name: keyof Tables): KeptPage[] => some(kept[name]).map(readPage);
+  const pages = (name: keyof Tables): readonly KeptPage[] => readKeptPages(kept[name]);
   const tables: DomainTables = {
     parts: new PagedMap(form(writeParts, readParts), pages('parts')),
     grants: new PagedMap(form(writeGrant, readGrant, pagesOfOwners(GRANT_LIMIT)), pages('grants')),
@@ -353,13 +346,11 @@ export function readTables(value: unknown): Tables {
 
 /** The tables as they are to be kept: all pages, or those that may not be what was kept before. */
 export function keptTables(tables: Tables, which: 'all' | 'changed'): Record<keyof Tables, KeptPage[]> {
-  const pages = (table: { kept(): KeptPage[]; changed(): KeptPage[] }): KeptPage[] =>
-    which === 'all' ? table.kept() : table.changed();
   return {
-    domains: pages(tables.domains),
-    parts: pages(tables.parts),
-    grants: pages(tables.grants),
-    eventChannels: pages(tables.eventChannels),
-    mappings: pages(tables.mappings),
+    domains: tables.domains.pages(which),
+    parts: tables.parts.pages(which),
+    grants: tables.grants.pages(which),
+    eventChannels: tables.eventChannels.pages(which),
+    mappings: tables.mappings.pages(which),
   };
 }

@@ -7,7 +7,7 @@ import { accessVector } from '@dewar/policy/policydb';
 import { BASELINE_RELEASE, XEN_RELEASES } from '@dewar/policy/releases';
 import type { AvcNode, AvcSnapshot, SecurityServerSnapshot } from '@dewar/policy/security-server';
 import { type KeptPage, KeptPageError } from '@dewar/toolstack';
-import { domidOf, keptTables, ownerOf, readFrames, readTables, type Tables } from './domain-records.ts';
+import { domidOf, keptTables, ownerOf, readFrames, readTables, SID_LIMIT, type Tables } from './domain-records.ts';
 import { FLASK_MODES, type Flask, type FlaskSnapshot } from './flask.ts';
 import { flag, type Json, list, object, oneOf, ShapeError, text, whole } from './json-shapes.ts';
 import { DOMID_LIMIT, type HostDevice, IOMMU_KINDS, type IommuKind, type MachineState } from './machine.ts';
@@ -35,8 +35,8 @@ export interface ReadSnapshot {
 }
 
 const LIST_LIMIT = 0x20000;
-const SID_LIMIT = 0xffff_ffff;
 const POLICY_DIGITS_LIMIT = 2 * 0x0400_0000;
+
 /** The whole state, or with those pages of its tables alone that may have changed since they were read. */
 export function snapshotState(state: MachineState, flask: Flask, which: 'all' | 'changed'): HypervisorSnapshot {
   return {

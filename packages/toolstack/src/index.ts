@@ -21,4 +21,4 @@ export { parseSbdf, sbdfText } from './libxl/pci.ts';
 export { stillListed } from './libxl/pci-operations.ts';
 export { emptyToolstackState, restoreToolstack, type ToolstackSnapshot } from './libxl/toolstack-records.ts';
 export type { Attachment, GuestRecord, ToolstackState } from './libxl/toolstack-state.ts';
-export { type KeptPage, KeptPageError, MapSlice, PagedMap, type RecordForm } from './paged-map.ts';
+export { type KeptPage, KeptPageError, MapSlice, PagedMap, type RecordForm, readKeptPages } from './paged-map.ts';

@@ -34,6 +34,32 @@ export interface KeptPage {
 /** Thrown when a page that is asked for does not hold what was kept. */
 export class KeptPageError extends Error {}
 
+/** Pages of one table; no host has more. */
+const PAGES_LIMIT = 0x20000;
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/**
+ * The pages of a table as they were kept; none where nothing is said. Throws `KeptPageError` where they are none. Whether
+ * one has a text shows when a record of it is asked for.
+ */
+export function readKeptPages(value: unknown): readonly KeptPage[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || value.length > PAGES_LIMIT) throw new KeptPageError();
+  const pages: readonly unknown[] = value;
+  const isPage = (one: unknown): one is KeptPage =>
+    typeof one === 'object' &&
+    one !== null &&
+    'page' in one &&
+    isCount(one.page) &&
+    'count' in one &&
+    isCount(one.count);
+  if (!pages.every(isPage)) throw new KeptPageError();
+  return pages;
+}
+
 interface Page<K, V> {
   readonly number: number;
   count: number;
@@ -153,6 +179,11 @@ export class PagedMap<K extends number, V> {
     for (const page of this.#pagesWithin(first, end)) {
       for (const key of this.#sorted(page).keys()) if (key >= first && key < end) yield key;
     }
+  }
+
+  /** Its pages as they are to be kept: all, or those that may not be what was kept before. */
+  pages(which: 'all' | 'changed'): KeptPage[] {
+    return which === 'all' ? this.kept() : this.changed();
   }
 
   /** Its pages, as they are to be kept. */

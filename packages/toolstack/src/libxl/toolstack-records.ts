@@ -4,7 +4,7 @@
  * @module
  */
 import type { Domid, MappingHandle, Port } from '../hypercalls.ts';
-import { type KeptPage, KeptPageError, PagedMap, type RecordForm } from '../paged-map.ts';
+import { type KeptPage, KeptPageError, PagedMap, type RecordForm, readKeptPages } from '../paged-map.ts';
 import { readStoredConfig, storeConfig } from './guest-config.ts';
 import { readDevice, readList } from './guest-devices.ts';
 import {
@@ -197,18 +197,6 @@ function readPci(record: Fields): PciRecord | undefined {
   return { sbdf, isAssignable, name, domid: domid as Domid | undefined, slot, stale };
 }
 
-function readPages(value: unknown): KeptPage[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) throw new KeptPageError();
-  const pages: readonly unknown[] = value;
-  return pages.map((one) => {
-    if (!isFields(one)) throw new KeptPageError();
-    if (!isWhole(one['page']) || !isWhole(one['count'])) throw new KeptPageError();
-    // Whether it has a text shows when one of its records is asked for.
-    return one as unknown as KeptPage;
-  });
-}
-
 function asItIs<K extends number, V>(read: (value: unknown) => V | undefined): RecordForm<K, V> {
   return { read, write: (value) => value };
 }
@@ -231,7 +219,7 @@ function readTables(kept: Fields): Tables {
   const attachments: RecordForm<Domid, Attachment> = { read: readAttachment, write: writeAttachment };
   const guestDetails = new PagedMap<Domid, GuestDetails>(
     { read: readDetails, write: writeDetails },
-    readPages(kept['guestDetails']),
+    readKeptPages(kept['guestDetails']),
   );
   const guests: RecordForm<Domid, GuestRecord> = {
     read: (value, domid) => readGuest(value, domid, guestDetails),
@@ -239,11 +227,11 @@ function readTables(kept: Fields): Tables {
   };
   return {
     guestDetails,
-    guests: new PagedMap(guests, readPages(kept['guests'])),
-    xenstored: new PagedMap(attachments, readPages(kept['xenstored'])),
-    xenconsoled: new PagedMap(attachments, readPages(kept['xenconsoled'])),
-    deviceModels: new PagedMap(asItIs(readDeviceModel), readPages(kept['deviceModels'])),
-    backends: new PagedMap(BACKENDS, readPages(kept['backends'])),
+    guests: new PagedMap(guests, readKeptPages(kept['guests'])),
+    xenstored: new PagedMap(attachments, readKeptPages(kept['xenstored'])),
+    xenconsoled: new PagedMap(attachments, readKeptPages(kept['xenconsoled'])),
+    deviceModels: new PagedMap(asItIs(readDeviceModel), readKeptPages(kept['deviceModels'])),
+    backends: new PagedMap(BACKENDS, readKeptPages(kept['backends'])),
   };
 }
 
@@ -255,17 +243,15 @@ export function emptyToolstackState(): ToolstackState {
 /** The whole state, or with those pages of its tables alone that may have changed since they were read. */
 export function snapshotToolstack(state: ToolstackState, which: 'all' | 'changed'): ToolstackSnapshot {
   const { xenstoreDomid, attachments } = state;
-  const pages = (table: { kept(): KeptPage[]; changed(): KeptPage[] }): KeptPage[] =>
-    which === 'all' ? table.kept() : table.changed();
   return {
     version: 2,
     tables: {
-      guests: pages(state.guests),
-      guestDetails: pages(state.guestDetails),
-      xenstored: pages(state.xenstored),
-      xenconsoled: pages(state.xenconsoled),
-      deviceModels: pages(state.deviceModels),
-      backends: pages(state.backends),
+      guests: state.guests.pages(which),
+      guestDetails: state.guestDetails.pages(which),
+      xenstored: state.xenstored.pages(which),
+      xenconsoled: state.xenconsoled.pages(which),
+      deviceModels: state.deviceModels.pages(which),
+      backends: state.backends.pages(which),
     },
     attachments,
     xenstoreDomid,
