@@ -1,7 +1,9 @@
 /** The simulated host gives the answers that real Xen was seen to give; `npm run test:xen` asks real Xen. */
+import { readFileSync } from 'node:fs';
 import { xenTree } from '@dewar/testkit';
 import { describe, expect, test } from 'vitest';
 import { SCENARIOS, type Scenario } from './judge/conformance.ts';
+import { PARTS } from './judge/parts.ts';
 import { runScenarios } from './judge/run-scenarios.ts';
 import { simulatedBench } from './judge/simulated-bench.ts';
 
@@ -43,4 +45,10 @@ describe.skipIf(xenTree() === undefined)('a simulated host', async () => {
       expect.stringMatching(/^forgets: the host is left as .*"guest_writeconsole":false.*, not /),
     ]);
   });
+});
+
+test('a machine is booted for each part of the questions', () => {
+  const script = readFileSync(new URL('rig/judge.sh', import.meta.url), 'utf8');
+  const booted = /\bPARTS='(.*)'/.exec(script)?.[1]?.split(' ') ?? [];
+  expect(booted.toSorted()).toEqual(PARTS.toSorted());
 });

@@ -14,8 +14,12 @@ import { promisify } from 'node:util';
 import { sbdfText } from '@dewar/toolstack';
 import type { XenHost } from '@dewar/xen';
 import { DEVICE_STEPS } from './device-steps.ts';
-import { isAlive, PATIENCE_S, within } from './patience.ts';
+import type { EnforcingPart } from './parts.ts';
+import { bounded, isAlive, PATIENCE_S, within } from './patience.ts';
 import { type AtTerminal, runAtTerminal, type Turn } from './pty.ts';
+
+/** A part of the questions that is made of commands. */
+export type CommandsPart = Extract<EnforcingPart, 'commands' | 'devices'>;
 
 /** How one of them went. */
 export interface CommandResult {
@@ -353,13 +357,14 @@ const waiting: Step = async (commands) => {
   await commands.run(['destroy', 'stays'], 0);
 };
 
-const ending: Step = async (commands) => {
-  await commands.run(['destroy', 'nomigrate-guest'], 0);
-  const { out } = await commands.run(['log'], 0);
-  const lent = ['block-attach', 'block-detach', 'network-attach', 'network-detach', 'debug-keys'];
-  for (const word of ['load-policy', 'trace', 'create', 'setenforce', 'set-boolean', 'destroy', ...lent])
-    if (!out.includes(word)) throw new Error(`the journal has no \`${word}\``);
-};
+/** Ends the guest; the journal has that, and all that was done before. */
+const ending =
+  (...done: readonly string[]): Step =>
+  async (commands) => {
+    await commands.run(['destroy', 'nomigrate-guest'], 0);
+    const { out } = await commands.run(['log'], 0);
+    for (const word of [...done, 'destroy']) if (!out.includes(word)) throw new Error(`the journal has no \`${word}\``);
+  };
 
 /** The command that is traced takes from dom0 the right to put the policy back, until the machine is booted anew. */
 const locking: Step = async (commands) => {
@@ -372,22 +377,34 @@ const locking: Step = async (commands) => {
 };
 
 /** What is tried. Each finds the example policy in force, and its guest running. */
-const STEPS: Readonly<Record<string, Step>> = {
-  'loadpolicy asks, refuses what locks dom0 out, and puts back': loading,
-  'a build that would be denied half-way is not begun': rehearsing,
-  'list -l prints what xl prints, of guests that either has made': listing,
-  'trace shows what commands of xl are asked, and passes their status on': tracing,
-  'what a traced command changes stays, and nothing else changes': tracingChanges,
-  'a trace that is killed leaves no auditing': killing,
-  'watch tells a denial once': watching,
-  'a guest that does not stop is told of, and need not be waited for': waiting,
-  ...DEVICE_STEPS,
-  'the journal has it all': ending,
+const STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
+  commands: {
+    'loadpolicy asks, refuses what locks dom0 out, and puts back': loading,
+    'a build that would be denied half-way is not begun': rehearsing,
+    'list -l prints what xl prints, of guests that either has made': listing,
+    'trace shows what commands of xl are asked, and passes their status on': tracing,
+    'what a traced command changes stays, and nothing else changes': tracingChanges,
+    'a trace that is killed leaves no auditing': killing,
+    'the journal has it all': ending('load-policy', 'trace', 'create', 'setenforce', 'set-boolean'),
+  },
+  devices: {
+    'watch tells a denial once': watching,
+    'a guest that does not stop is told of, and need not be waited for': waiting,
+    ...DEVICE_STEPS,
+    'the journal has what was lent': ending(
+      'block-attach',
+      'block-detach',
+      'network-attach',
+      'network-detach',
+      'debug-keys',
+    ),
+  },
 };
 
 /** What is tried after all else: nothing can be changed afterwards. */
-const LAST_STEPS: Readonly<Record<string, Step>> = {
-  'a trace that cannot put the policy back says so, and so does each command after it': locking,
+const LAST_STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
+  commands: { 'a trace that cannot put the policy back says so, and so does each command after it': locking },
+  devices: {},
 };
 
 const GUEST = 'nomigrate-guest';
@@ -409,9 +426,9 @@ async function booleansOf(host: XenHost): Promise<ReadonlyMap<string, boolean>> 
   return new Map(((await host.booleans()).value ?? []).map(({ name, enforcing }) => [name, enforcing]));
 }
 
-/** Runs those that come first, or the one that comes last. `tell` hears of each before it begins, and of what went wrong. */
+/** Runs the steps of a part. `tell` hears of each before it begins, and of what went wrong. */
 export async function runCommands(
-  which: 'first' | 'last',
+  part: CommandsPart,
   places: CommandPlaces,
   host: XenHost,
   tell: (line: string) => void,
@@ -419,21 +436,28 @@ export async function runCommands(
   const commands = new Commands(places, host);
   const results: CommandResult[] = [];
   const booleans = await booleansOf(host);
-  for (const [name, step] of Object.entries(which === 'last' ? LAST_STEPS : STEPS)) {
+  const attempt = async (name: string, step: Step): Promise<string | undefined> => {
     tell(name);
     let problem: string | undefined;
     try {
-      const isThere = (await host.list()).value?.some((one) => one.name === GUEST) === true;
-      if (!isThere && which === 'first') await commands.run(['create', '-q', places.guest], 0);
-      await step(commands);
+      await bounded('it', step(commands));
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
       tell(`✗ ${problem}`);
     }
     // A step that ended early has left what it began.
     commands.stopAll();
-    if (problem !== undefined && which === 'first') await putBack(commands, booleans);
     results.push({ name, problem });
+    return problem;
+  };
+  for (const [name, step] of Object.entries(STEPS[part])) {
+    const problem = await attempt(name, async () => {
+      const isThere = (await host.list()).value?.some((one) => one.name === GUEST) === true;
+      if (!isThere) await commands.run(['create', '-q', places.guest], 0);
+      await step(commands);
+    });
+    if (problem !== undefined) await putBack(commands, booleans);
   }
+  for (const [name, step] of Object.entries(LAST_STEPS[part])) await attempt(name, step);
   return results;
 }

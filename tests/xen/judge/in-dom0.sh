@@ -1,4 +1,5 @@
-# Runs in dom0 by busybox sh: a session with the command line, for the transcript, and then the judge.
+# Runs in dom0 by busybox sh, after a line that sets `part`: in the part `session`, a session with the command line, for the
+# transcript; and then the judge.
 
 cd /judge
 mkdir -p results
@@ -76,5 +77,5 @@ session() {
 	run dewar log
 }
 
-session >results/session.txt 2>&1
-node /judge/judge.mjs
+[ "$part" != session ] || session >results/session.txt 2>&1
+node /judge/judge.mjs "$part"

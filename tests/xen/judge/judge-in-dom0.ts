@@ -1,8 +1,9 @@
 /**
- * Runs in dom0 of a real Xen: puts the questions of `conformance.ts` to it, writes down the checks of some operations,
- * kills commands in the middle of a build, and tries the commands that only a real host has (`commands.ts`). What comes out is judged outside (`verdict.ts`).
+ * Runs in dom0 of a real Xen: a part of the questions (`parts.ts`). It puts the scenarios of `conformance.ts` to it, or kills
+ * commands in the middle of a build and writes down the checks of some operations, or tries the commands that only a real
+ * host has (`commands.ts`). What comes out is judged outside (`verdict.ts`).
  *
- *     node judge.mjs
+ *     node judge.mjs PART
  *
  * @module
  */
@@ -10,9 +11,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { withoutPermission } from '@dewar/testkit';
 import { auditPolicy, openXenHost, type XenHost } from '@dewar/xen';
-import { runCommands } from './commands.ts';
-import { type Bench, tracedGuests } from './conformance.ts';
-import { isAlive, PATIENCE_S, within } from './patience.ts';
+import { type CommandsPart, runCommands } from './commands.ts';
+import { tracedGuests } from './conformance.ts';
+import { ENFORCING_PARTS, type EnforcingPart } from './parts.ts';
+import { bounded, isAlive, PATIENCE_S, within } from './patience.ts';
 import { runScenarios } from './run-scenarios.ts';
 import { traceOperations } from './traced.ts';
 
@@ -29,6 +31,12 @@ function write(name: string, value: unknown): void {
 function tell(what: string): void {
   appendFileSync('/dev/console', `JUDGE: ${process.uptime().toFixed(0)} s: ${what.replaceAll(/\s+/g, ' ')}\n`);
 }
+
+/** A policy that the judge has brought. */
+const policyBytes = (name: 'example' | 'stock'): Uint8Array => readFileSync(`${WORK}/${name}.policy`);
+
+/** The block device that in-dom0.sh makes, for nobody. */
+const DISK = '/dev/loop0';
 
 /** The PCI device that boot.sh gives the machine, for nobody. */
 const PCI_DEVICE = '0000:00:05.0';
@@ -87,20 +95,8 @@ function helperOf(command: number): number {
   return Number(children[0]);
 }
 
-async function judge(host: XenHost): Promise<void> {
-  const example = readFileSync(`${WORK}/example.policy`);
-  const stock = readFileSync(`${WORK}/stock.policy`);
-  const machine = { isAlive, ...abilities(), saveFile: '/run/saved', disk: '/dev/loop0' };
-  const bench: Bench = { host, series: host.release, policies: { example, stock }, ...machine };
-  write('conformance', await runScenarios(bench, tell));
-
-  tell('builds are interrupted');
-  write('interruptions', [
-    await interrupt(host, 'the command gets SIGINT', (command) => command, 'SIGINT'),
-    await interrupt(host, 'the command is killed', (command) => command, 'SIGKILL'),
-    await interrupt(host, 'the helper is killed', helperOf, 'SIGKILL'),
-  ]);
-
+/** Steps that are made of commands. */
+async function judgeCommands(part: CommandsPart, host: XenHost): Promise<void> {
   const places = {
     cli: CLI,
     example: `${WORK}/example.policy`,
@@ -108,29 +104,44 @@ async function judge(host: XenHost): Promise<void> {
     locked: '/run/locked.policy',
     guest: `${WORK}/guest.cfg`,
     state: '/run/judged',
-    disk: machine.disk,
-    pciDevice: machine.pciDevice,
+    disk: DISK,
+    pciDevice: abilities().pciDevice,
   };
-  writeFileSync(places.locked, withoutPermission(example, 'security', 'setenforce'));
-  const commands = await runCommands('first', places, host, tell);
-  write('commands', commands);
-
-  tell('operations are traced');
-  const audited = auditPolicy(example);
-  if (audited.bytes === undefined) throw new Error('the example policy cannot be audited');
-  await host.loadPolicy(audited.bytes);
-  try {
-    write('traces', await traceOperations(host, tracedGuests(machine.pciDevice)));
-  } finally {
-    await host.loadPolicy(example);
-  }
-
-  write('commands', [...commands, ...(await runCommands('last', places, host, tell))]);
+  writeFileSync(places.locked, withoutPermission(policyBytes('example'), 'security', 'setenforce'));
+  write('commands', await runCommands(part, places, host, tell));
 }
 
+const JUDGES: Readonly<Record<EnforcingPart, (host: XenHost) => Promise<void>>> = {
+  async session(host) {
+    tell('builds are interrupted');
+    const bySignal = (how: string, hit: (command: number) => number, signal: 'SIGINT' | 'SIGKILL') =>
+      bounded(`a build of which ${how}`, interrupt(host, how, hit, signal));
+    write('interruptions', [
+      await bySignal('the command gets SIGINT', (command) => command, 'SIGINT'),
+      await bySignal('the command is killed', (command) => command, 'SIGKILL'),
+      await bySignal('the helper is killed', helperOf, 'SIGKILL'),
+    ]);
+    tell('operations are traced');
+    const audited = auditPolicy(policyBytes('example'));
+    if (audited.bytes === undefined) throw new Error('the example policy cannot be audited');
+    await host.loadPolicy(audited.bytes);
+    const traced = traceOperations(host, tracedGuests(abilities().pciDevice));
+    write('traces', await bounded('tracing', traced));
+  },
+  async answers(host) {
+    const policies = { example: policyBytes('example'), stock: policyBytes('stock') };
+    const machine = { isAlive, ...abilities(), saveFile: '/run/saved', disk: DISK };
+    write('conformance', await runScenarios({ host, series: host.release, policies, ...machine }, tell));
+  },
+  commands: (host) => judgeCommands('commands', host),
+  devices: (host) => judgeCommands('devices', host),
+};
+
+const part = ENFORCING_PARTS.find((one) => one === process.argv[2]);
+if (part === undefined) throw new Error(`name the part: ${ENFORCING_PARTS.join(', ')}`);
 const host = await openXenHost({ helperFile: `${CLI}/dist/xen-helper.mjs`, stateFolder: '/run/judge' });
 try {
-  await judge(host);
+  await JUDGES[part](host);
 } finally {
   await host.close();
 }

@@ -10,6 +10,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { OtherMode } from './parts.ts';
 
 /** One command, and what must come of it. */
 interface Expectation {
@@ -17,9 +18,6 @@ interface Expectation {
   readonly code: number;
   readonly says: string;
 }
-
-/** A mode that Xen is booted with, beside `enforcing`. */
-export type OtherMode = 'permissive' | 'disabled';
 
 const OTHER = `'seclabel="customer_2:vm_r:nomigrate_t"'`;
 

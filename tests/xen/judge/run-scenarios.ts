@@ -5,6 +5,7 @@
  */
 import { sbdfText } from '@dewar/toolstack';
 import { type Answer, type Bench, Examination, guestsOf, SCENARIOS, type Scenario } from './conformance.ts';
+import { bounded } from './patience.ts';
 
 /** How a scenario went. */
 export interface ScenarioResult {
@@ -55,7 +56,7 @@ async function runScenario(name: string, scenario: Scenario, bench: Bench, befor
   examination.hold = examination.hold.bind(examination);
   let problem: string | undefined;
   try {
-    await scenario(bench, examination);
+    await bounded(name, scenario(bench, examination));
     const [is, must] = [JSON.stringify(await standingOf(bench)), JSON.stringify(before)];
     examination.hold(`the host is left as ${is}, not ${must}`, is === must);
   } catch (error) {

@@ -2,28 +2,36 @@
  * Judges what a run on real Xen left behind: the answers of the two hosts, check by check, and what interrupted builds
  * left. Ends with 1 when something is not as it has to be, and with 75 when the machine lost a process.
  *
- *     tsx tests/xen/judge/verdict.ts RESULTS VERSION SOURCES
+ *     tsx tests/xen/judge/verdict.ts RESULTS VERSION SOURCES [PART]
  *
- * VERSION is that of the Xen that was booted, such as 4.17.5, and SOURCES says whose sources it was built from.
- * What boots with other modes left is in folders beside: RESULTS-permissive, RESULTS-disabled.
+ * RESULTS has a folder for each part of the questions (`parts.ts`); all are judged, or PART alone. VERSION is that of the Xen
+ * that was booted, such as 4.17.5, and SOURCES says whose sources it was built from. A verdict on all parts renews the
+ * transcript.
  *
  * @module
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findXenRelease } from '@dewar/policy/releases';
-import type { CommandResult } from './commands.ts';
+import { findXenRelease, type XenReleaseName } from '@dewar/policy/releases';
+import type { CommandResult, CommandsPart } from './commands.ts';
 import { type Answer, tracedGuests } from './conformance.ts';
 import { resultsOf } from './other-modes.ts';
+import { OTHER_MODES, type OtherMode, PARTS, type Part } from './parts.ts';
+import { DID_NOT_END } from './patience.ts';
 import { runScenarios, type ScenarioResult } from './run-scenarios.ts';
 import { simulatedBench } from './simulated-bench.ts';
 import { traceOperations } from './traced.ts';
 
 const LOST_A_PROCESS = 75;
 
-const [folder = '', version = '', sources = ''] = process.argv.slice(2);
-const release = findXenRelease(version);
-if (release === undefined) throw new Error(`there are no tables for Xen ${version}`);
+const [folder = '', version = '', sources = '', only] = process.argv.slice(2);
+function releaseOf(xen: string): XenReleaseName {
+  const found = findXenRelease(xen);
+  if (found === undefined) throw new Error(`there are no tables for Xen ${xen}`);
+  return found;
+}
+
+const release = releaseOf(version);
 const series = version.split('.', 2).join('.');
 const TRANSCRIPT = `docs/transcripts/dewar-on-xen-${series}.txt`;
 const problems: string[] = [];
@@ -39,35 +47,33 @@ function pass(what: string): void {
   console.log(`  ✓ ${what}`);
 }
 
-function text(name: string): string {
-  const path = join(folder, name);
+/** What a part has left in a file; empty when there is none. */
+function text(part: Part, name: string): string {
+  const path = join(folder, part, name);
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
-/** Signs of an emulated machine that lets a process die, in what was printed there. */
-const ACCIDENT =
-  /Segmentation fault|Bus error|Illegal instruction|Aborted|SIGSEGV|SIGBUS|SIGILL|SIGABRT|malloc\(\)|free\(\): |segfault at|general protection/;
+/** Signs of an emulated machine that lets a process die or hang, in what was printed there. */
+const ACCIDENT = new RegExp(
+  `Segmentation fault|Bus error|Illegal instruction|Aborted|SIGSEGV|SIGBUS|SIGILL|SIGABRT|malloc\\(\\)|free\\(\\): |segfault at|general protection|${DID_NOT_END}`,
+);
 
-function lostProcess(): boolean {
+/** A part in which something is not as it has to be, and where the machine went to pieces, is no verdict. */
+function endIfAccident(part: Part, problemsBefore: number): void {
   // The judge itself kills one helper, with SIGKILL.
-  return ['output.txt', 'session.txt', 'conformance.json', 'interruptions.json', 'commands.json'].some((name) =>
-    ACCIDENT.test(text(name)),
-  );
-}
-
-function endIfAccident(): void {
-  if (problems.length === 0 || !lostProcess()) return;
-  console.log('the emulated machine lost a process: this run is no verdict');
+  const files = ['output.txt', 'session.txt', 'conformance.json', 'interruptions.json', 'commands.json'];
+  if (problems.length === problemsBefore || !files.some((name) => ACCIDENT.test(text(part, name)))) return;
+  console.log(`${part}: the emulated machine lost a process: this run is no verdict`);
   process.exit(LOST_A_PROCESS);
 }
 
-function readJson<T>(name: string): T | undefined {
-  const content = text(`${name}.json`);
+function readJson<T>(part: Part, name: string): T | undefined {
+  const content = text(part, `${name}.json`);
   if (content !== '') {
     // The judge in dom0 has written it.
     return JSON.parse(content) as T;
   }
-  fail(`there is no ${name}.json: ${text('output.txt').trim().split('\n').slice(-8).join('; ')}`);
+  fail(`there is no ${part}/${name}.json: ${text(part, 'output.txt').trim().split('\n').slice(-8).join('; ')}`);
   return undefined;
 }
 
@@ -140,30 +146,26 @@ function judgeInterruptions(interruptions: readonly Interruption[]): void {
   }
 }
 
-function judgeCommands(commands: readonly CommandResult[]): void {
-  console.log('commands that only a real host has:');
+function judgeCommands(part: CommandsPart, commands: readonly CommandResult[]): void {
+  console.log(`commands that only a real host has (${part}):`);
   for (const { name, problem } of commands) {
     if (problem === undefined) pass(name);
     else fail(`${name}: ${problem}`);
   }
 }
 
-/** The other modes that Xen is booted with. */
-const OTHER_MODES = ['permissive', 'disabled'] as const;
-
-/** Judges the boots with other modes; answers them as a part of the transcript. */
-function judgeOtherModes(): string {
-  let transcript = '';
-  for (const mode of OTHER_MODES) {
-    console.log(`a host that was booted with flask=${mode}:`);
-    transcript += `\n## a host that was booted with flask=${mode}\n`;
-    for (const { command, said, problem } of resultsOf(mode, `${folder}-${mode}`, series)) {
-      transcript += `\n# ${command}\n${said}`;
-      if (problem === undefined) pass(command);
-      else fail(`${command}: ${problem}`);
-    }
+/** Judges a boot with another mode. */
+function judgeOtherMode(mode: OtherMode): void {
+  console.log(`a host that was booted with flask=${mode}:`);
+  for (const { command, problem } of resultsOf(mode, join(folder, mode), series)) {
+    if (problem === undefined) pass(command);
+    else fail(`${command}: ${problem}`);
   }
-  return transcript;
+}
+
+function otherModeTranscript(mode: OtherMode): string {
+  const commands = resultsOf(mode, join(folder, mode), series).map(({ command, said }) => `\n# ${command}\n${said}`);
+  return `\n## a host that was booted with flask=${mode}\n${commands.join('')}`;
 }
 
 /** What differs from run to run: CPU time, time of day, identifiers. */
@@ -193,39 +195,61 @@ ramdisk that writes one line and sleeps.
 frame numbers and page counts differ from run to run and are replaced.
 `;
 
-console.log(`results in ${folder}`);
-if (text('status').trim() !== '0') fail(`the script in dom0 ended with ${text('status').trim()}`);
-const conformance = readJson<readonly ScenarioResult[]>('conformance');
-const interruptions = readJson<readonly Interruption[]>('interruptions');
-const commands = readJson<readonly CommandResult[]>('commands');
-const traces = readJson<Traces>('traces');
-endIfAccident();
+function judgeSession(): void {
+  const session = text('session', 'session.txt');
+  for (const sign of ['GUEST IS ALIVE', 'Successfully loaded policy.', 'denied']) {
+    if (!session.includes(sign)) fail(`the session does not say \`${sign}\``);
+  }
+}
 
 /** Whether a scenario was asked at all: a machine that lacks something is not. */
-function wasAsked(begin: string): boolean {
-  const found = conformance?.find(({ name }) => name.startsWith(begin));
+function wasAsked(conformance: readonly ScenarioResult[], begin: string): boolean {
+  const found = conformance.find(({ name }) => name.startsWith(begin));
   return found === undefined || found.answers.length > 0 || found.problem !== undefined;
 }
 
-const [runsPvh, hasPci] = [wasAsked('a PVH guest'), wasAsked('a PCI device')];
-if (!runsPvh) console.log('this machine cannot run PVH guests: they are not judged');
-if (!hasPci) console.log('this machine has no PCI device behind an IOMMU: handing one on is not judged');
-const bench = simulatedBench({ release, runsPvh, hasPci });
-if (conformance !== undefined) compareAnswers(conformance, await runScenarios(bench));
-if (interruptions !== undefined) judgeInterruptions(interruptions);
-if (commands !== undefined) judgeCommands(commands);
-const otherModes = judgeOtherModes();
-if (traces !== undefined) {
-  const fresh = simulatedBench({ release, hasPci });
-  compareTraces(traces, await traceOperations(fresh.host, tracedGuests(fresh.pciDevice)));
+async function judgeAnswers(): Promise<void> {
+  const conformance = readJson<readonly ScenarioResult[]>('answers', 'conformance');
+  if (conformance === undefined) return;
+  const [runsPvh, hasPci] = [wasAsked(conformance, 'a PVH guest'), wasAsked(conformance, 'a PCI device')];
+  if (!runsPvh) console.log('this machine cannot run PVH guests: they are not judged');
+  if (!hasPci) console.log('this machine has no PCI device behind an IOMMU: handing one on is not judged');
+  compareAnswers(conformance, await runScenarios(simulatedBench({ release, runsPvh, hasPci })));
 }
-endIfAccident();
 
-const session = text('session.txt');
-for (const sign of ['GUEST IS ALIVE', 'Successfully loaded policy.', 'denied']) {
-  if (!session.includes(sign)) fail(`the session does not say \`${sign}\``);
+async function judgeTraces(): Promise<void> {
+  const traces = readJson<Traces>('session', 'traces');
+  if (traces === undefined) return;
+  const { host, pciDevice } = simulatedBench({ release, hasPci: traces['label-pci'] !== undefined });
+  compareTraces(traces, await traceOperations(host, tracedGuests(pciDevice)));
 }
-endIfAccident();
-if (problems.length === 0) writeFileSync(TRANSCRIPT, `${HEADING}${settled(session + otherModes)}`);
+
+async function judgePart(part: Part): Promise<void> {
+  const status = text(part, 'status').trim();
+  if (status !== '0') fail(`${part}: the script in dom0 ended with ${status}`);
+  if (part === 'session') {
+    judgeSession();
+    judgeInterruptions(readJson('session', 'interruptions') ?? []);
+    await judgeTraces();
+  } else if (part === 'answers') {
+    await judgeAnswers();
+  } else if (part === 'commands' || part === 'devices') {
+    judgeCommands(part, readJson(part, 'commands') ?? []);
+  } else {
+    judgeOtherMode(part);
+  }
+}
+
+console.log(`results in ${folder}`);
+for (const part of PARTS) {
+  if (only !== undefined && only !== part) continue;
+  const before = problems.length;
+  await judgePart(part);
+  endIfAccident(part, before);
+}
+if (problems.length === 0 && only === undefined) {
+  const transcript = text('session', 'session.txt') + OTHER_MODES.map(otherModeTranscript).join('');
+  writeFileSync(TRANSCRIPT, `${HEADING}${settled(transcript)}`);
+}
 console.log(problems.length === 0 ? `all ${judged} are as they have to be` : `${problems.length} problems`);
 process.exitCode = problems.length === 0 && judged > 0 ? 0 : 1;

@@ -5,9 +5,10 @@
 #     DEWAR_XEN_RELEASE=4.20 npm run test:xen
 #
 # Prepares real Xen once (prepare.sh), under DEWAR_XEN_CACHE or the user's cache; boots it under QEMU (boot.sh) with the
-# example policy; runs Dewar in its dom0 (../judge/in-dom0.sh); boots it twice more, shortly, permissive and with FLASK
-# disabled; judges what comes out (../judge/verdict.ts), and renews docs/transcripts/dewar-on-xen-RELEASE.txt. Needs
-# Debian 12 on x86-64. The release is 4.17, or any that prepare.sh knows.
+# example policy once for each part of the questions (../judge/parts.ts), some at once; runs Dewar in its dom0
+# (../judge/in-dom0.sh); judges what comes out (../judge/verdict.ts), and renews docs/transcripts/dewar-on-xen-RELEASE.txt.
+# Needs Debian 12 on x86-64. The release is 4.17, or any that prepare.sh knows. DEWAR_XEN_MACHINES says how many machines run
+# at once; without it, as many as there are processors and memory for, at most four.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 release=${DEWAR_XEN_RELEASE:-4.17}
@@ -24,7 +25,7 @@ export DEWAR_XEN_TREE=$cache/tree
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-dewar=$work/dewar
+common=$work/common dewar=$work/common/dewar
 mkdir -p "$dewar/packages/cli" "$dewar/node_modules/@koromix" "$dewar/docs"
 cp -r packages/cli/bin packages/cli/dist packages/cli/package.json "$dewar/packages/cli/"
 cp -r node_modules/koffi "$dewar/node_modules/"
@@ -32,36 +33,62 @@ cp -r node_modules/@koromix/koffi-linux-x64 "$dewar/node_modules/@koromix/"
 rm -rf "$dewar"/node_modules/koffi/{doc,vendor,lib}
 cp -r policies examples "$dewar/"
 npx esbuild tests/xen/judge/judge-in-dom0.ts --bundle --platform=node --format=esm --target=node20 --external:koffi \
-  --log-level=warning --outfile="$work/judge.mjs"
-node packages/cli/bin/dewar.js compile policies/example -q --xen "$version" -o "$work/example.policy"
-node packages/cli/bin/dewar.js compile "$DEWAR_XEN_TREE/tools/flask/policy" -q --xen "$version" -o "$work/stock.policy"
-cp examples/nomigrate/guest.cfg "$work/"
+  --log-level=warning --outfile="$common/judge.mjs"
+node packages/cli/bin/dewar.js compile policies/example -q --xen "$version" -o "$common/example.policy"
+node packages/cli/bin/dewar.js compile "$DEWAR_XEN_TREE/tools/flask/policy" -q --xen "$version" -o "$common/stock.policy"
+cp examples/nomigrate/guest.cfg "$common/"
 
-# boot MODE RESULTS: runs the script in dom0 of a Xen that is booted with flask=MODE.
-boot() {
-  local started=$SECONDS status=0
-  echo "judge.sh: booting Xen with flask=$1"
-  DEWAR_XEN_FLASK=$1 bash "$rig/boot.sh" "$cache" "$work/example.policy" "$work" "$2" || status=$?
-  echo "judge.sh: the machine ran for $((SECONDS - started)) s"
-  return "$status"
+# An emulated machine now and then loses a process, or stands still. What such a run says is no verdict: the part is asked
+# again. Parts that take long come first.
+readonly ATTEMPTS=3 PARTS='commands devices answers session permissive disabled'
+
+# ask PART: boots a machine for one part of the questions. 1 when an answer is not as it has to be, 75 without a verdict.
+ask() {
+  local part=$1 mode=enforcing attempt started status
+  case $part in
+    permissive | disabled) mode=$part ;;
+  esac
+  # The files are those of the other parts; only the script is its own.
+  mkdir "$work/of-$part" && cp -al "$common" "$work/of-$part/judge"
+  if [ "$mode" = enforcing ]; then
+    { echo "part=$part" && cat tests/xen/judge/in-dom0.sh; } >"$work/of-$part/judge/script"
+  else
+    npx tsx tests/xen/judge/other-modes.ts "$mode" >"$work/of-$part/judge/script"
+  fi
+  for attempt in $(seq "$ATTEMPTS"); do
+    started=$SECONDS status=0
+    echo "judge.sh: $part: booting Xen with flask=$mode, attempt $attempt"
+    DEWAR_XEN_FLASK=$mode bash "$rig/boot.sh" "$cache" "$common/example.policy" "$work/of-$part/judge" "$results/$part" || status=75
+    echo "judge.sh: $part: the machine ran for $((SECONDS - started)) s"
+    if [ "$status" -eq 0 ]; then
+      npx tsx tests/xen/judge/verdict.ts "$results" "$version" "$(cat "$cache/sources")" "$part" >"$work/of-$part/verdict" || status=$?
+      # The verdicts on all parts are told together, in the end.
+      [ "$status" -eq 0 ] || cat "$work/of-$part/verdict"
+    fi
+    [ "$status" -eq 75 ] || return "$status"
+  done
+  echo "judge.sh: $part: the emulated machine did not stay whole in $ATTEMPTS attempts" >&2
+  return 75
 }
 
-# An emulated machine now and then loses a process. What such a run says is no verdict: it is made again, once.
-for attempt in 1 2; do
-  echo "judge.sh: attempt $attempt"
-  status=0
-  cp tests/xen/judge/in-dom0.sh "$work/script"
-  boot enforcing "$results" || status=$?
-  for mode in permissive disabled; do
-    [ "$status" -eq 0 ] || break
-    npx tsx tests/xen/judge/other-modes.ts "$mode" >"$work/script"
-    boot "$mode" "$results-$mode" || status=$?
-  done
-  if [ "$status" -eq 0 ]; then
-    npx tsx tests/xen/judge/verdict.ts "$results" "$version" "$(cat "$cache/sources")" || status=$?
-    # 75: the machine lost a process.
-    [ "$status" -eq 75 ] || exit "$status"
-  fi
+# A machine has 3 GiB, and keeps one processor busy.
+available=$(awk '/^MemAvailable:/ { print int($2 / 1024 / 1024 / 4) }' /proc/meminfo)
+machines=$(printf '%s\n' "$(nproc)" "$available" 4 | sort -n | head -n 1)
+machines=${DEWAR_XEN_MACHINES:-$((machines > 0 ? machines : 1))}
+echo "judge.sh: $machines machines at once"
+rm -rf "$results" && mkdir -p "$results"
+running=0 without=0
+collect() {
+  local status=0
+  wait -n || status=$?
+  running=$((running - 1))
+  [ "$status" -lt 2 ] || without=1
+}
+for part in $PARTS; do
+  [ "$running" -lt "$machines" ] || collect
+  ask "$part" &
+  running=$((running + 1))
 done
-echo 'judge.sh: the emulated machine did not stay whole in two attempts' >&2
-exit 1
+while [ "$running" -gt 0 ]; do collect; done
+[ "$without" -eq 0 ] || exit 1
+npx tsx tests/xen/judge/verdict.ts "$results" "$version" "$(cat "$cache/sources")"
