@@ -8,6 +8,8 @@ for module in loop xen-blkback xen-netback xen-pciback; do insmod "/modules/$mod
 dd if=/dev/zero of=/run/disk bs=1M count=4 2>/dev/null
 losetup /dev/loop0 /run/disk
 export DEWAR_STATE_DIR=/run/dewar NO_COLOR=1
+# Which Xen the policies are for that a session makes here.
+series=$(cat /sys/hypervisor/version/major).$(cat /sys/hypervisor/version/minor)
 dewar() { node /judge/dewar/packages/cli/bin/dewar.js "$@"; }
 
 # What a person would type, and what comes back.
@@ -34,7 +36,7 @@ session() {
 	heading 'the host, and a policy for it'
 	run dewar list -Z
 	run dewar getenforce
-	run dewar compile dewar/policies/example -o /run/xenpolicy
+	run dewar compile dewar/policies/example --xen "$series" -o /run/xenpolicy
 	run dewar loadpolicy --yes /run/xenpolicy
 	run dewar get-bool
 

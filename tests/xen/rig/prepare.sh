@@ -3,11 +3,12 @@
 #
 #     prepare.sh FOLDER [RELEASE]
 #
-# RELEASE is a series of Xen that a Debian has, 4.17 if it is not given: that of Debian 12, on which this runs. The programs
-# and libraries of another come from the packages of its Debian, unpacked and not installed; the kernel is that of Debian 12.
+# RELEASE is a series of Xen, 4.17 if it is not given: that of Debian 12, on which this runs. The programs and libraries of
+# another that a Debian has come from the packages of that Debian, unpacked and not installed; the kernel is that of Debian 12.
 # Debian builds its hypervisor without XSM, so its source package is built again with CONFIG_XSM=y; two cores take about
 # five minutes. With DEWAR_XEN_CLONE, a git clone of Xen, the newest point release of the series that it has is built
-# instead. Needs the packages in `packages` below; installs those that are missing when run as root.
+# instead. What no Debian has needs such a clone: programs and libraries, too, are built from it then. Needs the packages
+# in `packages` below; installs those that are missing when run as root.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../../scripts/debian-packages.sh"
@@ -17,8 +18,15 @@ case $release in
   4.14) suite=bullseye ;;
   4.17) suite=bookworm ;;
   4.20) suite=trixie ;;
+  4.15 | 4.16 | 4.18 | 4.19)
+    suite=''
+    if [ -z "${DEWAR_XEN_CLONE:-}" ]; then
+      echo "prepare.sh: no Debian has Xen $release: name a git clone of Xen with DEWAR_XEN_CLONE" >&2
+      exit 2
+    fi
+    ;;
   *)
-    echo "prepare.sh: no Debian has Xen $release: 4.14, 4.17 and 4.20 can be prepared" >&2
+    echo "prepare.sh: Xen 4.14 to 4.20 can be prepared, not $release" >&2
     exit 2
     ;;
 esac
@@ -30,7 +38,12 @@ if [ "$(cat "$cache/edition" 2>/dev/null || true)" = "$edition" ]; then exit 0; 
 packages=(qemu-system-x86 seabios cpio flex bison bc make gcc libc6-dev python3-minimal dpkg-dev busybox-static)
 # Of the release, what dom0 runs.
 toolstack=("xen-utils-$release" xenstore-utils)
-[ "$suite" != bookworm ] || packages+=("${toolstack[@]}")
+case $suite in
+  bookworm) packages+=("${toolstack[@]}") ;;
+  # What Xen's configure asks for, and liblzma, with which libxc unpacks Debian's kernel.
+  '') packages+=(pkg-config python3-dev acpica-tools libyajl-dev uuid-dev libncurses-dev zlib1g-dev liblzma-dev
+    libglib2.0-dev libpixman-1-dev libnl-3-dev libnl-route-3-dev) ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
@@ -71,28 +84,63 @@ version_of() {
   esac
 }
 
+# logged WHAT COMMAND...: runs a part of the build; all that it says goes to a file, and the end of that is told where it fails.
+logged() {
+  local log="$cache/$1.log"
+  # In a shell of its own: in a condition, `set -e` would not end it.
+  set +e
+  (set -e && "${@:2}") >"$log" 2>&1
+  local status=$?
+  set -e
+  [ "$status" -ne 0 ] || return 0
+  tail -n 40 "$log" >&2
+  echo "prepare.sh: the $1 could not be built; all of it is in $log" >&2
+  exit 1
+}
+
 build_hypervisor() {
+  make -C "$1" olddefconfig
+  sed -i 's/^# CONFIG_XSM is not set$/CONFIG_XSM=y/' "$1/.config"
+  make -C "$1" olddefconfig
+  grep -q '^CONFIG_XSM_FLASK=y$' "$1/.config"
+  # The compiler may be younger than the release: it warns of more, and uses MMX, which Xen does not save.
+  make -C "$1" -j"$(nproc)" EXTRA_CFLAGS_XEN_CORE='-Wno-error -mno-mmx'
+}
+
+# The parts of Xen's tools that dom0 runs, each after those that it needs. A release has not all: 4.16 and before have the
+# programs for xenstore, xenstored among them, in one folder.
+tools=(include libs flask/utils xenstore xenstored xs-clients console helpers xl)
+
+# build_toolstack SOURCE FOLDER: the programs and libraries of a source tree to FOLDER, under the names that Debian gives them.
+build_toolstack() {
+  local programs="/usr/lib/xen-$release/bin" part
+  (cd "$1" && ./configure --disable-xen --disable-docs --disable-stubdom --prefix=/usr --libdir=/usr/lib/x86_64-linux-gnu \
+    --sbindir="$programs" --libexecdir=/usr/lib --with-libexec-leaf-dir="xen-$release" --sysconfdir=/etc \
+    --localstatedir=/var --with-rundir=/var/run --with-system-qemu=/usr/bin/qemu-system-i386 \
+    --disable-{ocamltools,golang,pygrub,xsmpolicy,monitors,systemd,pvshim} \
+    --disable-{qemu-traditional,rombios,seabios,ovmf,ipxe})
+  for part in "${tools[@]}"; do
+    [ ! -e "$1/tools/$part/Makefile" ] ||
+      make -C "$1/tools/$part" -j"$(nproc)" install DESTDIR="$2" EXTRA_CFLAGS_XEN_TOOLS=-Wno-error
+  done
+  rm -rf "$2/usr/include" "$2"/usr/lib/x86_64-linux-gnu/*.a
+}
+
+# Builds what comes from sources.
+build_xen() {
   local source="$cache/source"
   rm -rf "$source"
   bring_source "$source"
-  local xen="$source/unpacked/xen" log="$cache/hypervisor.log"
-  if ! {
-    make -C "$xen" olddefconfig
-    sed -i 's/^# CONFIG_XSM is not set$/CONFIG_XSM=y/' "$xen/.config"
-    make -C "$xen" olddefconfig
-    grep -q '^CONFIG_XSM_FLASK=y$' "$xen/.config"
-    # The compiler may be younger than the release: it warns of more, and uses MMX, which Xen does not save.
-    make -C "$xen" -j"$(nproc)" EXTRA_CFLAGS_XEN_CORE='-Wno-error -mno-mmx'
-  } >"$log" 2>&1; then
-    tail -n 40 "$log" >&2
-    echo "prepare.sh: the hypervisor could not be built; all of it is in $log" >&2
-    exit 1
+  logged hypervisor build_hypervisor "$source/unpacked/xen"
+  if [ -z "$suite" ]; then
+    rm -rf "$cache/toolstack" && mkdir "$cache/toolstack"
+    logged toolstack build_toolstack "$source/unpacked" "$cache/toolstack"
   fi
   # Xen's own example policy, in the place where the source of Xen has it.
   rm -rf "$cache/tree" && mkdir -p "$cache/tree/tools/flask"
   cp -r "$source/unpacked/tools/flask/policy" "$cache/tree/tools/flask/"
-  cp "$xen/xen" "$cache/xen"
-  version_of "$xen" >"$cache/version"
+  cp "$source/unpacked/xen/xen" "$cache/xen"
+  version_of "$source/unpacked/xen" >"$cache/version"
   rm -rf "$source"
 }
 
@@ -112,7 +160,7 @@ fetch_kernel() {
 }
 
 # with_libraries FILE...: copies programs of the release into the root, with the libraries that they are linked against. Its
-# files are under $stage: the root of this machine, or where packages of another Debian were unpacked.
+# files are under $stage: the root of this machine, where packages of another Debian were unpacked, or what was built here.
 with_libraries() {
   local file
   for file in "$@"; do
@@ -122,12 +170,19 @@ with_libraries() {
   done
 }
 
-# libraries_of FILE: copies the libraries that a program, of the release or of this machine, finds in $stage.
+# libraries_of FILE: copies the libraries that a program, of the release or of this machine, finds in $stage, and those of
+# this machine beside what was built here.
 libraries_of() {
   local library name
   { "$loader" --library-path "$stage/lib/x86_64-linux-gnu:$stage/usr/lib/x86_64-linux-gnu" --list "$1" 2>/dev/null || true; } |
     grep -o '/[^ )]*' | while read -r library; do
-    case $library in "$stage"/*) name=${library#"$stage"} ;; *) continue ;; esac
+    case $library in
+      "$stage"/*) name=${library#"$stage"} ;;
+      *)
+        [ -z "$suite" ] || continue
+        name=$library
+        ;;
+    esac
     mkdir -p "$root/$(dirname "$name")"
     cp -Ln "$library" "$root/$name" || true
   done
@@ -151,12 +206,16 @@ build_guest() {
 build_root() {
   local xen="/usr/lib/xen-$release/bin" library
   root="$cache/root" stage=''
-  if [ "$suite" != bookworm ]; then
-    # What Node needs, beside what Xen does.
-    debian_unpack "$cache/release" "$suite" "${toolstack[@]}" libstdc++6
-    stage="$cache/release/unpacked"
-  fi
-  for loader in "$stage"/{,usr/}lib/x86_64-linux-gnu/ld-linux-x86-64.so.2; do [ ! -e "$loader" ] || break; done
+  case $suite in
+    bookworm) ;;
+    '') stage="$cache/toolstack" ;;
+    *)
+      # What Node needs, beside what Xen does.
+      debian_unpack "$cache/release" "$suite" "${toolstack[@]}" libstdc++6
+      stage="$cache/release/unpacked"
+      ;;
+  esac
+  for loader in {"$stage",}/{,usr/}lib/x86_64-linux-gnu/ld-linux-x86-64.so.2; do [ ! -e "$loader" ] || break; done
   rm -rf "$root"
   mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,sys,dev,tmp,run,boot,modules,root} \
     "$root"/var/{run/xen,lib/xen,lib/xenstored,log/xen} "$root/etc/xen" "$root/usr/lib/x86_64-linux-gnu"
@@ -182,7 +241,7 @@ build_root() {
 }
 
 echo "prepare.sh: building Xen $release with XSM in $cache, once; a few minutes"
-[ -e "$cache/version" ] || build_hypervisor
+[ -e "$cache/version" ] || build_xen
 [ -e "$cache/vmlinuz" ] && [ -e "$cache/kernel/modules/${modules[-1]}.ko" ] || fetch_kernel
 build_root
 echo "$edition" >"$cache/edition"
