@@ -165,6 +165,15 @@ test('xenstore moves to a domain of its own before any guest, and serves them', 
   expect((await dewar('init-xenstore-domain')).err).toContain('domain 1 is one');
 });
 
+test('a xenstore domain may be let grow, and what says nothing of a size is refused', async () => {
+  const words = ['init-xenstore-domain', '--flask', 'system_u:system_r:xenstore_t', '--maxmem'];
+  const refused = await dewar(...words, '8:9');
+  expect([refused.code, refused.err.includes('illegal value for maxmem: 8:9')]).toEqual([1, true]);
+  await all([...words, '32']);
+  const [{ config }] = JSON.parse(await all(['list', '-l', 'Xenstore']));
+  expect(config.b_info.max_memkb).toBe(32768);
+});
+
 test('a guest is not relabelled while its device model has its memory mapped, if that is refused', async () => {
   const labels = [`init_seclabel='customer_1:vm_r:nomigrate_t_building'`, `seclabel='customer_1:vm_r:nomigrate_t'`];
   // The example policy lets no device model in dom0 reach such a guest: it takes a permissive Xen to come so far.

@@ -164,6 +164,7 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .description('make a domain that takes the place of xenstored in dom0; before any guest')
     .option('--flask <label>', 'its label (default: that of the initial SID domU)')
     .option('--memory <mib>', 'its memory', parseMib, XENSTORE_MIB)
+    .option('--maxmem <size>', 'what it may grow to: <MiB>, <a>/<b> of the memory of the host, or both with a colon')
     .option('--pvh', 'its kernel starts in an HVM container; a real host sees that from the kernel')
     .option('--kernel <file>', 'its kernel, which is a xenstore; needed on a real host, a simulated domain has none')
     .option('--ramdisk <file>', 'a ramdisk beside it')
@@ -175,9 +176,10 @@ export function addDeviceCommands(program: Command, finish: Finish, terminal: Te
     .addOption(policyOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
-    .action(async ({ flask: label, memory, pvh, kernel, ramdisk, param, name, force, ...args }) => {
+    .action(async ({ flask: label, memory, maxmem, pvh, kernel, ramdisk, param, name, force, ...args }) => {
       const { runXenstoreDomain } = await import('./commands/xenstore-domain.ts');
-      const options = { label, memoryMib: memory, isPvh: pvh === true, kernel, ramdisk, param, name };
+      const isPvh = pvh === true;
+      const options = { label, memoryMib: memory, maxMemory: maxmem, isPvh, kernel, ramdisk, param, name };
       const flags = { ...requestFlags(args), isForced: force === true };
       await finish(runXenstoreDomain(options, flags, terminal));
     });

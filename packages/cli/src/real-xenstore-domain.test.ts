@@ -22,11 +22,11 @@ const init = (...more: readonly string[]) =>
 
 test('the program of the release gets what was asked for, and the journal has it', async () => {
   programThat(`echo "$@" >${join(root, 'asked')}; echo ready >&2`);
-  const more = ['--ramdisk', '/boot/r', '--param', 'quiet loglevel=0', '--name', 'store'];
+  const more = ['--ramdisk', '/boot/r', '--param', 'quiet loglevel=0', '--name', 'store', '--maxmem', '32:1/50'];
   const { code, err } = await init('--policy', examplePath, '--memory', '16', ...more);
   expect([code, err]).toEqual([0, 'ready\n']);
   expect(readFileSync(join(root, 'asked'), 'utf8')).toBe(
-    `--kernel /boot/mini-os --memory 16 --flask ${LABEL} --ramdisk /boot/r --param quiet loglevel=0 --name store\n`,
+    `--kernel /boot/mini-os --memory 16 --flask ${LABEL} --ramdisk /boot/r --param quiet loglevel=0 --name store --maxmem 32:1/50\n`,
   );
   expect((await xen('log')).out).toMatch(/init-xenstore-domain done kernel=\/boot\/mini-os memoryMib=16 label=/);
 });

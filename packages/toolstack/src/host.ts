@@ -99,6 +99,8 @@ export interface XenstoreDomainOptions {
   /** Without one, that of the initial SID domU. */
   readonly label?: string | undefined;
   readonly memoryMib: number;
+  /** What it may grow to: `MIB`, `A/B` of the host's memory, or both with a colon, for the larger. Without, no more. */
+  readonly maxMemory?: string | undefined;
   /** Its kernel starts in an HVM container; a real host sees that from the kernel. */
   readonly isPvh?: boolean;
   /** Files of dom0; a real host needs the first, and a simulated domain has no kernel. */

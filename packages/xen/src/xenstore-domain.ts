@@ -106,7 +106,7 @@ function run(
 /** Makes a domain that takes xenstored's place. */
 export async function initXenstoreDomain(
   operation: RealOperation,
-  { label, memoryMib, kernel, ramdisk, param, name }: XenstoreDomainOptions,
+  { label, memoryMib, maxMemory, kernel, ramdisk, param, name }: XenstoreDomainOptions,
   { release, root, onRun, findDomain, patienceMs = PATIENCE_MS }: XenstoreTools,
 ): Promise<OperationReport> {
   const fail = (
@@ -129,7 +129,7 @@ export async function initXenstoreDomain(
     const message = 'the kernel of dom0 keeps to it; a xenstore domain is made when the host starts, in its place';
     return fail('xenstored runs in dom0', 1, [{ message }]);
   }
-  const optional = { flask: label, ramdisk, param, name };
+  const optional = { flask: label, ramdisk, param, name, maxmem: maxMemory };
   const words = Object.entries(optional).flatMap(([word, value]) => (value === undefined ? [] : [`--${word}`, value]));
   const program = run(file, ['--kernel', kernel, '--memory', String(memoryMib), ...words], patienceMs);
   onRun(program);

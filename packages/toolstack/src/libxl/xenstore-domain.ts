@@ -18,6 +18,7 @@ import { finalState, lookAt, type Operation, report } from './operation.ts';
 import { type AnyResult, inOrder } from './recorder.ts';
 import { startGuest } from './start-guest.ts';
 import { addGuest } from './toolstack-state.ts';
+import { maxMemoryMib } from './xenstore-memory.ts';
 
 const INIT: Process = 'init-xenstore-domain';
 
@@ -57,6 +58,8 @@ function findExisting({ recorder }: Operation): Domid | undefined {
 interface Plan {
   readonly sid: SidNumber;
   readonly memoryMib: number;
+  /** It may grow to so much. */
+  readonly maxMib: number;
   readonly isPvh: boolean;
   readonly uuid: string;
   readonly name: string;
@@ -142,7 +145,7 @@ interface Built {
 /** From nothing to the running domain. */
 function build(operation: Operation, plan: Plan): Built {
   const { recorder } = operation;
-  const { isPvh, memoryMib, uuid, sid } = plan;
+  const { isPvh, memoryMib, maxMib, uuid, sid } = plan;
   const pages = memoryMib * PAGES_PER_MIB;
   let domid: Domid | undefined;
   let consolePort = 0;
@@ -155,7 +158,7 @@ function build(operation: Operation, plan: Plan): Built {
     domid = own;
     const sized = inOrder([
       () => recorder.ask(INIT, 'domctl.max_vcpus', { domid: own, max: 1 }),
-      () => recorder.ask(INIT, 'domctl.max_mem', { domid: own, maxPages: pages + SPECIAL_PAGES }),
+      () => recorder.ask(INIT, 'domctl.max_mem', { domid: own, maxPages: maxMib * PAGES_PER_MIB + SPECIAL_PAGES }),
     ]);
     if (sized === 'failed') return 'failed';
     const port = recorder.ask(INIT, 'event_channel_op.alloc_unbound', { domid: own, remote: DOM0 });
@@ -239,15 +242,14 @@ function serve(operation: Operation, domid: Domid, isPvh: boolean, remotePort: n
 }
 
 /** What the new xenstore is told of itself. */
-function enter({ state }: Operation, domid: Domid, { memoryMib, uuid, name }: Plan): void {
-  const kib = memoryMib * KIB_PER_MIB;
+function enter({ state }: Operation, domid: Domid, { memoryMib, maxMib, uuid, name }: Plan): void {
   addGuest(state, {
     domid,
     name,
     uuid,
     isWatched: false,
-    targetKib: kib,
-    staticMaxKib: kib,
+    targetKib: memoryMib * KIB_PER_MIB,
+    staticMaxKib: maxMib * KIB_PER_MIB,
     availableVcpus: 1,
     storePort: undefined,
     consolePort: undefined,
@@ -261,16 +263,36 @@ function enter({ state }: Operation, domid: Domid, { memoryMib, uuid, name }: Pl
   });
 }
 
+/** XEN: `parse_maxmem`. */
+function askMaxMemory({ recorder, messages }: Operation, text: string): number | undefined {
+  let maxMib: number | undefined;
+  recorder.step('init-xenstore-domain asks how much memory the host has', INIT, () => {
+    const physinfo = recorder.ask('libxc', 'sysctl.physinfo', {});
+    if (physinfo.kind === 'error') {
+      messages.push('xc_physinfo failed');
+      return 'failed';
+    }
+    maxMib = maxMemoryMib(text, physinfo.value.totalPages);
+    if (maxMib === undefined) messages.push(`illegal value for maxmem: ${text}`);
+    return maxMib === undefined ? 'failed' : 'done';
+  });
+  return maxMib;
+}
+
 /** `init-xenstore-domain`. */
 export function initXenstoreDomain(operation: Operation, options: XenstoreDomainOptions): OperationReport {
   const { recorder, state } = operation;
-  const { label, memoryMib, isPvh = false, uuid, name = 'Xenstore' } = options;
+  const { label, memoryMib, maxMemory, isPvh = false, uuid, name = 'Xenstore' } = options;
   const fail = (reason: string, notes = refusalNotes(undefined)): OperationReport => {
     operation.diagnostics.push(guest['no-xenstore-domain'](undefined, { reason }, { notes }));
     return report(operation, { isDone: false, xlExitCode: 1 });
   };
   if (!Number.isInteger(memoryMib) || memoryMib < SMALLEST_MIB || memoryMib > LARGEST_MIB) {
     return fail(`${memoryMib} MiB are out of range`);
+  }
+  const maxMib = maxMemory === undefined ? 0 : askMaxMemory(operation, maxMemory);
+  if (maxMib === undefined) {
+    return fail(`how much memory it may get, \`${maxMemory}\`, cannot be told`, refusalNotes(recorder.refusal));
   }
   let existing: Domid | undefined;
   recorder.step('init-xenstore-domain sees to it that there is none yet', INIT, () => {
@@ -298,7 +320,19 @@ export function initXenstoreDomain(operation: Operation, options: XenstoreDomain
     operation.messages.push('xc_flask_context_to_sid failed');
     return fail(`label \`${label ?? ''}\` is not valid`, refusalNotes(recorder.refusal));
   }
-  const { domid, failed, isRunning = false } = build(operation, { sid, memoryMib, isPvh, uuid, name });
+  const {
+    domid,
+    failed,
+    isRunning = false,
+  } = build(operation, {
+    sid,
+    memoryMib,
+    // XEN: less than the domain begins with counts for nothing.
+    maxMib: Math.max(maxMib, memoryMib),
+    isPvh,
+    uuid,
+    name,
+  });
   if (failed === undefined) {
     const domain = domid === undefined ? undefined : finalState(operation, domid);
     return report(operation, { isDone: true, xlExitCode: 0, domain });
