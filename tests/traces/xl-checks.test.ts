@@ -1,7 +1,9 @@
-/** The table of what each command of xl asks for: made from what the commands do on a simulated host, and held by it. */
-import type { OperationReport } from '@dewar/toolstack';
+/** The tables of what each command of xl asks for: made from what the commands do on a simulated host, and held by it. */
+import { Hypervisor } from '@dewar/hypervisor';
+import { BASELINE_RELEASE, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releases';
+import { LibxlHost, type OperationReport } from '@dewar/toolstack';
 import { expect, test } from 'vitest';
-import { bootRig, GUEST_UUID, guestConfig, PVH_CFG, policyBytes, type Rig, WHOLE_LIFE } from './rig-policy.ts';
+import { GUEST_UUID, guestConfig, HOST_RULES, PVH_CFG, policyOfRelease, type Rig } from './rig-policy.ts';
 
 /** Whose label a type of the rig's policy is. */
 const PARTIES: Readonly<Record<string, string>> = {
@@ -30,9 +32,10 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'load-policy': 'xl loadpolicy',
 };
 
-const table = new Map<string, Set<string>>();
+/** The checks of each command. */
+type Table = Map<string, Set<string>>;
 
-function record(report: OperationReport<unknown>): void {
+function record(table: Table, report: OperationReport<unknown>): void {
   const command = COMMANDS[report.operation] ?? `xl ${report.operation}`;
   const checks = table.get(command) ?? new Set();
   table.set(command, checks);
@@ -44,14 +47,14 @@ function record(report: OperationReport<unknown>): void {
   }
 }
 
-async function runAll({ host }: Rig, cfg?: string): Promise<void> {
+async function runAll(table: Table, { host }: Rig, policy: Uint8Array, cfg?: string): Promise<void> {
   const config = guestConfig(...(cfg === undefined ? [] : [cfg]));
   const options = { uuid: GUEST_UUID };
   const name = 'secure1';
   const done = async (asked: Promise<OperationReport<unknown>>): Promise<void> => {
     const report = await asked;
     expect([report.operation, report.outcome]).toEqual([report.operation, 'done']);
-    record(report);
+    record(table, report);
   };
   await done(host.create(config, options));
   await done(host.list());
@@ -82,7 +85,7 @@ async function runAll({ host }: Rig, cfg?: string): Promise<void> {
   await done(host.reboot(name, { wait: false }));
   await done(host.save(name, { checkpoint: true }));
   const saved = await host.save(name);
-  record(saved);
+  record(table, saved);
   await done(host.restore(JSON.parse(JSON.stringify(saved.value)), options));
   await done(host.rename(name, 'other'));
   await done(host.shutdown('other', { wait: false }));
@@ -95,33 +98,95 @@ async function runAll({ host }: Rig, cfg?: string): Promise<void> {
   await done(host.setenforce(false));
   await done(host.booleans());
   await done(host.setBoolean('spare', true));
-  await done(host.loadPolicy(policyBytes(`bool spare false;\n${WHOLE_LIFE}`)));
+  await done(host.loadPolicy(policy));
 }
 
-/** A value of the table as Biome lays it out. */
-function entry(command: string, checks: readonly string[]): string {
-  const key = /^[a-z]+$/.test(command) ? command : `'${command}'`;
-  const one = `  ${key}: [${checks.map((check) => `'${check}'`).join(', ')}],`;
-  if (one.length <= 120) return one;
-  return [`  ${key}: [`, ...checks.map((check) => `    '${check}',`), '  ],'].join('\n');
+/**
+ * What each command asks for in a release. Permissive, so that no rule is needed but those that give labels, and those of
+ * a host that is asked to enforce.
+ */
+async function tableOf(release: XenReleaseName): Promise<Table> {
+  const transitions = HOST_RULES.split('\n').filter((line) => line.startsWith('type_transition'));
+  const policy = policyOfRelease(
+    release,
+    `bool spare false;
+allow dom0_t security_t:security { setenforce load_policy setbool };
+allow dom0_t xen_t:xen physinfo;
+${transitions.join('\n')}`,
+  );
+  const table: Table = new Map();
+  for (const cfg of [undefined, PVH_CFG]) {
+    const outcome = Hypervisor.boot({ policy, flask: 'permissive', release });
+    if (outcome.kind === 'refused') throw new Error(outcome.reason);
+    const { hypervisor } = outcome;
+    await runAll(table, { hypervisor, host: new LibxlHost(hypervisor) }, policy, cfg);
+  }
+  return table;
 }
+
+/** Lines with a sign: what a table has more or less than another one; and the commands in which it does. */
+function changesOf(table: Table, base: Table): string[] {
+  const changes = new Map<string, string[]>();
+  for (const [command, checks] of [...base].sort()) {
+    const now = table.get(command) ?? new Set();
+    const lines = [...now].filter((check) => !checks.has(check)).map((check) => `+ ${check}`);
+    lines.push(...[...checks].filter((check) => !now.has(check)).map((check) => `- ${check}`));
+    for (const line of lines) changes.set(line, [...(changes.get(line) ?? []), command]);
+  }
+  return [...changes]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([line, commands]) => listEntry(quoted(line), commands, 4));
+}
+
+/** A list under a key, as Biome lays it out. */
+function listEntry(key: string, values: readonly string[], indent: number): string[] {
+  const space = ' '.repeat(indent);
+  const one = `${space}${key}: [${values.map((value) => `'${value}'`).join(', ')}],`;
+  if (one.length <= 120) return [one];
+  return [`${space}${key}: [`, ...values.map((value) => `${space}  '${value}',`), `${space}],`];
+}
+
+const quoted = (key: string): string => (/^[a-z]+$/.test(key) ? key : `'${key}'`);
+
+const heading = (title: string): string[] => [
+  '/**',
+  ` * ${title}: data, recorded from what the commands do on a simulated host.`,
+  ' *',
+  ' * Made and held by `tests/traces/xl-checks.test.ts`; do not edit. A check: source, target, class, permissions, hypercall.',
+  ' *',
+  ' * @module',
+  ' */',
+];
+
+const base = await tableOf(BASELINE_RELEASE);
 
 test('the table has what each command asks of Xen, for PV and PVH guests that are built under a label of their own', async () => {
-  for (const cfg of [undefined, PVH_CFG]) await runAll(bootRig(`bool spare false;\n${WHOLE_LIFE}`, false), cfg);
+  const commands = [...base].sort(([a], [b]) => (a < b ? -1 : 1));
   const text = [
-    '/**',
-    ' * What each command of xl asks for on Xen 4.17: data, recorded from what the commands do on a simulated host.',
-    ' *',
-    ' * Made and held by `tests/traces/xl-checks.test.ts`; do not edit. A check: source, target, class, permissions, hypercall.',
-    ' *',
-    ' * @module',
-    ' */',
+    ...heading('What each command of xl asks for on Xen 4.17'),
     '',
     '/** The checks of each command, sorted. `build-label` is the label of `init_seclabel`, under which a guest is built. */',
     'export const XL_CHECKS: Readonly<Record<string, readonly string[]>> = {',
-    ...[...table].sort(([a], [b]) => (a < b ? -1 : 1)).map(([command, checks]) => entry(command, [...checks].sort())),
+    ...commands.flatMap(([command, checks]) => listEntry(quoted(command), [...checks].sort(), 2)),
     '};',
     '',
   ].join('\n');
   await expect(text).toMatchFileSnapshot('../../packages/hypervisor/src/xl-checks.ts');
+});
+
+test('the other table has what they ask for more, or not, on other releases', async () => {
+  const entries: string[] = [];
+  for (const release of XEN_RELEASES) {
+    const lines = changesOf(await tableOf(release), base);
+    if (lines.length > 0) entries.push(`  ${quoted(release)}: {`, ...lines, '  },');
+  }
+  const text = [
+    ...heading('What commands of xl ask for on other releases than Xen 4.17'),
+    '/** For a release: a check, with `+` where commands make it that do not on 4.17, with `-` for the reverse; and which do. */',
+    'export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {',
+    ...entries,
+    '};',
+    '',
+  ].join('\n');
+  await expect(text).toMatchFileSnapshot('../../packages/hypervisor/src/xl-check-changes.ts');
 });

@@ -142,7 +142,7 @@ export function askedBy(subject: Subject, lines: readonly ExplainedLines[]): Ask
       );
       if (others.length > 0) denials.add('');
       operations.push(...others);
-      for (const { command, checks } of commandsAsking(group.class, permission))
+      for (const { command, checks } of commandsAsking(group.class, permission, subject.release.name))
         if (parties === undefined || checks.some((one) => parties.fits(one, permission))) commands.add(command);
     }
   }
@@ -177,7 +177,7 @@ export function outlooks(subject: Subject, lines: readonly ExplainedLines[]): Co
     const parties = Parties.of(subject, line);
     if (parties?.isByDom0 !== true) continue;
     for (const permission of line.permissions) {
-      for (const { command, checks } of commandsAsking(line.group.class, permission)) {
+      for (const { command, checks } of commandsAsking(line.group.class, permission, subject.release.name)) {
         const fitting = checks.filter((one) => parties.fits(one, permission));
         const party = GUEST_PARTIES.find((name) => fitting.some(({ target }) => target === name));
         if (party === undefined) continue;
@@ -190,7 +190,7 @@ export function outlooks(subject: Subject, lines: readonly ExplainedLines[]): Co
   }
   const sorted = [...found.values()].toSorted((a, b) => b.matches - a.matches);
   return sorted.slice(0, MAX_COMMANDS).map(({ command, parties, party }) => {
-    const asked = checksOfCommand(command).flatMap((one) => {
+    const asked = checksOfCommand(command, subject.release.name).flatMap((one) => {
       const pair = parties.pairOf(one, party);
       return pair === undefined ? [] : [{ text: pair.text(one), isAllowed: pair.isAllowed(one) }];
     });

@@ -5,7 +5,7 @@
  */
 import { initialContext } from '@dewar/policy/analysis';
 import { type Context, readPolicydb } from '@dewar/policy/policydb';
-import { hasEarlyChecks, type XenRelease, xenRelease } from '@dewar/policy/releases';
+import { hasEarlyChecks, type XenRelease, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { PolicyView } from '@dewar/policy/security-server';
 import { hasErrors } from '@dewar/policy/text';
 import type { BooleanState, DomainState } from '@dewar/toolstack';
@@ -84,7 +84,7 @@ export interface PolicyChanges {
 }
 
 /** What dom0 asks for to do something with a guest that runs. */
-async function commandTable(): Promise<
+async function commandTable(release: XenReleaseName): Promise<
   readonly {
     readonly command: string;
     readonly checks: readonly { readonly class: string; readonly permissions: readonly string[] }[];
@@ -105,7 +105,9 @@ async function commandTable(): Promise<
   ];
   return commands.map((command) => ({
     command,
-    checks: checksOfCommand(`xl ${command}`).filter(({ source, target }) => source === 'dom0' && target === 'guest'),
+    checks: checksOfCommand(`xl ${command}`, release).filter(
+      ({ source, target }) => source === 'dom0' && target === 'guest',
+    ),
   }));
 }
 
@@ -114,12 +116,12 @@ export async function changesFor(
   domains: readonly DomainState[],
   before: PolicyView | undefined,
   after: PolicyView,
-  initialSids: readonly string[],
+  release: XenRelease,
 ): Promise<PolicyChanges> {
   const labelled = domains.filter(({ label }) => label !== undefined);
   const invalid = labelled.filter(({ label }) => after.readValid(label ?? '') === undefined);
   const dom0Label = domains.find(({ domid }) => domid === 0)?.label ?? '';
-  const table = await commandTable();
+  const table = await commandTable(release.name);
   const lost: PolicyChanges['lost'][number][] = [];
   const dom0 = { before: before?.readValid(dom0Label), after: after.readValid(dom0Label) };
   for (const domain of labelled) {
@@ -137,7 +139,7 @@ export async function changesFor(
       if (worked && texts.length > 0) lost.push({ domain, command, lacks: texts });
     }
   }
-  return { invalid, lost, exposures: newExposures(labelled, before, after, initialSids) };
+  return { invalid, lost, exposures: newExposures(labelled, before, after, release.initialSids) };
 }
 
 /** So many decisions are compared to tell one policy from another; each is a hypercall. */

@@ -1,4 +1,4 @@
-import { operationsOf, xenRelease } from '@dewar/policy/releases';
+import { operationsOf, XEN_RELEASES, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { expect, test } from 'vitest';
 import { CHECKS, checksOfCommand, commandsAsking, hypercallsAsking } from './index.ts';
 
@@ -49,6 +49,26 @@ test('a command of xl is found by what it asks for, and each of its hypercalls m
     for (const { class: className, permissions, hypercall } of checks) {
       const found = hypercallsAsking(className, permissions[0] ?? '').map((one) => String(one.hypercall));
       expect([command, hypercall, found.includes(hypercall)]).toEqual([command, hypercall, true]);
+    }
+  }
+});
+
+test('what a command asks for is that of the release', () => {
+  const makers = (release: XenReleaseName): string[] =>
+    commandsAsking('domain2', 'set_llc_colors', release).map(({ command }) => command);
+  // XEN: libxl calls `xc_domain_set_llc_colors` since 4.20.
+  expect(makers('4.19')).toEqual([]);
+  expect(makers('4.20')).toEqual(['xl create', 'xl reboot', 'xl restore']);
+  // XEN: `shadow_domctl` asks for the memory of page tables up to 4.16.
+  const pools = (release: XenReleaseName, tclass: string, permission: string): string[] =>
+    commandsAsking(tclass, permission, release).map(({ command }) => command);
+  expect(pools('4.16', 'shadow', 'enable')).toContain('xl create');
+  expect(pools('4.16', 'domain', 'setpagingmempool')).toEqual([]);
+  expect(pools('4.17', 'shadow', 'enable')).toEqual([]);
+  for (const release of XEN_RELEASES) {
+    for (const { class: className, permissions, hypercall } of checksOfCommand('xl create', release)) {
+      const found = hypercallsAsking(className, permissions[0] ?? '', release).map((one) => String(one.hypercall));
+      expect([release, hypercall, found.includes(hypercall)]).toEqual([release, hypercall, true]);
     }
   }
 });

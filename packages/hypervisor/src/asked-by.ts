@@ -9,6 +9,7 @@ import { BASELINE_RELEASE, type XenReleaseName } from '@dewar/policy/releases';
 import type { HypercallName } from '@dewar/toolstack';
 import type { CheckRow, Endpoint } from './checks.ts';
 import { checksOf } from './checks-by-release.ts';
+import { XL_CHECK_CHANGES } from './xl-check-changes.ts';
 import { XL_CHECKS } from './xl-checks.ts';
 
 /** A hypercall that asks for a permission. */
@@ -56,22 +57,40 @@ function readCheck(text: string): CommandCheck {
   return { source, target, class: className, permissions: permissions.split('+'), hypercall };
 }
 
-/** The checks of each command, read. */
-const COMMANDS: ReadonlyMap<string, readonly CommandCheck[]> = new Map(
-  Object.entries(XL_CHECKS).map(([command, checks]) => [command, checks.map(readCheck)]),
-);
+/** What each command of xl asks for. */
+type CommandTable = ReadonlyMap<string, readonly CommandCheck[]>;
 
-/** All that a command of xl asks for. */
-export function checksOfCommand(command: string): readonly CommandCheck[] {
-  return COMMANDS.get(command) ?? [];
+const tables = new Map<XenReleaseName, CommandTable>();
+
+/** The checks of each command in a release, read. */
+function tableOf(release: XenReleaseName): CommandTable {
+  const known = tables.get(release);
+  if (known !== undefined) return known;
+  const texts = new Map(Object.entries(XL_CHECKS).map(([command, checks]) => [command, new Set(checks)]));
+  for (const [change, commands] of Object.entries(XL_CHECK_CHANGES[release] ?? {})) {
+    const check = change.slice(2);
+    for (const command of commands) {
+      if (change.startsWith('+')) texts.get(command)?.add(check);
+      else texts.get(command)?.delete(check);
+    }
+  }
+  const table = new Map(Array.from(texts, ([command, checks]) => [command, Array.from(checks, readCheck)]));
+  tables.set(release, table);
+  return table;
 }
 
-/** The commands of xl that ask for a permission, with those of their checks that do. */
+/** All that a command of xl asks for in a release. */
+export function checksOfCommand(command: string, release: XenReleaseName = BASELINE_RELEASE): readonly CommandCheck[] {
+  return tableOf(release).get(command) ?? [];
+}
+
+/** The commands of xl that ask for a permission in a release, with those of their checks that do. */
 export function commandsAsking(
   className: string,
   permission: string,
+  release: XenReleaseName = BASELINE_RELEASE,
 ): { readonly command: string; readonly checks: readonly CommandCheck[] }[] {
-  return Array.from(COMMANDS, ([command, all]) => {
+  return Array.from(tableOf(release), ([command, all]) => {
     const checks = all.filter((one) => one.class === className && one.permissions.includes(permission));
     return { command, checks };
   }).filter(({ checks }) => checks.length > 0);

@@ -161,7 +161,7 @@ export async function loadOnXen(
   const old = viewOf(before?.bytes);
   if (old !== undefined) applyBooleans(old, booleans);
   printLine(err, `what ${next.name} changes for the domains that run:`);
-  printChanges(await changesFor(domains, old, view, release.initialSids), old !== undefined, terminal);
+  printChanges(await changesFor(domains, old, view, release), old !== undefined, terminal);
   const labelled = givenLabels(host.journal.read(), host.boot);
   if (labelled.length > 0)
     printLine(

@@ -28,7 +28,7 @@ function tell(entry: AvcEntry, isEnforcing: boolean, release: XenReleaseName, { 
     if (message !== entry.line) printLine(out, `  ${safeLine(byteText(message))}`);
   for (const permission of entry.permissions) {
     const asking = hypercallsAsking(entry.class, permission, release).map(({ hypercall }) => hypercall);
-    const commands = commandsAsking(entry.class, permission).map(({ command }) => command);
+    const commands = commandsAsking(entry.class, permission, release).map(({ command }) => command);
     if (asking.length > 0) printLine(out, `  \`${permission}\` is asked for by ${[...new Set(asking)].join(', ')}`);
     const rest = commands.length - COMMANDS_SHOWN;
     const shown = commands.slice(0, COMMANDS_SHOWN).join(', ');
