@@ -22,12 +22,69 @@ const OF_XEN = '(XEN)';
 const NOT_TEXT =
   /(?:\x1b|\\u001[bB])(?:\[[0-9;:?]{0,32}[@-~]|\][^\x07\x1b]{0,128}(?:\x07|\x1b\\)|[()][A-Z0-9])|[\0-\x08\x0b-\x1f\x7f]/g;
 
-/** The text alone; spaces that do not break, and the equal signs of quoted-printable letters, as what they stand for. */
+/** Tags of a page, such as `<br>` and `<span class="x">`: a place in angle brackets of a letter or of syslog is none. */
+const TAG = /<\/?[a-z][a-z0-9]{0,15}(?:\s[^<>]{0,512})?\/?>/gi;
+
+/** Signs by the names that pages give them, where no line of Xen's has the sign itself between letters. */
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ['quot', '"'],
+  ['apos', "'"],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['amp', '&'],
+  ['nbsp', ' '],
+  ['colon', ':'],
+  ['equals', '='],
+  ['lbrace', '{'],
+  ['lcub', '{'],
+  ['rbrace', '}'],
+  ['rcub', '}'],
+  ['lpar', '('],
+  ['rpar', ')'],
+  ['lowbar', '_'],
+  ['comma', ','],
+  ['period', '.'],
+  ['sol', '/'],
+  ['commat', '@'],
+]);
+
+/** How many times an archive of an archive escaped what was escaped. */
+const ESCAPED_AGAIN = 3;
+
+function signOf(whole: string, name: string): string {
+  const known = ENTITIES.get(name.toLowerCase());
+  if (known !== undefined) return known;
+  const number = /^#(?:x([0-9a-f]{1,6})|(\d{1,7}))$/i.exec(name);
+  const code = number === null ? 0 : Number.parseInt(number[1] ?? number[2] ?? '', number[1] === undefined ? 10 : 16);
+  if (code === 0xa0) return ' ';
+  return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : whole;
+}
+
+/** Whether a line may be of a page or of JSON that escapes what pages would read. */
+export function isEscaped(line: string): boolean {
+  return line.includes('&') || line.includes('<') || line.includes('\\u00');
+}
+
+/** The text that a page shows: without its tags, and with the signs that it escapes. */
+function unescaped(text: string): string {
+  let shown = text
+    .replaceAll(/\\u00(3[cde]|2[267])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+    .replaceAll(TAG, '');
+  for (let again = 0; again < ESCAPED_AGAIN && shown.includes('&'); again++)
+    shown = shown.replaceAll(/&(#?[a-z0-9]{1,8});/gi, signOf);
+  return shown;
+}
+
+/**
+ * The text alone; spaces that do not break, the equal signs of quoted-printable letters, and what pages escape, as what
+ * they stand for.
+ */
 export function cleaned(text: string): string {
-  return text
+  const plain = text
     .replaceAll(NOT_TEXT, '')
     .replaceAll(/\xc2?\xa0/g, ' ')
     .replaceAll('=3D', '=');
+  return isEscaped(plain) ? unescaped(plain) : plain;
 }
 
 /** Every permission that some release of Xen has. */

@@ -107,8 +107,47 @@ test('what a guest wrote to its console is not what Xen denied', () => {
     `(d5) ${whole}\n(XEN) [2026-01-01 00:00:00] (d12) x ${whole}\n(XEN) ${whole}\n`,
   );
   expect([lines.map(({ line }) => line), guestLines]).toEqual([[3], 2]);
-  // On a shared serial line Xen's own message can follow a guest's.
-  expect(avcLines(`(d5) booting(XEN) ${whole}`)).toHaveLength(1);
+  // A guest writes what it likes, and cannot keep Xen from ending its line.
+  for (const forged of [`(XEN) ${whole}`, `booting(XEN) ${whole}`, `&#40;XEN) ${whole}`, `${whole}(XEN) ${whole}`]) {
+    const read = readLog(`(d5) ${forged}\n(XEN) (d5) ${forged}\n`);
+    expect([read.lines, read.guestLines]).toEqual([[], 2]);
+  }
+  const both = readLog(`(XEN) ${whole}(d5) (XEN) ${whole}\n`);
+  expect([both.lines.length, both.guestLines]).toEqual([1, 1]);
+});
+
+test('what a page, a bug tracker or an archive of letters escaped is read as what it shows', () => {
+  const message = `avc:  denied  { pause } for source=d0 target=d1 ${LABELS}`;
+  const plain = only(`(XEN) ${message}`);
+  const numbers = message.replaceAll(/[{}=:]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const hexNumbers = message.replaceAll(/[{}=:]/g, (sign) => `&#x${sign.charCodeAt(0).toString(16)};`);
+  for (const page of [
+    `&gt; (XEN) ${message}`,
+    `&amp;gt; (XEN) ${message}&amp;quot;`,
+    `&amp;amp;gt; (XEN) ${message}`,
+    `{ &quot;message&quot;: &quot;(XEN) ${message}&quot; }`,
+    `(XEN) ${message.replaceAll(' ', '&nbsp;')}`,
+    `(XEN) ${message.replaceAll(' ', '&#160;')}`,
+    `(XEN) ${numbers}`,
+    `(XEN) ${hexNumbers}`,
+    `(XEN) ${numbers.replaceAll('&', '&amp;')}`,
+    `(XEN) ${message.replace('{ pause }', '{ &quot;pause&quot; }')}`,
+    `<pre class="log">(XEN) ${message}<br/></pre>`,
+    `<td><b>(XEN) avc</b>: ${message.slice('avc:'.length).replace('denied', '<span class="k">denied</span>')}</td>`,
+    `{"log":"(XEN) ${message.replaceAll('=', '\\u003d')}\\u003cbr\\u003e\\n"}`,
+  ])
+    expect(only(page), page).toEqual(plain);
+  // Angle brackets of syslog and of addresses are no tags, and what is wrapped is joined as in any letter.
+  expect(avcLines(`<6>(XEN) ${message}\n<a@b.c> (XEN) ${message}\n`)).toHaveLength(2);
+  expect(only(`&gt;&gt; (XEN) ${message.replace(' target', '\n&gt;&gt; target')}`)).toEqual(plain);
+  // A guest's line is a guest's, however it is escaped.
+  expect(readLog(`&#40;d5) (XEN) ${message}`).guestLines).toBe(1);
+  expect(readLog(`<p>(d5</p>) (XEN) ${message}`).guestLines).toBe(1);
+});
+
+test('a line of nothing but escapes and brackets costs no more than its length', () => {
+  for (const piece of ['&amp;', '&#', '<a ', '<', '&amp;amp;amp;', '\\u003c', '<b', '<a <b >'])
+    expect(readLog(`avc:${piece.repeat(50_000)}\n`.repeat(20)).lines).toEqual([]);
 });
 
 test('a line that is cut off is told by its number, wherever it ends', () => {

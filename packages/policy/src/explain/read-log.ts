@@ -8,7 +8,7 @@
  * @module
  */
 import { releasesWith, XEN_RELEASES, xenRelease } from '../releases/index.ts';
-import { type BrokenMessage, cleaned, joined, withoutSign } from './join-lines.ts';
+import { type BrokenMessage, cleaned, isEscaped, joined, withoutSign } from './join-lines.ts';
 import {
   type AvcLine,
   DEFAULT_LOG_LIMITS,
@@ -88,7 +88,8 @@ function vectorOf(text: string): { names: string[]; unnamedBits: number; rest: s
   if (close < 0) return undefined;
   const names: string[] = [];
   let unnamedBits = 0;
-  for (const word of text.slice(open + 1, close).split(' ')) {
+  for (const quoted of text.slice(open + 1, close).split(' ')) {
+    const word = quoted.replace(/^["'`](.*)["'`]$/, '$1');
     if (word === '') continue;
     if (/^0x[0-9a-f]{1,8}$/i.test(word)) unnamedBits = (unnamedBits | Number(word)) >>> 0;
     else if (leadingName(word) === word && names.length < 32) names.push(word);
@@ -246,9 +247,13 @@ function readOtherAt(place: Place): { line: LogLine; used: number } | 'broken' |
   return 'broken';
 }
 
-/** Whether what stands before a mark is the beginning of a guest's own line: Xen puts `(d1)` before those. */
+/**
+ * Whether what stands before a mark is of a guest. Xen puts `(d1)` before a guest's own line and ends it itself, so that
+ * all of the line is the guest's, whatever `(XEN)` it wrote there to look like Xen.
+ * XEN: `guest_console_write` and `guest_printk` of console.c.
+ */
 function isGuests(before: string): boolean {
-  return /\(d\d{1,5}\)[^(]{0,512}$/.test(before.slice(-600));
+  return /\(d\d{1,5}\)/.test(before);
 }
 
 /** A line that has the end of an avc message, whose beginning is lost: a ring that was full begins with one. */
@@ -284,8 +289,8 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
     let whole = text.slice(from, Math.min(end, from + limits.lineLength));
     from = end + 1;
     const isQuoted = whole.includes('=3D');
-    // A colour can stand within the mark, where a search put it.
-    if (whole.includes('\x1b')) whole = cleaned(whole);
+    // A colour can stand within the mark, where a search put it; so can a tag of a page.
+    if (whole.includes('\x1b') || isEscaped(whole)) whole = cleaned(whole);
     const line = number;
     if (!whole.includes(MARK)) {
       if (/flask|security_compute_sid/i.test(whole)) {
@@ -308,6 +313,10 @@ export function readLog(text: string, limits: LogLimits = DEFAULT_LOG_LIMITS): L
       continue;
     }
     for (const [i, written] of parts.entries()) {
+      if (i > 0 && isGuests(parts[i - 1] ?? '')) {
+        guestLines++;
+        break;
+      }
       const isLast = i === parts.length - 1;
       const part = isLast ? withoutSign(written, isQuoted) : written;
       const one = readAvc(part.replaceAll('\t', ' '), line);
