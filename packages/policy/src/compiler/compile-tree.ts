@@ -503,8 +503,8 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   for (const block of blocks) second.takeBlock(block);
   for (const node of tree.statements) second.takeContext(node);
   const policy = assemble(second, byValue, options);
-  // What follows looks at the rules as a whole, and would only repeat what is wrong with their parts.
-  if (errors > 0)
+  const hasFaults = errors > 0;
+  if (byValue.length > MAX_TYPES)
     return {
       policy,
       rules: { entries: { count: 0, words: new Uint32Array(0) }, blocks: [] },
@@ -516,6 +516,7 @@ export function compileTree(tree: SyntaxTree, options: TreeOptions, report: Repo
   reportClashes(scope, policy, clashes);
   options.onStage?.('checking neverallow rules');
   reportViolations(scope, policy);
-  if (clashes.length === 0) checkBounds(scope, policy, rules);
+  // What a parent may do is not known before all rules are.
+  if (!hasFaults && tree.isWhole && clashes.length === 0) checkBounds(scope, policy, rules);
   return { policy, rules, contexts: second.contexts, scope };
 }

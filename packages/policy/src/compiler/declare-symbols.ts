@@ -119,6 +119,7 @@ function declareType(
   sizes.types.insert(old === undefined && !scope.declared.required.has(`type ${name}`));
   if (old !== undefined) {
     scope.reportDuplicate(kind === 'alias' ? 'alias' : kind, token, old.token);
+    scope.doubtfulTypes.add(name);
     return kind === old.kind ? old : undefined;
   }
   const type = makeType(
@@ -139,7 +140,11 @@ function declareAliases(scope: Scope, aliases: NameSet | undefined, type: TypeDe
 
 /** Puts a type into the attributes of a list. */
 function addToAttributes(scope: Scope, attributes: Token, type: TypeDeclaration): void {
-  for (const token of readList(scope.tokens, attributes)) scope.attribute(token)?.members.add(type);
+  for (const token of readList(scope.tokens, attributes)) {
+    const attribute = scope.attribute(token);
+    if (attribute === undefined) scope.doubtfulTypes.add(type.name);
+    else attribute.members.add(type);
+  }
 }
 
 function declareBoolean(scope: Scope, statement: Extract<Statement, { kind: 'bool' | 'tunable' }>, home: Part): void {

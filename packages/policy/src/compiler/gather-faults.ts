@@ -16,6 +16,9 @@ const OF_NAME = /^(?:te\/(?:unknown|undeclared)-|language\/unknown-macro|mls\/un
 
 /** What is unknown, without where it was used; undefined for a report that is not of a name. */
 function nameOf({ code, message }: Diagnostic): string | undefined {
+  // An attribute that is not declared is unknown in rules too.
+  const type = /^te\/(?:unknown-type|undeclared-attribute)$/.test(code) ? /`[^`]*`/.exec(message)?.[0] : undefined;
+  if (type !== undefined) return `type ${type}`;
   return OF_NAME.test(code) ? `${code} ${message.replace(/ in `[^`]*`$/, '')}` : undefined;
 }
 

@@ -26,13 +26,15 @@ export interface Violation {
   readonly permissions: number;
 }
 
-/** The first member of two ascending lists. */
-function firstCommon(a: Uint32Array, b: Uint32Array): number | undefined {
+type IsLeftOut = (type: number) => boolean;
+
+/** The first member of two ascending lists that is not left out. */
+function firstCommon(a: Uint32Array, b: Uint32Array, isLeftOut: IsLeftOut): number | undefined {
   let j = 0;
   for (let i = 0; i < a.length; i++) {
     const value = a[i] ?? 0;
     while (j < b.length && (b[j] ?? 0) < value) j++;
-    if (b[j] === value) return value;
+    if (b[j] === value && !isLeftOut(value)) return value;
   }
   return undefined;
 }
@@ -51,16 +53,18 @@ function common(a: Uint32Array, b: Uint32Array): Uint32Array {
 class Intersections {
   readonly #sets: TypeSets;
   readonly #known = new Map<number, number>();
+  readonly isLeftOut: IsLeftOut;
 
-  constructor(sets: TypeSets) {
+  constructor(sets: TypeSets, isLeftOut: IsLeftOut) {
     this.#sets = sets;
+    this.isLeftOut = isLeftOut;
   }
 
   first(a: number, b: number): number | undefined {
     const key = a * 0x200000 + b;
     let found = this.#known.get(key);
     if (found === undefined) {
-      found = firstCommon(this.#sets.members(a), this.#sets.members(b)) ?? 0;
+      found = firstCommon(this.#sets.members(a), this.#sets.members(b), this.isLeftOut) ?? 0;
       this.#known.set(key, found);
     }
     return found === 0 ? undefined : found;
@@ -76,21 +80,32 @@ function examplePair(
 ): { source: number; target: number } | undefined {
   const source = meets.first(never.source, allow.source);
   if (source === undefined) return undefined;
+  const firstOf = (types: Uint32Array): number | undefined => types.find((type) => !meets.isLeftOut(type));
   if (!never.self) {
     const target = meets.first(never.target, allow.target);
     if (target !== undefined) return { source, target };
     if (!allow.self) return undefined;
-    const both = common(common(sets.members(never.source), sets.members(never.target)), sets.members(allow.source))[0];
+    const both = firstOf(
+      common(common(sets.members(never.source), sets.members(never.target)), sets.members(allow.source)),
+    );
     return both === undefined ? undefined : { source: both, target: both };
   }
   // XEN: with `self` libsepol reports pairs of equal types only, whatever else the target names.
   const sources = common(sets.members(never.source), sets.members(allow.source));
-  const equal = allow.self ? sources[0] : common(sources, sets.members(allow.target))[0];
+  const equal = firstOf(allow.self ? sources : common(sources, sets.members(allow.target)));
   return equal === undefined ? undefined : { source: equal, target: equal };
 }
 
-/** Every pair of a `neverallow` rule and an `allow` rule that contradict each other, the rules in written order. */
-export function findViolations(rules: RuleTable, conditionals: readonly Conditional[], sets: TypeSets): Violation[] {
+/**
+ * Every pair of a `neverallow` rule and an `allow` rule that contradict each other, the rules in written order. Types that
+ * are left out show no violation.
+ */
+export function findViolations(
+  rules: RuleTable,
+  conditionals: readonly Conditional[],
+  sets: TypeSets,
+  isLeftOut: IsLeftOut,
+): Violation[] {
   const never: number[] = [];
   for (let row = 0; row < rules.length; row++) if (rules.kind[row] === AVRULE_NEVERALLOW) never.push(row);
   if (never.length === 0) return [];
@@ -104,7 +119,7 @@ export function findViolations(rules: RuleTable, conditionals: readonly Conditio
       else list.push({ table, row });
     }
   }
-  const meets = new Intersections(sets);
+  const meets = new Intersections(sets, isLeftOut);
   const rowOf = (table: RuleTable, row: number): { source: number; target: number; self: boolean } => ({
     source: table.source[row] ?? 0,
     target: table.target[row] ?? 0,

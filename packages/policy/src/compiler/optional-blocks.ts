@@ -365,6 +365,7 @@ function addMemberships(scope: Scope, block: Block, branch: Branch, type: Token,
   const member = scope.plainType(type, 'typeattribute');
   for (const token of names.slice(1)) {
     const attribute = scope.attribute(token);
+    if (attribute === undefined) scope.doubtfulTypes.add(scope.word(type));
     if (attribute === undefined || member === undefined || !isCounted(block, branch)) continue;
     if (attribute.members.has(member)) continue;
     attribute.members.add(member);

@@ -26,6 +26,7 @@ import {
   type Origin,
   type Report,
   type SourceText,
+  type Span,
   userSpan,
   writtenText,
 } from '../text/index.ts';
@@ -33,6 +34,7 @@ import { type CompiledTree, type CompileStage, compileTree } from './compile-tre
 import { label, source as messages } from './diagnostics.ts';
 import { gatherNames, gatherRereads, inOrderOfText } from './gather-faults.ts';
 import { checkLateUsers } from './late-users.ts';
+import { gatherMissingFiles, type MissingMacroFiles } from './macro-files.ts';
 import { isSwitchedOff, NamesElsewhere } from './names-elsewhere.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
 
@@ -96,13 +98,20 @@ class Diagnostics {
     const key =
       origin?.kind === 'written' && isOneFault
         ? ofArgument
-        : isName
+        : isName || (origin?.kind === 'expanded' && isOfBodyAlone(origin.span))
           ? `${ofArgument}|${message}`
           : `${code}|${message}|${span?.source.name}|${span?.start}`;
     const known = this.#found.get(key);
     if (known !== undefined) known.repeats += isOtherCall(known.diagnostic, diagnostic) ? 1 : 0;
     else if (this.#found.size < MAX_DIAGNOSTICS) this.#found.set(key, { diagnostic, repeats: 0 });
   };
+}
+
+/** Whether what stands around a place in the body of a macro is of the body too, and nothing that a call gives. */
+function isOfBodyAlone({ source, start, end }: Span): boolean {
+  const before = source.text.slice(Math.max(0, start - 80), start);
+  const after = source.text.slice(end, end + 80);
+  return !/(?:\$[\d@*#]|[)'])\s*$/.test(before) && !/^\s*[`']?\$[\d@*#]/.test(after);
 }
 
 function isOtherCall(first: Diagnostic, second: Diagnostic): boolean {
@@ -145,10 +154,32 @@ function withoutConsequences(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   );
 }
 
+/** Codes of what only rules as a whole show. */
+const OF_ALL_RULES: ReadonlySet<string> = new Set([
+  'te/neverallow-violated',
+  'te/conflicting-type-rule',
+  'te/duplicate-type-rule',
+]);
+
+/** Drops what the rules of a macro as a whole show, where something is wrong with the call itself. */
+function withoutSecondFaults(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const lineOf = (origin: Origin): string => {
+    const { source, start } = userSpan(origin);
+    return `${source.positionAt(start).line} ${source.name}`;
+  };
+  const faulty = new Set<string>();
+  for (const { code, severity, origin } of diagnostics)
+    if (severity === 'error' && origin !== undefined && !OF_ALL_RULES.has(code)) faulty.add(lineOf(origin));
+  if (faulty.size === 0) return [...diagnostics];
+  return diagnostics.filter(
+    ({ code, origin }) => !OF_ALL_RULES.has(code) || origin?.kind !== 'expanded' || !faulty.has(lineOf(origin)),
+  );
+}
+
 /** Where m4 was left otherwise than it began. */
 type M4Facts = Pick<M4Result, 'discardsFrom' | 'quotesFrom'>;
 
-/** Of what follows from how m4 was left, keeps the first, and says where m4 was told so. */
+/** Of what follows from how m4 was left, keeps the first, at the place where m4 was told so. */
 function withoutM4Consequences(
   diagnostics: readonly Diagnostic[],
   { discardsFrom, quotesFrom }: M4Facts,
@@ -172,7 +203,7 @@ function withoutM4Consequences(
     const first = origin === undefined ? undefined : list.find(isOne);
     if (first === undefined || origin === undefined) continue;
     list = list.flatMap((one) =>
-      one === first ? [{ ...one, notes: [{ message, origin }] }] : isOne(one) ? [] : [one],
+      one === first ? [{ ...one, origin, notes: [{ message }] }] : isOne(one) ? [] : [one],
     );
   }
   return list;
@@ -233,6 +264,12 @@ export function binaryAgain(policy: PolicyDb, options: CompileOptions): Uint8Arr
   return binaryOf(policy, expandPolicyRules(policy).rules, options);
 }
 
+/** What is known of a policy directory beside its text. */
+interface DirectoryFacts {
+  readonly m4Facts: M4Facts;
+  readonly missingMacroFiles: MissingMacroFiles;
+}
+
 function compileMapped(
   text: MappedText,
   options: CompileOptions,
@@ -241,11 +278,16 @@ function compileMapped(
   hints: ParseHints,
   elsewhere: NamesElsewhere,
   sources: readonly SourceText[],
-  m4Facts: M4Facts | undefined,
+  directory: DirectoryFacts | undefined,
 ): CompiledPolicy {
   const gathered = (list: readonly Diagnostic[]): Diagnostic[] => {
-    const once = gatherRereads(gatherNames(inOrderOfText(withoutConsequences(elsewhere.gather(list)), sources)));
-    return withoutRepeats(m4Facts === undefined ? once : withoutM4Consequences(once, m4Facts));
+    const once = gatherRereads(
+      gatherNames(inOrderOfText(withoutSecondFaults(withoutConsequences(elsewhere.gather(list))), sources)),
+    );
+    if (directory === undefined) return withoutRepeats(once);
+    return withoutRepeats(
+      withoutM4Consequences(gatherMissingFiles(once, directory.missingMacroFiles), directory.m4Facts),
+    );
   };
   const failed = (): CompiledPolicy => ({
     policy: undefined,
@@ -257,7 +299,7 @@ function compileMapped(
   const { onStage } = options;
   onStage?.('reading statements');
   const tree = parsePolicy(text, found.report, hints);
-  if (m4Facts !== undefined) checkLateUsers(sources, tree, found.report);
+  if (directory !== undefined) checkLateUsers(sources, tree, found.report);
   const compiled = compileTree(
     tree,
     {
@@ -329,7 +371,11 @@ export function expandDirectory(files: PolicyFiles, options: CompileOptions = {}
 export function compileDirectory(files: PolicyFiles, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
   const release = options.release ?? BASELINE_RELEASE;
-  const { sources, modulesOff, hasTables } = collectPolicySources(files, xenRelease(release), found.report);
+  const { sources, modulesOff, hasTables, missingMacroFiles } = collectPolicySources(
+    files,
+    xenRelease(release),
+    found.report,
+  );
   options.onStage?.('expanding macros');
   const expanded = runM4(sources, { definitions: m4Definitions(options) });
   for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
@@ -356,5 +402,8 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
     shortCalls: expanded.shortCalls,
   };
   const elsewhere = new NamesElsewhere(modulesOff, hasTables ? undefined : release);
-  return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, elsewhere, sources, expanded);
+  return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, elsewhere, sources, {
+    m4Facts: expanded,
+    missingMacroFiles,
+  });
 }

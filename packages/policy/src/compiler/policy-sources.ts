@@ -12,6 +12,7 @@
 import type { XenRelease } from '../releases/index.ts';
 import { type Fix, type Note, nearestName, type Origin, type Report, SourceText, type Span } from '../text/index.ts';
 import { source as messages } from './diagnostics.ts';
+import type { MissingMacroFiles } from './macro-files.ts';
 
 /** A policy directory, however it is stored. Paths are relative to it and use `/`. */
 export interface PolicyFiles {
@@ -35,6 +36,8 @@ export interface PolicySources {
     /** Whether `modules.conf` has a line for it. */
     readonly isNamed: boolean;
   }[];
+  /** Files of macros that are not there. */
+  readonly missingMacroFiles: MissingMacroFiles;
   /** Whether the classes come from the Xen tree around the directory, not from the tables of a release. */
   readonly hasTables: boolean;
 }
@@ -211,6 +214,13 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
     .listNames('policy/support')
     .filter((name) => name.endsWith('.spt') && !name.startsWith('.'))
     .toSorted();
+  const interfaces = `${layout.pathOf('xen')}.if`;
+  // The names are those of Xen's policy, or of the example policy where its other file is there.
+  const isExample = support.includes('mls.spt') || support.includes('contexts.spt');
+  const absentSupport = (names: readonly [xen: string, example: string]): string | undefined =>
+    names.some((name) => support.includes(name))
+      ? undefined
+      : files.describe(`policy/support/${isExample ? names[1] : names[0]}`);
   const hasTree = files.readText(`${XEN_TABLES}/security_classes`) !== undefined;
   const tables = releaseTables(release);
   return {
@@ -232,6 +242,11 @@ export function collectPolicySources(files: PolicyFiles, release: XenRelease, re
       ...part('policy/initial_sids'),
       ...optional('policy/device_contexts'),
     ],
+    missingMacroFiles: {
+      interfaces: files.readText(interfaces) === undefined ? files.describe(interfaces) : undefined,
+      support: absentSupport(['misc_macros.spt', 'contexts.spt']),
+      levels: absentSupport(['mls_macros.spt', 'mls.spt']),
+    },
     hasTables: hasTree,
     modulesOff: [...modules.off, ...unnamed].map((name, i) => ({
       name,

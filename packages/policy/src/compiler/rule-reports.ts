@@ -4,9 +4,9 @@
  * @module
  */
 import { type PolicyDb, permissionNames, type RuleClash } from '../policydb/index.ts';
-import type { Origin } from '../text/index.ts';
+import { type Note, type Origin, userSpan } from '../text/index.ts';
 import { policy as messages } from './diagnostics.ts';
-import { findViolations } from './neverallow.ts';
+import { findViolations, type Violation } from './neverallow.ts';
 import type { Scope } from './scope.ts';
 
 const RULE_NAMES: Readonly<Record<number, string>> = { 16: 'type_transition', 32: 'type_member', 64: 'type_change' };
@@ -33,6 +33,11 @@ function clashPlaces(policy: PolicyDb, clash: RuleClash): number[] {
   return places;
 }
 
+/** The numbers of types of which not all attributes may be known: what comes of a fault is not told as one of its own. */
+function doubtfulValues({ doubtfulTypes, declared }: Scope): ReadonlySet<number> {
+  return new Set([...doubtfulTypes].flatMap((name) => declared.types.get(name)?.value ?? []));
+}
+
 /** The origin of the keyword with which a rule begins. */
 function keywordOrigin(scope: Scope, start: number): Origin {
   const { text, origins } = scope.tokens.source;
@@ -47,7 +52,9 @@ export function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly 
     policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
   const at = (offset: number) => keywordOrigin(scope, offset);
   const seen = new Set<string>();
+  const doubtful = doubtfulValues(scope);
   for (const clash of clashes) {
+    if (doubtful.has(clash.source) || doubtful.has(clash.target)) continue;
     const places = clashPlaces(policy, clash);
     const last = places.at(-1);
     const first = places.find((place) => place !== last);
@@ -74,18 +81,33 @@ export function reportViolations(scope: Scope, policy: PolicyDb): void {
   const typeName = (value: number): string =>
     policy.types.entries.find((type) => type.value === value && type.kind !== 'alias')?.name ?? '';
   const at = (offset: number) => keywordOrigin(scope, offset);
-  for (const found of findViolations(policy.rules, policy.conditionals, policy.typeSets)) {
+  const doubtful = doubtfulValues(scope);
+  const isLeftOut = (value: number): boolean => doubtful.has(value);
+  // What one call of a macro allows by several rules is one fault.
+  const faults = new Map<string, Violation & { readonly origin: Origin; rules: number }>();
+  for (const found of findViolations(policy.rules, policy.conditionals, policy.typeSets, isLeftOut)) {
+    const origin = at(found.allow);
+    const { source, start } = userSpan(origin);
+    const place = origin.kind === 'written' ? `${found.allow}` : `${source.name}:${start}`;
+    const key = [place, found.neverallow, found.source, found.target, found.tclass].join(' ');
+    const known = faults.get(key);
+    const permissions = ((known?.permissions ?? 0) | found.permissions) >>> 0;
+    faults.set(key, { ...(known ?? { ...found, origin }), permissions, rules: (known?.rules ?? 0) + 1 });
+  }
+  for (const { origin, rules, ...found } of faults.values()) {
     const tclass = policy.classes.entries.find(({ value }) => value === found.tclass);
+    const notes: Note[] = [{ message: 'this `neverallow` rule forbids it', origin: at(found.neverallow) }];
+    if (rules > 1) notes.push({ message: `${rules} rules of the macro allow it` });
     scope.report(
       messages['neverallow-violated'](
-        at(found.allow),
+        origin,
         {
           source: typeName(found.source),
           target: typeName(found.target),
           class: tclass?.name ?? '',
           permissions: tclass === undefined ? '' : permissionNames(policy, tclass, found.permissions).join(' '),
         },
-        { notes: [{ message: 'this `neverallow` rule forbids it', origin: at(found.neverallow) }] },
+        { notes },
       ),
     );
   }

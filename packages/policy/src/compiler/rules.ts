@@ -171,12 +171,16 @@ export class RuleCompiler {
     const { isStar, isComplement, members } = readSet(scope.tokens, set);
     if (isStar) return ALL_PERMISSIONS;
     let bits = 0;
+    let isWhole = true;
     for (const { token, isExcluded } of members) {
       if (isExcluded)
         scope.report(policy['set-operator'](scope.origin(token), { operator: '-', what: 'permissions', statement }));
-      bits |= scope.permissionBit(tclass, token);
+      const bit = scope.permissionBit(tclass, token);
+      if (bit === 0) isWhole = false;
+      bits |= bit;
     }
-    return (isComplement ? ~bits : bits) >>> 0;
+    // All but something unknown may be anything.
+    return isComplement ? (isWhole ? ~bits >>> 0 : 0) : bits >>> 0;
   }
 
   #avRule(node: Extract<RuleNode, { kind: 'av-rule' }>, table: RuleTable): void {

@@ -64,15 +64,20 @@ export class Scope {
   requiredOutside: ReadonlySet<string> = new Set();
   /** Statements that declare roles and users, by kind and name. Made when first asked for. */
   #declaring: Map<string, { readonly kind: string; readonly name: Token }> | undefined;
+  /** Names of types of which, because of a fault, not all attributes may be known. */
+  readonly doubtfulTypes: Set<string>;
   /** Names in statements that could not be parsed: they may be declared there, so nothing is said about them. */
   readonly #doubtful: ReadonlySet<string>;
+  readonly #stems: ReadonlySet<string>;
 
   constructor(tree: SyntaxTree, isMls: boolean, report: Report, advice: NameAdvice | undefined) {
     this.tree = tree;
     this.tokens = tree.tokens;
     this.isMls = isMls;
     this.#report = report;
-    this.#doubtful = new Set(tree.skippedNames);
+    this.#doubtful = new Set(tree.doubtfulNames);
+    this.#stems = new Set(tree.doubtfulStems);
+    this.doubtfulTypes = new Set(tree.doubtfulTypes);
     this.advice = advice;
   }
 
@@ -227,7 +232,13 @@ export class Scope {
 
   /** Whether a name stands in a statement that could not be parsed, so that it may be declared after all. */
   isDoubtful(name: string): boolean {
-    return this.#doubtful.has(name);
+    if (this.#doubtful.has(name)) return true;
+    if (this.#stems.size === 0) return false;
+    for (let at = name.indexOf('_'); at >= 0; at = name.indexOf('_', at + 1)) {
+      const stem = name.slice(0, at);
+      if (this.#stems.has(stem) && !this.declared.types.has(stem)) return true;
+    }
+    return false;
   }
 
   /** A type, attribute or the type behind an alias. */

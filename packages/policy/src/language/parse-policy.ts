@@ -10,9 +10,9 @@ import type { MappedText, Report } from '../text/index.ts';
 import type { ParseHints } from './parse-hints.ts';
 import { parseStatement, STATEMENT_WORDS } from './parse-statements.ts';
 import { Cursor, SyntaxFault } from './parser.ts';
-import { checkSections } from './sections.ts';
+import { checkPlaces, checkSections } from './sections.ts';
 import type { Statement, SyntaxTree } from './syntax-tree.ts';
-import { TokenKind, tokenize, wordOf } from './tokens.ts';
+import { originOf, TokenKind, tokenize, wordOf } from './tokens.ts';
 
 function isOperator(cursor: Cursor, at: number, sign: '{' | '}' | '(' | ')'): boolean {
   return cursor.tokens.kinds[at] === TokenKind.operator && wordOf(cursor.tokens, at) === sign;
@@ -20,9 +20,7 @@ function isOperator(cursor: Cursor, at: number, sign: '{' | '}' | '(' | ')'): bo
 
 /** Goes on to where the next statement may begin. */
 function skipStatement(cursor: Cursor, from: number): void {
-  const { tokens } = cursor;
   if (cursor.at === from) cursor.at++;
-  const { text } = tokens.source;
   // Parentheses that the statement opened before its fault are to be closed too.
   let depth = 0;
   for (let at = from; at < cursor.at; at++) {
@@ -31,8 +29,7 @@ function skipStatement(cursor: Cursor, from: number): void {
   }
   while (!cursor.isAtEnd) {
     const word = cursor.word();
-    const before = cursor.at === 0 ? 0 : tokens.ends[cursor.at - 1];
-    const isFirstOnLine = text.slice(before, tokens.starts[cursor.at]).includes('\n');
+    const isFirstOnLine = cursor.at > 0 && cursor.isFirstOnLine();
     if (isFirstOnLine && word !== ';' && STATEMENT_WORDS.has(word)) return;
     // What may be a macro, or the label of a device, with a misspelt name.
     const isNamed = isFirstOnLine && cursor.kind() === TokenKind.identifier;
@@ -92,6 +89,23 @@ function skipOptional(cursor: Cursor, from: number): boolean {
   }
 }
 
+/** Words whose statements declare types, or put them into attributes. */
+const OF_TYPES: ReadonlySet<string> = new Set(['type', 'typealias', 'typeattribute', 'attribute']);
+
+/** Words whose statements use names and declare none. */
+const RULES: ReadonlySet<string> = new Set([
+  'allow',
+  'auditallow',
+  'auditdeny',
+  'dontaudit',
+  'neverallow',
+  'type_transition',
+  'type_member',
+  'type_change',
+  'role_transition',
+  'range_transition',
+]);
+
 /** Parses a whole policy. Reports every independent fault; statements without fault are in the tree. */
 export function parsePolicy(source: MappedText, report: Report, hints: ParseHints = {}): SyntaxTree {
   let hasFault = false;
@@ -103,9 +117,14 @@ export function parsePolicy(source: MappedText, report: Report, hints: ParseHint
   const cursor = new Cursor(tokens, reportFault, hints, STATEMENT_WORDS);
   const statements: Statement[] = [];
   const skippedNames = new Set<string>();
+  const doubtfulNames = new Set<string>();
+  const doubtfulStems = new Set<string>();
+  const doubtfulTypes = new Set<string>();
   /** How many conditional blocks a fault tore: the rules in them are looked at, their braces are passed over. */
   let tornBlocks = 0;
   let isAfterFault = false;
+  /** Statements that a malformed one may be a part of, as their indices. */
+  const besideFaults = new Set<number>();
   while (!cursor.isAtEnd) {
     const from = cursor.at;
     if (tornBlocks > 0 && cursor.accept('}')) {
@@ -116,27 +135,60 @@ export function parsePolicy(source: MappedText, report: Report, hints: ParseHint
     // What is left of the statement with the fault says nothing new.
     if (isAfterFault && cursor.accept('{')) tornBlocks++;
     if (isAfterFault && (cursor.at > from || cursor.accept('}') || cursor.accept(')'))) continue;
+    let isRead = false;
     try {
-      statements.push(parseStatement(cursor));
+      const statement = parseStatement(cursor);
+      isRead = true;
+      if (tokens.unread.hasParameter(tokens.starts[from] ?? 0, tokens.starts[cursor.at] ?? 0)) throw new SyntaxFault();
+      statements.push(statement);
+      // A name beside a character without meaning may be a part of one.
+      if (tokens.unread.isBetween(tokens.starts[from] ?? 0, tokens.starts[cursor.at] ?? 0))
+        for (let at = from; at < cursor.at; at++)
+          if (tokens.kinds[at] === TokenKind.identifier) doubtfulNames.add(wordOf(tokens, at));
+      if (isAfterFault) besideFaults.add(statements.length - 1);
       isAfterFault = false;
     } catch (error) {
       if (!(error instanceof SyntaxFault)) throw error;
       hasFault = true;
       isAfterFault = true;
+      besideFaults.add(statements.length - 1);
       tokens.unread.tell(tokens.ends[cursor.at] ?? 0);
-      if (!(cursor.at === from && skipCall(cursor)) && !skipOptional(cursor, from)) {
+      if (!isRead && !(cursor.at === from && skipCall(cursor)) && !skipOptional(cursor, from)) {
         skipStatement(cursor, from);
         tornBlocks += openBlocksIn(cursor, from);
       }
+      // A macro that nobody knows may declare what it is given, and one whose call is torn may mean anything by it.
+      let declares = !RULES.has(wordOf(tokens, from)) || originOf(tokens, from).kind === 'expanded';
+      const isCall = tokens.kinds[from] === TokenKind.identifier && isOperator(cursor, from + 1, '(');
+      let isOfTypes = false;
       for (let at = from; at < cursor.at; at++) {
-        if (tokens.kinds[at] === TokenKind.identifier) skippedNames.add(wordOf(tokens, at));
+        const word = wordOf(tokens, at);
+        if (tokens.kinds[at] === TokenKind.keyword) {
+          declares ||= !RULES.has(word);
+          isOfTypes ||= OF_TYPES.has(word);
+        }
+        if (tokens.kinds[at] !== TokenKind.identifier) continue;
+        skippedNames.add(word);
+        if (declares) doubtfulNames.add(word);
+        if (isCall) doubtfulStems.add(word);
+        if (isOfTypes) doubtfulTypes.add(word);
       }
     }
   }
   tokens.unread.tell(source.text.length);
-  // A section may seem missing or misplaced only because its statements were malformed.
+  // A section may seem missing, and what stands beside a fault misplaced, only because its statements were malformed.
+  const isDirectory = hints.macros !== undefined;
   const { isWhole, misplaced } = hasFault
-    ? { isWhole: false, misplaced: [] }
-    : checkSections(statements, tokens, report, hints.macros !== undefined);
-  return { tokens, statements, skippedNames: [...skippedNames], isWhole, misplaced };
+    ? { isWhole: false, misplaced: checkPlaces(statements, besideFaults, tokens, report, isDirectory) }
+    : checkSections(statements, tokens, report, isDirectory);
+  return {
+    tokens,
+    statements,
+    skippedNames: [...skippedNames],
+    doubtfulNames: [...doubtfulNames],
+    doubtfulStems: [...doubtfulStems],
+    doubtfulTypes: [...doubtfulTypes],
+    isWhole,
+    misplaced,
+  };
 }

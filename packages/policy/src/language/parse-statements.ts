@@ -53,7 +53,27 @@ function context(cursor: Cursor): ContextNode {
   cursor.expect(':');
   const type = cursor.identifier('a type');
   cursor.form = undefined;
-  return { user, role, type, range: cursor.accept(':') ? range(cursor) : undefined };
+  const ownRange = cursor.accept(':') ? range(cursor) : undefined;
+  if (cursor.word() === ';' && cursor.isGluedName(1)) failOnSeparator(cursor);
+  return { user, role, type, range: ownRange };
+}
+
+/** Reports a `;` between a label and its level. */
+function failOnSeparator(cursor: Cursor): never {
+  const { tokens } = cursor;
+  const origin = originOf(tokens, cursor.at);
+  const { source, start } = origin.span;
+  const isArgument = /\bgen_context\([^()\n]*$/.test(source.text.slice(Math.max(0, start - 512), start));
+  const [meant, where] = isArgument
+    ? [',', 'the arguments of `gen_context` are separated by a `,`']
+    : [':', 'a label and its level are separated by a `:`'];
+  const edits = origin.kind === 'written' ? [{ span: origin.span, newText: meant }] : [];
+  const fixes = [{ title: `did you mean \`${meant}\`?`, edits }];
+  const args = { expected: `\`${meant}\``, found: '`;`' };
+  cursor.report(language['unexpected-token'](origin, args, { fixes, notes: [{ message: where }] }));
+  cursor.at++;
+  while (!cursor.isAtEnd && !cursor.isFirstOnLine()) cursor.at++;
+  throw new SyntaxFault();
 }
 
 /** The value of a number token, as C's `strtoul` with base 0 reads it. */

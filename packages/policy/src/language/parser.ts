@@ -112,6 +112,18 @@ export class Cursor {
     return kind === TokenKind.keyword || kind === TokenKind.operator ? wordOf(this.tokens, this.at + offset) : '';
   }
 
+  /** Whether a token begins a line. */
+  isFirstOnLine(offset = 0): boolean {
+    const { source, starts, ends } = this.tokens;
+    const at = this.at + offset;
+    return at === 0 || source.text.slice(ends[at - 1], starts[at]).includes('\n');
+  }
+
+  /** Whether a name that calls no macro goes on in the line. */
+  isGluedName(offset: number): boolean {
+    return this.kind(offset) === TokenKind.identifier && this.word(offset + 1) !== '(' && !this.isFirstOnLine(offset);
+  }
+
   get isAtEnd(): boolean {
     return this.kind() === TokenKind.end;
   }
@@ -179,6 +191,7 @@ export class Cursor {
   #followsUnread(): boolean {
     const { starts, ends, unread } = this.tokens;
     const [from, to] = [this.at === 0 ? 0 : (starts[this.at - 1] ?? 0), ends[this.at] ?? 0];
+    if (unread.hasParameter(starts[this.statementAt] ?? 0, to)) return true;
     if (!unread.isBetween(from, to)) return false;
     const glued = unread.gluedBetween(from, to);
     // The name that has no beginning is not at fault where its beginning was to be an argument that is missing.
@@ -187,8 +200,7 @@ export class Cursor {
 
   /** Whether the next statement begins here, on a line of its own, though the last one has no end. */
   #beginsStatement(): boolean {
-    const { source, starts, ends } = this.tokens;
-    if (this.at === 0 || !source.text.slice(ends[this.at - 1], starts[this.at]).includes('\n')) return false;
+    if (this.at === 0 || !this.isFirstOnLine()) return false;
     if (this.kind() === TokenKind.identifier) return this.word(1) === '(';
     const next = this.kind(1);
     const isFollowed = next === TokenKind.identifier || next === TokenKind.number || '{*~('.includes(this.word(1));
@@ -206,6 +218,7 @@ export class Cursor {
     const fixes = expected === '`;`' ? [{ title: 'a `;` is missing here', edits }] : [];
     const notes: Note[] = [{ message: 'the next statement begins here', origin: originOf(tokens, this.at) }];
     if (this.#open !== undefined) notes.push(...notesOnOpen(tokens, this.#open));
+    if (this.form !== undefined) notes.push({ message: this.form });
     const args = { expected: `${expected} after \`${text}\``, found };
     this.report(language['unexpected-token'](last, args, { fixes, notes }));
   }
@@ -273,7 +286,10 @@ export class Cursor {
     const word = textOf(this.tokens, this.at);
     const origin = originOf(this.tokens, this.at);
     if (this.#blameBareBuiltin(word, origin)) throw new SyntaxFault();
-    const near = nearestName(word, [...this.#statementWords, ...(this.#hints.macros ?? [])]);
+    const near = nearestName(word, [
+      ...[...this.#statementWords].filter((one) => /^[a-z]/.test(one)),
+      ...(this.#hints.macros ?? []),
+    ]);
     this.report(
       language['unknown-statement'](origin, { word }, near === undefined ? {} : { fixes: [replacement(origin, near)] }),
     );

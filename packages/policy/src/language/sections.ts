@@ -162,12 +162,57 @@ function checkPresence(
   return missing.length === 0;
 }
 
+/** A statement as tokens: from its first one up to the first of the next statement. */
+interface Stretch {
+  readonly from: Token;
+  readonly to: Token;
+}
+
+/** Reports statements outside their section, but those that are left out, and returns them. */
+export function checkPlaces(
+  statements: readonly Statement[],
+  leftOut: ReadonlySet<number>,
+  tokens: Tokens,
+  report: Report,
+  isDirectory: boolean,
+): readonly Stretch[] {
+  return reportPlaces(statements, outOfPlace(statements.map(sectionOf)), leftOut, tokens, report, isDirectory);
+}
+
+function reportPlaces(
+  statements: readonly Statement[],
+  wrong: readonly boolean[],
+  leftOut: ReadonlySet<number>,
+  tokens: Tokens,
+  report: Report,
+  isDirectory: boolean,
+): readonly Stretch[] {
+  let current = 0;
+  let reportedSection = -1;
+  const misplaced: Stretch[] = [];
+  statements.forEach((statement, i) => {
+    const section = sectionOf(statement);
+    if (wrong[i] !== true) {
+      current = section;
+      reportedSection = -1;
+      return;
+    }
+    if (leftOut.has(i)) return;
+    misplaced.push({ from: statement.at, to: statements[i + 1]?.at ?? tokens.count });
+    // One report for each run of statements of the same section.
+    if (reportedSection === section) return;
+    reportedSection = section;
+    reportOutOfPlace(statement, section, current, tokens, report, isDirectory);
+  });
+  return misplaced;
+}
+
 /** What came of looking at the sections. */
 export interface SectionCheck {
   /** Whether nothing is missing, out of place or there twice. */
   readonly isWhole: boolean;
-  /** Statements out of their section: each from its first token up to the first of the next one. */
-  readonly misplaced: readonly { readonly from: Token; readonly to: Token }[];
+  /** Statements out of their section. */
+  readonly misplaced: readonly Stretch[];
 }
 
 /** Reports statements outside their section, a second dominance, and sections that a policy must have. */
@@ -177,22 +222,8 @@ export function checkSections(
   report: Report,
   isDirectory: boolean,
 ): SectionCheck {
-  const sections = statements.map(sectionOf);
-  const wrong = outOfPlace(sections);
-  let current = 0;
-  let reportedSection = -1;
-  statements.forEach((statement, i) => {
-    const section = sections[i] ?? 0;
-    if (wrong[i] !== true) {
-      current = section;
-      reportedSection = -1;
-      return;
-    }
-    // One report for each run of statements of the same section.
-    if (reportedSection === section) return;
-    reportedSection = section;
-    reportOutOfPlace(statement, section, current, tokens, report, isDirectory);
-  });
+  const wrong = outOfPlace(statements.map(sectionOf));
+  const misplaced = reportPlaces(statements, wrong, new Set(), tokens, report, isDirectory);
   const [dominance, ...repeated] = statements.filter(({ kind }) => kind === 'dominance');
   for (const { at } of repeated) {
     const notes =
@@ -204,8 +235,5 @@ export function checkSections(
     return { isWhole: false, misplaced: [] };
   }
   const isComplete = checkPresence(statements, wrong, tokens, report);
-  const misplaced = statements.flatMap(({ at }, i) =>
-    wrong[i] === true ? [{ from: at, to: statements[i + 1]?.at ?? tokens.count }] : [],
-  );
   return { isWhole: isComplete && repeated.length === 0 && misplaced.length === 0, misplaced };
 }

@@ -115,10 +115,26 @@ function notesOnSign(impasse: Impasse, found: string): Note[] {
   return [];
 }
 
+/** How far the brace is looked for that closes a set which none opens. */
+const LONGEST_SET = 1000;
+
+/** The brace that is missing where names go on up to a `}`, as a fix; undefined where they do not. */
+function unopenedSet(tokens: Tokens, at: Token): Fix | undefined {
+  let end = at;
+  while (tokens.kinds[end] === TokenKind.identifier && end - at < LONGEST_SET) end++;
+  if (wordOf(tokens, end) !== '}') return undefined;
+  const span = writtenSpan(tokens, at - 1);
+  const edits =
+    span === undefined ? [] : [{ span: { source: span.source, start: span.start, end: span.start }, newText: '{ ' }];
+  return { title: `a \`{\` is missing before \`${textOf(tokens, at - 1)}\``, edits };
+}
+
 /** Of a name where another sign had to come first. */
 function adviceOnName(impasse: Impasse, found: string): Advice {
   const { tokens, at, expected, statement } = impasse;
   const isBehindName = at > 0 && tokens.kinds[at - 1] === TokenKind.identifier;
+  const beginning = isBehindName && /^`[:;]`$/.test(expected) ? unopenedSet(tokens, at) : undefined;
+  if (beginning !== undefined) return { notes: [], fixes: [beginning] };
   if (expected === '`:`' && isBehindName) {
     return textOf(tokens, at + 1) === ':'
       ? { notes: say('several names stand in braces: `{ name name }`'), fixes: [] }

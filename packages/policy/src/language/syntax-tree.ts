@@ -213,6 +213,12 @@ export interface SyntaxTree {
   readonly statements: readonly Statement[];
   /** Names in text that could not be parsed, so that a part of the policy may be missing from `statements`. */
   readonly skippedNames: readonly string[];
+  /** Those of them that text could have declared. */
+  readonly doubtfulNames: readonly string[];
+  /** Those of them that were given to a macro which nobody knows: it may make other names of them, such as `x_t_self`. */
+  readonly doubtfulStems: readonly string[];
+  /** Those of them that text could have declared as a type, or put into an attribute. */
+  readonly doubtfulTypes: readonly string[];
   /** Every statement could be parsed and stands in its section, and no section is missing. */
   readonly isWhole: boolean;
   /** Statements out of their section, ascending: each from its first token up to the first of the next one. */

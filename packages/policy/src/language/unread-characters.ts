@@ -146,6 +146,13 @@ export class UnreadCharacters {
     return this.#firstBetween(from, to) !== undefined;
   }
 
+  /** Whether `$` is among them: it was to be an argument of a macro, so that nobody knows what stands there. */
+  hasParameter(from: number, to: number): boolean {
+    for (let one = this.#firstBetween(from, to); one !== undefined; one = this.#firstBetween(one.end, to))
+      if (this.#source.text[one.start] === '$') return true;
+    return false;
+  }
+
   #firstBetween(from: number, to: number): UnreadCharacter | undefined {
     const list = this.#list;
     let low = 0;
@@ -192,6 +199,8 @@ export class UnreadCharacters {
   #tell({ start, end }: UnreadCharacter): void {
     const origin = this.#source.origins.originAt(start, end);
     const bytes = this.#source.text.slice(start, end);
+    // `$@` and `$*` are one thing.
+    if ((bytes === '@' || bytes === '*') && this.#source.text[start - 1] === '$') return;
     const user = userSpan(origin);
     const { name, text } = user.source;
     const c = bytes.charCodeAt(0);

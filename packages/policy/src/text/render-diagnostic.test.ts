@@ -9,9 +9,9 @@ function mark(text: string, start: number, length: number): Span {
   return { source: new SourceText('a.te', text), start, end: start + length };
 }
 
-test('a diagnostic shows the line, a mark under the place, the cure, and the calls', () => {
-  const call = mark('one\n  create(domU_tt)\n', 6, 6);
-  const body = mark('allow $1 self:domain pause;', 6, 2);
+test('a diagnostic shows the call, the place in the body of the macro, and the cure there', () => {
+  const call = mark('one\n  create(dom0_t)\n', 6, 6);
+  const body = mark('allow domU_tt self:domain pause;', 6, 7);
   const rendered = renderDiagnostic(
     te['unknown-type'](
       { kind: 'expanded', span: body, macro: 'create', call: { kind: 'written', span: call } },
@@ -21,9 +21,11 @@ test('a diagnostic shows the line, a mark under the place, the cure, and the cal
   );
   expect(rendered.split('\n')).toEqual([
     'a.te:2:3: error: unknown type `domU_tt` [te/unknown-type]',
-    '  2 |   create(domU_tt)',
-    '    |   ^^^^^^ did you mean `domU_t`?',
+    '  2 |   create(dom0_t)',
+    '    |   ^^^^^^',
     'a.te:1:7: note: in the expansion of `create`, called at a.te:2:3',
+    '  1 | allow domU_tt self:domain pause;',
+    '    |       ^^^^^^^ did you mean `domU_t`?',
   ]);
 });
 

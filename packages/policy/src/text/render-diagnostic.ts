@@ -77,22 +77,26 @@ export function expansionNotes(origin: Origin): Note[] {
 /** The diagnostic as lines of text, without a final newline. */
 export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint = plain): string {
   const lines: string[] = [];
+  const { origin } = diagnostic;
   const severity = paint[diagnostic.severity](`${diagnostic.severity}:`);
   const head = `${severity} ${paint.strong(printable(diagnostic.message))} [${diagnostic.code}]`;
-  if (diagnostic.origin === undefined) {
-    lines.push(head);
-  } else {
-    const span = userSpan(diagnostic.origin);
-    lines.push(`${placeText(span)}: ${head}`, ...frame(span, printable(diagnostic.fixes[0]?.title ?? '')));
+  const remark = printable(diagnostic.fixes[0]?.title ?? '');
+  // What stands in the body of a macro is shown there, with its cure; the call is only how it got here.
+  const isInBody = origin?.kind === 'expanded';
+  if (origin === undefined) lines.push(head);
+  else {
+    const span = userSpan(origin);
+    lines.push(`${placeText(span)}: ${head}`, ...frame(span, isInBody ? '' : remark));
   }
-  const notes = [...(diagnostic.origin === undefined ? [] : expansionNotes(diagnostic.origin)), ...diagnostic.notes];
-  for (const note of notes) {
+  const notes = [...(origin === undefined ? [] : expansionNotes(origin)), ...diagnostic.notes];
+  for (const [i, note] of notes.entries()) {
     const label = paint.note('note:');
     lines.push(
       note.origin === undefined
         ? `${label} ${printable(note.message)}`
         : `${placeText(note.origin.span)}: ${label} ${printable(note.message)}`,
     );
+    if (isInBody && i === 0) lines.push(...frame(origin.span, remark));
   }
   return lines.join('\n');
 }
