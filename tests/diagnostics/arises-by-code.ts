@@ -13,6 +13,7 @@ import { SecurityServer } from '@dewar/policy/security-server';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
 import { adviseLabelGrants } from '@dewar/toolstack';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
+import { codesOfTornReport } from './lost-log.ts';
 import { policyWith } from './prelude.ts';
 
 function compile(statements: string, isMls = false): { bytes: Uint8Array; diagnostics: readonly Diagnostic[] } {
@@ -161,7 +162,11 @@ function readCfg(text: string): string[] {
 }
 
 /** For each such code, the way in which it arises; answers the codes that were seen. */
-export const arisesByCode: ReadonlyMap<string, () => readonly string[]> = new Map([
+export const arisesByCode: ReadonlyMap<string, () => readonly string[] | Promise<readonly string[]>> = new Map<
+  string,
+  () => readonly string[] | Promise<readonly string[]>
+>([
+  ['guest/log-lost', codesOfTornReport],
   ['te/too-many-types', () => codes(compile(manyTypes()).diagnostics)],
   ['source/larger-than-xen-loads', () => codes(compile(manyPairs()).diagnostics)],
   [

@@ -69,6 +69,17 @@ export function lockOuts(
   });
 }
 
+/** Whether a domain with this label may do something with FLASK itself, such as `load_policy`. */
+export function mayDo(
+  view: PolicyView,
+  label: string,
+  initialSids: readonly string[],
+  permission: 'load_policy' | 'setbool',
+): boolean {
+  const [source, target] = [view.readValid(label), initialContext(view.policy, initialSids, 'security')];
+  return source !== undefined && target !== undefined && grants(view, source, target, 'security', [permission]);
+}
+
 /** What a new policy changes for the domains that run. */
 export interface PolicyChanges {
   /** Domains whose label the new policy does not have. */

@@ -248,6 +248,7 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
     .option('--lcov <file>', 'write the coverage as an lcov tracefile')
     .option('--junit <file>', 'write the results as JUnit XML')
     .option('--host <kind>', 'on what hosts: `simulated`, or `xen`, the host that this machine is', 'simulated')
+    .option('--audit', 'on `xen`: load the policy with auditing meanwhile, so that Xen logs what it grants')
     .option('--jobs <number>', 'threads at most; many scenarios get as many as there are processors', parseCount)
     .option('--shard <part>', 'only one of several parts, such as `2/4`', parseShard)
     .option('-w, --watch', 'run again after each change')
@@ -259,6 +260,7 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
       const flags = {
         filter: args.filter,
         host: args.host,
+        isAudited: args.audit === true,
         junit: args.junit,
         lcov: args.lcov,
         coverage: args.coverage,

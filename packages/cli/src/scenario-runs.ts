@@ -20,6 +20,8 @@ export interface TestFlags {
   readonly filter: string | undefined;
   /** `simulated`, or `xen` for the host that this machine is. */
   readonly host: string;
+  /** On a real host: have Xen log what it grants, for the time of the run. */
+  readonly isAudited: boolean;
   readonly junit: string | undefined;
   readonly lcov: string | undefined;
   /** `summary`: what was not exercised; `source`: whole sources with counts. */

@@ -126,14 +126,17 @@ export async function guests(): Promise<string[]> {
   return value.filter(({ domid }) => domid !== 0).map(({ name, state }) => `${name ?? '?'} ${state}`);
 }
 
-/** What dom0 is audited for: the bits for itself of the class `domain`. */
-export function auditedBits(): number {
+/** What dom0 is audited for: the bits for itself of the class `domain`, or those of another class on another label. */
+export function auditedBits(className = 'domain', target = 'system_u:system_r:dom0_t'): number {
   const xenHost = host();
   const dom0 = { domid: 0 as never, process: 'xl' } as const;
-  const sid = xenHost.call(dom0, 'xsm_op.context_to_sid', { context: 'system_u:system_r:dom0_t' });
-  if (sid.kind === 'error') throw new Error(sid.errno);
-  const domain = xenHost.policyInForce?.policy.classes.byName.get('domain')?.value ?? 0;
-  const { sid: number } = sid.value;
-  const answer = xenHost.call(dom0, 'xsm_op.access', { source: number, target: number, tclass: domain });
+  const sidOf = (context: string): number => {
+    const sid = xenHost.call(dom0, 'xsm_op.context_to_sid', { context });
+    if (sid.kind === 'error') throw new Error(sid.errno);
+    return sid.value.sid;
+  };
+  const tclass = xenHost.policyInForce?.policy.classes.byName.get(className)?.value ?? 0;
+  const question = { source: sidOf('system_u:system_r:dom0_t'), target: sidOf(target), tclass };
+  const answer = xenHost.call(dom0, 'xsm_op.access', question);
   return answer.kind === 'ok' ? answer.value.auditAllow : -1;
 }

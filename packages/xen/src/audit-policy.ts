@@ -28,6 +28,50 @@ export const NOT_AUDITED: Readonly<Record<string, readonly string[]>> = {
   xen: ['readconsole', 'clearconsole', 'writeconsole'],
 };
 
+/** What a log cannot tell even where a check is chosen by itself (`AuditChoice.checks`), each with the reason. */
+const NOT_TOLD: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  mmu: Object.fromEntries(
+    (NOT_AUDITED['mmu'] ?? []).map((one) => [one, 'Xen checks it page by page, too often for its log']),
+  ),
+  event: Object.fromEntries((NOT_AUDITED['event'] ?? []).map((one) => [one, 'Xen checks it at each event'])),
+  xen: {
+    readconsole: 'who reads the log makes it longer',
+    clearconsole: 'who reads the log makes it longer',
+    writeconsole: 'Xen checks it at each line that a guest writes',
+    physinfo:
+      'programs that begin to work with Xen are granted it, and not alike: xl asks, and Dewar calls libxl without xl',
+  },
+  domain: {
+    // Seen on real Xen with a serial console: each line takes so long that Xen puts the destruction off after each page.
+    destroy: 'Xen checks it anew at each part of a destruction, and to log that makes the parts smaller',
+    getdomaininfo: 'who looks at a domain is granted it, and Dewar looks more often than xl',
+  },
+  security: {
+    check_context: 'who looks at a label is granted it, and Dewar looks more often than xl',
+    compute_av: 'Dewar is granted it, which asks whether Xen still logs what it grants',
+  },
+};
+
+/** A check that is to be logged when it is granted. Without a type, that side is anybody. */
+export interface AuditedCheck {
+  readonly class: string;
+  readonly permissions: readonly string[];
+  readonly source?: string | undefined;
+  readonly target?: string | undefined;
+}
+
+/**
+ * Why a log with auditing does not tell whether one operation was granted this; undefined where it does. Where it does
+ * not, `auditPolicy` leaves it out also when it is chosen in `AuditChoice.checks`.
+ */
+export function whyNotTold({ class: name, source, target }: AuditedCheck, permission: string): string | undefined {
+  if (name === 'version') return 'programs and kernels ask for it whenever they start';
+  // The kernel of dom0 pins page tables whenever a process forks.
+  if (name === 'mmu' && source !== undefined && source === target)
+    return 'a kernel does that with page tables of its own whenever it needs to';
+  return NOT_TOLD[name]?.[permission];
+}
+
 /** What is never audited: to read the log would make it longer. */
 const NEVER_AUDITED: Readonly<Record<string, readonly string[]>> = { xen: ['readconsole', 'clearconsole'] };
 
@@ -43,6 +87,8 @@ export interface AuditChoice {
    * does all the time: that takes hours to log.
    */
   readonly isWhole?: boolean;
+  /** Only these checks, as far as a log tells of them (`whyNotTold`), and those of class `security`. */
+  readonly checks?: readonly AuditedCheck[];
 }
 
 /** For each class, the permissions that are audited. */
@@ -72,13 +118,76 @@ function selfTypes({ rules, classes }: PolicyDb): ReadonlyMap<number, number> {
   return selves;
 }
 
-/** The rules of a policy with an `auditallow` beside each `allow` that is to be audited. */
-function withAuditing(policy: PolicyDb, { types, isWhole = false }: AuditChoice): RuleTable {
-  const masks = auditedPermissions(policy, isWhole ? NEVER_AUDITED : NOT_AUDITED);
-  const masksOfItself = isWhole ? auditedPermissions(policy, NOT_AUDITED) : masks;
-  const selves = selfTypes(policy);
+/** What is to be audited of one `allow`: between whom, and which permissions. */
+interface AuditedPart {
+  readonly source: number;
+  readonly target: number;
+  readonly mask: number;
+}
+
+/** The parts of an `allow` that are to be audited. Its source and its target are types or attributes. */
+type PartsOf = (source: number, target: number, tclass: number) => readonly AuditedPart[];
+
+/** Whether a type is meant by a type or an attribute that stands in a rule. */
+function isMeant({ typeAttributeMap }: PolicyDb, inRule: number, type: number): boolean {
+  return inRule === type || typeAttributeMap[type - 1]?.has(inRule - 1) === true;
+}
+
+/** A type by its name; one that the policy has not is that of no rule. */
+function typeValue(policy: PolicyDb, name: string): number {
+  return policy.types.byName.get(name)?.value ?? 0;
+}
+
+/** Only what some checks ask for. */
+function partsOfChecks(policy: PolicyDb, checks: readonly AuditedCheck[]): PartsOf {
+  const chosen = checks.map((check) => {
+    const tclass = policy.classes.byName.get(check.class);
+    const told = check.permissions.filter((one) => whyNotTold(check, one) === undefined);
+    const values = (tclass === undefined ? [] : permissionsOf(policy, tclass))
+      .filter(({ name }) => told.includes(name))
+      .map(({ value }) => value);
+    const mask = values.reduce((bits, value) => bits | (1 << (value - 1)), 0) >>> 0;
+    const valueOfType = (name: string | undefined): number | undefined =>
+      name === undefined ? undefined : typeValue(policy, name);
+    return { tclass: tclass?.value, mask, source: valueOfType(check.source), target: valueOfType(check.target) };
+  });
+  /** The side of a rule that is audited: the type that was named, if it is meant, or all. */
+  const narrowed = (inRule: number, named: number | undefined): number | undefined =>
+    named === undefined ? inRule : isMeant(policy, inRule, named) ? named : undefined;
+  return (source, target, tclass) =>
+    chosen.flatMap((one) => {
+      const [from, to] = [narrowed(source, one.source), narrowed(target, one.target)];
+      if (one.tclass !== tclass || from === undefined || to === undefined) return [];
+      return [{ source: from, target: to, mask: one.mask }];
+    });
+}
+
+/** What a choice audits. */
+function partsOf(policy: PolicyDb, { types, isWhole = false, checks }: AuditChoice): PartsOf {
   const security = policy.classes.byName.get('security')?.value;
-  const chosen = types === undefined ? undefined : new Set(types.map((name) => policy.types.byName.get(name)?.value));
+  const all = auditedPermissions(policy, isWhole ? NEVER_AUDITED : NOT_AUDITED);
+  const ofItself = isWhole ? auditedPermissions(policy, NOT_AUDITED) : all;
+  const selves = selfTypes(policy);
+  const whole: PartsOf = (source, target, tclass) => {
+    const isOnItself = target === source || target === selves.get(source);
+    return [{ source, target, mask: (isOnItself ? ofItself : all).get(tclass) ?? 0 }];
+  };
+  const chosenParts = checks === undefined ? undefined : partsOfChecks(policy, checks);
+  const values = types?.map((name) => typeValue(policy, name));
+  return (source, target, tclass) => {
+    if (tclass === security) return whole(source, target, tclass);
+    if (chosenParts !== undefined) return chosenParts(source, target, tclass);
+    if (values === undefined) return whole(source, target, tclass);
+    return values.flatMap((type) => [
+      ...(isMeant(policy, source, type) ? whole(type, target, tclass) : []),
+      ...(isMeant(policy, target, type) ? whole(source, type, tclass) : []),
+    ]);
+  };
+}
+
+/** The rules of a policy with an `auditallow` beside each `allow` that is to be audited. */
+function withAuditing(policy: PolicyDb, choice: AuditChoice): RuleTable {
+  const parts = partsOf(policy, choice);
   const rules = new RuleTable();
   for (let row = 0; row < policy.rules.length; row++) rules.pushRow(policy.rules, row);
   const audited = new Map<string, number>();
@@ -92,11 +201,11 @@ function withAuditing(policy: PolicyDb, { types, isWhole = false }: AuditChoice)
     for (let row = 0; row < table.length; row++) {
       if (((table.kind[row] ?? 0) & AVTAB_ALLOWED) === 0) continue;
       const [source = 0, target = 0, tclass = 0] = [table.source[row], table.target[row], table.tclass[row]];
-      if (chosen !== undefined && tclass !== security && !chosen.has(source) && !chosen.has(target)) continue;
-      const isOnItself = target === source || target === selves.get(source);
-      const mask = ((table.data[row] ?? 0) & ((isOnItself ? masksOfItself : masks).get(tclass) ?? 0)) >>> 0;
-      const key = `${source},${target},${tclass}`;
-      if (mask !== 0) audited.set(key, ((audited.get(key) ?? 0) | mask) >>> 0);
+      for (const part of parts(source, target, tclass)) {
+        const mask = ((table.data[row] ?? 0) & part.mask) >>> 0;
+        const key = `${part.source},${part.target},${tclass}`;
+        if (mask !== 0) audited.set(key, ((audited.get(key) ?? 0) | mask) >>> 0);
+      }
     }
   }
   for (const [key, mask] of audited) {

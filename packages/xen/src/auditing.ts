@@ -28,12 +28,17 @@ import type { AuditBooleans, AuditWitness } from './protocol.ts';
 import { failureText } from './real-operation.ts';
 import type { XenHost } from './xen-host.ts';
 
+/** What a policy is audited for: a command that is traced, or scenarios. */
+export type AuditPurpose = 'trace' | 'test';
+
 /** What is written down while a policy with auditing is in force. */
 interface AuditRecord {
   readonly boot: string;
   /** The entry of the journal. */
   readonly entry: string;
-  /** What is traced. */
+  /** Not there in one that an older Dewar wrote for a trace. */
+  readonly purpose?: AuditPurpose;
+  /** The command that is traced, or that runs scenarios. */
   readonly command: string;
   readonly owner: ProcessMark;
   readonly helper: ProcessMark;
@@ -44,6 +49,8 @@ interface AuditRecord {
 
 /** What is to be audited, and on whose behalf. */
 export interface AuditPlan {
+  /** Also the name of the entry in the journal. */
+  readonly purpose: AuditPurpose;
   readonly command: string;
   /** The policy in force. */
   readonly original: Uint8Array;
@@ -78,8 +85,11 @@ const POLL_MS = 100;
 function isRecord(value: unknown): value is AuditRecord {
   if (typeof value !== 'object' || value === null) return false;
   // An object that is not null has string keys.
-  const { boot, entry, command, owner, helper, original, witnesses } = value as Readonly<Record<string, unknown>>;
+  const { boot, entry, purpose, command, owner, helper, original, witnesses } = value as Readonly<
+    Record<string, unknown>
+  >;
   return (
+    (purpose === undefined || purpose === 'trace' || purpose === 'test') &&
     [boot, entry, command, original].every((one) => typeof one === 'string') &&
     isMark(owner) &&
     isMark(helper) &&
@@ -140,17 +150,17 @@ async function endWith(host: XenHost, original: Uint8Array, witnesses: readonly 
 export async function beginAuditing(
   host: XenHost,
   folder: string,
-  { command, original, audited, witnesses }: AuditPlan,
+  { purpose, command, original, audited, witnesses }: AuditPlan,
 ): Promise<Auditing | { readonly refused: string }> {
   const kept = new PolicyStore(folder).keep(original);
   const [owner, helper] = [markOf(process.pid), markOf(host.helperPid ?? 0)];
-  const entry = host.journal.begin('trace', { command, policy: kept });
-  const record = { boot: host.boot, entry: entry.id, command, owner, helper, original: kept, witnesses };
+  const entry = host.journal.begin(purpose, { command, policy: kept });
+  const record = { boot: host.boot, entry: entry.id, purpose, command, owner, helper, original: kept, witnesses };
   const refuse = (reason: string): { readonly refused: string } => {
     entry.end('failed', { problem: reason });
     return { refused: reason };
   };
-  if (!claim(folder, record)) return refuse('another command is being traced on this host');
+  if (!claim(folder, record)) return refuse('another command is being traced on this host, or tests it');
   const outcome = await host.audit('audit.begin', {
     audited: toBase64(audited),
     original: toBase64(original),
@@ -185,11 +195,12 @@ export async function beginAuditing(
 /** What there was of auditing that nobody ended. */
 export type Settlement =
   | { readonly kind: 'nothing' }
-  /** Its command still runs. */
-  | { readonly kind: 'under-way'; readonly command: string }
-  /** The machine was booted anew since, or the helper has put the policy back. */
-  | { readonly kind: 'over'; readonly command: string }
-  | { readonly kind: 'settled'; readonly command: string; readonly end: AuditEnd };
+  | ({ readonly purpose: AuditPurpose; readonly command: string } & (
+      | /** Its command still runs. */ { readonly kind: 'under-way' }
+      /** The machine was booted anew since, or the helper has put the policy back. */
+      | { readonly kind: 'over' }
+      | { readonly kind: 'settled'; readonly end: AuditEnd }
+    ));
 
 /** Whether the state folder has a record of auditing: a look at one file, and nothing else. */
 export function hasAuditRecord(folder: string): boolean {
@@ -206,23 +217,24 @@ export async function settleAuditing(host: XenHost, folder: string, isOurs = fal
     drop(folder);
     return { kind: 'nothing' };
   }
-  const { boot, entry, command, owner, helper, original, witnesses } = record;
+  const { boot, entry, purpose = 'trace', command, owner, helper, original, witnesses } = record;
+  const begun = { purpose, command };
   const over = (outcome: 'done' | 'failed', words: string): Settlement => {
     host.journal.end(entry, outcome, { outcome: words });
     drop(folder);
-    return { kind: 'over', command };
+    return { kind: 'over', ...begun };
   };
   if (boot !== host.boot) return over('failed', 'the machine was booted anew');
-  if (!isOurs && isAlive(owner)) return { kind: 'under-way', command };
+  if (!isOurs && isAlive(owner)) return { kind: 'under-way', ...begun };
   for (const end = Date.now() + PATIENCE_MS; isAlive(helper) && Date.now() < end; ) await delay(POLL_MS);
   const bytes = new PolicyStore(folder).read(original);
   if (bytes === undefined)
-    return { kind: 'settled', command, end: { kind: 'failed', reason: 'the policy before was not kept' } };
+    return { kind: 'settled', ...begun, end: { kind: 'failed', reason: 'the policy before was not kept' } };
   const end = await endWith(host, bytes, witnesses);
   if (end.kind === 'replaced') return over('done', 'put back by the helper, or replaced');
   if (end.kind === 'put-back') {
     host.journal.end(entry, 'done', { outcome: 'put back by a later command' });
     drop(folder);
   }
-  return { kind: 'settled', command, end };
+  return { kind: 'settled', ...begun, end };
 }

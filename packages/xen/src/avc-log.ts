@@ -7,6 +7,7 @@
  */
 import { readLog } from '@dewar/policy/explain';
 import type { CheckRecord, Domid } from '@dewar/toolstack';
+import type { LogSource } from './log-follower.ts';
 
 /** One avc line. */
 export interface AvcEntry {
@@ -68,4 +69,15 @@ export function checkOf(entry: AvcEntry, isEnforcing: boolean): CheckRecord {
     isContinuation: false,
     count: 1,
   };
+}
+
+/**
+ * The checks that Xen has logged since somebody read this log last, and how many characters of it were gone by then;
+ * undefined where dom0 may not read the console. Denials are told as if Xen were enforcing.
+ */
+export async function loggedChecks(
+  log: LogSource,
+): Promise<{ readonly checks: readonly CheckRecord[]; readonly lost: number } | undefined> {
+  const piece = await log.read();
+  return piece && { checks: parseAvcLines(piece.text).map((entry) => checkOf(entry, true)), lost: piece.lost };
 }

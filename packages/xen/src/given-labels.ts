@@ -10,8 +10,9 @@ export function givenLabels(entries: readonly JournalEntry[], boot: string): str
   const given = new Map<string, string>();
   for (const { boot: own, operation, outcome, details } of entries) {
     if (own !== boot) continue;
-    // What failed may have labelled a part, or loaded the policy for a moment: a trace does that twice.
-    if (operation === 'trace' || (operation === 'load-policy' && outcome !== 'failed')) given.clear();
+    // What failed may have labelled a part, or loaded the policy for a moment: a trace, or a test, does that twice.
+    if (operation === 'trace' || operation === 'test' || (operation === 'load-policy' && outcome !== 'failed'))
+      given.clear();
     if (operation === 'label-pci') given.set(String(details['device']), String(details['label']));
   }
   return [...given].map(([device, label]) => `${device} (${label})`);

@@ -7,24 +7,32 @@
  * @module
  */
 
-export { type AuditChoice, type AuditedPolicy, auditPolicy, NOT_AUDITED } from './audit-policy.ts';
+export {
+  type AuditChoice,
+  type AuditedCheck,
+  type AuditedPolicy,
+  auditPolicy,
+  NOT_AUDITED,
+  whyNotTold,
+} from './audit-policy.ts';
 export { auditWitnesses } from './audit-witnesses.ts';
 export {
   type AuditEnd,
   type Auditing,
   type AuditPlan,
+  type AuditPurpose,
   beginAuditing,
   hasAuditRecord,
   type Settlement,
   settleAuditing,
 } from './auditing.ts';
 export { hindrance, runningRelease } from './availability.ts';
-export { type AvcEntry, checkOf, parseAvcLines } from './avc-log.ts';
+export { type AvcEntry, checkOf, loggedChecks, parseAvcLines } from './avc-log.ts';
 export type { WaitOptions } from './await-ends.ts';
 export type { RealCreateOptions } from './create-guest.ts';
 export { givenLabels } from './given-labels.ts';
 export { Journal, type JournalEntry } from './journal.ts';
-export type { LogFollower, LogPiece } from './log-follower.ts';
+export { type LogFollower, LogListener, type LogPiece, type LogSource } from './log-follower.ts';
 export { openXenHost } from './open-host.ts';
 export { type LoadedPolicy, PolicyStore } from './policy-store.ts';
 export { isAlive, isMark, markOf, type ProcessMark } from './process-mark.ts';

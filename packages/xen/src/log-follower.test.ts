@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { HelperProcess } from './helper-process.ts';
-import { LogFollower } from './log-follower.ts';
+import { LogFollower, LogListener, RingReader } from './log-follower.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dewar-follower-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A follower of a ring that answers one piece after the other, and in the end nothing. */
-async function piecesOf(...pieces: readonly { readonly text: string; readonly lost?: number }[]) {
+type Piece = { readonly text: string; readonly lost?: number };
+
+/** A helper whose ring answers one piece after the other, and in the end nothing. */
+function helperWith(...pieces: readonly Piece[]): HelperProcess {
   const file = join(folder, 'ring.mjs');
   writeFileSync(
     file,
@@ -28,7 +30,12 @@ async function piecesOf(...pieces: readonly { readonly text: string; readonly lo
     lines.on('close', () => process.exit(0));
     `,
   );
-  const helper = new HelperProcess(file);
+  return new HelperProcess(file);
+}
+
+/** What a follower of such a ring hands out. */
+async function piecesOf(...pieces: readonly Piece[]) {
+  const helper = helperWith(...pieces);
   const follower = new LogFollower(helper);
   const found: unknown[] = [];
   for (let i = 0; i <= pieces.length; i++) found.push(await follower.next());
@@ -60,4 +67,46 @@ test('a line without an end is handed out in parts', async () => {
     { text: long, lost: 0 },
     { text: 'y\n', lost: 0 },
   ]);
+});
+
+test('a reader that comes now and then counts what was lost since it came first', async () => {
+  const helper = helperWith({ text: 'old\n', lost: 90 }, { text: 'new\n', lost: 7 });
+  const reader = new RingReader(helper);
+  expect([await reader.read(), await reader.read(), await reader.read()]).toEqual([
+    { text: 'old\n', lost: 0 },
+    { text: 'new\n', lost: 7 },
+    { text: '', lost: 0 },
+  ]);
+  await helper.close();
+});
+
+test('each reader of a listener gets all that came since it read last', async () => {
+  const helper = helperWith({ text: 'one\n' }, { text: 'tw' }, { text: 'o\n', lost: 3 });
+  const listener = new LogListener(new LogFollower(helper));
+  const [first, second] = [listener.reader(), listener.reader()];
+  let [text, lost] = ['', 0];
+  while (!text.endsWith('o\n')) {
+    const piece = await first.read();
+    text += piece?.text ?? '';
+    lost += piece?.lost ?? 0;
+  }
+  expect([text, lost]).toEqual(['one\ntw\no\n', 3]);
+  expect(await second.read()).toEqual({ text, lost });
+  expect([await first.read(), await second.read()]).toEqual(Array(2).fill({ text: '', lost: 0 }));
+  await listener.stop();
+  await helper.close();
+});
+
+test('whoever reads a listener is told that its helper is gone', async () => {
+  const helper = helperWith();
+  const listener = new LogListener(new LogFollower(helper));
+  const reader = listener.reader();
+  process.kill(helper.pid ?? 0, 'SIGKILL');
+  await expect(
+    (async () => {
+      for (;;) await reader.read();
+    })(),
+  ).rejects.toThrow('ended by SIGKILL');
+  await listener.stop();
+  await helper.close();
 });

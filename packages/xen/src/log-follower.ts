@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HelperProcess } from './helper-process.ts';
 
 /** What came since the last time. */
@@ -52,5 +53,110 @@ export class LogFollower {
     const end = all.length - all.lastIndexOf('\n') > LINE_LIMIT ? all.length : all.lastIndexOf('\n') + 1;
     this.#begun = all.slice(end);
     return { text: all.slice(0, end), lost };
+  }
+}
+
+/** Where operations read what Xen has logged meanwhile. */
+export interface LogSource {
+  /** What has come since the last time; undefined where dom0 may not read the console. */
+  read(): Promise<LogPiece | undefined>;
+}
+
+/** Reads the ring when it is asked to, and only then. */
+export class RingReader implements LogSource {
+  readonly #helper: HelperProcess;
+  #index: number | undefined;
+
+  constructor(helper: HelperProcess) {
+    this.#helper = helper;
+  }
+
+  async read(): Promise<LogPiece | undefined> {
+    let text = '';
+    let lost = 0;
+    for (;;) {
+      const outcome = await this.#helper.call('ring.read', { index: this.#index ?? 0, clear: false });
+      if (outcome.kind === 'failed') return undefined;
+      // Before the first time nothing is missed.
+      if (this.#index !== undefined) lost += outcome.value.lost;
+      this.#index = outcome.value.index;
+      text += outcome.value.text;
+      if (outcome.value.isEnd) return { text, lost };
+    }
+  }
+}
+
+/** How long to wait after a look at the ring that found nothing: a small ring is full within milliseconds. */
+const POLL_MS = 2;
+
+/** More than this much is not kept for whoever reads. */
+const KEPT_LIMIT = 64 * 1024 * 1024;
+const TURNS_LIMIT = 64;
+
+/**
+ * Reads the ring all the time, by way of a helper that does nothing else, so that a ring that is full within the time of
+ * one operation loses nothing. Each of its readers gets all of it.
+ */
+export class LogListener {
+  readonly #follower: LogFollower;
+  readonly #readers: { text: string; lost: number }[] = [];
+  #isDeaf = false;
+  #isStopped = false;
+  /** One reads at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #listening: Promise<void>;
+
+  /** Begins to listen, where the follower is. */
+  constructor(follower: LogFollower) {
+    this.#follower = follower;
+    // That the helper is gone, whoever reads is told.
+    this.#listening = this.#listen().catch(() => undefined);
+  }
+
+  async #listen(): Promise<void> {
+    while (!(this.#isStopped || this.#isDeaf)) if (!(await this.#inTurn(() => this.#take()))) await delay(POLL_MS);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Takes what there is; answers whether there was something. */
+  async #take(): Promise<boolean> {
+    const piece = await this.#follower.next();
+    this.#isDeaf ||= piece === undefined;
+    if (piece === undefined) return false;
+    for (const reader of this.#readers) {
+      reader.text += piece.text;
+      reader.lost += piece.lost;
+      if (reader.text.length <= KEPT_LIMIT) continue;
+      reader.lost += reader.text.length;
+      reader.text = '';
+    }
+    return piece.text !== '' || piece.lost > 0;
+  }
+
+  /** A reader of what comes from now on. It throws, as each call does, when the helper is gone. */
+  reader(): LogSource {
+    const kept = { text: '', lost: 0 };
+    this.#readers.push(kept);
+    return {
+      read: () =>
+        this.#inTurn(async () => {
+          // Who writes all the time must not keep a reader for ever.
+          for (let i = 0; i < TURNS_LIMIT && (await this.#take()); i++);
+          const piece = { ...kept };
+          Object.assign(kept, { text: '', lost: 0 });
+          return this.#isDeaf ? undefined : piece;
+        }),
+    };
+  }
+
+  /** Listens no more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#listening;
   }
 }

@@ -17,6 +17,7 @@ import {
 } from '@dewar/toolstack';
 import { type AvcEntry, checkOf, parseAvcLines } from './avc-log.ts';
 import type { CallOutcome, HelperProcess } from './helper-process.ts';
+import type { LogSource } from './log-follower.ts';
 import type { HelperCallName, HelperCalls, HelperFailure, LibxlDomain } from './protocol.ts';
 
 /** How a record is called when only Xen's log tells of a check, and not which hypercall it belongs to. */
@@ -54,11 +55,6 @@ export function domainState(domain: LibxlDomain): DomainState {
   };
 }
 
-/** Where in the console ring the next lines will be, kept from one operation of a session to the next. */
-export interface RingPosition {
-  index: number | undefined;
-}
-
 /** What a report is made of. */
 export class RealOperation {
   readonly name: OperationName;
@@ -66,15 +62,19 @@ export class RealOperation {
   readonly diagnostics: Diagnostic[] = [];
   readonly labelChanges: LabelChange[] = [];
   readonly #helper: HelperProcess;
-  readonly #ring: RingPosition;
+  readonly #log: LogSource;
   readonly #steps: TimelineStep[] = [];
   #entries: AvcEntry[] = [];
   #isEnforcing = true;
+  /** dom0 may not read the console of Xen. */
+  #isDeaf = false;
+  /** Characters of it that were gone before they could be read. */
+  #lost = 0;
 
-  constructor(name: OperationName, helper: HelperProcess, ring: RingPosition) {
+  constructor(name: OperationName, helper: HelperProcess, log: LogSource) {
     this.name = name;
     this.#helper = helper;
-    this.#ring = ring;
+    this.#log = log;
   }
 
   /** How many steps there are so far. */
@@ -89,22 +89,19 @@ export class RealOperation {
     return outcome;
   }
 
-  /** Learns where the console ring ends: what was logged before, and since the last operation, is not of this one. */
+  /** Passes over what was logged before, and since the last operation: it is not of this one. */
   async markRing(): Promise<void> {
     await this.readRing();
     this.#entries = [];
+    this.#lost = 0;
   }
 
   /** What Xen has logged since the last time; undefined when dom0 may not read its console. */
   async readRing(): Promise<string | undefined> {
-    let text = '';
-    for (;;) {
-      const outcome = await this.#helper.call('ring.read', { index: this.#ring.index ?? 0, clear: false });
-      if (outcome.kind === 'failed') return undefined;
-      this.#ring.index = outcome.value.index;
-      text += outcome.value.text;
-      if (outcome.value.isEnd) return text;
-    }
+    const piece = await this.#log.read();
+    this.#isDeaf = piece === undefined;
+    this.#lost += piece?.lost ?? 0;
+    return piece?.text;
   }
 
   /** Makes a call as a step of its own, which fails where the call does. */
@@ -168,8 +165,7 @@ export class RealOperation {
     for (const entry of denials.slice(0, SHOWN_DENIALS)) notes.push(...denialNotes(checkOf(entry, true)));
     if (denials.length > SHOWN_DENIALS)
       notes.push({ message: `and ${denials.length - SHOWN_DENIALS} more denials; \`dewar dmesg\` has them all` });
-    if (this.#ring.index === undefined)
-      notes.push({ message: 'dom0 may not read the console of Xen, so what Xen denied is not known' });
+    if (this.#isDeaf) notes.push({ message: 'dom0 may not read the console of Xen, so what Xen denied is not known' });
     return notes;
   }
 
@@ -186,6 +182,7 @@ export class RealOperation {
     readonly value?: T | undefined;
     readonly domain?: DomainState | undefined;
   }): OperationReport<T> {
+    if (this.#lost > 0) this.diagnostics.push(guestDiagnostics['log-lost'](undefined, { count: this.#lost }));
     return {
       operation: this.name,
       outcome: result.isDone ? 'done' : 'failed',

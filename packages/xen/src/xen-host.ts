@@ -53,12 +53,12 @@ import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
 import { labelPci } from './label-pci.ts';
 import { listConfigurations, listDomains } from './list-domains.ts';
-import { LogFollower } from './log-follower.ts';
+import { LogFollower, type LogSource, RingReader } from './log-follower.ts';
 import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
 import { probeMemory } from './probe-memory.ts';
 import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
-import { RealOperation, type RingPosition, rcOf } from './real-operation.ts';
+import { RealOperation, rcOf } from './real-operation.ts';
 import { destroyDomain, stopDomain } from './stop-domain.ts';
 import { refuseTrigger, TRIGGERS } from './triggers.ts';
 import { dumpCore, saveDomain } from './write-domain.ts';
@@ -96,13 +96,15 @@ export class XenHost implements Host {
   #console: ConsoleSession | undefined;
   #program: RunningProgram | undefined;
   #undoing: Promise<string> | undefined;
-  readonly #ring: RingPosition = { index: undefined };
+  /** Where operations read what Xen has logged. */
+  #log: LogSource;
 
   /** @internal Use `openXenHost`. */
   constructor(helper: HelperProcess, release: string, { helperFile, stateFolder, root = '/' }: XenHostOptions) {
     this.#helper = helper;
     this.#helperFile = helperFile;
     this.#root = root;
+    this.#log = new RingReader(helper);
     this.release = release;
     this.version = runningVersion(root) ?? release;
     this.journal = new Journal(stateFolder);
@@ -127,7 +129,7 @@ export class XenHost implements Host {
   }
 
   async #begin(name: OperationName): Promise<RealOperation> {
-    const operation = new RealOperation(name, this.#helper, this.#ring);
+    const operation = new RealOperation(name, this.#helper, this.#log);
     await operation.markRing();
     return operation;
   }
@@ -511,12 +513,17 @@ export class XenHost implements Host {
   }
 
   dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
-    return readLog(new RealOperation('dmesg', this.#helper, { index: 0 }), options.clear === true);
+    return readLog(new RealOperation('dmesg', this.#helper, new RingReader(this.#helper)), options.clear === true);
   }
 
   /** Follows the console of Xen, from the oldest that it has. */
   followLog(): LogFollower {
     return new LogFollower(this.#helper);
+  }
+
+  /** Has operations take from `log` what Xen has logged, from now on, instead of reading the ring each for itself. */
+  readLogFrom(log: LogSource): void {
+    this.#log = log;
   }
 
   /** @internal Use `beginAuditing`. */

@@ -49,13 +49,15 @@ function jobCount(scenarios: number, { jobs, shard, coverage, lcov, isWatched }:
   return Math.min(availableParallelism(), Math.ceil(scenarios / SCENARIOS_PER_THREAD));
 }
 
-function checkHost(host: string): void {
+function checkHost({ host, isAudited }: TestFlags): void {
+  if (isAudited && host !== REAL_HOST)
+    throw new UsageError('`--audit` is for a real host: a simulated one tells what it grants');
   if (host === 'simulated' || host === REAL_HOST) return;
   throw new UsageError(`there is no kind of host \`${host}\`: there is \`simulated\`, and \`xen\``);
 }
 
 export async function runTest(path: string, flags: TestFlags, terminal: Terminal): Promise<number> {
-  checkHost(flags.host);
+  checkHost(flags);
   if (flags.host !== REAL_HOST) return (await testOnce(path, flags, terminal)).code;
   const { testOnXen } = await import('./test-on-xen.ts');
   return testOnXen(path, flags, terminal);
@@ -63,7 +65,7 @@ export async function runTest(path: string, flags: TestFlags, terminal: Terminal
 
 /** `dewar test --watch`: runs again after each change, until it is interrupted. */
 export async function runWatchedTest(path: string, flags: TestFlags, terminal: Terminal): Promise<number> {
-  checkHost(flags.host);
+  checkHost(flags);
   if (flags.host === REAL_HOST)
     throw new UsageError('a real host is not tested again and again: `--watch` is for simulated ones');
   const { watchCommand } = await import('../watching.ts');

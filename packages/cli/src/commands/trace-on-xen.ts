@@ -11,21 +11,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type AuditEnd, givenLabels, type LogFollower, NOT_AUDITED, type XenHost } from '@dewar/xen';
 import {
-  type AuditEnd,
-  type Auditing,
-  auditPolicy,
-  auditWitnesses,
-  beginAuditing,
-  givenLabels,
-  type LogFollower,
-  NOT_AUDITED,
-  settleAuditing,
-  XenError,
-  type XenHost,
-} from '@dewar/xen';
+  type AuditablePolicy,
+  begin,
+  NO_CONSOLE,
+  prepareAuditing,
+  putBack,
+  requireLog,
+  STILL_AUDITED,
+} from '../auditing-on-host.ts';
 import { EXIT, NO_FLASK, RequestError } from '../failures.ts';
-import { INTERRUPTED, INTERRUPTS, openRealHost, realHostFolder, tablesOf } from '../host-session.ts';
+import { INTERRUPTED, INTERRUPTS, openRealHost, tablesOf } from '../host-session.ts';
 import { findPolicy, viewOf } from '../policy-on-host.ts';
 import { coloursFor, printLine, safeLine, type Terminal } from '../terminal.ts';
 import { LogReader, TraceRecord } from '../trace-entries.ts';
@@ -35,15 +32,10 @@ import type { TellTrace, TraceFlags } from '../trace-request.ts';
 const POLL_MS = 2;
 /** How long a command that is asked to end is waited for, before the policy is put back all the same. */
 const GRACE_MS = 5000;
+const NOTHING = { text: '', lost: 0 };
 
-const STILL_AUDITED = 'the policy with auditing is still in force, since the one before could not be loaded';
-
-/** A policy with auditing, and how it is told from the one in force. */
-interface Prepared {
-  readonly name: string;
-  readonly original: Uint8Array;
-  readonly audited: Uint8Array;
-  readonly witnesses: ReturnType<typeof auditWitnesses>;
+/** What is traced under. */
+interface Prepared extends AuditablePolicy {
   readonly isEnforcing: boolean;
 }
 
@@ -57,25 +49,17 @@ async function prepare(host: XenHost, { policy, types, isWhole }: TraceFlags, te
     throw new RequestError(
       'the policy that this host has loaded is not known to Dewar, so it could not be put back: name it with `--policy`, or load it with Dewar',
     );
-  const view = viewOf(known.bytes);
-  const names = new Set(view?.policy.types.entries.filter(({ kind }) => kind === 'type').map(({ name }) => name));
+  const names = new Set(
+    viewOf(known.bytes)
+      ?.policy.types.entries.filter(({ kind }) => kind === 'type')
+      .map(({ name }) => name),
+  );
   const unknown = types.find((name) => !names.has(name));
   if (unknown !== undefined) throw new RequestError(`the policy has no type \`${unknown}\``);
-  const { bytes: audited } = auditPolicy(known.bytes, { isWhole, ...(types.length === 0 ? {} : { types }) });
-  if (view === undefined || audited === undefined)
-    throw new RequestError(`\`${known.name}\` cannot be given auditing: it cannot be read`);
-  const { value: domains = [] } = await host.list();
-  const inUse = domains.flatMap(({ label }) => (label === undefined ? [] : [label]));
-  const initial = view.policy.objectContexts.initialSids.map(({ context }) => view.text(context));
-  const witnesses = auditWitnesses(known.bytes, audited, [...inUse, ...initial]);
-  const answers = await host.decide(witnesses);
-  if (answers === undefined)
-    throw new RequestError(
-      'dom0 may not ask Xen for decisions (`security { compute_av }`), so nobody could tell which policy is in force afterwards',
-    );
-  if (!witnesses.some(({ auditAllow }, i) => answers[i]?.auditAllow !== auditAllow))
-    throw new RequestError('the policy in force has auditing already, or cannot be told from one that has');
-  return { name: known.name, original: known.bytes, audited, witnesses, isEnforcing };
+  return {
+    ...(await prepareAuditing(host, known, { isWhole, ...(types.length === 0 ? {} : { types }) })),
+    isEnforcing,
+  };
 }
 
 /** How a command ended: its status as a shell has it, and why it did not even begin. */
@@ -163,51 +147,6 @@ async function follow(
   return { ending: over.ending, lost };
 }
 
-/** Puts back what this command has loaded by way of another helper, where ours is gone. */
-async function putBackAnew(terminal: Terminal): Promise<AuditEnd> {
-  try {
-    const other = await openRealHost(terminal);
-    try {
-      const settled = await settleAuditing(other, realHostFolder(), true);
-      return settled.kind === 'settled' ? settled.end : { kind: 'replaced' };
-    } finally {
-      await other.close();
-    }
-  } catch (error) {
-    if (!(error instanceof XenError)) throw error;
-    return { kind: 'failed', reason: error.message };
-  }
-}
-
-/** Puts the policy back. */
-async function putBack(auditing: Auditing, terminal: Terminal): Promise<AuditEnd> {
-  try {
-    return await auditing.end();
-  } catch (error) {
-    if (!(error instanceof XenError)) throw error;
-    return putBackAnew(terminal);
-  }
-}
-
-/** Loads the policy with auditing. A helper that dies over it may have loaded it. */
-async function begin(
-  host: XenHost,
-  command: readonly string[],
-  prepared: Prepared,
-  terminal: Terminal,
-): Promise<Auditing> {
-  try {
-    const auditing = await beginAuditing(host, realHostFolder(), { command: command.join(' '), ...prepared });
-    if ('refused' in auditing) throw new RequestError(`nothing was traced: ${auditing.refused}`);
-    return auditing;
-  } catch (error) {
-    if (!(error instanceof XenError)) throw error;
-    const end = await putBackAnew(terminal);
-    const fate = end.kind === 'failed' ? `${STILL_AUDITED}: ${end.reason}` : 'the policy before is in force';
-    throw new XenError(error.code, `${error.message}; ${fate}`, error);
-  }
-}
-
 function leftOutText(): string {
   return Object.entries(NOT_AUDITED)
     .map(([name, permissions]) => `${name} { ${permissions.join(' ')} }`)
@@ -258,14 +197,14 @@ export async function traceOnXen(
   try {
     const prepared = await prepare(host, flags, terminal);
     const log = host.followLog();
-    if (!(await log.skip()))
-      throw new RequestError('dom0 may not read the console of Xen (`xen { readconsole }`), where its log is');
+    if (!(await log.skip())) throw new RequestError(NO_CONSOLE);
     const labelled = givenLabels(host.journal.read(), host.boot);
     if (labelled.length > 0)
       warn(
         `loading a policy takes labels from devices, and the command does not find them: ${labelled.join(', ')}; \`dewar label-pci\` gives them again`,
       );
-    const auditing = await begin(host, command, prepared, terminal);
+    const request = { purpose: 'trace', command: command.join(' '), ...prepared } as const;
+    const auditing = await begin(host, request, terminal);
     const record = new TraceRecord();
     const reader = new LogReader(tablesOf(host.version), prepared.isEnforcing);
     let followed: Followed | undefined;
@@ -273,7 +212,7 @@ export async function traceOnXen(
     try {
       for (const name of auditing.booleans.noLongerPending)
         warn(`a value was pending for the boolean \`${name}\`; the load of a policy has dropped it`);
-      await requireLog(host, log, prepared);
+      await requireLog(host, request, async () => (await log.next()) ?? NOTHING);
       if (!interruption.isAsked)
         followed = await follow(start(command, isJson && output === undefined), interruption, log, reader, record);
     } finally {
@@ -310,19 +249,4 @@ export async function traceOnXen(
     interruption.stop();
     await host.close();
   }
-}
-
-/** Xen must log what it was asked for last, or else there is nothing to be had. */
-async function requireLog(host: XenHost, log: LogFollower, { witnesses }: Prepared): Promise<void> {
-  await host.decide(witnesses.slice(0, 1));
-  let text = '';
-  for (;;) {
-    const piece = await log.next();
-    if (piece === undefined || (piece.text === '' && piece.lost === 0)) break;
-    text += piece.text;
-  }
-  if (!text.includes('avc:'))
-    throw new RequestError(
-      'nothing was traced: Xen writes no avc lines to its console; was it booted with a `loglvl` below `warning`?',
-    );
 }

@@ -25,7 +25,8 @@ export interface Compared {
 const word = (value: boolean | string | number | undefined): string =>
   value === undefined ? 'unknown' : String(value);
 
-function compareDenied(wanted: readonly CheckPattern[], report: OperationReport<unknown>): Mismatch[] {
+/** What was denied and must not be, or must be and was not. */
+export function compareDenied(wanted: readonly CheckPattern[], report: OperationReport<unknown>): Mismatch[] {
   const denied = checksOf(report).filter(({ outcome }) => outcome === 'denied');
   const isWanted = (check: (typeof denied)[number], permission: string): boolean =>
     wanted.some((pattern) => isBetween(pattern, check) && pattern.permissions.includes(permission));
@@ -41,7 +42,8 @@ function compareDenied(wanted: readonly CheckPattern[], report: OperationReport<
   return [{ what: 'denied', missing, unexpected: [...new Set(unexpected)] }];
 }
 
-function compareGranted(wanted: readonly CheckPattern[], report: OperationReport<unknown>): Mismatch[] {
+/** What must be granted and was not. */
+export function compareGranted(wanted: readonly CheckPattern[], report: OperationReport<unknown>): Mismatch[] {
   const granted = checksOf(report).filter(({ outcome }) => outcome === 'granted');
   const missing = wanted.flatMap((pattern) => {
     const seen = granted.filter((check) => isBetween(pattern, check)).flatMap((check) => check.permissions);

@@ -6,6 +6,7 @@
  *
  * @module
  */
+export type { CheckPattern } from './check-patterns.ts';
 export {
   type Coverage,
   CoverageRecorder,
@@ -20,7 +21,16 @@ export { compareLives, type LifeChange, type LifeOperation, rehearseLife } from 
 export { junitText } from './junit.ts';
 export { lcovText } from './lcov.ts';
 export { readScenarios } from './read-scenario.ts';
-export { destroyLeftovers, hindranceNow, hindrancesOnRealHost, type RealHostUse, runOnRealHost } from './real-host.ts';
+export {
+  destroyLeftovers,
+  grantedPatterns,
+  hindranceNow,
+  hindrancesOnRealHost,
+  type RealHostUse,
+  runOnRealHost,
+  type WhyNotTold,
+} from './real-host.ts';
+export type { GrantedLog } from './real-reports.ts';
 export { mismatchLines, stepPlaceText } from './result-text.ts';
 export { runScenario, type ScenarioResult, type StepFailure, type StepPlace } from './run-scenario.ts';
 export type { Expectations, MemoryPhase, Scenario, ScenarioGuest, ScenarioStep } from './scenario.ts';
@@ -30,4 +40,5 @@ export {
   type PolicyImage,
   type ScenarioHost,
   type ScenarioWorld,
+  type SettleReport,
 } from './scenario-world.ts';

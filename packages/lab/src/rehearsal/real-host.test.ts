@@ -5,11 +5,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { compileDirectory, type PolicyFiles } from '@dewar/policy/compiler';
 import { SourceText } from '@dewar/policy/text';
-import type { DomainState, Host } from '@dewar/toolstack';
+import { type CheckRecord, type DomainState, type Domid, guestDiagnostics, type Host } from '@dewar/toolstack';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import { describe, expect, test } from 'vitest';
 import { readScenarios } from './read-scenario.ts';
 import { destroyLeftovers, hindranceNow, hindrancesOnRealHost, runOnRealHost } from './real-host.ts';
+import type { GrantedLog } from './real-reports.ts';
 import type { ScenarioResult } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { bootSimulatedHost, type PolicyImage, type ScenarioWorld } from './scenario-world.ts';
@@ -68,7 +69,12 @@ async function names(host: Host): Promise<string[]> {
   return (value as readonly DomainState[]).flatMap(({ name }) => name ?? []);
 }
 
-async function runOn(host: Host, text: string, isStopped = (): boolean => false): Promise<Ran> {
+async function runOn(
+  host: Host,
+  text: string,
+  isStopped = (): boolean => false,
+  grantedLog?: GrantedLog,
+): Promise<Ran> {
   let count = 0;
   const remembered: (readonly string[])[] = [];
   const result = await runOnRealHost(scenarioOf(text), world, {
@@ -77,6 +83,7 @@ async function runOn(host: Host, text: string, isStopped = (): boolean => false)
     fileFor: (name) => `scratch/${name}`,
     remember: (uuids) => remembered.push(uuids),
     isStopped,
+    grantedLog,
   });
   return { result, remembered };
 }
@@ -110,8 +117,8 @@ describe('a scenario on a real host', () => {
       'it boots with `flask=permissive`, and this host has been booted',
       'it is for Xen 4.20, and this host has its own',
       'it says which devices and which IOMMU its host has, and this one has its own',
-      'step 1, `create`, `granted`: Xen logs what it denies, and not what it grants',
-      'step 1, `create`, `open-pages`: Xen tells nobody who has which pages mapped',
+      'step 1, `create`, `granted`: Xen logs what it denies, and not what it grants; with `--audit` it logs that for the time of the test',
+      'step 1, `create`, `open-pages`: Xen counts who has a page mapped, and gives that count to nobody; its log has no line where a mapping ends',
       'step 1, `create`, `readable: building`: Xen does not log the mappings that it grants',
       'step 1, `create`, `readable-by`: a guest that runs is not made to try it',
       'step 1, `create`, `writable: saving`: Xen does not log the mappings that it grants',
@@ -213,5 +220,110 @@ describe('a scenario on a real host', () => {
     expect(result.outcome).toBe('passed');
     expect(written).toEqual(['scratch/web.core', expect.objectContaining({ file: 'scratch/../up' })]);
     expect(await names(host)).toEqual(['Domain-0', 'neighbour']);
+  });
+});
+
+describe('what is granted on a real host', () => {
+  const CREATE = `${guests()}steps:\n  - create: web\n    expect: { granted: ['dom0_t domU_t:domain pause'] }\n`;
+
+  function check(change: Partial<CheckRecord> = {}): CheckRecord {
+    return {
+      class: 'domain',
+      permissions: ['pause'],
+      source: 'system_u:system_r:dom0_t',
+      target: 'customer_1:vm_r:domU_t',
+      outcome: 'granted',
+      denied: [],
+      isEnforced: false,
+      // Domains of the scenario: the neighbour is 1.
+      sourceDomid: 0 as Domid,
+      targetDomid: 2 as Domid,
+      avcLine: 'avc:  granted',
+      isContinuation: false,
+      count: 1,
+      ...change,
+    };
+  }
+
+  /** A log that has one piece more each time that it is read; the first time is before the step. */
+  function log(...pieces: readonly (readonly CheckRecord[] | number | undefined)[]): GrantedLog {
+    const rest = [[], ...pieces];
+    return {
+      next: async () => {
+        const piece = rest.length === 0 ? [] : rest.shift();
+        if (piece === undefined) return undefined;
+        return typeof piece === 'number' ? { checks: [], lost: piece } : { checks: piece, lost: 0 };
+      },
+      isKept: async () => true,
+      patienceMs: 200,
+    };
+  }
+
+  test.each([
+    ['it is logged while the operation lasts', log([check()]), 'passed', undefined],
+    ['it is logged later', log([], [], [check()]), 'passed', undefined],
+    ['text was lost, and it is there', log(80, [check()]), 'passed', undefined],
+    ['it is not logged', log([check({ permissions: ['unpause'] })]), 'failed', undefined],
+    ['it is denied', log([check({ outcome: 'denied', denied: ['pause'] })]), 'failed', undefined],
+    ['it was logged before', log(), 'failed', undefined],
+    ['it is of a neighbour', log([check({ targetDomid: 1 as Domid })]), 'failed', undefined],
+    ['a neighbour did it', log([check({ sourceDomid: 1 as Domid })]), 'failed', undefined],
+    [
+      'it is not there, and text was lost',
+      log([], 80),
+      'broken',
+      /nobody knows what was granted: boot Xen with a larger/,
+    ],
+    ['nobody may read the log any more', log([], undefined), 'broken', /may no longer read the console/],
+    [
+      'another policy was loaded meanwhile',
+      { ...log([]), isKept: async (): Promise<boolean> => false },
+      'broken',
+      /another policy was loaded meanwhile/,
+    ],
+  ] as const)('is known when %s', async (_, grantedLog, outcome, reason) => {
+    const { result } = await runOn(await hostWithNeighbour(), CREATE, undefined, grantedLog);
+    expect([result.outcome, result.reason]).toEqual([
+      outcome,
+      reason === undefined ? undefined : expect.stringMatching(reason),
+    ]);
+    if (outcome !== 'failed') return;
+    expect(result.failures[0]?.mismatches).toEqual([
+      { what: 'granted', missing: ['dom0_t domU_t:domain pause'], unexpected: [] },
+    ]);
+  });
+
+  test.each([
+    ['nothing else was denied', '[]', 'broken', /nobody knows what was denied/],
+    ['something was denied that must be', "['* *:domain2 get_vnumainfo']", 'broken', /nobody knows what was denied/],
+    ['nobody asks what was denied', undefined, 'passed', undefined],
+  ] as const)('text that was lost decides nothing when %s', async (_, denied, outcome, reason) => {
+    const torn: Host = new Proxy(await hostWithNeighbour(), {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
+        if (key !== 'pause') return value.bind(target);
+        return async (name: string) => {
+          const report = await target.pause(name);
+          return { ...report, diagnostics: [guestDiagnostics['log-lost'](undefined, { count: 80 })] };
+        };
+      },
+    });
+    const expectation = denied === undefined ? '' : `    expect: { denied: ${denied} }\n`;
+    const text = `${guests()}steps:\n  - create: web\n  - pause: web\n${expectation}`;
+    const { result } = await runOn(torn, text);
+    expect([result.outcome, result.reason]).toEqual([
+      outcome,
+      reason === undefined ? undefined : expect.stringMatching(reason),
+    ]);
+  });
+
+  test('is refused for what its log does not tell, each permission with the reason', () => {
+    const text = `${guests()}steps:\n  - create: web\n    expect: { granted: ['* *:mmu { adjust map_read }', '* *:domain pause'] }\n`;
+    expect(
+      hindrancesOnRealHost(scenarioOf(text), (check, one) =>
+        one === 'map_read' ? `${check.class} is too much` : undefined,
+      ),
+    ).toEqual(['step 1, `create`, `granted`: `mmu { map_read }` is not audited: mmu is too much']);
   });
 });

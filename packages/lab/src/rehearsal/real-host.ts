@@ -9,10 +9,15 @@
  * @module
  */
 import type { BooleanState, DomainState, Host, OperationReport } from '@dewar/toolstack';
+import type { CheckPattern } from './check-patterns.ts';
+import { type GrantedLog, RealReports } from './real-reports.ts';
 import { readConfig, runScenario, type ScenarioResult } from './run-scenario.ts';
 import type { Expectations, Scenario, ScenarioStep } from './scenario.ts';
 import type { ScenarioWorld } from './scenario-world.ts';
 import { STEP_KINDS } from './step-kinds.ts';
+
+/** Why the log of a host with auditing does not tell whether a permission was granted to a step; undefined where it does. */
+export type WhyNotTold = (check: CheckPattern, permission: string) => string | undefined;
 
 /** What a real host is used with. */
 export interface RealHostUse {
@@ -25,6 +30,8 @@ export interface RealHostUse {
   readonly remember: (uuids: readonly string[]) => void;
   /** Whether the scenario is to end after the step that it is in. */
   readonly isStopped: () => boolean;
+  /** Without one, `granted` cannot be told. */
+  readonly grantedLog?: GrantedLog | undefined;
 }
 
 const DOM0_NAMES: readonly string[] = ['Domain-0', '0'];
@@ -46,13 +53,34 @@ function stepHindrance({ kind, subject, options }: ScenarioStep): string | undef
   return undefined;
 }
 
-function expectHindrances(expect: Expectations): string[] {
+/** The checks that a scenario says must be granted. */
+export function grantedPatterns(scenarios: readonly Scenario[]): CheckPattern[] {
+  return scenarios.flatMap(({ steps }) => steps.flatMap(({ expect }) => expect.granted ?? []));
+}
+
+function grantedHindrances(granted: readonly CheckPattern[], whyNotTold: WhyNotTold | undefined): string[] {
+  if (whyNotTold === undefined)
+    return ['Xen logs what it denies, and not what it grants; with `--audit` it logs that for the time of the test'];
+  return granted.flatMap((check) =>
+    check.permissions.flatMap((permission) => {
+      const why = whyNotTold(check, permission);
+      return why === undefined ? [] : [`\`${check.class} { ${permission} }\` is not audited: ${why}`];
+    }),
+  );
+}
+
+function expectHindrances(expect: Expectations, whyNotTold: WhyNotTold | undefined): string[] {
   const found: string[] = [];
   const say = (is: boolean, key: string, why: string): void => {
     if (is) found.push(`\`${key}\`: ${why}`);
   };
-  say(expect.granted !== undefined, 'granted', 'Xen logs what it denies, and not what it grants');
-  say(expect.openPages !== undefined, 'open-pages', 'Xen tells nobody who has which pages mapped');
+  if (expect.granted !== undefined)
+    for (const why of grantedHindrances(expect.granted, whyNotTold)) say(true, 'granted', why);
+  say(
+    expect.openPages !== undefined,
+    'open-pages',
+    'Xen counts who has a page mapped, and gives that count to nobody; its log has no line where a mapping ends',
+  );
   for (const what of ['readable', 'writable'] as const) {
     const { building, saving } = expect[what] ?? {};
     say(building !== undefined, `${what}: building`, 'Xen does not log the mappings that it grants');
@@ -62,8 +90,11 @@ function expectHindrances(expect: Expectations): string[] {
   return found;
 }
 
-/** Why a scenario cannot run on a real host: a sentence each, with the step by its number from 1. Empty where it can. */
-export function hindrancesOnRealHost(scenario: Scenario): string[] {
+/**
+ * Why a scenario cannot run on a real host: a sentence each, with the step by its number from 1. Empty where it can. With
+ * `whyNotTold`, the host is to log what it grants.
+ */
+export function hindrancesOnRealHost(scenario: Scenario, whyNotTold?: WhyNotTold): string[] {
   const found: string[] = [];
   if (scenario.hosts.length > 1) found.push(`it has ${scenario.hosts.length} hosts, and this machine is one`);
   if (scenario.flask !== 'enforcing')
@@ -75,7 +106,7 @@ export function hindrancesOnRealHost(scenario: Scenario): string[] {
     const where = `step ${i + 1}, \`${step.kind}\``;
     const why = stepHindrance(step);
     if (why !== undefined) found.push(`${where}: ${why}`);
-    for (const one of expectHindrances(step.expect)) found.push(`${where}, ${one}`);
+    for (const one of expectHindrances(step.expect, whyNotTold)) found.push(`${where}, ${one}`);
   }
   return found;
 }
@@ -142,14 +173,15 @@ async function restoreBooleans(host: Host, before: readonly BooleanState[]): Pro
 export async function runOnRealHost(
   scenario: Scenario,
   world: ScenarioWorld,
-  { host, uuid, fileFor, remember, isStopped }: RealHostUse,
+  { host, uuid, fileFor, remember, isStopped, grantedLog }: RealHostUse,
 ): Promise<ScenarioResult> {
   const uuids = new Set<string>();
+  const reports = new RealReports(host, uuids, grantedLog);
   const { value: booleans = [] } = await host.booleans();
   const own: ScenarioWorld = {
     policy: (path, file, isMls, release) => world.policy(path, file, isMls, release),
     readText: (path, file) => world.readText(path, file),
-    boot: async () => ({ kind: 'booted', host: { host } }),
+    boot: async () => ({ kind: 'booted', host: { host, beginStep: () => reports.beginStep() } }),
     fileFor,
     isStopped,
     uuid: () => {

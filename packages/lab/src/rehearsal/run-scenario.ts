@@ -218,7 +218,10 @@ async function runStep(
   const { host } = running;
   const tell = coverage === undefined ? undefined : await listen(running, coverage);
   const arrives = coverage === undefined || target === undefined ? undefined : await listen(target, coverage);
-  const { report, guest, loaded, sides } = await performStep(step, host, context);
+  const settle = await running.beginStep?.();
+  const { report: told, guest, loaded, sides } = await performStep(step, host, context);
+  const report = (await settle?.(step.expect, told)) ?? told;
+  if ('unknown' in report) throw new Broken(`step \`${titleOf(step, context.hosts.size)}\`: ${report.unknown}`);
   const hasArrived = sides !== undefined && report.outcome === 'done';
   const place = hasArrived && target !== undefined ? target.host : host;
   const found = await compareReport(step.expect, report, guest, place, (name) => context.domains.get(name) ?? name);

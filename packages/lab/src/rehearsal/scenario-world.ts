@@ -7,7 +7,8 @@ import type { BootOptions, FlaskMode } from '@dewar/hypervisor';
 import { Hypervisor, type ObservedLabel, type ObservedTransition } from '@dewar/hypervisor';
 import type { CompiledPolicy } from '@dewar/policy/compiler';
 import type { XenReleaseName } from '@dewar/policy/releases';
-import { type Host, LibxlHost } from '@dewar/toolstack';
+import { type Host, LibxlHost, type OperationReport } from '@dewar/toolstack';
+import type { Expectations } from './scenario.ts';
 
 /** A policy to boot a host with. */
 export interface PolicyImage {
@@ -18,6 +19,15 @@ export interface PolicyImage {
   readonly compiled: CompiledPolicy | undefined;
 }
 
+/**
+ * Makes of a report, before it is held against what must come, what a host with a log knows of it; or says why nobody can
+ * tell.
+ */
+export type SettleReport = (
+  expect: Expectations,
+  report: OperationReport<unknown>,
+) => Promise<OperationReport<unknown> | { readonly unknown: string }>;
+
 /** A host of a scenario. Only `host` is needed; a host that can tell more gives coverage of more. */
 export interface ScenarioHost {
   readonly host: Host;
@@ -25,6 +35,8 @@ export interface ScenarioHost {
   readonly observeTransitions?: (listener: (transition: ObservedTransition) => void) => () => void;
   /** Tells of each label that a statement of the policy gave and that is now used; answers how to stop. */
   readonly observeLabels?: (listener: (label: ObservedLabel) => void) => () => void;
+  /** Is told before each step; answers what takes its report. */
+  readonly beginStep?: () => Promise<SettleReport>;
 }
 
 /** A host that was booted, or why it was not. */

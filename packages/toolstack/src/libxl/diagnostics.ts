@@ -94,6 +94,10 @@ const entries = {
     message: 'the core of domain {domid} has {missing} page(s) of zeros: dom0 could not read them',
   },
   'not-saved': { severity: 'error', message: 'there is no saved guest in `{file}`: {reason}' },
+  'log-lost': {
+    severity: 'warning',
+    message: "{count} characters of Xen's console were gone before they could be read, and denials with them",
+  },
   'unknown-boolean': { severity: 'error', message: 'the policy has no boolean `{name}`' },
 } as const;
 
