@@ -353,7 +353,12 @@ export function describeFinding({ cause, lines }: Finding, namer: Namer, policyN
     case 'stale':
       return {
         title: 'the log is of another policy',
-        because: withRules(`${policyName} allows it`, cause.rules),
+        because: [
+          ...withRules(`${policyName} allows it`, cause.rules),
+          ...cause.invalid.map(
+            ({ label, message }) => `but nothing can have the label ${quoted(label)} under it: ${message}`,
+          ),
+        ],
         remedy: [
           'nothing is to be added; load this policy on that host, or explain the log with the policy that runs there',
         ],

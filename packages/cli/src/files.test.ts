@@ -76,8 +76,40 @@ test('fmt leaves a source as it is where a macro sees blanks or lines of it', as
   writeFileSync(macros, readFileSync(macros, 'utf8') + macro);
   const sized = `${readFileSync(module, 'utf8')}sized(\`a\n    b')\n`;
   writeFileSync(module, sized);
-  expect((await dewar('fmt', policy)).err).toContain('nic_dev.te: left as it is');
+  // What else is changed in the same run is laid out.
+  const others = ['modules/domU.te', 'modules/driver.te', 'modules/xen.te'].map((name) => join(policy, name));
+  for (const other of others)
+    writeFileSync(other, `${readFileSync(other, 'utf8')}type  other_${others.indexOf(other)}_t ;\n`);
+  const { code, err, out } = await dewar('fmt', policy, others[0] ?? '');
+  expect(code).toBe(0);
+  expect(err.match(/left as it is/g)).toHaveLength(1);
+  expect(err).toContain('nic_dev.te: left as it is');
   expect(readFileSync(module, 'utf8')).toBe(sized);
+  expect(out.trimEnd().split('\n')).toHaveLength(others.length);
+  for (const other of others) expect(readFileSync(other, 'utf8')).toMatch(/\ntype {2}other_\d_t;\n$/);
+});
+
+test('fmt leaves all of what makes another policy only together, and writes nothing where one file is no text', async () => {
+  const policy = join(scratch, 'policy');
+  cpSync(example, policy, { recursive: true });
+  const [macros, one, other] = ['xen.if', 'domU.te', 'driver.te'].map((name) => join(policy, 'modules', name));
+  if (macros === undefined || one === undefined || other === undefined) throw new Error('no files');
+  // The second text is another type only where the first was laid out too.
+  const macro =
+    "define(`first', `define(`first_is', len(`$1'))')define(`second', `ifelse(eval(first_is < 8 && len(`$1') < 8), `1', `type near_t;', `type far_t;')')\n";
+  writeFileSync(macros, readFileSync(macros, 'utf8') + macro);
+  const before = [one, other].map(
+    (file, i) => `${readFileSync(file, 'utf8')}${i === 0 ? 'first' : 'second'}(\`a\n        b')\n`,
+  );
+  writeFileSync(one, before[0] ?? '');
+  writeFileSync(other, before[1] ?? '');
+  const { code, err } = await dewar('fmt', policy);
+  expect(code).toBe(0);
+  expect([one, other].map((file) => readFileSync(file, 'utf8'))).toEqual(before);
+  expect(err.match(/left as it is/g)).toHaveLength(2);
+  const loose = file('loose.te', 'type  a_t ;\n');
+  expect((await dewar('fmt', loose, file('odd.te', '\0'))).code).toBe(1);
+  expect(readFileSync(loose, 'utf8')).toBe('type  a_t ;\n');
 });
 
 test('no command writes its result over what it was made from', async () => {

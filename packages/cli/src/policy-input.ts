@@ -135,6 +135,16 @@ async function fromCache(
   return compiled;
 }
 
+/** Refuses a folder of a policy directory, which is no policy. */
+function refusePart(path: string, given: string): void {
+  const around = ['modules', 'policy', 'policy/support'].find((part) => path.endsWith(`/${part}`));
+  if (around === undefined || existsSync(join(path, 'modules/modules.conf'))) return;
+  const whole = path.slice(0, -around.length - 1);
+  if (!existsSync(join(whole, 'modules/modules.conf'))) return;
+  const shown = byteText(displayPath(whole));
+  throw new UsageError(`\`${given}\` is a part of the policy in \`${shown}\`, which is compiled as a whole`);
+}
+
 /**
  * Reads, and where needed compiles, what `POLICY` names; without a name, the example policy. What was compiled before is
  * taken from the cache, unless it is to be compiled afresh.
@@ -150,6 +160,7 @@ export async function readPolicy(
   const name = byteText(given === '-' ? 'standard input' : displayPath(path));
   const { compileDirectory, compileText } = await import('@dewar/policy/compiler');
   if (path !== '-' && statSync(path).isDirectory()) {
+    refusePart(path, given);
     const files = [path];
     let size = 0;
     const folder = policyFolder(path, (file, length) => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Diagnostic, type Origin, userSpan } from '@dewar/policy/text';
+import { type Diagnostic, type Origin, type Span, userSpan } from '@dewar/policy/text';
 import type { OperationReport } from '@dewar/toolstack';
 
 interface JsonPlace {
@@ -12,10 +12,12 @@ interface JsonPlace {
   readonly column: number;
 }
 
-function placeOf(origin: Origin | undefined): JsonPlace | undefined {
-  if (origin === undefined) return undefined;
-  const { source, start } = userSpan(origin);
+function spanPlace({ source, start }: Span): JsonPlace {
   return { file: source.name, ...source.positionAt(start) };
+}
+
+function placeOf(origin: Origin | undefined): JsonPlace | undefined {
+  return origin === undefined ? undefined : spanPlace(userSpan(origin));
 }
 
 /** The calls that a text came through, innermost first. */
@@ -24,31 +26,33 @@ function expansionsOf(
 ): { readonly macro: string; readonly calledAt: JsonPlace | undefined }[] {
   const calls: { macro: string; calledAt: JsonPlace | undefined }[] = [];
   for (let at = origin; at?.kind === 'expanded'; at = at.call) {
-    const { source, start } = at.call.span;
-    calls.push({ macro: at.macro, calledAt: { file: source.name, ...source.positionAt(start) } });
+    calls.push({ macro: at.macro, calledAt: spanPlace(at.call.span) });
   }
   return calls;
 }
 
 /** Where something was written, seen from outside: the place a person wrote, the place in the macro, and the calls between. */
 export function originJson(origin: Origin): object {
-  const { source, start } = origin.span;
   return {
     place: placeOf(origin),
-    written: { file: source.name, ...source.positionAt(start) },
+    written: spanPlace(origin.span),
     expansions: expansionsOf(origin),
   };
 }
 
-/** A diagnostic as plain data. */
+/** A diagnostic as plain data; `written` is the place in the body of a macro, where it has one. */
 export function diagnosticJson({ code, severity, message, origin, notes, fixes, alike }: Diagnostic): object {
   return {
     code,
     severity,
     message,
     place: placeOf(origin),
+    ...(origin?.kind === 'expanded' ? { written: spanPlace(origin.span) } : {}),
     expansions: expansionsOf(origin),
-    notes: notes.map((note) => ({ message: note.message, place: placeOf(note.origin) })),
+    notes: notes.map((note) => ({
+      message: note.message,
+      place: note.origin === undefined ? undefined : spanPlace(note.origin.span),
+    })),
     fixes: fixes.map(({ title, edits }) => ({
       title,
       edits: edits.map(({ span, newText }) => ({

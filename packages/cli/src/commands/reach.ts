@@ -141,8 +141,15 @@ async function answer(asked: Asked, given: GuestLabels, flags: ReachFlags, termi
     present: [...asked.labels.values()].filter((text) => text !== '').map(readLabel),
   });
   const by = flags.by === undefined ? undefined : matchTypes(policy, byteText(flags.by));
-  if (by === undefined && flags.by !== undefined)
-    throw new RequestError(`the policy has no type or attribute \`${flags.by}\``);
+  if (by === undefined && flags.by !== undefined) {
+    const { nearestName } = await import('@dewar/policy/text');
+    const near = nearestName(
+      byteText(flags.by),
+      policy.types.entries.map(({ name }) => name),
+    );
+    const hint = near === undefined ? '' : `; did you mean \`${byteText(near)}\`?`;
+    throw new RequestError(`the policy has no type or attribute \`${flags.by}\`${hint}`);
+  }
   const result: ReachResult = {
     policyName: asked.name,
     release: release.name,

@@ -147,6 +147,34 @@ test('what an unknown macro would have made of its arguments is not told beside 
   ).toEqual(['language/unknown-macro at 1:1', 'te/unknown-type at 3:14']);
 });
 
+test('a label is looked at whatever is wrong with the labels around it', () => {
+  const changes: Changes = {
+    'policy/device_contexts': () =>
+      'pirqcon -1 system_u:object_r:nic_dev_t\npirqcon 3 system_u:nic_dev_t:object_r\npirqcon 4 nic_dev_t\n',
+  };
+  expect(toldOf('', changes)).toEqual([
+    'language/unexpected-token at policy/device_contexts:1:9',
+    'te/unknown-role at policy/device_contexts:2:20',
+    'te/unknown-type at policy/device_contexts:2:30',
+    'language/unexpected-end at policy/device_contexts:3:11',
+  ]);
+});
+
+test('`self` as a source, and a set as the result of a transition, are told as what they are', () => {
+  expect(shownOf('allow self dom0_t:domain pause;\n')).toContain('`self` stands for the source, and can be the target');
+  expect(shownOf('type_transition dom0_t xen_t:domain { xen_t domU_t };\n')).toContain(
+    'note: one `type_transition` gives one type',
+  );
+});
+
+test('each condition is looked at, whatever is wrong with the one before', () => {
+  const rule = 'allow dom0_t domU_t:domain pause;';
+  expect(toldOf(`if (policy_locked) ${rule}\nif (policy_lockd) { ${rule} }\n`)).toEqual([
+    'language/unexpected-token at 1:20',
+    'te/unknown-boolean at 2:5',
+  ]);
+});
+
 test('a file of macros that is missing is one fault', () => {
   expect(shownOf('', {}, ['modules/xen.if'])).toMatch(
     /^modules\/dom0\.te:\d+:1: error: the policy has no file `modules\/xen\.if` \[source\/no-file\]\n.*\n.*\nnote: it defines `declare_\w+`, which is called here, and further on `\w+`, `\w+`, `\w+` and \d+ more$/,

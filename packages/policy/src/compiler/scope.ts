@@ -253,7 +253,9 @@ export class Scope {
       policy['unknown-type'](
         this.origin(token),
         { name: this.word(token), statement },
-        this.suggest(token, found === undefined ? this.declared.types.keys() : [], this.#elsewhere(found)),
+        this.word(token) === 'self'
+          ? { notes: [{ message: '`self` stands for the source, and can be the target of a rule only' }] }
+          : this.suggest(token, found === undefined ? this.declared.types.keys() : [], this.#elsewhere(found)),
       ),
     );
   }

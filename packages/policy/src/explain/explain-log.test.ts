@@ -372,3 +372,44 @@ test('a change of label that opens nothing is one of a missing rule', () => {
     expect([line, kinds]).toEqual([line, ['no-rule']]);
   }
 });
+
+test('a label whose parts do not go together is told, where the rules alone allow what was denied', () => {
+  const finding = explainOne(
+    'stale',
+    example,
+    avc(DOM0, 'customer_1:system_r:domU_t', 'domain unpause'),
+    avc(DOM0, 'customer_1:system_r:domU_t', 'domain pause'),
+    avc(DOM0, guest('domU_t'), 'domain pause'),
+  );
+  expect(finding.cause).toMatchObject({
+    invalid: [{ label: 'customer_1:system_r:domU_t', message: 'user `customer_1` may not have role `system_r`' }],
+  });
+});
+
+test('who may take a label that may do more ends a protection', () => {
+  const [self, change] = [
+    avc(guest('domU_t'), DOM0, 'domain2 relabelself', 'current=d3'),
+    avc(guest('domU_t'), DOM0, 'domain transition', 'current=d3'),
+  ];
+  const free = subjectOf(examplePolicy({ 'modules/xen.te': (text) => text.replace(/^neverallow[^;]*;/gm, '') }));
+  const opened = (...lines: string[]) =>
+    explain(free, ...lines).flatMap(({ cause }) =>
+      'fix' in cause
+        ? cause.fix.chosen.openings.map(({ way, does, isWhole }) => [
+            way,
+            /^becomes one of `dom0_t`, and /.test(does),
+            isWhole,
+          ])
+        : [],
+    );
+  expect(opened(self)).toEqual([['become', true, false]]);
+  expect(opened(change)).toEqual([['become', true, false]]);
+  expect(opened(self, change)).toEqual([['become', true, true]]);
+  // A build label gives way to its run label, which may do no more.
+  const built = [guest('nomigrate_t_building'), guest('nomigrate_t')] as const;
+  const without = subjectOf(
+    examplePolicy({ 'modules/xen.if': (text) => text.replace(/^.*:domain transition;.*$/m, '') }),
+  );
+  const [finding] = explain(without, avc(...built, 'domain transition'));
+  expect(finding !== undefined && 'fix' in finding.cause ? finding.cause.fix.chosen.openings : undefined).toEqual([]);
+});

@@ -198,8 +198,8 @@ class Explainer {
         this.#add(
           'stale',
           lines,
-          () => ({ kind: 'stale', rules: places() }),
-          (before) => withRules(before, places()),
+          () => ({ kind: 'stale', rules: places(), invalid: this.#invalidLabels(lines) }),
+          (before) => withInvalid(withRules(before, places()), this.#invalidLabels(lines)),
         );
         return;
       case 'allowed-by-boolean':
@@ -239,6 +239,15 @@ class Explainer {
       case 'no-rule':
         this.#noRule(lines, { source, target, tclass, bits: verdict.bits }, verdict.constraints);
     }
+  }
+
+  /** The labels of lines whose parts are all known and do not go together. */
+  #invalidLabels({ group }: ExplainedLines): { label: string; message: string }[] {
+    return [group.source, group.target].flatMap((label) => {
+      if (typeof label === 'number') return [];
+      const read = this.#subject.view.parse(label);
+      return 'part' in read ? [{ label, message: read.message }] : [];
+    });
   }
 
   #boolean(
@@ -457,6 +466,12 @@ function withRules(cause: Cause, rules: readonly RulePlace[]): Cause {
   const keyOf = ({ text, origin }: RulePlace): string => `${text} ${origin?.span.start ?? ''}`;
   const known = new Set(cause.rules.map(keyOf));
   return { ...cause, rules: [...cause.rules, ...rules.filter((one) => !known.has(keyOf(one)))] };
+}
+
+function withInvalid(cause: Cause, more: Extract<Cause, { kind: 'stale' }>['invalid']): Cause {
+  if (cause.kind !== 'stale') return cause;
+  const known = new Set(cause.invalid.map(({ label }) => label));
+  return { ...cause, invalid: [...cause.invalid, ...more.filter(({ label }) => !known.has(label))] };
 }
 
 /** The causes of what Xen's FLASK wrote into a log, as far as a policy tells them. */

@@ -121,7 +121,12 @@ export type Cause =
       readonly count: number;
     }
   | { readonly kind: 'label-event'; readonly line: LabelLine; readonly count: number }
-  | { readonly kind: 'stale'; readonly rules: readonly RulePlace[] }
+  | {
+      readonly kind: 'stale';
+      readonly rules: readonly RulePlace[];
+      /** Labels of the lines that nothing can have under this policy, with what is wrong with each: one clause, lower case. */
+      readonly invalid: readonly { readonly label: string; readonly message: string }[];
+    }
   | { readonly kind: 'granted'; readonly rules: readonly RulePlace[] };
 
 /** A part of a group of lines: some of its permissions. */

@@ -10,8 +10,8 @@ import { MEMORY_WAYS, type MemoryWay, type Party, type WayCheck } from '../analy
 import { AVTAB_TRANSITION, type Context } from '../policydb/index.ts';
 import { creatableTypes, sourceTypes } from './label-faults.ts';
 import type { PairBits } from './macro-calls.ts';
-import { relabelOpenings } from './relabel-openings.ts';
-import { initialContext, permissionBit, type Subject } from './subject.ts';
+import { Relabelling, relabelOpenings } from './relabel-openings.ts';
+import { initialContext, permissionBit, type Subject, typeName } from './subject.ts';
 
 /** A way that a fix completes. */
 export interface Opening {
@@ -172,6 +172,53 @@ function byRelabelling(subject: Subject, pair: PairBits, source: Context, target
     .map((one) => ({ ...one, way: 'relabel', gives: BY_RELABELLING, isForBuilding: false }));
 }
 
+/** How many types whose memory is gained are told. */
+const TOLD = 3;
+
+/**
+ * What a domain gains that becomes one of another type: a guest that may take the label of dom0 may do all that dom0 may.
+ * XEN: `flask_op.c`, `flask_relabel_domain`: who changes its own label is asked `relabelself`, and always `transition`.
+ */
+function byBecoming(
+  subject: Subject,
+  openings: Openings,
+  extra: readonly PairBits[],
+  { source: from, target: to }: PairBits,
+  source: Context,
+  target: Context,
+): Opening[] {
+  if (from === to) return [];
+  const given = extra.filter((pair) => pair.source === from && pair.target === to);
+  const relabelling = new Relabelling(subject);
+  const gives = (tclass: string, permission: string): boolean =>
+    given.some((pair) => relabelling.gives(pair, tclass, permission));
+  const isSelf = gives('domain2', 'relabelself');
+  if (!isSelf && !gives('domain2', 'relabelto') && !gives('domain', 'transition')) return [];
+  const actor = { ...source, type: from };
+  const other = { ...target, type: to };
+  const has = (tclass: string, permission: string): boolean =>
+    gives(tclass, permission) || relabelling.whoMay(tclass, [permission], to).has(from);
+  const isWhole = has('domain', 'transition') && has('domain2', 'relabelself');
+  const name = typeName(subject, to);
+  const base = { way: 'become', condition: undefined, isWhole, isForBuilding: false, source: actor };
+  const power = WAYS.find(
+    (way) =>
+      way.gives.kind !== 'memory' &&
+      openings.isOpen(way, other, other, false) &&
+      !openings.isOpen(way, actor, actor, false),
+  );
+  if (power !== undefined)
+    return [{ ...base, does: `becomes one of \`${name}\`, and ${power.does}`, gives: power.gives, target: other }];
+  const does = `maps its pages once it has become one of \`${name}\``;
+  return creatableTypes(subject)
+    .filter((type) => {
+      const who = relabelling.whoMaps(type);
+      return type !== from && type !== to && who.has(to) && !who.has(from);
+    })
+    .slice(0, TOLD)
+    .map((type) => ({ ...base, does, gives: BY_RELABELLING, target: { ...target, type } }));
+}
+
 /**
  * The ways that are open with the extra permissions and not without, where they give more than the source has already.
  * `source` and `target` give the users, roles and ranges of the two labels.
@@ -204,5 +251,6 @@ export function openingsOf(subject: Subject, extra: readonly PairBits[], source:
     }
   }
   for (const pair of extra) found.push(...byRelabelling(subject, pair, source, target));
+  for (const pair of pairs.values()) found.push(...byBecoming(subject, openings, extra, pair, source, target));
   return found;
 }

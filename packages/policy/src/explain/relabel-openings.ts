@@ -26,7 +26,8 @@ export interface RelabelOpening {
 /** Those that are told of one rule. */
 const TOLD = 3;
 
-class Relabelling {
+/** Who may do what to a type, as far as changes of label are about it. */
+export class Relabelling {
   readonly #subject: Subject;
 
   constructor(subject: Subject) {

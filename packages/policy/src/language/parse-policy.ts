@@ -104,6 +104,15 @@ const RULES: ReadonlySet<string> = new Set([
   'type_change',
   'role_transition',
   'range_transition',
+  'constrain',
+  'mlsconstrain',
+  'validatetrans',
+  'mlsvalidatetrans',
+  'pirqcon',
+  'pcidevicecon',
+  'iomemcon',
+  'ioportcon',
+  'devicetreecon',
 ]);
 
 /** Parses a whole policy. Reports every independent fault; statements without fault are in the tree. */

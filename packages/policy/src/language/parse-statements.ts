@@ -148,6 +148,7 @@ function typeRule(cursor: Cursor, at: Token, rule: TypeRuleKind): Statement {
   const target = cursor.nameSet('the target types');
   cursor.expect(':');
   const classes = cursor.nameSet('the classes');
+  if (cursor.word() === '{') cursor.form = `one \`${rule}\` gives one type`;
   const result = cursor.identifier('the type of the new object');
   if (rule === 'type_transition' && cursor.kind() === TokenKind.filename) {
     const name = cursor.at++;

@@ -190,6 +190,16 @@ describe('a build label alone', () => {
     expect(told(mend(labels))).toEqual([]);
   });
 
+  test('beside a misspelt `seclabel` is cured by its name', () => {
+    const reading = read("init_seclabel = 'u:r:vault_t_building'\nseclable = 'u:r:other_t'\n");
+    const [alone] = reading.diagnostics.filter(({ code }) => code === 'cfg/runs-under-build-label');
+    expect([alone?.fixes, alone?.notes.at(-1)?.message]).toEqual([
+      [],
+      '`seclable` was to give the label that it runs under',
+    ]);
+    expect(codes(reading)).toContain('cfg/misspelt-label-key');
+  });
+
   test('of another name is a warning without a fix', () => {
     expect(read("init_seclabel = 'u:r:t'\n").diagnostics).toMatchObject([
       { code: 'cfg/runs-under-build-label', severity: 'warning', fixes: [] },

@@ -9,7 +9,7 @@
 import type { Diagnostic, Fix, Note } from '@dewar/policy/text';
 import { cfg as report } from './diagnostics.ts';
 import type { Labels, LabelValue } from './domain-config.ts';
-import { LABEL_KEYS, type LabelKey } from './known-keys.ts';
+import { knownKey, LABEL_KEYS, type LabelKey, meantLabelKey } from './known-keys.ts';
 import type { Setting } from './settings.ts';
 import { showBytes } from './show-text.ts';
 import { valueOrigin, type XlReader } from './xl-reader.ts';
@@ -117,7 +117,7 @@ function refusalText(key: LabelKey, labels: Labels, label: string): string {
 }
 
 function adviseBuildLabelAlone(reader: XlReader, build: LabelValue): Diagnostic {
-  const notes = [
+  const notes: Note[] = [
     { message: 'without `seclabel` there is no relabel, and xl says nothing about it' },
     {
       message: 'what dom0 may do to build the guest, such as map its memory, it may do for the whole life of the guest',
@@ -125,7 +125,14 @@ function adviseBuildLabelAlone(reader: XlReader, build: LabelValue): Diagnostic 
   ];
   const fixes: Fix[] = [];
   const setting = reader.setting(build.key);
-  if (setting !== undefined && build.text.endsWith(BUILD_SUFFIX)) {
+  const meant = [...reader.cfg.byKey.values()].find(
+    ({ key }) => knownKey(key) === undefined && meantLabelKey(key) === 'seclabel',
+  );
+  // The label to run under is there, under a key that is none: that is what is to be put right.
+  if (meant !== undefined) {
+    const origin = { kind: 'written', span: meant.keySpan } as const;
+    notes.push({ message: `\`${showBytes(meant.key)}\` was to give the label that it runs under`, origin });
+  } else if (setting !== undefined && build.text.endsWith(BUILD_SUFFIX)) {
     const label = build.text.slice(0, -BUILD_SUFFIX.length);
     const { source, start } = setting.keySpan;
     fixes.push({
