@@ -182,7 +182,11 @@ function settled(session: string): string {
     .replaceAll(/\(\d+ bytes[^)]*\)/g, '(N bytes)');
 }
 
-const COMMAND = `${series === '4.17' ? '' : `DEWAR_XEN_RELEASE=${series} `}npm run test:xen`;
+const COMMAND = [
+  ...(sources === "Xen's sources" ? ['DEWAR_XEN_CLONE=CLONE'] : []),
+  ...(series === '4.17' ? [] : [`DEWAR_XEN_RELEASE=${series}`]),
+  'npm run test:xen',
+].join(' ');
 
 const HEADING = `Dewar on real Xen ${series}
 ======================
@@ -191,8 +195,10 @@ Xen ${version} (${sources}, built with CONFIG_XSM=y), x86-64, flask=enforcing, i
 software). dom0: Linux 6.1, PV, with Node 20, and xenstored and xenconsoled of Xen ${series}. The guest: the same kernel, with a
 ramdisk that writes one line and sleeps.
 
-\`${COMMAND}\` writes this file. A line with # is a command; below it is all that it printed. CPU times, times of day,
-frame numbers and page counts differ from run to run and are replaced.
+\`${COMMAND}\` writes this file.
+
+A line with # is a command; below it is all that it printed. CPU times, times of day, frame numbers and page counts differ
+from run to run and are replaced.
 `;
 
 function judgeSession(): void {

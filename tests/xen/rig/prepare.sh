@@ -18,7 +18,7 @@ case $release in
   4.14) suite=bullseye ;;
   4.17) suite=bookworm ;;
   4.20) suite=trixie ;;
-  4.15 | 4.16 | 4.18 | 4.19)
+  4.15 | 4.16 | 4.18 | 4.19 | 4.21 | 4.22)
     suite=''
     if [ -z "${DEWAR_XEN_CLONE:-}" ]; then
       echo "prepare.sh: no Debian has Xen $release: name a git clone of Xen with DEWAR_XEN_CLONE" >&2
@@ -26,7 +26,7 @@ case $release in
     fi
     ;;
   *)
-    echo "prepare.sh: Xen 4.14 to 4.20 can be prepared, not $release" >&2
+    echo "prepare.sh: Xen 4.14 to 4.22 can be prepared, not $release" >&2
     exit 2
     ;;
 esac
