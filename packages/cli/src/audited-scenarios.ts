@@ -113,7 +113,7 @@ export async function runAudited(
     try {
       for (const name of auditing.booleans.noLongerPending)
         say('warning', `a value was pending for the boolean \`${name}\`; the load of a policy has dropped it`);
-      await requireLog(host, request, async () => (await grants.read()) ?? { text: '', lost: 0 });
+      await requireLog(host, request, grants);
       results = await runAll({
         next: () => loggedChecks(grants),
         isKept: () => isAudited(host, policy),

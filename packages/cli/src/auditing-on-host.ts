@@ -11,7 +11,7 @@ import {
   auditPolicy,
   auditWitnesses,
   beginAuditing,
-  type LogPiece,
+  type LogSource,
   settleAuditing,
   XenError,
   type XenHost,
@@ -113,19 +113,10 @@ async function putBackAnew(terminal: Terminal): Promise<AuditEnd> {
   }
 }
 
-/** Xen must log what it was asked for last, or else there is nothing to be had. */
-export async function requireLog(
-  host: XenHost,
-  { purpose, witnesses }: AuditRequest,
-  next: () => Promise<LogPiece>,
-): Promise<void> {
+/** Xen must log what it was asked for last, or else there is nothing to be had. What the log has by then is read away. */
+export async function requireLog(host: XenHost, { purpose, witnesses }: AuditRequest, log: LogSource): Promise<void> {
   await host.decide(witnesses.slice(0, 1));
-  let text = '';
-  for (;;) {
-    const piece = await next();
-    if (piece.text === '' && piece.lost === 0) break;
-    text += piece.text;
-  }
+  const { text } = (await log.read()) ?? { text: '' };
   if (!text.includes('avc:'))
     throw new RequestError(
       `${NOTHING_DONE[purpose]}: Xen writes no avc lines to its console; was it booted with a \`loglvl\` below \`warning\`?`,

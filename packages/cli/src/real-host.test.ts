@@ -321,6 +321,15 @@ describe('trace', () => {
     expect(out).toMatch(/note: [1-9]\d{3} characters of Xen's console were gone before they could be read/);
   });
 
+  test('a host that logs something each time that its log is read is no reason to wait', async () => {
+    process.env['STAND_IN_CHATTER'] =
+      `(XEN) avc:  granted  { pinpage } for source=d1 scontext=${RUN} tcontext=${RUN}_self tclass=mmu\n`;
+    const { out, code } = await trace('--', 'true');
+    expect(code).toBe(0);
+    expect(out).toMatch(/mmu \{ pinpage \} +granted/);
+    expect(auditedBits()).toBe(0);
+  });
+
   test('a program that is not there changes nothing for long', async () => {
     const { code, err } = await trace('--', 'no-such-program');
     expect([code, err]).toEqual([127, 'error: cannot run `no-such-program`: there is no such program\n']);

@@ -3,11 +3,12 @@
  * it keeps in a file from one helper to the next. What it is to do wrong stands in another file.
  *
  * `STAND_IN_HOST` names the first file, `STAND_IN_FAULTS` the second: a list of `Fault`, of which each happens once.
- * What is in `STAND_IN_LOG` stands behind all else in the console ring.
+ * What is in `STAND_IN_LOG` stands behind all else in the console ring. With `STAND_IN_CHATTER`, somebody makes a line more
+ * appear there each time that it is read.
  *
  * @module
  */
-import { existsSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Hypervisor } from '@dewar/hypervisor';
 import { SourceText } from '@dewar/policy/text';
@@ -46,6 +47,7 @@ const HOST = process.env['STAND_IN_HOST'] ?? '';
 const FAULTS = process.env['STAND_IN_FAULTS'] ?? '';
 /** What Xen is said to have written to its console beside what the simulated one writes; it need not exist. */
 const LOG = process.env['STAND_IN_LOG'] ?? '';
+const CHATTER = process.env['STAND_IN_CHATTER'] ?? '';
 /** So much of the console ring is kept. */
 const RING_BYTES = Number(process.env['STAND_IN_RING'] ?? 1024 * 1024);
 const DOM0 = { domid: 0 as never, process: 'libxl' } as const;
@@ -300,6 +302,7 @@ const CALLS: Handlers = {
     const all = ask(session, 'sysctl.readconsole', { clear: false }).text + (existsSync(LOG) ? readFileSync(LOG) : '');
     const oldest = Math.max(0, all.length - RING_BYTES);
     const from = Math.max(index, oldest);
+    appendFileSync(LOG, CHATTER);
     return { text: all.slice(from), index: all.length, lost: from - index, isEnd: true };
   },
   'flask.getenforce': (session) => ask(session, 'xsm_op.getenforce', {}),

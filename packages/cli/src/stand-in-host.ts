@@ -66,6 +66,7 @@ export function boot(flask: 'enforcing' | 'disabled'): void {
   process.env['STAND_IN_FAULTS'] = join(folder, 'faults.json');
   process.env['STAND_IN_LOG'] = logFile;
   process.env['STAND_IN_RING'] = '1000000';
+  process.env['STAND_IN_CHATTER'] = '';
   process.env['DEWAR_STATE_DIR'] = folder;
   const tools = new LibxlHost(hypervisor).snapshot();
   writeFileSync(process.env['STAND_IN_HOST'], JSON.stringify({ xen: hypervisor.snapshot(), tools }));

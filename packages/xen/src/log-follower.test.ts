@@ -9,7 +9,7 @@ import { LogFollower, LogListener, RingReader } from './log-follower.ts';
 const folder = mkdtempSync(join(tmpdir(), 'dewar-follower-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-type Piece = { readonly text: string; readonly lost?: number };
+type Piece = { readonly text: string; readonly lost?: number; readonly isEnd?: boolean };
 
 /** A helper whose ring answers one piece after the other, and in the end nothing. */
 function helperWith(...pieces: readonly Piece[]): HelperProcess {
@@ -23,8 +23,8 @@ function helperWith(...pieces: readonly Piece[]): HelperProcess {
     const lines = createInterface({ input: process.stdin });
     lines.on('line', (line) => {
       const { id, params } = JSON.parse(line);
-      const { text = '', lost = 0 } = pieces.shift() ?? {};
-      const value = { text, lost, index: params.index + lost + text.length, isEnd: true };
+      const { text = '', lost = 0, isEnd = true } = pieces.shift() ?? {};
+      const value = { text, lost, index: params.index + lost + text.length, isEnd };
       writeSync(3, JSON.stringify({ id, ok: true, value }) + '\\n');
     });
     lines.on('close', () => process.exit(0));
@@ -67,6 +67,16 @@ test('a line without an end is handed out in parts', async () => {
     { text: long, lost: 0 },
     { text: 'y\n', lost: 0 },
   ]);
+});
+
+test('all that is there is read to its end, and what comes behind that the next time', async () => {
+  const helper = helperWith({ text: 'one\ntw', isEnd: false }, { text: 'o\n', lost: 2 }, { text: 'three\n' });
+  const follower = new LogFollower(helper);
+  expect([await follower.read(), await follower.read()]).toEqual([
+    { text: 'one\ntw\no\n', lost: 2 },
+    { text: 'three\n', lost: 0 },
+  ]);
+  await helper.close();
 });
 
 test('a reader that comes now and then counts what was lost since it came first', async () => {

@@ -17,11 +17,17 @@ export interface LogPiece {
   readonly lost: number;
 }
 
+/** Where operations read what Xen has logged meanwhile. */
+export interface LogSource {
+  /** What has come since the last time; undefined where dom0 may not read the console. */
+  read(): Promise<LogPiece | undefined>;
+}
+
 /** A line that is longer is handed out in parts; Xen's own are at most 1 KiB. */
 const LINE_LIMIT = 64 * 1024;
 
 /** A reader of the ring with a place of its own in it. */
-export class LogFollower {
+export class LogFollower implements LogSource {
   readonly #helper: HelperProcess;
   #index = 0;
   /** The beginning of a line whose end is not there yet. */
@@ -44,22 +50,32 @@ export class LogFollower {
 
   /** What has come since, at most about a megabyte; undefined where dom0 may not read the console. */
   async next(): Promise<LogPiece | undefined> {
+    return (await this.#take())?.piece;
+  }
+
+  /** All that has come since. What comes meanwhile is no part of it: guests that are at work may write all the time. */
+  async read(): Promise<LogPiece | undefined> {
+    let [text, lost] = ['', 0];
+    for (;;) {
+      const taken = await this.#take();
+      if (taken === undefined) return undefined;
+      text += taken.piece.text;
+      lost += taken.piece.lost;
+      if (taken.isEnd) return { text, lost };
+    }
+  }
+
+  async #take(): Promise<{ readonly piece: LogPiece; readonly isEnd: boolean } | undefined> {
     const outcome = await this.#helper.call('ring.read', { index: this.#index, clear: false });
     if (outcome.kind === 'failed') return undefined;
-    const { text, index, lost } = outcome.value;
+    const { text, index, lost, isEnd } = outcome.value;
     this.#index = index;
     // What was begun before a gap has no end any more.
     const all = lost === 0 ? this.#begun + text : `${this.#begun}\n${text}`;
     const end = all.length - all.lastIndexOf('\n') > LINE_LIMIT ? all.length : all.lastIndexOf('\n') + 1;
     this.#begun = all.slice(end);
-    return { text: all.slice(0, end), lost };
+    return { piece: { text: all.slice(0, end), lost }, isEnd };
   }
-}
-
-/** Where operations read what Xen has logged meanwhile. */
-export interface LogSource {
-  /** What has come since the last time; undefined where dom0 may not read the console. */
-  read(): Promise<LogPiece | undefined>;
 }
 
 /** Reads the ring when it is asked to, and only then. */

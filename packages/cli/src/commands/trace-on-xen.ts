@@ -11,7 +11,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuditEnd, givenLabels, type LogFollower, NOT_AUDITED, type XenHost } from '@dewar/xen';
+import { type AuditEnd, givenLabels, type LogFollower, type LogPiece, NOT_AUDITED, type XenHost } from '@dewar/xen';
 import {
   type AuditablePolicy,
   begin,
@@ -32,7 +32,6 @@ import type { TellTrace, TraceFlags } from '../trace-request.ts';
 const POLL_MS = 2;
 /** How long a command that is asked to end is waited for, before the policy is put back all the same. */
 const GRACE_MS = 5000;
-const NOTHING = { text: '', lost: 0 };
 
 /** What is traced under. */
 interface Prepared extends AuditablePolicy {
@@ -131,8 +130,7 @@ async function follow(
 ): Promise<Followed> {
   interruption.child = child;
   let lost = 0;
-  const take = async (): Promise<boolean> => {
-    const piece = await log.next();
+  const take = (piece: LogPiece | undefined): boolean => {
     if (piece === undefined) return false;
     lost += piece.lost;
     for (const entry of reader.read(piece.text)) record.add(entry);
@@ -142,8 +140,8 @@ async function follow(
   void ended.then((ending) => {
     over.ending = ending;
   });
-  while (over.ending === undefined && !interruption.isOverdue) if (!(await take())) await delay(POLL_MS);
-  while (await take());
+  while (over.ending === undefined && !interruption.isOverdue) if (!take(await log.next())) await delay(POLL_MS);
+  take(await log.read());
   return { ending: over.ending, lost };
 }
 
@@ -212,7 +210,7 @@ export async function traceOnXen(
     try {
       for (const name of auditing.booleans.noLongerPending)
         warn(`a value was pending for the boolean \`${name}\`; the load of a policy has dropped it`);
-      await requireLog(host, request, async () => (await log.next()) ?? NOTHING);
+      await requireLog(host, request, log);
       if (!interruption.isAsked)
         followed = await follow(start(command, isJson && output === undefined), interruption, log, reader, record);
     } finally {
