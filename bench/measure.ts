@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { m4Definitions } from '@dewar/policy/compiler';
 import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
 
 /** The built command, for a shell. */
@@ -102,8 +103,10 @@ function m4Files(policy: string): string[] {
   return files.filter((file) => existsSync(file));
 }
 
-/** The shell command that compiles a policy directory with m4 and checkpolicy to `theirs.bin`. */
+/** The shell command that compiles a policy directory with m4 and checkpolicy to `theirs.bin`, with the macros that `dewar compile` defines. */
 export function referenceCompilation(policy: string): string {
-  const definitions = '-D self_contained_policy -D mls_num_sens=16 -D mls_num_cats=256';
+  const definitions = m4Definitions({})
+    .map(({ name, value }) => `-D ${name}=${value}`)
+    .join(' ');
   return `m4 ${definitions} -s ${m4Files(policy).join(' ')} > theirs.conf && checkpolicy -t Xen -c 30 -o theirs.bin theirs.conf > theirs.log`;
 }

@@ -17,6 +17,7 @@ export {
   compileText,
   expandDirectory,
   expandSource,
+  m4Definitions,
 } from './pipeline.ts';
 export type { PolicyFiles } from './policy-sources.ts';
 export { ruleOrigin } from './rule-origin.ts';
