@@ -6,9 +6,7 @@
  * during a build never joins the code of one with the cache of another: V8 would not notice.
  */
 const { readFileSync } = require('node:fs');
-const { createRequire } = require('node:module');
 const { dirname, join } = require('node:path');
-const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
 /**
@@ -31,9 +29,35 @@ const ALL = '*';
 const HEAD = '(function (exports, require, module, __filename, __dirname) {';
 const TAIL = '\n})';
 
+/**
+ * Finds what sets a flag of V8. Whoever loads `node:v8` for that loads the streams of Node with it, thirty modules at each
+ * start. Node has the function alone under a name that it advises against, and says so unless it is told not to; where it
+ * has it no more, there is `node:v8`.
+ */
+function flagSetter() {
+  const { noDeprecation } = process;
+  process.noDeprecation = true;
+  try {
+    return process.binding('v8').setFlagsFromString ?? require('node:v8').setFlagsFromString;
+  } catch {
+    return require('node:v8').setFlagsFromString;
+  } finally {
+    process.noDeprecation = noDeprecation;
+  }
+}
+
+/** The part of `node:v8` that commands use. */
+const v8 = {
+  setFlagsFromString(flag) {
+    v8.setFlagsFromString = flagSetter();
+    v8.setFlagsFromString(flag);
+  },
+};
+
 /** Sets the flags of V8 with which a command starts. A code cache belongs to the flags that stand when it is made. */
 function setStartFlags() {
-  if (KNOWN_V8.includes(process.versions.v8.split('.')[0])) START_FLAGS.forEach(setFlagsFromString);
+  if (!KNOWN_V8.includes(process.versions.v8.split('.')[0])) return;
+  for (const flag of START_FLAGS) v8.setFlagsFromString(flag);
 }
 
 /** Modules of Node that most commands do not use, and that take milliseconds to load. */
@@ -74,9 +98,8 @@ function loadBundle(folder, word) {
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const module = { exports: {} };
-  const own = createRequire(filename);
-  const require = (name) => (RARE.has(name) ? loadedLate(name, own) : own(name));
-  script.runInThisContext()(module.exports, require, module, filename, dirname(filename));
+  const requireFor = (name) => (name === 'node:v8' ? v8 : RARE.has(name) ? loadedLate(name, require) : require(name));
+  script.runInThisContext()(module.exports, requireFor, module, filename, dirname(filename));
   return { exports: module.exports, script };
 }
 

@@ -95,6 +95,12 @@ export function policyPath(named: string | undefined): string {
 /** A policy directory with fewer bytes of sources is compiled before optimized code would pay. */
 const SHORT_SOURCES = 80_000;
 
+/**
+ * One with fewer than this is read before it would. Whether rules are expanded before, too, its size does not tell: what it
+ * has more may be users, whose number adds, or types, whose number multiplies.
+ */
+const SHORT_READING = 128_000;
+
 /** The same for a text after m4. */
 const SHORT_TEXT = 400_000;
 
@@ -173,7 +179,8 @@ export async function readPolicy(
       const made = compileDirectory(sources, {
         ...options,
         onStage: (stage) => {
-          if (stage === 'expanding macros') expectWork(size < SHORT_SOURCES ? 'short' : 'usual');
+          if (stage === 'expanding macros') expectWork(size < SHORT_READING ? 'short' : 'usual');
+          if (stage === 'expanding rules' && size >= SHORT_SOURCES) expectWork('usual');
           options.onStage?.(stage);
         },
       });
