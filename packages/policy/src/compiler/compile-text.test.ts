@@ -185,3 +185,33 @@ allow dom0_t «other_tt»:domain create;
     ['language/unexpected-token', 'te/unknown-type', 'language/unexpected-token', 'te/unknown-type'],
   );
 });
+
+test('a fault in a text with the marks of m4 is told with the line that was written', () => {
+  const text = `#line 1 "policy/security_classes"
+class domain
+#line 7 "policy/initial_sids"
+sid xen
+class domain { create }
+#line 1 "modules/site.te"
+type a_t;
+#line 3
+allow a_t a_t:domain creat;
+#line 3
+allow a_t b_t:domain
+
+create;
+role r;
+role r types a_t;
+user u roles r;
+#line 9 "policy/initial_sids"
+sid xen u:r:nosuch_t
+`;
+  const { diagnostics } = compileText(new SourceText('policy.conf', text));
+  expect(diagnostics.map(({ code, notes }) => [code, notes.at(-1)?.message])).toEqual([
+    ['te/unknown-permission', 'm4 made it of line 3 of `modules/site.te`'],
+    ['te/unknown-type', 'm4 made it of line 3 of `modules/site.te`'],
+    ['te/unknown-type', 'm4 made it of line 9 of `policy/initial_sids`'],
+  ]);
+  const [plain] = compileText(new SourceText('policy.conf', text.replaceAll(/^#line.*\n/gm, ''))).diagnostics;
+  expect(plain?.notes).toEqual([]);
+});

@@ -175,6 +175,31 @@ test('each condition is looked at, whatever is wrong with the one before', () =>
   ]);
 });
 
+test('an argument of which a macro makes an unknown name is mended as an argument', () => {
+  const shown = shownOf("define(`typed', `$1`'_t')\ntype web_t;\nallow dom0_t typed(wbe):domain pause;\n");
+  expect(shown).toMatch(/\n {2}3 \| allow dom0_t typed\(wbe\):domain pause;\n.* \^\^\^ did you mean `web`\?\n/);
+});
+
+test('an error is told, and no policy written, behind any number of warnings', () => {
+  const warnings = Array.from({ length: 1200 }, (_, i) => `ifelse(incr(x${i}), 1, 1)`).join('\n');
+  expect(toldOf(`${warnings}\ninclude(\`nosuch')\n`)).toContain('m4/no-include at 1201:1');
+  expect(toldOf(`${warnings}\nallow dom0_t wbe_t:domain pause;\n`)).toContain('te/unknown-type at 1201:14');
+  const octal = Array.from(
+    { length: 1200 },
+    (_, i) => `pcidevicecon 0${i.toString(8)}9 system_u:object_r:nic_dev_t`,
+  ).join('\n');
+  const changes: Changes = { 'policy/device_contexts': () => `${octal}\npirqcon 3 system_u:object_r:nosuch_t\n` };
+  expect(toldOf('', changes)).toContain('te/unknown-type at policy/device_contexts:1201:29');
+});
+
+test('each macro that is refused is told', () => {
+  expect(toldOf("esyscmd(`ls')\nsyscmd(`ls')\ninclude(`nosuch')\n")).toEqual([
+    'm4/not-supported at 1:1',
+    'm4/not-supported at 2:1',
+    'm4/no-include at 3:1',
+  ]);
+});
+
 test('a file of macros that is missing is one fault', () => {
   expect(shownOf('', {}, ['modules/xen.if'])).toMatch(
     /^modules\/dom0\.te:\d+:1: error: the policy has no file `modules\/xen\.if` \[source\/no-file\]\n.*\n.*\nnote: it defines `declare_\w+`, which is called here, and further on `\w+`, `\w+`, `\w+` and \d+ more$/,

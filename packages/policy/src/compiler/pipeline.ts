@@ -34,6 +34,7 @@ import { type CompiledTree, type CompileStage, compileTree } from './compile-tre
 import { label, source as messages } from './diagnostics.ts';
 import { gatherNames, gatherRereads, inOrderOfText } from './gather-faults.ts';
 import { checkLateUsers } from './late-users.ts';
+import { withWrittenLines } from './line-marks.ts';
 import { gatherMissingFiles, type MissingMacroFiles } from './macro-files.ts';
 import { isSwitchedOff, NamesElsewhere } from './names-elsewhere.ts';
 import { collectPolicySources, type PolicyFiles, type PolicySources } from './policy-sources.ts';
@@ -77,6 +78,9 @@ const MAX_DIAGNOSTICS = 1000;
 /** Keeps each thing said once: a fault in the body of a macro shows up in every expansion. */
 class Diagnostics {
   readonly #found = new Map<string, { readonly diagnostic: Diagnostic; repeats: number }>();
+  // Warnings, however many, leave room for errors: without them a policy would be written.
+  #errors = 0;
+  #others = 0;
 
   get list(): Diagnostic[] {
     return [...this.#found.values()].map(({ diagnostic, repeats }) => {
@@ -103,7 +107,8 @@ class Diagnostics {
           : `${code}|${message}|${span?.source.name}|${span?.start}`;
     const known = this.#found.get(key);
     if (known !== undefined) known.repeats += isOtherCall(known.diagnostic, diagnostic) ? 1 : 0;
-    else if (this.#found.size < MAX_DIAGNOSTICS) this.#found.set(key, { diagnostic, repeats: 0 });
+    else if ((diagnostic.severity === 'error' ? this.#errors++ : this.#others++) < MAX_DIAGNOSTICS)
+      this.#found.set(key, { diagnostic, repeats: 0 });
   };
 }
 
@@ -322,16 +327,9 @@ function compileMapped(
 /** Compiles a policy that m4 has expanded already, as `checkpolicy` takes it. */
 export function compileText(source: SourceText, options: CompileOptions = {}): CompiledPolicy {
   const found = new Diagnostics();
-  return compileMapped(
-    writtenText(source),
-    options,
-    found,
-    '',
-    {},
-    new NamesElsewhere([], undefined),
-    [source],
-    undefined,
-  );
+  const elsewhere = new NamesElsewhere([], undefined);
+  const compiled = compileMapped(writtenText(source), options, found, '', {}, elsewhere, [source], undefined);
+  return { ...compiled, diagnostics: withWrittenLines(compiled.diagnostics, source) };
 }
 
 /**

@@ -136,7 +136,8 @@ export class Scope {
     const off = other.length > 0 ? [] : (this.advice?.ofName(this.word(token)) ?? []);
     const all = [...notes, ...other, ...off];
     const joined = this.#joinedBy(token);
-    if (joined !== undefined) return { fixes: [], notes: [...all, joined] };
+    if (joined !== undefined)
+      return { fixes: this.#argumentFix(token, all.length > notes.length ? [] : candidates), notes: [...all, joined] };
     // A name that something else has is no slip of the hand.
     const near = all.length > notes.length ? undefined : nearestName(this.word(token), candidates);
     if (near === undefined) return { fixes: [], notes: all };
@@ -200,6 +201,20 @@ export class Scope {
     const origin = source.origins.originAt(start, end);
     if (origin.kind === 'written') return undefined;
     return { message: `\`${origin.macro}\` makes this name of the argument`, origin };
+  }
+
+  /** The argument that was meant where a macro made an unknown name of it, and the argument alone is no name either. */
+  #argumentFix(token: Token, candidates: Iterable<string>): readonly Fix[] {
+    const name = this.word(token);
+    const origin = this.origin(token);
+    const { source, start, end } = origin.span;
+    const argument = source.text.slice(start, end);
+    const rest = name.slice(argument.length);
+    if (origin.kind !== 'written' || !name.startsWith(argument) || this.declared.types.has(argument)) return [];
+    const near = nearestName(name, candidates);
+    if (near === undefined || !near.endsWith(rest)) return [];
+    const meant = near.slice(0, near.length - rest.length);
+    return [{ title: `did you mean \`${meant}\`?`, edits: [{ span: origin.span, newText: meant }] }];
   }
 
   #isRequired(kind: string, token: Token): boolean {

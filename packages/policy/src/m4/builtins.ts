@@ -56,7 +56,7 @@ function readNumber(m4: Processor, invocation: Invocation, index: number): numbe
 }
 
 function refuse(m4: Processor, { name, call }: Invocation): void {
-  m4.fail(messages['not-supported'](call.origin, { macro: name }));
+  m4.report(messages['not-supported'](call.origin, { macro: name }));
 }
 
 const MAX_ENDS = 10_000;

@@ -105,8 +105,13 @@ export class Processor {
     }
   }
 
+  #errors = 0;
+  #warnings = 0;
+
   report(diagnostic: Diagnostic): void {
-    if (this.diagnostics.length < MAX_DIAGNOSTICS) this.diagnostics.push(diagnostic);
+    // Warnings, however many, leave room for errors: without them there would seem to be none.
+    const isError = diagnostic.severity === 'error';
+    if ((isError ? this.#errors++ : this.#warnings++) < MAX_DIAGNOSTICS) this.diagnostics.push(diagnostic);
   }
 
   /** Ends the run. */
