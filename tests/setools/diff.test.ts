@@ -102,6 +102,20 @@ describe.skipIf(sediff === undefined)('what sediff finds', () => {
     expect(expectEqual(old, next).lines).toBeGreaterThan(0);
   });
 
+  test('of attributes of which a binary has no types, although a constraint tells which they were', () => {
+    const text = (statement: string): string => `class obj sid xen class obj { read write }
+attribute many; attribute some; ${statement}
+type a_t, many, some; type b_t, many; role r; role r types { a_t b_t };
+allow a_t b_t:obj read; user u roles r;
+constrain obj write (t1 == many or t2 == some);
+sid xen u:r:a_t
+`;
+    const [old, next] = ['', 'expandattribute many true;'].map((one) => bytesOf({ text: text(one), options: {} }));
+    if (old === undefined || next === undefined) throw new Error('two texts give two policies');
+    expect(expectEqual(old, next).lines).toBeGreaterThan(2);
+    expect(expectEqual(next, old).lines).toBeGreaterThan(2);
+  });
+
   const tree = xenTree();
   const edits: readonly (readonly [string, Edits])[] = [
     ['a type that dom0 may create', { site: 'declare_domain(site_t)\ncreate_domain(dom0_t, site_t)\n' }],

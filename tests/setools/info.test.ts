@@ -42,25 +42,75 @@ function counts(info: PolicyInfo): Record<string, number | undefined> {
   };
 }
 
+/** What seinfo says of a binary. */
+function ask(bytes: Uint8Array, ...options: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dewar-seinfo-'));
+  try {
+    const path = join(folder, 'policy.bin');
+    writeFileSync(path, bytes);
+    return Buffer.from(seinfo?.run([path, ...options]).stdout ?? []).toString('latin1');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** A policy of the corpus of checkpolicy's tests, or the text of one, and its bytes. */
+function compiled(name: string, text?: string): { readonly bytes: Uint8Array; readonly info: PolicyInfo } {
+  const source = text ?? readFileSync(new URL(`../checkpolicy/policies/${name}.conf`, import.meta.url), 'latin1');
+  const { bytes } = compileText(new SourceText(name, source), { isMls: name.endsWith('-mls') });
+  const read = bytes === undefined ? undefined : readPolicydb(bytes);
+  if (bytes === undefined || read === undefined || 'diagnostic' in read) throw new Error('it does not compile');
+  return { bytes, info: policyInfo(read.policy, read.version) };
+}
+
+const POLICIES = ['hw-quirks', 'fuzz-9006-mls', 'fuzz-9010-mls', 'fuzz-9029'];
+/** Attributes that a binary has no types of, although a constraint tells which they were. */
+const EXPANDED = `class obj sid xen class obj { read write }
+attribute many; attribute some; attribute kept;
+expandattribute { many some } true;
+type a_t, many, some; type b_t, many; type c_t, kept;
+role r; role r types { a_t b_t c_t };
+allow many kept:obj read;
+user u roles r;
+constrain obj write (t1 == many or t2 == { some kept });
+sid xen u:r:a_t
+`;
+
 describe.skipIf(seinfo === undefined)('a policy that uses the whole language', () => {
-  test.each(['hw-quirks', 'fuzz-9006-mls', 'fuzz-9010-mls', 'fuzz-9029'])('%s has what seinfo counts', (name) => {
-    const text = readFileSync(new URL(`../checkpolicy/policies/${name}.conf`, import.meta.url), 'latin1');
-    const { bytes } = compileText(new SourceText(name, text), { isMls: name.endsWith('-mls') });
-    const read = bytes === undefined ? undefined : readPolicydb(bytes);
-    if (bytes === undefined || read === undefined || 'diagnostic' in read) throw new Error('it does not compile');
-    const folder = mkdtempSync(join(tmpdir(), 'dewar-seinfo-'));
-    try {
-      const path = join(folder, 'policy.bin');
-      writeFileSync(path, bytes);
-      const answer = Buffer.from(seinfo?.run([path]).stdout ?? []).toString('latin1');
-      const theirs = new Map(
-        [...answer.matchAll(/([A-Z][\w. ]*?): +(\d+)/g)].map(([, what = '', count]) => [what, Number(count)]),
-      );
-      const ours = counts(policyInfo(read.policy, read.version));
-      const shared = Object.keys(ours).map((what): [string, number | undefined] => [what, theirs.get(what)]);
-      expect(ours).toEqual(Object.fromEntries(shared));
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+  test.each(POLICIES)('%s has what seinfo counts', (name) => {
+    const { bytes, info } = compiled(name);
+    const theirs = new Map(
+      [...ask(bytes).matchAll(/([A-Z][\w. ]*?): +(\d+)/g)].map(([, what = '', count]) => [what, Number(count)]),
+    );
+    const ours = counts(info);
+    const shared = Object.keys(ours).map((what): [string, number | undefined] => [what, theirs.get(what)]);
+    expect(ours).toEqual(Object.fromEntries(shared));
   });
+
+  test.each(['hw-quirks', 'fuzz-9006-mls', 'fuzz-9029', 'expanded'])(
+    '%s has attributes of the types that seinfo lists',
+    (name) => {
+      const { bytes, info } = compiled(name, name === 'expanded' ? EXPANDED : undefined);
+      const theirs: Record<string, string[]> = {};
+      let types: string[] = [];
+      for (const line of ask(bytes, '-x', '-a').split('\n')) {
+        const attribute = /^ {3}attribute (\S+);$/.exec(line)?.[1];
+        const type = /^\t(\S+)$/.exec(line)?.[1];
+        if (attribute !== undefined) {
+          types = [];
+          theirs[attribute] = types;
+        } else if (type !== undefined) types.push(type);
+      }
+      expect(Object.keys(theirs).length).toBeGreaterThan(0);
+      for (const list of Object.values(theirs)) list.sort();
+      expect(Object.fromEntries(info.attributes.map((one) => [one.name, one.types]))).toEqual(theirs);
+      for (const { name: type, attributes } of info.types)
+        expect([type, attributes]).toEqual([
+          type,
+          Object.keys(theirs)
+            .filter((one) => theirs[one]?.includes(type))
+            .sort(),
+        ]);
+    },
+  );
 });

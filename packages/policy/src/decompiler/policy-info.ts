@@ -112,7 +112,7 @@ function countRules(policy: PolicyDb): Record<string, number> {
 }
 
 function typeInfo(policy: PolicyDb, names: Names): Pick<PolicyInfo, 'types' | 'attributes' | 'roles'> {
-  const { members, attributesOf } = readMembership(policy, names);
+  const { members, attributesOf } = readMembership(policy, names, false);
   const { entries } = policy.types;
   const typeNames = (bits: Iterable<number>): string[] => Array.from(bits, (bit) => names.type(bit + 1)).toSorted();
   const aliases = new Map<number, string[]>();

@@ -40,8 +40,11 @@ function membersFromConstraints(policy: PolicyDb, attribute: number): Ebitmap {
   return Ebitmap.of(common ?? []);
 }
 
-/** Reads the map of types and attributes. */
-export function readMembership(policy: PolicyDb, names: Names): Membership {
+/**
+ * Reads the map of types and attributes. `guesses`: an attribute that was expanded gets the members that it may have had,
+ * so that text which names it compiles to the same; without, it has none, as in the binary.
+ */
+export function readMembership(policy: PolicyDb, names: Names, guesses = true): Membership {
   const expanded = new Set<number>();
   const attributesOf = new Map<number, number[]>();
   const bits = new Map<number, number[]>();
@@ -68,6 +71,7 @@ export function readMembership(policy: PolicyDb, names: Names): Membership {
   for (const attribute of expanded) {
     if ((members.get(attribute)?.size ?? 0) > 0)
       names.lost(`attribute \`${names.type(attribute)}\` has members and no place in its own map`);
+    if (!guesses) continue;
     const found = membersFromConstraints(policy, attribute);
     members.set(attribute, found);
     for (const bit of found.bits) attributesOf.get(bit + 1)?.push(attribute);

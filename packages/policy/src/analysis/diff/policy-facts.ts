@@ -83,7 +83,7 @@ function addClasses({ classes, commons }: PolicyDb, names: Names, add: Add): voi
 }
 
 function addTypes(policy: PolicyDb, names: Names, add: Add): void {
-  const { members, attributesOf } = readMembership(policy, names);
+  const { members, attributesOf } = readMembership(policy, names, false);
   const aliases = new Map<number, string[]>();
   for (const { kind, value, name } of policy.types.entries)
     if (kind === 'alias') aliases.set(value, [...(aliases.get(value) ?? []), name]);
