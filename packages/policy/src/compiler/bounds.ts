@@ -7,6 +7,7 @@
  */
 import { readList } from '../language/index.ts';
 import { AVTAB_ALLOWED, type AvEntries, ENTRY_WORDS, type ExpandedRules, type PolicyDb } from '../policydb/index.ts';
+import type { Note } from '../text/index.ts';
 import { type Part, primaryOf, type TypeDeclaration } from './declarations.ts';
 import { policy as messages } from './diagnostics.ts';
 import type { Scope } from './scope.ts';
@@ -34,6 +35,16 @@ export function setTypeBounds(scope: Scope, type: TypeDeclaration, parent: TypeD
       ),
     );
   } else child.bounds = primaryOf(parent);
+}
+
+/** A note that shows the `typebounds` statement which bounds a type; none where its name does. */
+function boundHere(scope: Scope, name: string): readonly Note[] {
+  for (const one of scope.tree.statements) {
+    if (one.kind !== 'typebounds') continue;
+    const token = readList(scope.tokens, one.others).find((other) => scope.word(other) === name);
+    if (token !== undefined) return scope.earlier(token, 'it is bounded here').notes;
+  }
+  return [];
 }
 
 /** Reports a role or user of a block whose name has a dot, where that block does not declare the name before the dot. */
@@ -197,7 +208,7 @@ function checkTypeBounds(scope: Scope, policy: PolicyDb, rules: ExpandedRules): 
       messages['bounds-exceeded'](
         scope.origin(token),
         { what: 'type', name: child.name, parent },
-        { notes: [{ message: note }] },
+        { notes: [{ message: note }, ...boundHere(scope, child.name)] },
       ),
     );
   }

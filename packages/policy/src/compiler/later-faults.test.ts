@@ -200,6 +200,35 @@ test('each macro that is refused is told', () => {
   ]);
 });
 
+test('a blank behind an argument that is made a part of a name is shown', () => {
+  const note = '`create_domain` makes another name of argument 2, and m4 keeps this blank behind it';
+  expect(shownOf('create_domain( dom0_t , domU_t )\n')).toContain(`modules/site.te:1:31: note: ${note}`);
+  expect(shownOf('create_domain(dom0_t,\n  domU_t\n)\n')).toContain(`modules/site.te:2:9: note: ${note}`);
+  expect(shownOf("create_domain(dom0_t, `domU_t ')\n")).toContain('argument 2, which has to be one plain name');
+});
+
+test('a sign between an initial SID and its label is one fault', () => {
+  for (const sign of [',', ':', ' =']) {
+    const changes: Changes = { 'policy/initial_sids': (text) => text.replace(/^sid dom0/m, `$&${sign}`) };
+    expect(toldOf('', changes), sign).toEqual([
+      expect.stringMatching(/^language\/\S+ at policy\/initial_sids:\d+:9$|:10$/),
+    ]);
+  }
+});
+
+test('of two results of a transition the later one in the text is at fault, in a conditional block or not', () => {
+  const change = (type: string): string => `type_transition dom0_t xen_t:domain ${type};`;
+  const shown = shownOf(`if (policy_locked) { ${change('domU_t')} }\n${change('xen_t')}\n`);
+  expect(shown).toMatch(/^modules\/site\.te:2:1: error: .* gives `xen_t`, and an earlier rule gives `domU_t` /);
+  expect(shown).toContain('modules/site.te:1:22: note: the earlier rule is here');
+});
+
+test('a type that may do more than its bound is told with where it is bounded', () => {
+  const shown = shownOf('type web_t, domain_type;\ntypebounds domU_t web_t;\nallow web_t xen_t:xen kexec;\n');
+  expect(shown).toMatch(/^modules\/site\.te:1:6: error: .*\[te\/bounds-exceeded\]/);
+  expect(shown).toContain('modules/site.te:2:19: note: it is bounded here');
+});
+
 test('a file of macros that is missing is one fault', () => {
   expect(shownOf('', {}, ['modules/xen.if'])).toMatch(
     /^modules\/dom0\.te:\d+:1: error: the policy has no file `modules\/xen\.if` \[source\/no-file\]\n.*\n.*\nnote: it defines `declare_\w+`, which is called here, and further on `\w+`, `\w+`, `\w+` and \d+ more$/,

@@ -56,8 +56,11 @@ export function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly 
   for (const clash of clashes) {
     if (doubtful.has(clash.source) || doubtful.has(clash.target)) continue;
     const places = clashPlaces(policy, clash);
-    const last = places.at(-1);
-    const first = places.find((place) => place !== last);
+    const final = places.at(-1);
+    const other = places.find((place) => place !== final);
+    // A conditional rule is taken after all others: it is the earlier one in the text, where it stands above.
+    const isSwapped = final !== undefined && other !== undefined && other > final;
+    const [first, last] = isSwapped ? [final, other] : [other, final];
     const key = `${first}:${last}`;
     if (seen.has(key)) continue;
     seen.add(key);
@@ -70,7 +73,8 @@ export function reportClashes(scope: Scope, policy: PolicyDb, clashes: readonly 
       class: policy.classes.entries.find(({ value }) => value === clash.tclass)?.name ?? '',
     };
     if (clash.kind === 'conflict') {
-      const results = { new: name(clash.newResult), old: name(clash.oldResult) };
+      const [made, before] = isSwapped ? [clash.oldResult, clash.newResult] : [clash.newResult, clash.oldResult];
+      const results = { new: name(made), old: name(before) };
       scope.report(messages['conflicting-type-rule'](origin, { ...parts, ...results }, { notes }));
     } else scope.report(messages['duplicate-type-rule'](origin, parts, { notes }));
   }

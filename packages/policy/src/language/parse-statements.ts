@@ -44,9 +44,11 @@ function range(cursor: Cursor): RangeNode {
   return { low, high: cursor.accept('-') ? level(cursor) : undefined };
 }
 
+const LABEL_FORM = 'a label is written `user:role:type`';
+
 function context(cursor: Cursor): ContextNode {
   if (cursor.kind() === TokenKind.identifier && cursor.word(1) === '(') cursor.failOnMacro();
-  cursor.form = 'a label is written `user:role:type`';
+  cursor.form = LABEL_FORM;
   const user = cursor.identifier('a user');
   cursor.expect(':');
   const role = cursor.identifier('a role');
@@ -413,9 +415,13 @@ const STATEMENTS: Readonly<Record<string, Parse>> = {
   class: classStatement,
   sid: (cursor, at) => {
     const name = cursor.identifier('a name for the SID');
-    return cursor.kind() === TokenKind.identifier
-      ? { kind: 'sid-context', at, name, context: context(cursor) }
-      : { kind: 'sid', at, name };
+    if (cursor.kind() === TokenKind.identifier) return { kind: 'sid-context', at, name, context: context(cursor) };
+    // A sign behind the name tells that a label was to follow.
+    if (cursor.kind() === TokenKind.operator && cursor.word() !== ';' && !cursor.isFirstOnLine()) {
+      cursor.form = LABEL_FORM;
+      cursor.fail('a label');
+    }
+    return { kind: 'sid', at, name };
   },
   common: (cursor, at) => ({ kind: 'common', at, name: cursor.identifier(), permissions: cursor.flatSet() }),
   default_user: (cursor, at) => defaultStatement(cursor, at, 'default_user'),

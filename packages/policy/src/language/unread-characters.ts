@@ -85,12 +85,41 @@ function argumentBefore(origin: Origin): string | undefined {
   return /\$([0-9]+)$/.exec(source.text.slice(Math.max(0, start - 8), start))?.[1];
 }
 
+/** How far an argument is looked for. */
+const LONGEST_CALL = 2000;
+
+/** The blanks behind an argument of a call that a person wrote without quotes; undefined where there are none. */
+function blankBehind(call: Origin, argument: number): Origin | undefined {
+  if (call.kind !== 'written') return undefined;
+  const { source, end } = call.span;
+  const text = source.text.slice(end, end + LONGEST_CALL);
+  let depth = 0;
+  let number = 1;
+  for (const { 0: sign, index } of text.matchAll(/[(),`']/g)) {
+    if (sign === '`' || sign === "'") return undefined;
+    if (sign === '(') depth++;
+    const isEnd = depth === 1 && (sign === ',' || sign === ')');
+    const blanks = isEnd && number === argument ? /\s+$/.exec(text.slice(0, index))?.[0].length : undefined;
+    if (blanks !== undefined)
+      return { kind: 'written', span: { source, start: end + index - blanks, end: end + index } };
+    if (isEnd) number++;
+    if (sign === ')') depth--;
+    if (depth === 0) return undefined;
+  }
+  return undefined;
+}
+
 function notesOn(character: string, origin: Origin): Note[] {
   const argument = argumentBefore(origin);
-  if (character === '_' && argument !== undefined && origin.kind === 'expanded')
+  if (character === '_' && argument !== undefined && origin.kind === 'expanded') {
+    const blank = blankBehind(origin.call, Number(argument));
+    const made = `\`${origin.macro}\` makes another name of argument ${argument}`;
     return [
-      { message: `\`${origin.macro}\` makes another name of argument ${argument}, which has to be one plain name` },
+      blank === undefined
+        ? { message: `${made}, which has to be one plain name` }
+        : { message: `${made}, and m4 keeps this blank behind it`, origin: blank },
     ];
+  }
   if (character === '_') return [{ message: 'a name begins with a letter' }];
   if (character === "'") {
     const span = apostropheBefore(origin.span);
