@@ -89,3 +89,15 @@ test.each(['20.19.0', '22.0.0', '24.1.0'])('Node %s is new enough', (version) =>
   build('exports.main = () => {};');
   expect(start(version)).toMatchObject({ status: 0, stdout: '', stderr: '' });
 });
+
+test('a start loads no streams of Node, and they are there for who asks', () => {
+  build(`exports.main = () => {
+    const before = process.moduleLoadList.includes('NativeModule stream');
+    const hash = require('node:crypto').createHash('sha256').update('x').digest('hex');
+    console.log(before, hash.slice(0, 8));
+    process.stderr.write('and an error');
+  };`);
+  const look = "console.log(process.moduleLoadList.includes('NativeModule stream'))";
+  const bare = spawnSync(process.execPath, ['-e', look], { encoding: 'utf8' }).stdout.trim();
+  expect(start()).toMatchObject({ status: 0, stdout: `${bare} 2d711642\n`, stderr: 'and an error' });
+});

@@ -46,13 +46,50 @@ function flagSetter() {
   }
 }
 
+/** V8's own values of the flags that a command sets. */
+const USUAL_FLAGS = ['--interrupt-budget=67584', '--incremental-marking'];
+
+/** The flags that were set, each under its name. */
+const flagsSet = new Map();
+
+let setFlag;
+
 /** The part of `node:v8` that commands use. */
 const v8 = {
   setFlagsFromString(flag) {
-    v8.setFlagsFromString = flagSetter();
-    v8.setFlagsFromString(flag);
+    setFlag ??= flagSetter();
+    setFlag(flag);
+    flagsSet.set(flag.replace(/^--(?:no-)?/, '').replace(/=.*/, ''), flag);
   },
 };
+
+/**
+ * Does what loads modules of Node. Their code caches belong to V8's own values of the flags: with others, Node compiles its
+ * modules anew, at several times the price.
+ */
+function withUsualFlags(load) {
+  if (flagsSet.size > 0) USUAL_FLAGS.forEach(setFlag);
+  try {
+    return load();
+  } finally {
+    for (const flag of flagsSet.values()) setFlag(flag);
+  }
+}
+
+/** Lets the standard streams, which Node makes when they are first asked for, be made so. */
+function loadStreamsCheaply() {
+  for (const name of ['stdin', 'stdout', 'stderr']) {
+    const property = Object.getOwnPropertyDescriptor(process, name);
+    if (property?.get === undefined || !property.configurable) continue;
+    Object.defineProperty(process, name, {
+      ...property,
+      get() {
+        Object.defineProperty(process, name, property);
+        return withUsualFlags(() => process[name]);
+      },
+    });
+  }
+}
 
 /** Sets the flags of V8 with which a command starts. A code cache belongs to the flags that stand when it is made. */
 function setStartFlags() {
@@ -65,7 +102,11 @@ const RARE = new Set(['node:child_process', 'node:crypto', 'node:readline', 'nod
 
 /** Stands for a module of Node, which is loaded when something of it is asked for. */
 function loadedLate(name, require) {
-  const real = () => require(name);
+  let loaded;
+  const real = () => {
+    loaded ??= withUsualFlags(() => require(name));
+    return loaded;
+  };
   return new Proxy(
     {},
     {
@@ -85,6 +126,7 @@ function loadedLate(name, require) {
  */
 function loadBundle(folder, word) {
   setStartFlags();
+  loadStreamsCheaply();
   const bundles = JSON.parse(readFileSync(join(folder, INDEX), 'utf8'));
   const bundle = bundles[Object.hasOwn(bundles, word) ? word : ALL];
   // A build of older sources has another index.

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { fstatSync, writeSync } from 'node:fs';
 import { Command } from '@commander-js/extra-typings';
 import { CommanderError } from 'commander';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
@@ -95,12 +96,36 @@ export function explainFailure(error: unknown, { err }: Terminal): number {
   return EXIT.bug;
 }
 
-/** A stream of this process. Node's own is made when it is first asked for: a quiet command needs none. */
-function stream(target: () => NodeJS.WriteStream): Stream {
+/** Whether a descriptor of this process is a file or a pipe. */
+function isFileOrPipe(descriptor: number): boolean {
+  try {
+    const status = fstatSync(descriptor);
+    return status.isFile() || status.isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A stream of this process. Node's own, which takes longer to make than many a command to run, is made where it must be: for
+ * a terminal, and once a write fails, be it that a pipe is full or that nobody reads it any more.
+ */
+function stream(descriptor: number, target: () => NodeJS.WriteStream): Stream {
+  let isPlain: boolean | undefined;
   return {
-    write: (bytes) => void target().write(bytes),
+    write(bytes) {
+      isPlain ??= isFileOrPipe(descriptor);
+      let done = 0;
+      try {
+        while (isPlain && done < bytes.length) done += writeSync(descriptor, bytes, done);
+      } catch {
+        isPlain = false;
+      }
+      if (!isPlain) target().write(bytes.subarray(done));
+    },
     get isTerminal() {
-      return target().isTTY === true;
+      isPlain ??= isFileOrPipe(descriptor);
+      return !isPlain && target().isTTY === true;
     },
   };
 }
@@ -117,5 +142,5 @@ function standardOutput(): NodeJS.WriteStream {
 
 /** What the commands of this process print on. */
 export function processTerminal(): Terminal {
-  return { out: stream(standardOutput), err: stream(() => process.stderr) };
+  return { out: stream(1, standardOutput), err: stream(2, () => process.stderr) };
 }
