@@ -190,6 +190,11 @@ describe('a build label alone', () => {
     expect(told(mend(labels))).toEqual([]);
   });
 
+  test('a misspelt label key is told in a file that xl refuses further down', () => {
+    const told = codes(read("seclable = 'u:r:t'\nNAME = 'x'\n"));
+    expect(told).toEqual(['cfg/misspelt-label-key', 'cfg/bad-key']);
+  });
+
   test('beside a misspelt `seclabel` is cured by its name', () => {
     const reading = read("init_seclabel = 'u:r:vault_t_building'\nseclable = 'u:r:other_t'\n");
     const [alone] = reading.diagnostics.filter(({ code }) => code === 'cfg/runs-under-build-label');

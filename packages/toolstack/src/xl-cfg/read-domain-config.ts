@@ -62,7 +62,8 @@ export interface DomainConfigReading {
 /** Reads a guest's configuration out of the settings of a file. */
 export function readDomainConfig(cfg: XlCfg, defaults: XlDefaults = XL_DEFAULTS): DomainConfigReading {
   if (cfg.outcome !== 'parsed') {
-    const diagnostics = inFileOrder(cfg, cfg.diagnostics);
+    // What stands before the fault is wrong or right whatever the rest says.
+    const diagnostics = inFileOrder(cfg, [...cfg.diagnostics, ...adviseKeys(cfg, undefined)]);
     return { config: undefined, labels: NO_LABELS, diagnostics, xl: unparsed(cfg) };
   }
   const reader = new XlReader(cfg);
