@@ -234,6 +234,17 @@ describe('a run with auditing', () => {
     expect([isAudited(), existsSync(record()), await guests()]).toEqual([false, false, []]);
   });
 
+  test('is interrupted before it begins, with the status that says so', async () => {
+    const before = new Set(process.listeners('SIGINT'));
+    const running = audited(scenario(BUILT));
+    const ours = (): NodeJS.SignalsListener[] => process.listeners('SIGINT').filter((one) => !before.has(one));
+    await vi.waitFor(() => expect(ours()).not.toEqual([]), { timeout: 20_000, interval: 1 });
+    for (const listener of ours()) listener('SIGINT');
+    const { code, out, err } = await running;
+    expect([code, out, err]).toEqual([130, '', expect.not.stringContaining('there is no scenario')]);
+    expect([isAudited(), existsSync(record())]).toEqual([false, false]);
+  });
+
   test('is refused where it is not known which policy to put back', async () => {
     const files = examplePolicy();
     const compiled = compileDirectory(

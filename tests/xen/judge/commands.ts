@@ -1,16 +1,18 @@
 /**
- * The commands of Dewar that only a real Xen can answer, run in its dom0: `trace`, `watch`, `loadpolicy` with its question,
- * rehearsals before a build. Each command's exit status and words are held against what they must be.
+ * The commands of Dewar that only a real Xen can answer, run in its dom0: `trace`, `test --audit`, `watch`, `loadpolicy` with
+ * its question, rehearsals before a build. Each command's exit status and words are held against what they must be.
  *
  * Start reading at `runCommands`.
  *
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { ScenarioResult } from '@dewar/lab/rehearsal';
+import { BASELINE_RELEASE, nearestXenRelease, xenRelease } from '@dewar/policy/releases';
 import { sbdfText } from '@dewar/toolstack';
 import type { XenHost } from '@dewar/xen';
 import { DEVICE_STEPS } from './device-steps.ts';
@@ -130,6 +132,17 @@ export class Commands {
     const answers = await this.host.decide(classes.map((tclass) => ({ source: DOM0, target: DOM0, tclass })));
     if (answers === undefined) throw new Error('dom0 may not ask for decisions');
     return answers.some(({ auditAllow }) => auditAllow !== 0);
+  }
+
+  /** What Xen logs of what dom0 is granted of FLASK itself; with auditing of whatever it is all. */
+  async securityAudit(): Promise<number> {
+    const tclass = xenRelease(nearestXenRelease(this.host.version) ?? BASELINE_RELEASE).classes.findIndex(
+      ({ name }) => name === 'security',
+    );
+    const question = { source: DOM0, target: 'system_u:system_r:security_t', tclass: tclass + 1 };
+    const answers = await this.host.decide([question]);
+    if (answers === undefined) throw new Error('dom0 may not ask for decisions');
+    return answers[0]?.auditAllow ?? 0;
   }
 
   async mustNotBeAudited(): Promise<void> {
@@ -328,6 +341,59 @@ const killing: Step = async (commands) => {
   if (out !== 'Enforcing\n') throw new Error(`something was left: ${out}`);
 };
 
+/** Scenarios that say what is granted, of which one comes out otherwise, for a host whose policy is in a file. */
+function grantingScenarios({ example, guest }: CommandPlaces): string {
+  const head = (name: string): string => `name: ${name}\npolicy: ${example}\nguests:\n  vault: ${guest}\nsteps:\n`;
+  const create = "  - create: vault\n    settings: name='granted'\n";
+  return `${head('a guest is built, relabelled and paused')}${create}    expect:
+      denied: []
+      granted:
+        - dom0_t nomigrate_t_building:domain { create max_vcpus setvcpucontext }
+        - dom0_t nomigrate_t_building:grant { map_read map_write }
+        - dom0_t nomigrate_t:domain2 relabelto
+        - nomigrate_t_building nomigrate_t:domain transition
+        - '* nomigrate_t:domain unpause'
+  - pause: vault
+    expect: { granted: [dom0_t nomigrate_t:domain pause] }
+---
+${head('nobody asks whether a guest may resume')}  - list:
+    expect: { granted: [dom0_t nomigrate_t:domain resume] }
+`;
+}
+
+/** What is granted, as real Xen logs it and as a simulated one says it; and a run that is interrupted. */
+const testing: Step = async (commands) => {
+  const file = '/run/granted.scenario.yaml';
+  writeFileSync(file, grantingScenarios(commands.places));
+  const before = await commands.securityAudit();
+  const mustBePutBack = async (): Promise<void> => {
+    if ((await commands.securityAudit()) !== before) throw new Error('the policy in force has auditing');
+    const names = ((await commands.host.list()).value ?? []).map(({ name }) => name);
+    if (names.includes('granted')) throw new Error('the guest of the scenario is left');
+  };
+  const real = ['test', '--host', 'xen', file];
+  await commands.run(real, 2, '`granted`: Xen logs what it denies', '`--audit`');
+  const verdictOf = ({ out }: Ran): string => {
+    // The command has printed it.
+    const { scenarios } = JSON.parse(out) as { readonly scenarios: readonly ScenarioResult[] };
+    return JSON.stringify(scenarios.map(({ outcome, failures }) => [outcome, failures.map((one) => one.mismatches)]));
+  };
+  const [is, must] = [
+    verdictOf(await commands.run([...real, '--audit', '--json'], 1)),
+    verdictOf(await commands.run(['test', '--xen', commands.host.release, file, '--json'], 1)),
+  ];
+  if (is !== must || !is.includes('"passed"')) throw new Error(`real Xen says ${is}, and a simulated one ${must}`);
+  await mustBePutBack();
+
+  const interrupted = commands.start([...real, '--audit']);
+  const isUnderWay = async (): Promise<boolean> => (await commands.securityAudit()) !== before;
+  if (!(await within(PATIENCE_S, isUnderWay))) throw new Error(`it did not begin: ${interrupted.said()}`);
+  process.kill(interrupted.pid, 'SIGINT');
+  const { code, err } = await interrupted.ended;
+  if (code !== 130) throw new Error(`SIGINT: ended with ${code}: ${err}`);
+  await mustBePutBack();
+};
+
 const watching: Step = async (commands) => {
   const watch = commands.start(['watch']);
   if (!(await within(PATIENCE_S, () => watch.said().includes('watching the console')))) throw new Error(watch.said());
@@ -388,6 +454,7 @@ const STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
     'the journal has it all': ending('load-policy', 'trace', 'create', 'setenforce', 'set-boolean'),
   },
   devices: {
+    'what scenarios say is granted, Xen tells under auditing, as a simulated one does': testing,
     'watch tells a denial once': watching,
     'a guest that does not stop is told of, and need not be waited for': waiting,
     ...DEVICE_STEPS,

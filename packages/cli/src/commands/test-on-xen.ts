@@ -162,6 +162,8 @@ export async function testOnXen(path: string, flags: TestFlags, terminal: Termin
           flags,
           terminal,
         });
+        // Interrupted before the first of them, there is nothing to tell.
+        if (isStopped && results.length === 0) return isLeft ? EXIT.world : INTERRUPTED;
         const run = { results, diagnostics, coverage: undefined, files: [resolve(path)] };
         const code = await tellRun(path, run, performance.now() - start, flags, terminal);
         return isLeft ? EXIT.world : isStopped ? INTERRUPTED : code;
