@@ -46,7 +46,7 @@ allow nomigrate_t guest_t_channel:event send;
   };
   const COLOURS = 'allow dom0_t nomigrate_t_building:domain2 set_llc_colors;';
   const ownOf = (release: XenReleaseName): readonly string[] =>
-    OWN[release] ?? (isSince(release, '4.20') ? [...now, COLOURS] : now);
+    OWN[release] ?? (isSince(release, '4.20') && !isSince(release, '4.21') ? [...now, COLOURS] : now);
 
   async function life(release: XenReleaseName, rules: readonly string[]): Promise<OperationReport> {
     const isLabelled = release === '4.3' ? [] : [EXTRA_VERSION];

@@ -56,9 +56,10 @@ test('a command of xl is found by what it asks for, and each of its hypercalls m
 test('what a command asks for is that of the release', () => {
   const makers = (release: XenReleaseName): string[] =>
     commandsAsking('domain2', 'set_llc_colors', release).map(({ command }) => command);
-  // XEN: libxl calls `xc_domain_set_llc_colors` since 4.20.
+  // XEN: libxl of 4.20 calls `xc_domain_set_llc_colors` for each guest; that of 4.21 for one with colours.
   expect(makers('4.19')).toEqual([]);
   expect(makers('4.20')).toEqual(['xl create', 'xl reboot', 'xl restore']);
+  expect(makers('4.21')).toEqual([]);
   // XEN: `shadow_domctl` asks for the memory of page tables up to 4.16.
   const pools = (release: XenReleaseName, tclass: string, permission: string): string[] =>
     commandsAsking(tclass, permission, release).map(({ command }) => command);

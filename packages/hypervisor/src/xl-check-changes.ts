@@ -330,7 +330,6 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
     '- dom0 guest domain getdomaininfo sysctl.getdomaininfolist': ['xl create', 'xl restore'],
   },
   '4.21': {
-    '+ dom0 build-label domain2 set_llc_colors domctl.set_llc_colors': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 guest domain getdomaininfo domctl.getdomaininfo': [
       'xl block-attach',
       'xl block-detach',
@@ -351,7 +350,6 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
     '- dom0 guest domain getdomaininfo sysctl.getdomaininfolist': ['xl create', 'xl restore'],
   },
   '4.21.2': {
-    '+ dom0 build-label domain2 set_llc_colors domctl.set_llc_colors': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 domxen domain getdomaininfo sysctl.getdomaininfolist': [
       'xl block-attach',
       'xl block-detach',
@@ -402,7 +400,6 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
     '- dom0 guest domain getdomaininfo sysctl.getdomaininfolist': ['xl create', 'xl restore'],
   },
   '4.22': {
-    '+ dom0 build-label domain2 set_llc_colors domctl.set_llc_colors': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 domxen domain getdomaininfo sysctl.getdomaininfolist': [
       'xl block-attach',
       'xl block-detach',
@@ -453,7 +450,6 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
     '- dom0 guest domain getdomaininfo sysctl.getdomaininfolist': ['xl create', 'xl restore'],
   },
   master: {
-    '+ dom0 build-label domain2 set_llc_colors domctl.set_llc_colors': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 domxen domain getdomaininfo sysctl.getdomaininfolist': [
       'xl block-attach',
       'xl block-detach',

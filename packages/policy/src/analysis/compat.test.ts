@@ -138,6 +138,7 @@ test('who makes guests is asked for their cache colours too since 4.20, but for 
       '`domain2 set_llc_colors` is asked for too',
   ]);
   expect(told('4.20', '4.20.4', rules)).toEqual([]);
+  expect(told('4.19', '4.21', rules)).toEqual([]);
 });
 
 test('nothing is said of a permission that covers less where the policy for the other release gives what is asked too', () => {

@@ -149,9 +149,10 @@ export function compareReleases(from: XenReleaseName, to: XenReleaseName): Relea
 
 function splitOf(one: ClassPermission, from: XenReleaseName, to: XenReleaseName): PermissionMove | undefined {
   return PERMISSION_SPLITS.find(
-    ({ since, before }) =>
+    ({ since, until, before }) =>
       rank(from) < rank(since) &&
       rank(since) <= rank(to) &&
+      (until === undefined || rank(to) < rank(until)) &&
       before.some((other) => other.class === one.class && other.permission === one.permission),
   );
 }

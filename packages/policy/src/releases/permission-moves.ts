@@ -19,6 +19,8 @@ export interface ClassPermission {
 export interface PermissionMove {
   /** The first release with tables that has it so. */
   readonly since: XenReleaseName;
+  /** The first one that has it so no more. */
+  readonly until?: XenReleaseName;
   readonly before: readonly ClassPermission[];
   readonly after: readonly ClassPermission[];
   /** One clause, lower case. */
@@ -171,6 +173,8 @@ export const PERMISSION_SPLITS: readonly PermissionMove[] = [
   },
   {
     since: '4.20',
+    // Since 4.21 only of a guest whose configuration names colours.
+    until: '4.21',
     before: permissions('domain', 'create'),
     after: permissions('domain2', 'set_llc_colors'),
     why: 'libxl says of each guest which cache colours it has, and gives its build up where it may not',
@@ -217,6 +221,18 @@ export const BEHAVIOUR_CHANGES: readonly BehaviourChange[] = [
       otherwise:
         'libxl finds guests by listing domains: without it `xl list` fails, no guest is found by its name, and none can be ' +
         'created; that of Xen 4.17 leaves it half made, and cannot destroy it',
+    },
+  },
+  {
+    releases: releasesSince('4.21'),
+    text: 'Whoever serves as the xenstore needs `domain2 { get_domain_state }` on the label of initial SID `domxen`, and on those of domains.',
+    need: {
+      source: 'dom0',
+      class: 'domain2',
+      permission: 'get_domain_state',
+      target: 'domxen',
+      otherwise:
+        'xenstored asks Xen which domains there are: without it xenstored in dom0 ends as it starts, and there is no toolstack',
     },
   },
 ];

@@ -127,13 +127,16 @@ export function makeDomain(
           return 'failed';
         }
       }
-      // XEN: since 4.20, for each guest; that a machine has no such colours is no fault where none are asked for.
-      const coloured = recorder.ask('libxl', 'domctl.set_llc_colors', { domid });
-      if (coloured.kind === 'error' && coloured.errno !== 'EOPNOTSUPP') {
-        const words = `Domain ${domid}:LLC colors allocation failed`;
-        logLibxl(operation, 'libxl_create.c:764:libxl__domain_make', words, coloured.errno);
-        fault = 'no colours';
-        return 'failed';
+      // XEN: 4.20 says it of each guest, and that a machine has no such colours is no fault; since 4.21 of those that are to
+      // have some.
+      if (!isSince(recorder.hypercalls.release, '4.21')) {
+        const coloured = recorder.ask('libxl', 'domctl.set_llc_colors', { domid });
+        if (coloured.kind === 'error' && coloured.errno !== 'EOPNOTSUPP') {
+          const words = `Domain ${domid}:LLC colors allocation failed`;
+          logLibxl(operation, 'libxl_create.c:764:libxl__domain_make', words, coloured.errno);
+          fault = 'no colours';
+          return 'failed';
+        }
       }
       // XEN: domain_entry_inc() of xenstored, which has a directory for it now.
       recorder.askAs(xenstoredOf(state), 'domctl.getdomaininfo', { domid });
