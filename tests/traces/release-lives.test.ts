@@ -4,7 +4,7 @@ import { isSince, XEN_RELEASES, type XenReleaseName } from '@dewar/policy/releas
 import { type Domid, LibxlHost, type OperationReport, restoreToolstack } from '@dewar/toolstack';
 import { describe, expect, test } from 'vitest';
 import { boot, console, DOM0_SEES } from './release-hosts.ts';
-import { GUEST_CFG, GUEST_UUID, guestConfig, policyOfRelease } from './rig-policy.ts';
+import { GUEST_CFG, GUEST_UUID, guestConfig, PVH_CFG, policyOfRelease } from './rig-policy.ts';
 
 describe('the life of a guest', () => {
   /** What dom0 and the guest need, but for what differs between releases. */
@@ -132,6 +132,40 @@ allow nomigrate_t guest_t_channel:event send;
     expect(denied(later)).toEqual(['domain2 get_vnumainfo']);
     const unmapped = "xc: error: Couldn't map shared info: Internal error";
     expect([then.xlMessages.includes(unmapped), later.xlMessages.includes(unmapped)]).toEqual([true, false]);
+  });
+
+  /** What libxl 4.14.6 said on a real Xen 4.14.6; libxl 4.13 does not look at the answer. */
+  test('in an HVM container needs the right to nested guests up to 4.14, and only there it is asked for', async () => {
+    const hvm = (permissions: string): string => `allow dom0_t nomigrate_t_building:hvm { ${permissions} };`;
+    const own = [
+      'allow dom0_t nomigrate_t_building:shadow enable;',
+      'allow dom0_t nomigrate_t_building:mmu physmap;',
+      'allow nomigrate_t nomigrate_t_self:hvm { setparam getparam };',
+      'allow nomigrate_t nomigrate_t_self:mmu physmap;',
+      hvm('setparam altp2mhvm gethvmc sethvmc'),
+    ];
+    const create = (release: XenReleaseName, ...more: readonly string[]): Promise<OperationReport> => {
+      const pool = 'allow dom0_t nomigrate_t_building:domain setpagingmempool;';
+      const rules = [LIFE, EXTRA_VERSION, ...now, ...own, ...(isSince(release, '4.17') ? [pool] : []), ...more, ''];
+      const { hypervisor } = boot(release, rules.join('\n'), 'enforcing');
+      return new LibxlHost(hypervisor).create(guestConfig(PVH_CFG), { uuid: GUEST_UUID });
+    };
+    const asks = ({ timeline }: OperationReport): boolean =>
+      timeline.some(({ hypercalls }) =>
+        hypercalls.some(({ checks }) => checks.some(({ permissions }) => permissions.includes('nested'))),
+      );
+    const refused = await create('4.14');
+    expect([refused.outcome, refused.xlMessages[0]]).toEqual([
+      'failed',
+      "libxl: error: libxl_x86.c:433:hvm_set_conf_params: Couldn't set HVM_PARAM_NESTEDHVM",
+    ]);
+    const given = await create('4.14', hvm('nested'));
+    const [older, newer] = [await create('4.13'), await create('4.15')];
+    expect([given, older, newer].map((report) => [report.outcome, asks(report)])).toEqual([
+      ['done', true],
+      ['done', true],
+      ['done', false],
+    ]);
   });
 
   const ENOUGH = [LIFE, EXTRA_VERSION, ...now, 'allow dom0_t security_t:security load_policy;', ''].join('\n');

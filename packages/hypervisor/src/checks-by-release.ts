@@ -169,9 +169,20 @@ export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
   {
     hypercall: 'hvm_op.set_param',
     releases: ['4.3'],
-    rows: [row('hvm', 'setparam')],
+    rows: [row('hvm', 'setparam'), row('hvm', 'nested', { when: 'nested parameter', stage: 'hook' })],
     instead: 'the same',
     seen: 'do_hvm_op, which knows no alternative p2m',
+  },
+  {
+    hypercall: 'hvm_op.set_param',
+    releases: releasesThrough('4.8', '4.14'),
+    rows: [
+      row('hvm', 'setparam'),
+      row('hvm', 'nested', { when: 'nested parameter', stage: 'hook' }),
+      row('hvm', 'altp2mhvm', { when: 'altp2m parameter', stage: 'hook' }),
+    ],
+    instead: 'the same',
+    seen: 'hvm_set_param',
   },
   {
     hypercall: 'xsm_op.user',

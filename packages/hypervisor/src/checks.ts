@@ -52,6 +52,7 @@ export type Condition =
   | 'named by number'
   | 'a label is given'
   | 'a label is taken'
+  | 'nested parameter'
   | 'altp2m parameter'
   | 'giving'
   | 'taking'

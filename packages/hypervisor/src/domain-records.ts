@@ -95,6 +95,7 @@ const HVM_PARAMS: readonly HvmParam[] = [
   'PAGING_RING_PFN',
   'MONITOR_RING_PFN',
   'SHARING_RING_PFN',
+  'NESTEDHVM',
   'ALTP2M',
 ];
 

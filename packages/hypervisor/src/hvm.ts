@@ -30,6 +30,12 @@ const READ_BY_GUEST: ReadonlySet<HvmParam> = new Set([
   'ALTP2M',
 ] as const);
 
+/** Parameters that Xen asks for again, each with a right of its own. */
+const HOOKED: Readonly<Partial<Record<HvmParam, 'nested parameter' | 'altp2m parameter'>>> = {
+  NESTEDHVM: 'nested parameter',
+  ALTP2M: 'altp2m parameter',
+};
+
 /** What can be set to something else than 0 only once. */
 const SET_ONCE: ReadonlySet<HvmParam> = new Set(['IOREQ_PFN', 'BUFIOREQ_PFN', 'ALTP2M'] as const);
 
@@ -51,8 +57,9 @@ export const HVM_OPS: Handlers<HvmName> = {
     const before = domain.hvmParams.get(param) ?? 0;
     if (!Number.isSafeInteger(value) || value < 0) return failed('EINVAL');
     if (SET_ONCE.has(param) && before !== 0 && before !== value) return failed('EEXIST');
-    if (param === 'ALTP2M') {
-      const again = machine.check('hvm_op.set_param', caller, { domain, stage: 'hook', when: 'altp2m parameter' });
+    const when = HOOKED[param];
+    if (when !== undefined) {
+      const again = machine.check('hvm_op.set_param', caller, { domain, stage: 'hook', when });
       if (again !== undefined) return failed(errnoOf(again));
     }
     domain.hvmParams.set(param, value);

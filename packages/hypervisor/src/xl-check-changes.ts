@@ -12,6 +12,7 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
     '+ dom0 build-label domain setvcpuextstate domctl.setvcpuextstate': ['xl restore'],
     '+ dom0 build-label domain2 set_cpuid domctl.set_cpu_policy': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 build-label grant setup memory_op.acquire_resource': ['xl create', 'xl reboot', 'xl restore'],
+    '+ dom0 build-label hvm nested hvm_op.set_param': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 build-label shadow enable domctl.set_paging_mempool_size': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 guest domain getextvcpucontext domctl.get_ext_vcpucontext': ['xl save'],
     '+ dom0 guest domain getvcpuextstate domctl.getvcpuextstate': ['xl save'],
@@ -39,6 +40,7 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
   '4.8': {
     '+ dom0 build-label domain2 set_cpuid domctl.set_cpu_policy': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 build-label grant setup memory_op.acquire_resource': ['xl create', 'xl reboot', 'xl restore'],
+    '+ dom0 build-label hvm nested hvm_op.set_param': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 build-label shadow enable domctl.set_paging_mempool_size': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 xen xen mtrr_read sysctl.get_cpu_featureset': ['xl create', 'xl reboot'],
     '- dom0 build-label domain setpagingmempool domctl.set_paging_mempool_size': [
@@ -53,6 +55,7 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
     '- dom0 xen xen2 get_cpu_featureset sysctl.get_cpu_featureset': ['xl create', 'xl reboot'],
   },
   '4.13': {
+    '+ dom0 build-label hvm nested hvm_op.set_param': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 build-label shadow enable domctl.set_paging_mempool_size': ['xl create', 'xl reboot', 'xl restore'],
     '- dom0 build-label domain setpagingmempool domctl.set_paging_mempool_size': [
       'xl create',
@@ -61,6 +64,7 @@ export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, r
     ],
   },
   '4.14': {
+    '+ dom0 build-label hvm nested hvm_op.set_param': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 build-label shadow enable domctl.set_paging_mempool_size': ['xl create', 'xl reboot', 'xl restore'],
     '+ dom0 guest mmu map_read+map_write mmu_update.map_foreign': ['xl save'],
     '- dom0 build-label domain setpagingmempool domctl.set_paging_mempool_size': [

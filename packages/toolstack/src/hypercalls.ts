@@ -114,6 +114,7 @@ export type HvmParam =
   | 'PAGING_RING_PFN'
   | 'MONITOR_RING_PFN'
   | 'SHARING_RING_PFN'
+  | 'NESTEDHVM'
   | 'ALTP2M';
 
 /** What `sendtrigger` sends. Xen `XEN_DOMCTL_SENDTRIGGER_*`. */

@@ -7,6 +7,8 @@
  *
  * @module
  */
+
+import { isSince } from '@dewar/policy/releases';
 import type { TimelineStep } from '../host.ts';
 import type { Domid, Errno, FrameRange, HvmParam } from '../hypercalls.ts';
 import {
@@ -88,12 +90,26 @@ function pagingKib(plan: BuildPlan): number {
   return 4 * (256 * plan.vcpus + Math.floor(plan.maxPages / 256));
 }
 
+/**
+ * XEN: until 4.14 libxl says of each guest whether it may have guests of its own, and Xen asks for the right to that also
+ * where it may not; until 4.13 libxl did not look at the answer.
+ */
+function mayNest(operation: Operation, domid: Domid): boolean {
+  const { recorder } = operation;
+  if (isSince(recorder.hypercalls.release, '4.15')) return true;
+  const set = recorder.ask('libxl', 'hvm_op.set_param', { domid, param: 'NESTEDHVM', value: 0 });
+  if (set.kind === 'ok' || !isSince(recorder.hypercalls.release, '4.14')) return true;
+  logLibxl(operation, 'libxl_x86.c:433:hvm_set_conf_params', "Couldn't set HVM_PARAM_NESTEDHVM");
+  return false;
+}
+
 /** A parameter that libxl sets, its value, and the line on which it says that it could not. */
 export type ConfParam = readonly [param: HvmParam, value: number, line: number];
 
 /** XEN: `hvm_set_conf_params`, with the lines on which it says what could not be set. */
 function setConfParams(operation: Operation, domid: Domid, params: readonly ConfParam[]): boolean {
   for (const [param, value, line] of params) {
+    if (param === 'ALTP2M' && !mayNest(operation, domid)) return false;
     if (operation.recorder.ask('libxl', 'hvm_op.set_param', { domid, param, value }).kind === 'ok') continue;
     logLibxl(operation, `libxl_x86.c:${line}:hvm_set_conf_params`, `Couldn't set HVM_PARAM_${param}`);
     return false;
