@@ -23,6 +23,25 @@ export interface LogSource {
   read(): Promise<LogPiece | undefined>;
 }
 
+/** One look at the ring. */
+interface Taken {
+  readonly piece: LogPiece;
+  /** There was no more of it then. */
+  readonly isEnd: boolean;
+}
+
+/** Looks until the end is seen once. What comes meanwhile is no part of it: guests that are at work may write all the time. */
+async function readToEnd(take: () => Promise<Taken | undefined>): Promise<LogPiece | undefined> {
+  let [text, lost] = ['', 0];
+  for (;;) {
+    const taken = await take();
+    if (taken === undefined) return undefined;
+    text += taken.piece.text;
+    lost += taken.piece.lost;
+    if (taken.isEnd) return { text, lost };
+  }
+}
+
 /** A line that is longer is handed out in parts; Xen's own are at most 1 KiB. */
 const LINE_LIMIT = 64 * 1024;
 
@@ -53,19 +72,12 @@ export class LogFollower implements LogSource {
     return (await this.#take())?.piece;
   }
 
-  /** All that has come since. What comes meanwhile is no part of it: guests that are at work may write all the time. */
-  async read(): Promise<LogPiece | undefined> {
-    let [text, lost] = ['', 0];
-    for (;;) {
-      const taken = await this.#take();
-      if (taken === undefined) return undefined;
-      text += taken.piece.text;
-      lost += taken.piece.lost;
-      if (taken.isEnd) return { text, lost };
-    }
+  /** All that has come since. */
+  read(): Promise<LogPiece | undefined> {
+    return readToEnd(() => this.#take());
   }
 
-  async #take(): Promise<{ readonly piece: LogPiece; readonly isEnd: boolean } | undefined> {
+  async #take(): Promise<Taken | undefined> {
     const outcome = await this.#helper.call('ring.read', { index: this.#index, clear: false });
     if (outcome.kind === 'failed') return undefined;
     const { text, index, lost, isEnd } = outcome.value;
@@ -87,18 +99,18 @@ export class RingReader implements LogSource {
     this.#helper = helper;
   }
 
-  async read(): Promise<LogPiece | undefined> {
-    let text = '';
-    let lost = 0;
-    for (;;) {
-      const outcome = await this.#helper.call('ring.read', { index: this.#index ?? 0, clear: false });
-      if (outcome.kind === 'failed') return undefined;
-      // Before the first time nothing is missed.
-      if (this.#index !== undefined) lost += outcome.value.lost;
-      this.#index = outcome.value.index;
-      text += outcome.value.text;
-      if (outcome.value.isEnd) return { text, lost };
-    }
+  read(): Promise<LogPiece | undefined> {
+    return readToEnd(() => this.#take());
+  }
+
+  async #take(): Promise<Taken | undefined> {
+    const outcome = await this.#helper.call('ring.read', { index: this.#index ?? 0, clear: false });
+    if (outcome.kind === 'failed') return undefined;
+    const { text, index, lost, isEnd } = outcome.value;
+    // Before the first time nothing is missed.
+    const piece = { text, lost: this.#index === undefined ? 0 : lost };
+    this.#index = index;
+    return { piece, isEnd };
   }
 }
 
