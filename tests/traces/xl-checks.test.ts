@@ -124,8 +124,8 @@ ${transitions.join('\n')}`,
   return table;
 }
 
-/** Lines with a sign: what a table has more or less than another one; and the commands in which it does. */
-function changesOf(table: Table, base: Table): string[] {
+/** What a table has more or less than another one, with a sign before it, and the commands in which it does. */
+function changesOf(table: Table, base: Table): Map<string, readonly string[]> {
   const changes = new Map<string, string[]>();
   for (const [command, checks] of [...base].sort()) {
     const now = table.get(command) ?? new Set();
@@ -133,9 +133,7 @@ function changesOf(table: Table, base: Table): string[] {
     lines.push(...[...checks].filter((check) => !now.has(check)).map((check) => `- ${check}`));
     for (const line of lines) changes.set(line, [...(changes.get(line) ?? []), command]);
   }
-  return [...changes]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([line, commands]) => listEntry(quoted(line), commands, 4));
+  return changes;
 }
 
 /** A list under a key, as Biome lays it out. */
@@ -175,17 +173,38 @@ test('the table has what each command asks of Xen, for PV and PVH guests that ar
 });
 
 test('the other table has what they ask for more, or not, on other releases', async () => {
-  const entries: string[] = [];
+  const found = new Map<string, { change: string; commands: readonly string[]; releases: string[] }>();
   for (const release of XEN_RELEASES) {
-    const lines = changesOf(await tableOf(release), base);
-    if (lines.length > 0) entries.push(`  ${quoted(release)}: {`, ...lines, '  },');
+    for (const [change, commands] of changesOf(await tableOf(release), base)) {
+      const key = [change, ...commands].join(', ');
+      const known = found.get(key) ?? { change, commands, releases: [] };
+      known.releases.push(release);
+      found.set(key, known);
+    }
   }
+  const entries = [...found]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, { change, commands, releases }]) => [
+      '  {',
+      `    change: '${change}',`,
+      ...listEntry('releases', releases, 4),
+      ...listEntry('commands', commands, 4),
+      '  },',
+    ]);
   const text = [
     ...heading('What commands of xl ask for on other releases than Xen 4.17'),
-    '/** For a release: a check, with `+` where commands make it that do not on 4.17, with `-` for the reverse; and which do. */',
-    'export const XL_CHECK_CHANGES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {',
+    '',
+    '/** A check that commands make on some releases and not on 4.17, with `+` before it, or with `-` for the reverse. */',
+    'export interface XlCheckChange {',
+    '  readonly change: string;',
+    '  readonly releases: readonly string[];',
+    '  readonly commands: readonly string[];',
+    '}',
+    '',
+    '/** Sorted by check and commands. */',
+    'export const XL_CHECK_CHANGES: readonly XlCheckChange[] = [',
     ...entries,
-    '};',
+    '];',
     '',
   ].join('\n');
   await expect(text).toMatchFileSnapshot('../../packages/hypervisor/src/xl-check-changes.ts');

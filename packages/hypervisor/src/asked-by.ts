@@ -67,7 +67,8 @@ function tableOf(release: XenReleaseName): CommandTable {
   const known = tables.get(release);
   if (known !== undefined) return known;
   const texts = new Map(Object.entries(XL_CHECKS).map(([command, checks]) => [command, new Set(checks)]));
-  for (const [change, commands] of Object.entries(XL_CHECK_CHANGES[release] ?? {})) {
+  for (const { change, releases, commands } of XL_CHECK_CHANGES) {
+    if (!releases.includes(release)) continue;
     const check = change.slice(2);
     for (const command of commands) {
       if (change.startsWith('+')) texts.get(command)?.add(check);

@@ -7,7 +7,6 @@
  *
  * @module
  */
-
 import { isSince } from '@dewar/policy/releases';
 import type { TimelineStep } from '../host.ts';
 import type { Domid, Errno, FrameRange, HvmParam } from '../hypercalls.ts';
