@@ -18,7 +18,7 @@ import { finalState, lookAt, type Operation, report } from './operation.ts';
 import { type AnyResult, inOrder } from './recorder.ts';
 import { startGuest } from './start-guest.ts';
 import { addGuest } from './toolstack-state.ts';
-import { maxMemoryMib } from './xenstore-memory.ts';
+import { maxMemoryMib, PAGES_PER_MIB } from './xenstore-memory.ts';
 
 const INIT: Process = 'init-xenstore-domain';
 
@@ -30,7 +30,6 @@ const STORE_FRAME = 1;
 const LOST = 'dom0 has gone over to a domain that is no xenstore: the host has to be booted anew';
 
 const KIB_PER_MIB = 1024;
-const PAGES_PER_MIB = 256;
 
 /** Memory in MiB that a xenstore domain can have here. */
 const SMALLEST_MIB = 8;
@@ -320,19 +319,9 @@ export function initXenstoreDomain(operation: Operation, options: XenstoreDomain
     operation.messages.push('xc_flask_context_to_sid failed');
     return fail(`label \`${label ?? ''}\` is not valid`, refusalNotes(recorder.refusal));
   }
-  const {
-    domid,
-    failed,
-    isRunning = false,
-  } = build(operation, {
-    sid,
-    memoryMib,
-    // XEN: less than the domain begins with counts for nothing.
-    maxMib: Math.max(maxMib, memoryMib),
-    isPvh,
-    uuid,
-    name,
-  });
+  // XEN: less than the domain begins with counts for nothing.
+  const plan: Plan = { sid, memoryMib, maxMib: Math.max(maxMib, memoryMib), isPvh, uuid, name };
+  const { domid, failed, isRunning = false } = build(operation, plan);
   if (failed === undefined) {
     const domain = domid === undefined ? undefined : finalState(operation, domid);
     return report(operation, { isDone: true, xlExitCode: 0, domain });

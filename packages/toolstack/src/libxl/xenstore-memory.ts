@@ -7,7 +7,7 @@
 /** XEN: `INT_MAX / 1024`: no number may be as large. */
 const TOO_LARGE_MIB = Math.floor((2 ** 31 - 1) / 1024);
 
-const PAGES_PER_MIB = 256;
+export const PAGES_PER_MIB = 256;
 
 /** A number as `strtoul` reads it, for which there must be no other character. */
 function numberIn(text: string): number | undefined {
