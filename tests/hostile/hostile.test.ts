@@ -1,7 +1,7 @@
 /**
  * Binaries from outside: whatever their bytes, they are read or refused with a place. `fuzz.ts` does this in volume.
  */
-import { readPolicydb } from '@dewar/policy/policydb';
+import { type ByteSource, readPolicydb, ruleTables } from '@dewar/policy/policydb';
 import { Random } from '@dewar/testkit';
 import { describe, expect, test } from 'vitest';
 import { examine } from './examine.ts';
@@ -38,6 +38,32 @@ test('a binary with any one word made huge is read or refused, and what it claim
       // Numbers beyond the file's size that were believed would show as hundreds of megabytes.
       expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(32 * 1024 * 1024);
     }
+  }
+});
+
+/** What reading gives: what is wrong, or the rules and what stands around them. */
+function readingOf(read: ReturnType<typeof readPolicydb>): unknown {
+  if ('diagnostic' in read) return read.diagnostic;
+  const { rules: _, conditionals: _blocks, typeSets: _sets, ...rest } = read.policy;
+  const tables = ruleTables(read.policy).map((table) => {
+    const vectors = [...table.vectors().entries()];
+    return { vectors, kinds: [...table.countKinds()], words: [...table.entries()] };
+  });
+  return { version: read.version, rest, tables };
+}
+
+test.each([11, 12])('bytes that are brought piece by piece are read as those in memory (seed %i)', (seed) => {
+  const random = new Random(seed);
+  for (let i = 0; i < 300; i++) {
+    const bytes = i < seeds.length ? (seeds[i] ?? new Uint8Array()) : hostileBinary(seeds, random);
+    const source: ByteSource = {
+      length: bytes.length,
+      read(into, offset) {
+        expect(offset + into.length).toBeLessThanOrEqual(bytes.length);
+        into.set(bytes.subarray(offset, offset + into.length));
+      },
+    };
+    expect(readingOf(readPolicydb(source)), `binary ${i}`).toEqual(readingOf(readPolicydb(bytes)));
   }
 });
 

@@ -12,7 +12,7 @@ import type { Property } from '@dewar/policy/analysis';
 import type { Finding, LogExplanation } from '@dewar/policy/explain';
 import type { PolicyDb } from '@dewar/policy/policydb';
 import { hasErrors, placeText, SourceText, userSpan } from '@dewar/policy/text';
-import type { ExplainInput } from './explain-subject.ts';
+import { type ExplainInput, readOrThrow } from './explain-subject.ts';
 import { RequestError } from './failures.ts';
 import { readLatin1 } from './files.ts';
 import { displayPath } from './policy-input.ts';
@@ -42,10 +42,7 @@ function propertiesFile(named: string | undefined, { reading }: ExplainInput): s
 async function policyToProve({ subject, reading }: ExplainInput): Promise<PolicyDb> {
   const { policy } = subject.view;
   if (policy.isExpanded) return policy;
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const read = readPolicydb(reading.bytes ?? new Uint8Array());
-  if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);
-  return read.policy;
+  return readOrThrow(reading);
 }
 
 /** The properties that hold of a policy, by their text. */

@@ -12,7 +12,7 @@ import { hasErrors } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
 import { readBytes } from './files.ts';
 import { REAL_HOST, useHost, useRealHost } from './host-session.ts';
-import { type PolicyReading, readPolicy, writtenPolicy } from './policy-input.ts';
+import { type PolicyReading, readBinary, readPolicy, writtenPolicy } from './policy-input.ts';
 import { printDiagnostics, type Terminal } from './terminal.ts';
 
 const MIB = 1024 * 1024;
@@ -100,7 +100,16 @@ async function readingOf(
     if (choice.policy !== undefined || !(error instanceof FileError || error instanceof RequestError)) throw error;
   }
   const called = `the policy of host ${host}`;
-  return { name: called, path: called, bytes, diagnostics: [], errorOutput: '', files: [], compiled: undefined };
+  return {
+    name: called,
+    path: called,
+    bytes,
+    binary: bytes,
+    diagnostics: [],
+    errorOutput: '',
+    files: [],
+    compiled: undefined,
+  };
 }
 
 const GZIP = 0x8b1f;
@@ -175,7 +184,7 @@ async function readSubjectIn(
     terminal,
     reading.diagnostics.filter(({ severity }) => severity === 'error'),
   );
-  const isWhole = reading.compiled === undefined ? reading.bytes !== undefined : reading.compiled.policy !== undefined;
+  const isWhole = reading.compiled === undefined ? reading.binary !== undefined : reading.compiled.policy !== undefined;
   if (!isWhole || hasErrors(reading.diagnostics)) return undefined;
   return { reading, subject: await subjectOf(reading, isRead, choice.compile, state?.booleans) };
 }
@@ -200,14 +209,18 @@ export async function readExplainInput(choice: ExplainChoice, terminal: Terminal
   return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host, isPolicyOfHost };
 }
 
+/** The policy as it is read from its bytes, which are known to be there. */
+export async function readOrThrow(reading: PolicyReading): Promise<PolicyDb> {
+  const read = await readBinary({ binary: reading.binary ?? new Uint8Array() });
+  if (read === undefined || 'diagnostic' in read) throw new RequestError(read?.diagnostic.message ?? 'no policy');
+  return read.policy;
+}
+
 /** The policy as it was written, where that says all and it need not be read; else as it is read from its bytes. */
 async function policyOf(reading: PolicyReading, isRead: boolean): Promise<PolicyDb> {
   const written = isRead ? undefined : writtenPolicy(reading);
   if (written !== undefined) return written;
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const read = readPolicydb(reading.bytes ?? new Uint8Array());
-  if ('diagnostic' in read) throw new RequestError(read.diagnostic.message);
-  return read.policy;
+  return readOrThrow(reading);
 }
 
 async function subjectOf(

@@ -7,9 +7,11 @@ import {
   closeSync,
   fchmodSync,
   fchownSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -17,10 +19,11 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import type { ByteSource } from '@dewar/policy/policydb';
 import { FileError, reasonOf, UsageError } from './failures.ts';
 
 /** No policy, configuration or binary that a person works with is larger. */
-const SIZE_LIMIT = 512 * 1024 * 1024;
+export const SIZE_LIMIT: number = 512 * 1024 * 1024;
 
 /** The bytes of a file; `-` is the standard input. */
 export function readBytes(path: string): Uint8Array {
@@ -31,6 +34,60 @@ export function readBytes(path: string): Uint8Array {
   } catch (error) {
     if (error instanceof FileError) throw error;
     throw new FileError(`cannot read \`${path}\`: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Files of which nobody holds the bytes any more are closed. */
+const unused = new FinalizationRegistry<number>((file) => {
+  closeSync(file);
+});
+
+/**
+ * The bytes of a file, of which each part is read when it is wanted. The file stays the one that was opened where another
+ * takes its place; reading fails where it is written to.
+ */
+export class FileBytes implements ByteSource {
+  readonly length: number;
+  readonly #path: string;
+  readonly #file: number;
+  readonly #edition: string;
+
+  private constructor(path: string, file: number) {
+    this.#path = path;
+    this.#file = file;
+    this.length = fstatSync(file).size;
+    this.#edition = this.#editionNow();
+    unused.register(this, file);
+  }
+
+  /** Opens a file. Throws `FileError`. */
+  static open(path: string): FileBytes {
+    try {
+      return new FileBytes(path, openSync(path, 'r'));
+    } catch (error) {
+      throw new FileError(`cannot read \`${path}\`: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  #editionNow(): string {
+    const { size, mtimeMs } = fstatSync(this.#file);
+    return `${size} ${mtimeMs}`;
+  }
+
+  /** Throws `FileError` where the file cannot be read, or is no more what it was. */
+  read(into: Uint8Array, offset: number): void {
+    let done = 0;
+    try {
+      while (done < into.length) {
+        const size = readSync(this.#file, into, done, into.length - done, offset + done);
+        if (size === 0) break;
+        done += size;
+      }
+    } catch (error) {
+      throw new FileError(`cannot read \`${this.#path}\`: ${reasonOf(error)}`, { cause: error });
+    }
+    if (done < into.length || this.#editionNow() !== this.#edition)
+      throw new FileError(`cannot read \`${this.#path}\`: it was changed in the meantime; ask again`);
   }
 }
 

@@ -8,10 +8,10 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompiledPolicy, CompileOptions, PolicyFiles } from '@dewar/policy/compiler';
-import { POLICYDB_MAGIC, type PolicyDb } from '@dewar/policy/policydb';
+import { type ByteSource, POLICYDB_MAGIC, type PolicyDb, type ReadPolicy } from '@dewar/policy/policydb';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
-import { readBytes } from './files.ts';
+import { FileBytes, readBytes, SIZE_LIMIT } from './files.ts';
 import { expectWork } from './optimizer.ts';
 import { byteText } from './terminal.ts';
 
@@ -26,6 +26,8 @@ export interface PolicyReading {
   readonly path: string;
   /** Undefined when it does not compile. */
   readonly bytes: Uint8Array | undefined;
+  /** The same to be read, which need not be in memory as a whole: see `readBinary`. */
+  readonly binary: Uint8Array | ByteSource | undefined;
   readonly diagnostics: readonly Diagnostic[];
   /** What its macros printed. */
   readonly errorOutput: string;
@@ -81,6 +83,19 @@ function isBinary(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === POLICYDB_MAGIC;
 }
 
+/** A binary with fewer bytes is read at once. */
+const SMALL_BINARY = 0x10_0000;
+
+/** A large binary, of which only those parts are read that are asked for; undefined where the file is another. */
+function largeBinary(path: string): FileBytes | undefined {
+  const status = statSync(path);
+  if (!status.isFile() || status.size < SMALL_BINARY || status.size > SIZE_LIMIT) return undefined;
+  const binary = FileBytes.open(path);
+  const start = new Uint8Array(4);
+  binary.read(start, 0);
+  return isBinary(start) ? binary : undefined;
+}
+
 /** Where the policy is that `POLICY` names, links resolved; without a name, the example policy. */
 export function policyPath(named: string | undefined): string {
   const given = named ?? EXAMPLE_POLICY;
@@ -113,6 +128,9 @@ function compiledReading(
   return {
     ...source,
     get bytes() {
+      return compiled.bytes;
+    },
+    get binary() {
       return compiled.bytes;
     },
     diagnostics,
@@ -190,10 +208,25 @@ export async function readPolicy(
     });
     return compiledReading(compiled, { name, path: realPath, files, folder });
   }
-  const content = readBytes(path);
   const files = path === '-' ? [] : [path];
-  if (isBinary(content))
-    return { name, path: realPath, bytes: content, diagnostics: [], errorOutput: '', files, compiled: undefined };
+  const ofBinary = { name, path: realPath, diagnostics: [], errorOutput: '', files, compiled: undefined };
+  const binary = path === '-' ? undefined : largeBinary(path);
+  if (binary !== undefined) {
+    let bytes: Uint8Array | undefined;
+    return {
+      ...ofBinary,
+      binary,
+      get bytes() {
+        if (bytes === undefined) {
+          bytes = new Uint8Array(binary.length);
+          binary.read(bytes, 0);
+        }
+        return bytes;
+      },
+    };
+  }
+  const content = readBytes(path);
+  if (isBinary(content)) return { ...ofBinary, bytes: content, binary: content };
   if (content.subarray(0, SNIFFED).includes(0))
     throw new RequestError(`\`${given}\` is neither a policy text nor a binary policy`);
   if (SOURCE_ENDING.test(path) && existsSync(join(dirname(path), 'modules.conf'))) {
@@ -220,6 +253,15 @@ export function writtenPolicy({ compiled }: Pick<PolicyReading, 'compiled'>): Po
   const written = compiled?.policy;
   // Version 24 has no role transitions.
   return written?.roleTransitions.length === 0 ? written : undefined;
+}
+
+/** What is read from the binary, or what is wrong with it; undefined where the policy does not compile. */
+export async function readBinary({
+  binary,
+}: Pick<PolicyReading, 'binary'>): Promise<ReadPolicy | { readonly diagnostic: Diagnostic } | undefined> {
+  if (binary === undefined) return undefined;
+  const { readPolicydb } = await import('@dewar/policy/policydb');
+  return readPolicydb(binary);
 }
 
 export function sha256(bytes: Uint8Array | string): string {

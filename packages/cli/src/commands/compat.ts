@@ -10,7 +10,7 @@ import type { PolicyDb } from '@dewar/policy/policydb';
 import { releasesText, type XenReleaseName } from '@dewar/policy/releases';
 import { type Diagnostic, hasErrors } from '@dewar/policy/text';
 import { EXIT, NO_ANSWER, UsageError } from '../failures.ts';
-import { type PolicyReading, readPolicy } from '../policy-input.ts';
+import { type PolicyReading, readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { type Colours, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 
@@ -50,12 +50,11 @@ async function tryLoad(bytes: Uint8Array, release: XenReleaseName): Promise<Load
   return { outcome: 'refused', errno: loaded.errno, reasons: loaded.diagnostics.map(({ message }) => message) };
 }
 
-async function policyOf({ bytes, compiled }: PolicyReading): Promise<PolicyDb | Diagnostic | undefined> {
+async function policyOf(reading: PolicyReading): Promise<PolicyDb | Diagnostic | undefined> {
+  const { compiled } = reading;
   if (compiled !== undefined) return compiled.bytes === undefined ? undefined : compiled.policy;
-  if (bytes === undefined) return undefined;
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const read = readPolicydb(bytes);
-  return 'diagnostic' in read ? read.diagnostic : read.policy;
+  const read = await readBinary(reading);
+  return read !== undefined && 'diagnostic' in read ? read.diagnostic : read?.policy;
 }
 
 /** The policy as Xen would have it; a compiled one has its rules as they were written. */

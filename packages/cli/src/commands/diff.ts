@@ -21,7 +21,7 @@ import { hasErrors, type Origin } from '@dewar/policy/text';
 import { EXIT, NO_ANSWER, UsageError } from '../failures.ts';
 import { guestChanges, guestLines } from '../guest-changes.ts';
 import { placeLine } from '../place-line.ts';
-import { type PolicyReading, readPolicy } from '../policy-input.ts';
+import { type PolicyReading, readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
 import { type Colours, coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
 
@@ -61,10 +61,9 @@ const NO_PLACES: Places = { rules: () => [], fact: () => undefined };
 
 async function readSide(named: string, compile: CompileOptions): Promise<Side | PolicyReading> {
   const reading = await readPolicy(named, compile);
-  const { bytes, compiled, diagnostics } = reading;
-  if (bytes === undefined || hasErrors(diagnostics)) return reading;
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const read = readPolicydb(bytes);
+  const { compiled, diagnostics } = reading;
+  const read = hasErrors(diagnostics) ? undefined : await readBinary(reading);
+  if (read === undefined) return reading;
   if ('diagnostic' in read) return { ...reading, diagnostics: [read.diagnostic] };
   let neverallows: string[] | undefined;
   if (compiled?.policy !== undefined) {

@@ -7,7 +7,7 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import type { PolicyInfo } from '@dewar/policy/decompiler';
 import type { XenReleaseName } from '@dewar/policy/releases';
 import { EXIT } from '../failures.ts';
-import { readPolicy } from '../policy-input.ts';
+import { readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
 
@@ -20,11 +20,11 @@ export interface InfoFlags {
 }
 
 export async function runInfo(policy: string | undefined, flags: InfoFlags, terminal: Terminal): Promise<number> {
-  const { readPolicydb } = await import('@dewar/policy/policydb');
   const { policyInfo } = await import('@dewar/policy/decompiler');
-  const { name, bytes, diagnostics } = await readPolicy(policy, flags.compile);
-  const read = bytes === undefined ? undefined : readPolicydb(bytes);
-  if (bytes === undefined || read === undefined || 'diagnostic' in read) {
+  const reading = await readPolicy(policy, flags.compile);
+  const { name, binary, diagnostics } = reading;
+  const read = await readBinary(reading);
+  if (binary === undefined || read === undefined || 'diagnostic' in read) {
     const found = read !== undefined && 'diagnostic' in read ? [read.diagnostic] : diagnostics;
     if (flags.isJson)
       print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: found.map(diagnosticJson) }));
@@ -32,8 +32,8 @@ export async function runInfo(policy: string | undefined, flags: InfoFlags, term
     return EXIT.problem;
   }
   const info = policyInfo(read.policy, read.version, flags.release);
-  if (flags.isJson) print(terminal.out, jsonText({ policy: name, outcome: 'done', size: bytes.length, ...info }));
-  else printInfo(name, bytes.length, info, flags.isWhole, terminal);
+  if (flags.isJson) print(terminal.out, jsonText({ policy: name, outcome: 'done', size: binary.length, ...info }));
+  else printInfo(name, binary.length, info, flags.isWhole, terminal);
   return EXIT.done;
 }
 

@@ -10,7 +10,7 @@ import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.t
 import { readSubject } from '../explain-subject.ts';
 import { EXIT, FileError, NO_ANSWER, UsageError } from '../failures.ts';
 import { writeWhole } from '../files.ts';
-import { displayPath, type PolicyReading, readPolicy } from '../policy-input.ts';
+import { displayPath, type PolicyReading, readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { byteText, coloursFor, print, printLine, type Terminal } from '../terminal.ts';
 import { releaseFor } from './reach.ts';
@@ -63,10 +63,8 @@ async function lintOnce(policy: string | undefined, flags: LintFlags, terminal: 
     return { reading, found: lintPolicy(input, { only, ignore }), faults: [], leftOut };
   }
   const reading = await readPolicy(policy, compile);
-  if (reading.bytes === undefined || hasErrors(reading.diagnostics))
-    return { reading, found: [], faults: reading.diagnostics, leftOut: [] };
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const read = readPolicydb(reading.bytes);
+  const read = hasErrors(reading.diagnostics) ? undefined : await readBinary(reading);
+  if (read === undefined) return { reading, found: [], faults: reading.diagnostics, leftOut: [] };
   if ('diagnostic' in read) return { reading, found: [], faults: [read.diagnostic], leftOut: [] };
   const release = await releaseFor(read.policy, compile.release);
   const input: LintInput = { policy: read.policy, compiled: reading.compiled, release };

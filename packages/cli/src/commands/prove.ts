@@ -12,7 +12,7 @@ import { EXIT } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
 import { gapLines, gapsJson } from '../gap-lines.ts';
 import { placeLine } from '../place-line.ts';
-import { displayPath, readPolicy } from '../policy-input.ts';
+import { displayPath, readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
 import {
   byteText,
@@ -60,11 +60,10 @@ interface ShownCheck {
 
 export async function runProve(file: string, flags: ProveFlags, terminal: Terminal): Promise<number> {
   const { parseProperties, proveProperties } = await import('@dewar/policy/analysis');
-  const { readPolicydb } = await import('@dewar/policy/policydb');
   const source = new SourceText(byteText(displayPath(file)), readLatin1(file));
   const parsed = parseProperties(source);
   const reading = await readPolicy(flags.policy, flags.compile);
-  const read = reading.bytes === undefined || hasErrors(reading.diagnostics) ? undefined : readPolicydb(reading.bytes);
+  const read = hasErrors(reading.diagnostics) ? undefined : await readBinary(reading);
   const policyFaults = read === undefined ? reading.diagnostics : 'diagnostic' in read ? [read.diagnostic] : [];
   const faults = [...parsed.diagnostics, ...policyFaults];
   if (read === undefined || 'diagnostic' in read || hasErrors(faults))

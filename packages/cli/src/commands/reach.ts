@@ -11,7 +11,7 @@ import { type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
 import { type HostChoice, useHost } from '../host-session.ts';
-import { displayPath, type PolicyReading, readPolicy, writtenPolicy } from '../policy-input.ts';
+import { displayPath, type PolicyReading, readBinary, readPolicy, writtenPolicy } from '../policy-input.ts';
 import type { ReachResult } from '../reach-result.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { byteText, print, printDiagnostics, type Terminal } from '../terminal.ts';
@@ -83,10 +83,8 @@ async function policyOf(reading: PolicyReading): Promise<PolicyDb | readonly Dia
   if (hasErrors(diagnostics)) return diagnostics;
   const written = writtenPolicy(reading);
   if (written !== undefined) return written;
-  const { bytes } = reading;
-  if (bytes === undefined) return diagnostics;
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const read = readPolicydb(bytes);
+  const read = await readBinary(reading);
+  if (read === undefined) return diagnostics;
   return 'diagnostic' in read ? [read.diagnostic] : read.policy;
 }
 

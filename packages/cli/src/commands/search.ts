@@ -9,7 +9,7 @@ import type { PolicyDb } from '@dewar/policy/policydb';
 import { type Diagnostic, hasErrors, type Origin } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
 import { placeLine } from '../place-line.ts';
-import { type PolicyReading, readPolicy } from '../policy-input.ts';
+import { type PolicyReading, readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
 import { byteText, coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
 
@@ -96,11 +96,8 @@ function queryOf(flags: SearchFlags): RuleQuery {
 /** The policy to search: the compiled one where there is one, for it knows places. */
 async function policyOf(reading: PolicyReading): Promise<PolicyDb | Diagnostic | undefined> {
   if (reading.compiled !== undefined) return reading.compiled.policy;
-  const { bytes } = reading;
-  if (bytes === undefined) return undefined;
-  const { readPolicydb } = await import('@dewar/policy/policydb');
-  const read = readPolicydb(bytes);
-  return 'diagnostic' in read ? read.diagnostic : read.policy;
+  const read = await readBinary(reading);
+  return read !== undefined && 'diagnostic' in read ? read.diagnostic : read?.policy;
 }
 
 export async function runSearch(policy: string | undefined, flags: SearchFlags, terminal: Terminal): Promise<number> {

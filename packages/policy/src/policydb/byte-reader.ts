@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ByteBlock, type ByteSource, sourceOf } from './byte-source.ts';
 import { Ebitmap } from './ebitmap.ts';
 
 /** What can be wrong with a binary. */
@@ -33,58 +34,74 @@ export class BinaryError extends Error {
 /** A function is called with no more arguments than this at once. */
 const MAX_ARGUMENTS = 4096;
 
+/** So many bytes of a source are brought at once, or as many as a string has. */
+const WINDOW = 0x1_0000;
+
 /** A cursor over the bytes of a policy. `what` in every call names the thing read, for messages. */
 export class ByteReader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #length: number;
+  readonly #source: ByteSource;
+  /** The bytes around the cursor; all where they are in memory. */
+  #bytes: Uint8Array;
+  #view: DataView;
+  /** Where in the source they begin, and where they end. */
+  #base = 0;
+  #end: number;
   /** Room for the bits of one set: a policy has a set for each type. */
   readonly #bits: number[] = [];
   offset = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#length = bytes.length;
+  constructor(from: Uint8Array | ByteSource) {
+    this.#source = from instanceof Uint8Array ? sourceOf(from) : from;
+    this.#bytes = this.#source.bytes ?? new Uint8Array();
+    this.#end = this.#bytes.length;
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
   }
 
   get remaining(): number {
-    return this.#bytes.length - this.offset;
+    return this.#source.length - this.offset;
   }
 
   fail(fault: BinaryFault, offset: number = this.offset): never {
     throw new BinaryError(fault, offset);
   }
 
+  /** Has the next `size` bytes at hand. */
   need(size: number, what: string): void {
     if (size > this.remaining) this.fail({ kind: 'truncated', what });
+    if (this.offset + size <= this.#end) return;
+    const wanted = Math.min(Math.max(size, WINDOW), this.remaining);
+    this.#bytes = new Uint8Array(wanted);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#source.read(this.#bytes, this.offset);
+    this.#base = this.offset;
+    this.#end = this.offset + wanted;
   }
 
   u16(what: string): number {
     const at = this.offset;
-    if (at + 2 > this.#length) this.need(2, what);
+    if (at + 2 > this.#end) this.need(2, what);
     this.offset = at + 2;
-    return this.#view.getUint16(at, true);
+    return this.#view.getUint16(at - this.#base, true);
   }
 
   u32(what: string): number {
     const at = this.offset;
-    if (at + 4 > this.#length) this.need(4, what);
+    if (at + 4 > this.#end) this.need(4, what);
     this.offset = at + 4;
-    return this.#view.getUint32(at, true);
+    return this.#view.getUint32(at - this.#base, true);
   }
 
   u64(what: string): bigint {
     this.need(8, what);
     this.offset += 8;
-    return this.#view.getBigUint64(this.offset - 8, true);
+    return this.#view.getBigUint64(this.offset - 8 - this.#base, true);
   }
 
-  /** The next `size` bytes, as they lie. */
-  block(size: number, what: string): DataView {
-    this.need(size, what);
+  /** The next `size` bytes, which need not be brought for that. */
+  block(size: number, what: string): ByteBlock {
+    if (size > this.remaining) this.fail({ kind: 'truncated', what });
     this.offset += size;
-    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.offset - size, size);
+    return new ByteBlock(this.#source, this.offset - size, size);
   }
 
   /** A number of records that take at least `size` bytes each: never more than can still follow. */
@@ -96,11 +113,12 @@ export class ByteReader {
 
   string(length: number, what: string): string {
     this.need(length, what);
-    const start = this.offset;
+    const start = this.offset - this.#base;
+    const past = start + length;
     this.offset += length;
     let text = '';
-    for (let at = start; at < this.offset; at += MAX_ARGUMENTS) {
-      const end = Math.min(at + MAX_ARGUMENTS, this.offset);
+    for (let at = start; at < past; at += MAX_ARGUMENTS) {
+      const end = Math.min(at + MAX_ARGUMENTS, past);
       text += Reflect.apply(String.fromCharCode, undefined, this.#bytes.subarray(at, end));
     }
     return text;

@@ -7,6 +7,7 @@
  * @module
  */
 import { ENTRY_WORDS } from './av-entries.ts';
+import type { ByteBlock } from './byte-source.ts';
 import { AVTAB_ENABLED } from './format.ts';
 
 /** Bytes of one entry. */
@@ -14,9 +15,6 @@ export const ENTRY_SIZE: number = 4 * ENTRY_WORDS;
 
 /** The kinds of entries are numbers below this. */
 const KINDS = 0x80;
-
-/** Whether this machine keeps words as a binary policy does. */
-const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** Entries in words as `AvEntries` has them, without flags. */
 export interface TakenEntries {
@@ -32,24 +30,24 @@ export class FileEntries {
   readonly taken: TakenEntries;
   /** The class of event channels, whose type rules are looked for in the bytes. */
   readonly channelClass: number;
-  readonly #bytes: DataView;
+  readonly #bytes: ByteBlock;
   readonly #hasFlags: boolean;
 
   /**
    * @param bytes the entries, each of them found right; nobody may change them
    * @param hasFlags whether the kind of some entry has a flag with it
    */
-  constructor(bytes: DataView, hasFlags: boolean, channelClass: number, taken: TakenEntries) {
+  constructor(bytes: ByteBlock, hasFlags: boolean, channelClass: number, taken: TakenEntries) {
     this.#bytes = bytes;
     this.#hasFlags = hasFlags;
     this.channelClass = channelClass;
     this.taken = taken;
-    this.count = bytes.byteLength / ENTRY_SIZE;
+    this.count = bytes.length / ENTRY_SIZE;
   }
 
   /** How many entries there are of each kind. */
   countKinds(): Map<number, number> {
-    const view = this.#bytes;
+    const { view } = this.#bytes;
     const counts = new Uint32Array(KINDS);
     // The kind stands in the upper half of an entry's second word; what is above is the flag.
     for (let at = 6; at < view.byteLength; at += ENTRY_SIZE) {
@@ -61,7 +59,7 @@ export class FileEntries {
 
   /** Calls back with each entry, in their order. */
   forEach(take: (kind: number, source: number, target: number, tclass: number, data: number) => void): void {
-    const view = this.#bytes;
+    const { view } = this.#bytes;
     for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
       const pair = view.getUint32(at, true);
       const header = view.getUint32(at + 4, true);
@@ -71,7 +69,7 @@ export class FileEntries {
 
   /** The datum of the first entry with this kind and key; undefined where there is none. */
   find(kind: number, source: number, target: number, tclass: number): number | undefined {
-    const view = this.#bytes;
+    const { view } = this.#bytes;
     const pair = (source | (target << 16)) >>> 0;
     for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
       if (view.getUint32(at, true) !== pair || view.getUint16(at + 4, true) !== tclass) continue;
@@ -82,13 +80,8 @@ export class FileEntries {
 
   /** All entries in words as `AvEntries` has them, without flags: a copy, of which the caller may do as it likes. */
   words(): Uint32Array {
-    const { buffer, byteOffset, byteLength } = this.#bytes;
-    const words = new Uint32Array(byteLength / 4);
-    new Uint8Array(words.buffer).set(new Uint8Array(buffer, byteOffset, byteLength));
-    if (!IS_LITTLE_ENDIAN) {
-      const view = new DataView(words.buffer);
-      for (let i = 0; i < words.length; i++) words[i] = view.getUint32(i * 4, true);
-    }
+    const words = new Uint32Array(this.count * ENTRY_WORDS);
+    this.#bytes.readWords(words, 0);
     if (this.#hasFlags)
       for (let at = 1; at < words.length; at += ENTRY_WORDS) words[at] = (words[at] ?? 0) & ~(AVTAB_ENABLED << 16);
     return words;

@@ -8,6 +8,7 @@
  */
 export { type AvEntries, ENTRY_WORDS, isTypeKind, type RuleClash } from './av-entries.ts';
 export { AVTAB_BUCKETS, avtabBucket } from './avtab-order.ts';
+export type { ByteSource } from './byte-source.ts';
 export { conditionHolds, evaluateCondition } from './conditions.ts';
 export { Ebitmap, hasMember } from './ebitmap.ts';
 export type { ConditionalEntries } from './expand-conditionals.ts';

@@ -10,6 +10,7 @@
 import type { Diagnostic } from '../text/index.ts';
 import { ENTRY_WORDS, isTypeKind } from './av-entries.ts';
 import { BinaryError, ByteReader } from './byte-reader.ts';
+import type { ByteSource } from './byte-source.ts';
 import { binaryDiagnostic } from './diagnostics.ts';
 import { Ebitmap } from './ebitmap.ts';
 import { ENTRY_SIZE, FileEntries } from './file-entries.ts';
@@ -55,80 +56,134 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
   return { version: version as format.PolicyVersion, config };
 }
 
+/** The permissions or the type of each entry must be of a class and a kind that there are. */
 const ANY_KIND = 0x77;
-/** Room for entries that give permissions; more is made where there are more. */
-const INITIAL_VECTORS = 0x4000;
-function grown(words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const more = new Uint32Array(words.length * 2);
-  more.set(words);
-  return more;
-}
 
-/** The entries at some places in the bytes, as words without flags. */
-function entriesAt(view: DataView, places: readonly number[]): Uint32Array {
-  const words = new Uint32Array(places.length * ENTRY_WORDS);
-  let to = 0;
-  for (const at of places) {
-    words[to] = view.getUint32(at, true);
-    words[to + 1] = view.getUint32(at + 4, true) & ~(format.AVTAB_ENABLED << 16);
-    words[to + 2] = view.getUint32(at + 8, true);
-    to += ENTRY_WORDS;
+/** So many entries are looked at at once: few enough to stay in a processor's cache. */
+const ENTRIES_AT_ONCE = 0x2000;
+
+/** Room for entries that are taken out of a table; more is made where there are more. */
+const INITIAL_ENTRIES = 0x400;
+
+/** Words of entries, as they are taken out of a table. */
+class EntryList {
+  #words: Uint32Array<ArrayBuffer>;
+  #used = 0;
+
+  /** @param most there are no more of them */
+  constructor(most: number) {
+    this.#words = new Uint32Array(Math.min(most, INITIAL_ENTRIES) * ENTRY_WORDS);
   }
-  return words;
+
+  push(pair: number, header: number, data: number): void {
+    const at = this.#used;
+    if (at === this.#words.length) {
+      const more = new Uint32Array(at * 2);
+      more.set(this.#words);
+      this.#words = more;
+    }
+    this.#words[at] = pair;
+    this.#words[at + 1] = header;
+    this.#words[at + 2] = data;
+    this.#used = at + ENTRY_WORDS;
+  }
+
+  get words(): Uint32Array {
+    return this.#words.subarray(0, this.#used);
+  }
 }
 
 /**
- * Reads entries of the access vector table. There may be millions of them, nearly all of them type rules about event
- * channels, which few questions are about: they are looked at where they lie. The others are taken out.
+ * Looks through the entries of an access vector table. There may be millions of them, nearly all of them type rules about
+ * event channels, which few questions are about: they are looked at where they lie. The others are taken out.
  */
+class EntryScan {
+  readonly vectors: EntryList;
+  readonly types: EntryList;
+  readonly channelClass: number;
+  /** Whether the kind of some entry has a flag with it. */
+  hasFlags = false;
+  #channels = -1;
+  readonly #typeCount: number;
+  readonly #lastClass: number;
+  readonly #bad: (entry: number, what: string, value: number) => never;
+
+  /**
+   * @param count how many entries there are
+   * @param bad is told which of them is wrong, and by what
+   */
+  constructor(count: number, symbols: Symbols, bad: (entry: number, what: string, value: number) => never) {
+    this.vectors = new EntryList(count);
+    this.types = new EntryList(count);
+    this.channelClass = symbols.classes.byName.get('event')?.value ?? 0;
+    this.#typeCount = symbols.types.primaryCount;
+    this.#lastClass = symbols.classes.primaryCount;
+    this.#bad = bad;
+  }
+
+  /** Takes the next entries, of which the first is that of this number. */
+  take(words: Uint32Array, first: number): void {
+    const types = this.#typeCount;
+    // The class and kind that most entries of a large policy have, and those of the entry before: both were found right.
+    let channels = this.#channels;
+    let known = -1;
+    let isType = false;
+    let isOfChannels = false;
+    for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+      const pair = words[at] ?? 0;
+      const header = words[at + 1] ?? 0;
+      const data = words[at + 2] ?? 0;
+      // With 1 taken from it, 0 is larger than all.
+      const isPair = ((pair & 0xffff) - 1) >>> 0 < types && ((pair >>> 16) - 1) >>> 0 < types;
+      if (header === channels && isPair && (data - 1) >>> 0 < types) continue;
+      if (header !== known) {
+        known = header;
+        isType = this.#isType(header, first + at / ENTRY_WORDS);
+        isOfChannels = isType && (header & 0xffff) === this.channelClass;
+        if (isOfChannels) channels = header;
+      }
+      if (!isPair) this.#refusePair(pair, first + at / ENTRY_WORDS);
+      if (isType) {
+        if ((data - 1) >>> 0 >= types) this.#bad(first + at / ENTRY_WORDS, 'result type of a rule', data);
+        if (!isOfChannels) this.types.push(pair, header & ~(format.AVTAB_ENABLED << 16), data);
+      } else this.vectors.push(pair, header & ~(format.AVTAB_ENABLED << 16), data);
+    }
+    this.#channels = channels;
+  }
+
+  /** Whether entries of this class and kind give a type. */
+  #isType(header: number, entry: number): boolean {
+    const tclass = header & 0xffff;
+    const kind = (header >>> 16) & ~format.AVTAB_ENABLED;
+    if (tclass === 0 || tclass > this.#lastClass) this.#bad(entry, 'class of a rule', tclass);
+    if ((kind & (kind - 1)) !== 0 || (kind & ANY_KIND) === 0) this.#bad(entry, 'kind of a rule', kind);
+    this.hasFlags ||= header >>> 16 !== kind;
+    return isTypeKind(kind);
+  }
+
+  #refusePair(pair: number, entry: number): void {
+    const source = pair & 0xffff;
+    const target = pair >>> 16;
+    if (source === 0 || source > this.#typeCount) this.#bad(entry, 'source type of a rule', source);
+    this.#bad(entry, 'target type of a rule', target);
+  }
+}
+
 function readRules(input: ByteReader, symbols: Symbols): RuleTable {
   const count = input.count(ENTRY_SIZE, 'rules');
   const start = input.offset;
-  const view = input.block(count * ENTRY_SIZE, 'rules');
-  const bad = (at: number, what: string, value: number): never =>
-    input.fail({ kind: 'bad-value', what, value }, start + at);
-  const types = symbols.types.primaryCount;
-  const lastClass = symbols.classes.primaryCount;
-  const channelClass = symbols.classes.byName.get('event')?.value ?? 0;
-  let vectors = new Uint32Array(Math.min(count, INITIAL_VECTORS) * ENTRY_WORDS);
-  let used = 0;
-  const typeRules: number[] = [];
-  // Most entries have the class and kind of the entry before, which were found right there.
-  let known = -1;
-  let isType = false;
-  let isOfChannels = false;
-  let hasFlags = false;
-  for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
-    const pair = view.getUint32(at, true);
-    const header = view.getUint32(at + 4, true);
-    if (header !== known) {
-      const tclass = header & 0xffff;
-      const kind = (header >>> 16) & ~format.AVTAB_ENABLED;
-      if (tclass === 0 || tclass > lastClass) bad(at, 'class of a rule', tclass);
-      if ((kind & (kind - 1)) !== 0 || (kind & ANY_KIND) === 0) bad(at, 'kind of a rule', kind);
-      known = header;
-      isType = isTypeKind(kind);
-      isOfChannels = isType && tclass === channelClass;
-      hasFlags ||= header >>> 16 !== kind;
-    }
-    const source = pair & 0xffff;
-    const target = pair >>> 16;
-    if (source === 0 || source > types) bad(at, 'source type of a rule', source);
-    if (target === 0 || target > types) bad(at, 'target type of a rule', target);
-    const data = view.getUint32(at + 8, true);
-    if (!isType) {
-      if (used === vectors.length) vectors = grown(vectors);
-      vectors[used] = pair;
-      vectors[used + 1] = header & ~(format.AVTAB_ENABLED << 16);
-      vectors[used + 2] = data;
-      used += ENTRY_WORDS;
-      continue;
-    }
-    if (data === 0 || data > types) bad(at, 'result type of a rule', data);
-    if (!isOfChannels) typeRules.push(at);
+  const block = input.block(count * ENTRY_SIZE, 'rules');
+  const scan = new EntryScan(count, symbols, (entry, what, value) =>
+    input.fail({ kind: 'bad-value', what, value }, start + entry * ENTRY_SIZE),
+  );
+  const room = new Uint32Array(Math.min(count, ENTRIES_AT_ONCE) * ENTRY_WORDS);
+  for (let first = 0; first < count; first += ENTRIES_AT_ONCE) {
+    const words = room.subarray(0, Math.min(count - first, ENTRIES_AT_ONCE) * ENTRY_WORDS);
+    block.readWords(words, first * ENTRY_SIZE);
+    scan.take(words, first);
   }
-  const taken = { vectors: vectors.subarray(0, used), types: entriesAt(view, typeRules) };
-  return RuleTable.ofFile(new FileEntries(view, hasFlags, channelClass, taken));
+  const taken = { vectors: scan.vectors.words, types: scan.types.words };
+  return RuleTable.ofFile(new FileEntries(block, scan.hasFlags, scan.channelClass, taken));
 }
 
 function readCondition(input: ByteReader, booleans: number): ConditionStep[] {
@@ -324,8 +379,11 @@ function typeMembers(symbols: Symbols, map: readonly Ebitmap[]): ConstructorPara
   };
 }
 
-/** The policy in these bytes, or what is wrong with them. The policy goes on using the bytes: nobody may change them. */
-export function readPolicydb(bytes: Uint8Array): ReadPolicy | { readonly diagnostic: Diagnostic } {
+/**
+ * The policy in these bytes, or what is wrong with them. The policy goes on using the bytes: nobody may change them. What a
+ * source throws when it is read goes to the caller, here and wherever the policy is then asked for all its rules.
+ */
+export function readPolicydb(bytes: Uint8Array | ByteSource): ReadPolicy | { readonly diagnostic: Diagnostic } {
   try {
     return readBody(new ByteReader(bytes));
   } catch (error) {

@@ -1,6 +1,7 @@
 /** A table of rules is the same whether it was read or put together, and whether its columns were asked for or not. */
 import { fc, test } from '@fast-check/vitest';
 import { expect, test as plainTest } from 'vitest';
+import { ByteBlock, sourceOf } from './byte-source.ts';
 import { FileEntries } from './file-entries.ts';
 import {
   AVTAB_ALLOWED,
@@ -75,13 +76,14 @@ const CHANNELS = 9;
 /** The rows as they lie in a binary, which need not start where a word does. */
 function fileOf(list: readonly Row[], flag: number): FileEntries {
   const all = tableOf(list).entries();
-  const bytes = new DataView(new ArrayBuffer(all.byteLength + 2), 2);
+  const file = new Uint8Array(all.byteLength + 2);
+  const bytes = new DataView(file.buffer, 2);
   for (const [i, word] of all.entries())
     bytes.setUint32(i * 4, i % ENTRY_WORDS === 1 ? word | (flag << 16) : word, true);
   const words = (isMeant: (row: Row) => boolean): Uint32Array => tableOf(list.filter(isMeant)).entries();
   const vectors = words(({ kind }) => !isTypeKind(kind));
   const types = words(({ kind, tclass }) => isTypeKind(kind) && tclass !== CHANNELS);
-  return new FileEntries(bytes, flag !== 0, CHANNELS, { vectors, types });
+  return new FileEntries(new ByteBlock(sourceOf(file), 2, all.byteLength), flag !== 0, CHANNELS, { vectors, types });
 }
 
 test.prop([rows, fc.constantFrom(0, AVTAB_ENABLED)])('rows are the same out of the bytes of a file', (list, flag) => {
