@@ -1,13 +1,14 @@
 /**
  * Compares our macro processor with GNU m4 on random texts, with and without sync lines:
  *
- *     npx tsx tests/m4/compare.ts FIRST-SEED COUNT [edges]
+ *     npx tsx tests/m4/compare.ts FIRST-SEED COUNT [edges | growing]
  *
- * With `edges` the texts are short, and each builtin gets what it hardly ever does.
+ * With `edges` the texts are short, and each builtin gets what it hardly ever does. With `growing` macros append to one another.
  * Ends with 1 where a text differs, and prints the first few that do.
  */
 import { generateTexts } from './generate.ts';
 import { generateEdgeTexts } from './generate-edges.ts';
+import { generateGrowingTexts } from './generate-growing.ts';
 import { compareWithGnu, gnuM4 } from './gnu-m4.ts';
 
 const [first = 1, count = 1000] = process.argv.slice(2).map(Number);
@@ -15,7 +16,8 @@ if (gnuM4 === undefined) {
   console.error('GNU m4 is not installed');
   process.exit(2);
 }
-const generate = process.argv.includes('edges') ? generateEdgeTexts : generateTexts;
+const isAsked = (kind: string): boolean => process.argv.includes(kind);
+const generate = isAsked('edges') ? generateEdgeTexts : isAsked('growing') ? generateGrowingTexts : generateTexts;
 const tally = { equal: 0, different: 0, endless: 0 };
 for (let seed = first; seed < first + count; seed++) {
   const texts = generate(seed);

@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import { generateTexts } from './generate.ts';
 import { generateEdgeTexts } from './generate-edges.ts';
+import { generateGrowingTexts } from './generate-growing.ts';
 import { compareWithGnu, gnuM4 } from './gnu-m4.ts';
 
 const SEEDS_PER_TEST = 100;
@@ -22,6 +23,8 @@ describe.skipIf(gnuM4 === undefined)('the text of GNU m4', () => {
   test.each([0, 1, 2, 3, 4, 5, 6, 7])('on random texts, part %i', (part) => expectSame(part, generateTexts));
 
   test.each([0, 1, 2, 3, 4, 5])('on odd arguments, part %i', (part) => expectSame(part, generateEdgeTexts));
+
+  test.each([0, 1, 2, 3])('on macros that append to others, part %i', (part) => expectSame(part, generateGrowingTexts));
 
   test('on all conversions of `format` with all that may stand before them', () => {
     if (gnuM4 === undefined) return;

@@ -32,6 +32,8 @@ export function compareWithGnu(tool: ReferenceTool, texts: readonly string[], sy
     const sources = texts.map((text, index) => new SourceText(names[index] ?? '', text));
     const result = runM4(sources, { syncLines, limits: LIMITS });
     const ours = `${result.exitStatus === 0 ? 'ends well' : 'fails'}\n${result.output.text}`;
+    // Asked for more than the text, it expands again and remembers: an error where that gives another text.
+    result.output.origins.originAt(0, 1);
     if (result.diagnostics.some(({ code }) => ENDLESS.includes(code))) return { kind: 'endless', ours, theirs: '' };
     for (const [index, text] of texts.entries()) writeFileSync(join(folder, names[index] ?? ''), text, 'latin1');
     const { status, stdout } = tool.run([...(syncLines ? ['-s'] : []), ...names], {

@@ -196,6 +196,8 @@ export async function readPolicy(
       size = 0;
       const made = compileDirectory(sources, {
         ...options,
+        // Answers about a policy name its lines, and what is kept of it has all of them.
+        keepsOrigins: !isFresh,
         onStage: (stage) => {
           if (stage === 'expanding macros') expectWork(size < SHORT_READING ? 'short' : 'usual');
           if (stage === 'expanding rules' && size >= SHORT_SOURCES) expectWork('usual');

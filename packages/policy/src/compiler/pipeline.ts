@@ -51,6 +51,11 @@ export interface CompileOptions {
   readonly definitions?: readonly { readonly name: string; readonly value: string }[];
   /** The release of Xen whose classes are meant, for a directory outside of a Xen tree. */
   readonly release?: XenReleaseName;
+  /**
+   * Whether it will be asked where the text of a directory came from, even if nothing is wrong with it. Otherwise that is
+   * found out when it is asked, with the macros expanded a second time.
+   */
+  readonly keepsOrigins?: boolean;
   /** Called when a stage begins: for showing progress. */
   readonly onStage?: (stage: CompileStage) => void;
 }
@@ -375,7 +380,8 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
     found.report,
   );
   options.onStage?.('expanding macros');
-  const expanded = runM4(sources, { definitions: m4Definitions(options) });
+  const { keepsOrigins = false } = options;
+  const expanded = runM4(sources, { definitions: m4Definitions(options), keepsOrigins });
   for (const diagnostic of expanded.diagnostics) found.report(diagnostic);
   const { exitedAt, exitStatus } = expanded;
   if (exitedAt !== undefined)
@@ -391,13 +397,22 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
       text: expanded.output,
     };
   }
+  // All but the text takes m4 a second run: it is asked for where there is something to say.
+  let macrosOff: ReadonlyMap<string, string> | undefined;
   const hints: ParseHints = {
-    macros: [...expanded.macros.keys()],
+    get macros() {
+      return [...expanded.macros.keys()];
+    },
     macroPlace: (macro) => expanded.macros.get(macro)?.definedAt,
     macroEnd: (macro) => expanded.undefinedAt.get(macro),
     builtins: BUILTIN_NAMES,
-    macrosOff: macrosOf(modulesOff, expanded.macros),
-    shortCalls: expanded.shortCalls,
+    get macrosOff() {
+      macrosOff ??= macrosOf(modulesOff, expanded.macros);
+      return macrosOff;
+    },
+    get shortCalls() {
+      return expanded.shortCalls;
+    },
   };
   const elsewhere = new NamesElsewhere(modulesOff, hasTables ? undefined : release);
   return compileMapped(expanded.output, options, found, expanded.errorOutput, hints, elsewhere, sources, {

@@ -186,7 +186,8 @@ export function parsePolicy(source: MappedText, report: Report, hints: ParseHint
   }
   tokens.unread.tell(source.text.length);
   // A section may seem missing, and what stands beside a fault misplaced, only because its statements were malformed.
-  const isDirectory = hints.macros !== undefined;
+  // A text that stands alone has no macros.
+  const isDirectory = hints.builtins !== undefined;
   const { isWhole, misplaced } = hasFault
     ? { isWhole: false, misplaced: checkPlaces(statements, besideFaults, tokens, report, isDirectory) }
     : checkSections(statements, tokens, report, isDirectory);

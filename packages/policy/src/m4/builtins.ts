@@ -11,6 +11,7 @@ import { m4 as messages } from './diagnostics.ts';
 import { evalExpression, formatNumber } from './eval-expression.ts';
 import { formatText } from './format-text.ts';
 import { type Builtin, type Invocation, largestParameter } from './macro-table.ts';
+import { wholeNumber } from './numbers.ts';
 import { compilePattern, type Match, searchPattern } from './pattern.ts';
 import { EMPTY, type Piece, PieceBuilder, slicePiece } from './pieces.ts';
 import { generated, type Processor } from './processor.ts';
@@ -44,15 +45,9 @@ function readNumber(m4: Processor, invocation: Invocation, index: number): numbe
     m4.report(messages['bad-number'](call.origin, { text: '', macro: name }));
     return 0;
   }
-  if (!/^[ \t\n\v\f\r]*[-+]?[0-9]+$/.test(digits)) {
-    m4.report(messages['bad-number'](call.origin, { text: digits.slice(0, 80), macro: name }));
-    return undefined;
-  }
-  const exact = BigInt(digits.trim());
-  const limit = 2n ** 63n;
-  // strtol stops at the ends of 64 bits; the rest of m4 keeps the low 32.
-  const clamped = exact >= limit ? limit - 1n : exact < -limit ? -limit : exact;
-  return Number(BigInt.asIntN(32, clamped));
+  const value = wholeNumber(digits);
+  if (value === undefined) m4.report(messages['bad-number'](call.origin, { text: digits.slice(0, 80), macro: name }));
+  return value;
 }
 
 function refuse(m4: Processor, { name, call }: Invocation): void {

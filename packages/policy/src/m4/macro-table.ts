@@ -88,7 +88,8 @@ export function bodyParts(macro: UserMacro): readonly BodyPart[] {
   return parts;
 }
 
-function markAt(text: string, at: number): Exclude<BodyPart, { kind: 'text' }> | undefined {
+/** The mark that stands at a `$`; undefined where it is just a sign. */
+export function markAt(text: string, at: number): Exclude<BodyPart, { kind: 'text' }> | undefined {
   const next = text[at + 1];
   if (next === '#') return { kind: 'count', at, length: 2 };
   if (next === '*') return { kind: 'list', at, length: 2 };

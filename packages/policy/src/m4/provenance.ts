@@ -321,7 +321,11 @@ class Numbered<T> {
 }
 
 /** The finished text with its origins, found by binary search. `nowhere` answers for a text without characters. */
-export function mappedText(text: string, runs: RunList, nowhere: SourceText): MappedText {
+export function mappedText(
+  text: string,
+  runs: RunList,
+  nowhere: SourceText,
+): MappedText & { readonly origins: Required<MappedText['origins']> } {
   return {
     text,
     origins: {

@@ -158,3 +158,30 @@ test('an appended definition stays cheap, and its parts keep their places', () =
   expect(result.output.text.match(/user u\d+;/g)).toHaveLength(rounds);
   expect(trail(originOfWord(result, `u${rounds - 1};`)).at(-1)).toBe(`policy.te:${rounds + 3}:5`);
 });
+
+test('a text about which nothing is to be said is the same whether or not it is asked where it came from', () => {
+  const text = [
+    "define(`all_users', `')",
+    "define(`gen_user', `define(`all_users', all_users `user $1 roles { $2 };",
+    "')')",
+    ...Array.from({ length: 50 }, (_, i) => `gen_user(user_${i}, vm_r)dnl`),
+    'all_users()',
+  ].join('\n');
+  const late = expand(text);
+  expect(late.diagnostics).toEqual([]);
+  expect(late.output.text).toContain('user user_49 roles { vm_r };');
+  const kept = expand(text, { keepsOrigins: true });
+  expect(late.output.text).toBe(kept.output.text);
+  expect(trail(originOfWord(late, 'user_49'))).toEqual(trail(originOfWord(kept, 'user_49')));
+  expect(late.output.origins.runs?.()).toEqual(kept.output.origins.runs?.());
+  expect([...late.macros.keys()]).toEqual([...kept.macros.keys()]);
+  expect(late.shortCalls).toEqual(kept.shortCalls);
+});
+
+test('a word that becomes a macro is one in text that was appended before', () => {
+  const filler = 'role vm_r types { domU_t dm_dom_t }; '.repeat(3);
+  const { output } = expand(
+    `define(\`g', \`')define(\`g', g ${filler} late(x))define(\`g', g more)define(\`late', \`<$1>')g\n`,
+  );
+  expect(output.text).toBe(` ${filler} <x> more\n`);
+});

@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { type Diagnostic, type MappedText, type Origin, SourceText } from '../text/index.ts';
+import { type Diagnostic, InvariantError, type MappedText, type Origin, SourceText } from '../text/index.ts';
 import { BUILTINS } from './builtins.ts';
 import { DEFAULT_LIMITS, type M4Limits } from './limits.ts';
 import { largestParameter } from './macro-table.ts';
 import { pieceOf } from './pieces.ts';
 import { Processor } from './processor.ts';
 import { type Call, type Frame, leaf, mappedText, type RunList } from './provenance.ts';
+import { defineTextBuiltins } from './text-builtins.ts';
+import { macroOf } from './text-macro.ts';
+import { TextRun } from './text-run.ts';
 
 /** How m4 is run. */
 export interface M4Options {
@@ -20,6 +23,8 @@ export interface M4Options {
   /** Finds the text that `include` names; without it there is nothing to include. */
   readonly readInclude?: (name: string) => SourceText | undefined;
   readonly limits?: Partial<M4Limits>;
+  /** Whether all origins are asked for: then they are made with the text, and not in a second run. */
+  readonly keepsOrigins?: boolean;
 }
 
 /** A call without an argument that the macro's body names, and the stretch of output that came of it. */
@@ -57,6 +62,11 @@ export interface M4Result {
   readonly quotesFrom: Origin | undefined;
 }
 
+/** The result of a run that remembers. */
+interface FullResult extends M4Result {
+  readonly output: MappedText & { readonly origins: Required<MappedText['origins']> };
+}
+
 /** The names of m4's own macros. */
 export const BUILTIN_NAMES: readonly string[] = [...BUILTINS.keys()];
 
@@ -66,15 +76,80 @@ const PREDEFINED = [
   { name: '__unix__', value: '' },
 ];
 
-/** Expands sources one after the other, as `m4 FILE...` does. */
+/**
+ * Expands sources one after the other, as `m4 FILE...` does.
+ *
+ * Where that can be done without remembering anything, the text is all that is made at once; the rest is when it is first
+ * asked for, out of the same sources.
+ */
 export function runM4(sources: readonly SourceText[], options: M4Options = {}): M4Result {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const text =
+    options.syncLines === true || options.keepsOrigins === true ? undefined : textAlone(sources, options, limits);
+  return text === undefined
+    ? fullRun(sources, options, limits)
+    : lateResult(text, () => fullRun(sources, options, limits));
+}
+
+/** What stands in front of all sources. */
+function definitionsOf({ definitions = [] }: M4Options): readonly { readonly name: string; readonly value: string }[] {
+  return [...PREDEFINED, ...definitions];
+}
+
+/** The expanded text; undefined where there is more to it than that. */
+function textAlone(sources: readonly SourceText[], options: M4Options, limits: M4Limits): string | undefined {
+  const run = new TextRun(limits);
+  defineTextBuiltins(run);
+  for (const { name, value } of definitionsOf(options)) run.define(name, macroOf(value), false);
+  return run.run(sources.map((source) => source.text));
+}
+
+/** The result of a run that nothing is to be said about, with this text. */
+function lateResult(text: string, run: () => FullResult): M4Result {
+  let known: FullResult | undefined;
+  const full = (): FullResult => {
+    known ??= run();
+    if (known.output.text !== text || known.diagnostics.length > 0)
+      throw new InvariantError('m4 expands the same sources to something else when it remembers where they came from');
+    return known;
+  };
+  return {
+    output: {
+      text,
+      origins: {
+        originAt: (start, end) => full().output.origins.originAt(start, end),
+        runs: () => full().output.origins.runs(),
+      },
+    },
+    diagnostics: [],
+    errorOutput: '',
+    exitStatus: 0,
+    exitedAt: undefined,
+    get macros() {
+      return full().macros;
+    },
+    get shortCalls() {
+      return full().shortCalls;
+    },
+    get undefinedAt() {
+      return full().undefinedAt;
+    },
+    get discardsFrom() {
+      return full().discardsFrom;
+    },
+    quotesFrom: undefined,
+  };
+}
+
+/** Expands sources and remembers where each character came from. */
+function fullRun(sources: readonly SourceText[], options: M4Options, limits: M4Limits): FullResult {
   const processor = new Processor({
     syncLines: options.syncLines ?? false,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits,
     readInclude: options.readInclude ?? (() => undefined),
   });
   for (const [name, builtin] of BUILTINS) processor.macros.define(name, builtin);
-  for (const { name, value } of [...PREDEFINED, ...(options.definitions ?? [])]) {
+  for (const { name, value } of definitionsOf(options)) {
     const source = new SourceText(`definition of ${name}`, value);
     const body = pieceOf(value, leaf(value.length, { source, call: undefined }, 0));
     processor.macros.define(name, {
