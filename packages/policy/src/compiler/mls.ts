@@ -216,13 +216,15 @@ export function checkRange(
   return false;
 }
 
-const NO_LEVEL: LevelValue = { sensitivity: 0, categories: new Set() };
+const NO_LEVEL: MlsLevel = { sensitivity: 0, categories: Ebitmap.empty };
+const NO_RANGE: MlsRange = { low: NO_LEVEL, high: NO_LEVEL };
 
 export function mlsLevel(value: LevelValue | undefined): MlsLevel {
-  const { sensitivity, categories } = value ?? NO_LEVEL;
-  return { sensitivity, categories: Ebitmap.of(categories) };
+  if (value === undefined) return NO_LEVEL;
+  return { sensitivity: value.sensitivity, categories: Ebitmap.of(value.categories) };
 }
 
 export function mlsRange(low: LevelValue | undefined, high: LevelValue | undefined): MlsRange {
+  if (low === undefined && high === undefined) return NO_RANGE;
   return { low: mlsLevel(low), high: mlsLevel(high) };
 }

@@ -17,6 +17,7 @@ import {
   type LevelValue,
   makeUserPart,
   type Part,
+  type RoleDeclaration,
   type UserDeclaration,
   type UserPart,
 } from './declarations.ts';
@@ -124,6 +125,16 @@ export function userSymbols(
   boundsOf: (user: UserDeclaration) => number,
 ): UserSymbol[] {
   const symbols: UserSymbol[] = [];
+  // Most users have one role, and many the same.
+  const single = new Map<RoleDeclaration, Ebitmap>();
+  const setOf = (roles: readonly RoleDeclaration[]): Ebitmap => {
+    const [only] = roles.length === 1 ? roles : [];
+    const known = only === undefined ? undefined : single.get(only);
+    if (known !== undefined) return known;
+    const set = Ebitmap.of([...rolesMeant(roles)].map((role) => role.value - 1));
+    if (only !== undefined) single.set(only, set);
+    return set;
+  };
   for (const user of declared.users.values()) {
     if (isUnmet(declared, user)) continue;
     const { name, value, outer, inBlocks } = user;
@@ -133,7 +144,7 @@ export function userSymbols(
       name,
       value,
       bounds: boundsOf(user),
-      roles: Ebitmap.of([...rolesMeant(roles)].map((role) => role.value - 1)),
+      roles: setOf(roles),
       range: mlsRange(outer.low, outer.high),
       defaultLevel: mlsLevel(outer.level),
     });

@@ -11,6 +11,9 @@ import { adviceOn, notesOnOpen } from './syntax-advice.ts';
 import type { NameList, NameSet } from './syntax-tree.ts';
 import { originOf, type Token, TokenKind, type Tokens, textOf, wordOf } from './tokens.ts';
 
+// Looked up once, not for each token.
+const { keyword: KEYWORD, operator: OPERATOR } = TokenKind;
+
 /** Ends the parsing of one statement after its fault was reported. Never leaves this folder. */
 export class SyntaxFault extends Error {
   override readonly name = 'SyntaxFault';
@@ -74,6 +77,10 @@ const MAX_NESTING = 1000;
 
 export class Cursor {
   readonly tokens: Tokens;
+  /** Columns of `tokens`: the next word is looked at several times for each token. */
+  private readonly kinds: Uint8Array;
+  private readonly words: Uint32Array;
+  private readonly wordTexts: readonly string[];
   readonly report: Report;
   at: Token = 0;
   /** The first token of the statement that is being read. */
@@ -97,19 +104,23 @@ export class Cursor {
   /** `statementWords`: the words that begin a statement. */
   constructor(tokens: Tokens, report: Report, hints: ParseHints, statementWords: ReadonlySet<string>) {
     this.tokens = tokens;
+    this.kinds = tokens.kinds;
+    this.words = tokens.words;
+    this.wordTexts = tokens.wordTexts;
     this.report = report;
     this.#hints = hints;
     this.#statementWords = statementWords;
   }
 
   kind(offset = 0): number {
-    return this.tokens.kinds[this.at + offset] ?? TokenKind.end;
+    return this.kinds[this.at + offset] ?? TokenKind.end;
   }
 
   /** The word of the token ahead, or '' for a token that is neither keyword nor operator. */
   word(offset = 0): string {
-    const kind = this.kind(offset);
-    return kind === TokenKind.keyword || kind === TokenKind.operator ? wordOf(this.tokens, this.at + offset) : '';
+    const at = this.at + offset;
+    const kind = this.kinds[at];
+    return kind === KEYWORD || kind === OPERATOR ? (this.wordTexts[this.words[at] ?? 0] ?? '') : '';
   }
 
   /** Whether a token begins a line. */

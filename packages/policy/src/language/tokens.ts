@@ -95,29 +95,8 @@ const wordBytes = Uint8Array.from(classes, (kind, c) =>
   kind === CLASS.letter || kind === CLASS.digit || c === 0x5f || c === 0x2d ? 1 : 0,
 );
 
-/** End of the identifier that begins at `at`: runs of word bytes with single dots between. */
-function identifierEnd(text: string, at: number): number {
-  let end = at + 1;
-  for (;;) {
-    const c = text.charCodeAt(end);
-    if (wordBytes[c] === 1) end++;
-    else if (c === 0x2e && wordBytes[text.charCodeAt(end + 1)] === 1) end += 2;
-    else return end;
-  }
-}
-
-/** End of an IPv6 address at `at`: up to four hex digits and a colon, twice, then hex digits, colons and dots; or `at`. */
-function ipv6End(text: string, at: number): number {
-  let end = at;
-  for (let group = 0; group < 2; group++) {
-    for (let n = 0; n < 4 && isHex(text.charCodeAt(end)); n++) end++;
-    if (text.charCodeAt(end) !== 0x3a) return at;
-    end++;
-  }
-  for (let c = text.charCodeAt(end); isHex(c) || c === 0x3a || c === 0x2e; c = text.charCodeAt(end)) end++;
-  return end;
-}
-
+/** An IPv6 address: up to four hex digits and a colon, twice, then hex digits, colons and dots. */
+const IPV6 = /(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:.]*/y;
 const NUMBER_LIKE = /0x[0-9A-Fa-f]+|[0-9]+/y;
 const FILESYSTEM = /[0-9A-Za-z]*[A-Za-z][0-9A-Za-z]*/y;
 const IPV4 = /[0-9]{1,3}(?:\.[0-9]{1,3}){3}/y;
@@ -134,7 +113,7 @@ function numberToken(text: string, at: number): { kind: number; end: number } {
   const foreign = Math.max(
     matchEnd(FILESYSTEM, text, at),
     matchEnd(IPV4, text, at),
-    ipv6End(text, at),
+    matchEnd(IPV6, text, at),
     matchEnd(VERSION, text, at),
   );
   return foreign > end ? { kind: TokenKind.foreign, end: foreign } : { kind: TokenKind.number, end };
@@ -166,10 +145,19 @@ class TokenBuilder {
     this.#put(kind, start, end, this.#words.numberOf(word));
   }
 
-  /** A keyword or an identifier. */
-  pushName(text: string, start: number, end: number): void {
-    let hash = 0;
-    for (let at = start; at < end; at++) hash = (hash << 5) ^ (hash >>> 27) ^ text.charCodeAt(at);
+  /**
+   * The keyword or identifier that begins at `start`: runs of word bytes with single dots between. Answers where it ends,
+   * and adds nothing where it ends before `least`.
+   */
+  pushName(text: string, start: number, least: number): number {
+    let hash = text.charCodeAt(start);
+    let end = start + 1;
+    for (; ; end++) {
+      const c = text.charCodeAt(end);
+      if (wordBytes[c] !== 1 && (c !== 0x2e || wordBytes[text.charCodeAt(end + 1)] !== 1)) break;
+      hash = (hash << 5) ^ (hash >>> 27) ^ c;
+    }
+    if (end < least) return end;
     let spelling = this.#words.find(text, start, end, hash);
     if (spelling < 0) spelling = this.#words.add(-1 - spelling, text.slice(start, end), hash);
     let kind = this.#nameKinds[spelling] ?? 0;
@@ -181,6 +169,7 @@ class TokenBuilder {
       this.#nameWords[spelling] = this.#words.numberOf(keyword ?? name);
     }
     this.#put(kind, start, end, this.#nameWords[spelling] ?? 0);
+    return end;
   }
 
   /** An operator of one character, which has the code `c` and means itself. */
@@ -246,15 +235,10 @@ export function tokenize(source: MappedText, report: Report): Tokens {
         at++;
         break;
       case CLASS.letter: {
-        let end = identifierEnd(text, at);
-        const address = isHex(c) ? ipv6End(text, at) : at;
-        if (address > end) {
-          build.push(TokenKind.foreign, at, address, text.slice(at, address));
-          end = address;
-        } else {
-          build.pushName(text, at, end);
-        }
-        at = end;
+        const address = isHex(c) ? matchEnd(IPV6, text, at) : at;
+        const end = build.pushName(text, at, address);
+        if (address > end) build.push(TokenKind.foreign, at, address, text.slice(at, address));
+        at = Math.max(end, address);
         break;
       }
       case CLASS.digit: {
@@ -277,7 +261,7 @@ export function tokenize(source: MappedText, report: Report): Tokens {
 
 function operatorToken(text: string, at: number, c: number, build: TokenBuilder, unread: UnreadCharacters): number {
   if (c === 0x3a) {
-    const address = ipv6End(text, at);
+    const address = matchEnd(IPV6, text, at);
     if (address > at) {
       build.push(TokenKind.foreign, at, address, text.slice(at, address));
       return address;

@@ -27,7 +27,6 @@ export class Argument {
 
   /** Adds text that stands for itself. */
   addPlain(text: string): void {
-    if (text === '') return;
     if (this.isGrowing && !text.includes('$')) {
       this.grown += text;
       this.endsInWord = isWordCode(text.charCodeAt(text.length - 1));

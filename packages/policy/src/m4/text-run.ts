@@ -307,7 +307,7 @@ export class TextRun {
         if (!this.pop()) this.giveUp();
       } else if (this.isEndOfArgument(text, at, argument)) {
         return this.finish(argument);
-      } else if (argument.length > this.limits.argument) this.giveUp();
+      } else if (argument.rest.length > this.limits.argument) this.giveUp();
     }
   }
 
@@ -333,30 +333,30 @@ export class TextRun {
       const code = word.charCodeAt(0);
       if (code === OPEN || code === COMMA || code === CLOSE) {
         if (argument.level === 0 && code !== OPEN) {
-          argument.addPlain(text.slice(from, start));
+          if (start > from) argument.addPlain(text.slice(from, start));
           this.at = end;
           this.sign = code;
           return true;
         }
         if (code !== COMMA) argument.level += code === OPEN ? 1 : -1;
         if (!argument.isGrowing) continue;
-        argument.addPlain(text.slice(from, start));
+        if (start > from) argument.addPlain(text.slice(from, start));
         argument.add(word);
         this.at = end;
         return false;
       }
       if (code === OPEN_QUOTE) {
-        argument.addPlain(text.slice(from, start));
+        if (start > from) argument.addPlain(text.slice(from, start));
         argument.add(this.readQuotation(end));
         return false;
       }
       if (code === COMMENT) {
-        argument.addPlain(text.slice(from, start));
+        if (start > from) argument.addPlain(text.slice(from, start));
         this.readComment(text, start, argument);
         return false;
       }
       if (end === text.length && this.depth > 0 && isWordCode(this.codeBehind())) {
-        argument.addPlain(text.slice(from, start));
+        if (start > from) argument.addPlain(text.slice(from, start));
         this.join(start);
         return false;
       }
@@ -369,12 +369,12 @@ export class TextRun {
       if (!isOpen && macro.isBlind) {
         if (!argument.isGrowing) continue;
         // Behind it there may once be a parenthesis.
-        argument.addPlain(text.slice(from, start));
+        if (start > from) argument.addPlain(text.slice(from, start));
         argument.add(word);
         this.at = end;
         return false;
       }
-      argument.addPlain(text.slice(from, start));
+      if (start > from) argument.addPlain(text.slice(from, start));
       this.at = end;
       this.call(word, macro, isOpen);
       return false;

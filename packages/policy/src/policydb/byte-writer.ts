@@ -18,10 +18,10 @@ export class ByteWriter {
 
   u32(...values: number[]): void {
     this.#reserve(values.length * 4);
-    for (const value of values) {
-      this.#view.setUint32(this.#length, value, true);
-      this.#length += 4;
-    }
+    const view = this.#view;
+    let at = this.#length;
+    for (let i = 0; i < values.length; i++, at += 4) view.setUint32(at, values[i] ?? 0, true);
+    this.#length = at;
   }
 
   u64(value: bigint): void {
@@ -44,6 +44,13 @@ export class ByteWriter {
     const { bits } = set;
     if (bits.length === 0) {
       this.u32(64, 0, 0);
+      return;
+    }
+    if (bits.length === 1) {
+      const bit = bits[0] ?? 0;
+      const start = bit & ~63;
+      const half = (1 << (bit & 31)) >>> 0;
+      this.u32(64, start + 64, 1, start, (bit & 32) === 0 ? half : 0, (bit & 32) === 0 ? 0 : half);
       return;
     }
     const units: { start: number; low: number; high: number }[] = [];

@@ -39,7 +39,7 @@ export class Ebitmap {
 
   /** Takes ownership of `bits`, which may be unsorted and repeat. */
   static fromUnsorted(bits: Uint32Array): Ebitmap {
-    if (bits.length === 0) return Ebitmap.empty;
+    if (bits.length < 2) return Ebitmap.fromSorted(bits);
     bits.sort();
     let count = 1;
     for (let i = 1; i < bits.length; i++) {

@@ -54,12 +54,28 @@ function compareBytes(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** No table holds more symbols (`read-symbols.ts`); a bucket and a place among so many fit into the 53 bits of a number. */
+const PLACES = 2 ** 24;
+
 /** The names in the order in which a table of this size gives them: by bucket, then by bytes. */
 export function tableOrder<T extends { readonly name: string }>(symbols: Iterable<T>, size: number): T[] {
-  return [...symbols]
-    .map((symbol) => ({ symbol, bucket: symbolHash(symbol.name) & (size - 1) }))
-    .sort((a, b) => a.bucket - b.bucket || compareBytes(a.symbol.name, b.symbol.name))
-    .map((item) => item.symbol);
+  const given = [...symbols];
+  const keys = new Float64Array(given.length);
+  for (let i = 0; i < given.length; i++) keys[i] = (symbolHash(given[i]?.name ?? '') & (size - 1)) * PLACES + i;
+  // V8 sorts numbers by itself; a function of ours is then asked about the few names that share a bucket.
+  keys.sort();
+  const ordered: T[] = [];
+  for (let i = 0; i < keys.length; ) {
+    const bucket = Math.floor((keys[i] ?? 0) / PLACES);
+    const first = i;
+    for (; i < keys.length && Math.floor((keys[i] ?? 0) / PLACES) === bucket; i++) {
+      const symbol = given[(keys[i] ?? 0) % PLACES];
+      if (symbol !== undefined) ordered.push(symbol);
+    }
+    if (i - first === 1) continue;
+    for (const symbol of ordered.splice(first).sort((a, b) => compareBytes(a.name, b.name))) ordered.push(symbol);
+  }
+  return ordered;
 }
 
 /** `tableOrder` for symbols that were inserted once each into a table of this initial size. */
