@@ -27,7 +27,7 @@ import { type CompileOptions, compileDirectory, compileText, type PolicyFiles } 
 import { lintPolicy } from '@dewar/policy/linter';
 import { runM4 } from '@dewar/policy/m4';
 import { readPolicydb } from '@dewar/policy/policydb';
-import { XEN_RELEASES, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
+import { BASELINE_RELEASE, XEN_RELEASES, type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { SecurityServer } from '@dewar/policy/security-server';
 import { type Diagnostic, SourceText } from '@dewar/policy/text';
 import { LibxlHost, type OperationReport } from '@dewar/toolstack';
@@ -171,6 +171,7 @@ function runBinary(snippet: Snippet): readonly Diagnostic[] {
 function bootExample(
   statements: readonly string[],
   flask: FlaskMode = 'enforcing',
+  release: XenReleaseName = BASELINE_RELEASE,
 ): { hypervisor: Hypervisor; host: LibxlHost } {
   const isConstraint = (statement: string): boolean => /^constrain\b/.test(statement);
   const lines = (keep: (statement: string) => boolean): string =>
@@ -182,9 +183,9 @@ function bootExample(
     ['modules/site.te', lines((one) => !isConstraint(one))],
     ['modules/site.cons', lines(isConstraint)],
   ]);
-  const { bytes, diagnostics } = compileDirectory(exampleWith(files, []));
+  const { bytes, diagnostics } = compileDirectory(exampleWith(files, []), { release });
   if (bytes === undefined) throw new Error(diagnostics.map(({ message }) => message).join('; '));
-  const outcome = Hypervisor.boot({ policy: bytes, flask });
+  const outcome = Hypervisor.boot({ policy: bytes, flask, release });
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   return { hypervisor: outcome.hypervisor, host: new LibxlHost(outcome.hypervisor) };
 }
@@ -254,7 +255,8 @@ async function runHost(snippet: Snippet): Promise<readonly Diagnostic[]> {
     lines[kind].push(rest);
   }
   const flask = FLASK_MODES.find((mode) => lines.xen.includes(`flask=${mode}`));
-  const { host } = bootExample(lines.policy, flask);
+  const release = XEN_RELEASES.find((one) => lines.xen.includes(`release=${one}`));
+  const { host } = bootExample(lines.policy, flask, release);
   const found: Diagnostic[] = [];
   const files = new Map<string, unknown>();
   const guest = guestText(lines.guest.map((line) => `${line}\n`).join(''));

@@ -48,9 +48,13 @@ allow nomigrate_t guest_t_channel:event send;
   const ownOf = (release: XenReleaseName): readonly string[] =>
     OWN[release] ?? (isSince(release, '4.20') && !isSince(release, '4.21') ? [...now, COLOURS] : now);
 
+  /** What xenstored needs since 4.21. */
+  const STATES = 'allow dom0_t { dom0_t domxen_t nomigrate_t_building nomigrate_t }:domain2 get_domain_state;';
+
   async function life(release: XenReleaseName, rules: readonly string[]): Promise<OperationReport> {
     const isLabelled = release === '4.3' ? [] : [EXTRA_VERSION];
-    const { hypervisor } = boot(release, [LIFE, ...isLabelled, ...rules, ''].join('\n'), 'enforcing');
+    const states = isSince(release, '4.21') ? [STATES] : [];
+    const { hypervisor } = boot(release, [LIFE, ...isLabelled, ...states, ...rules, ''].join('\n'), 'enforcing');
     const host = new LibxlHost(hypervisor);
     const report = await host.create(guestConfig(), { uuid: GUEST_UUID });
     if (report.outcome === 'failed') return report;
@@ -88,6 +92,87 @@ allow nomigrate_t guest_t_channel:event send;
       'a type rule that would grant it: `allow dom0_t nomigrate_t_building:domain2 { set_llc_colors };`',
     );
     expect((await host.list()).value?.map(({ name }) => name)).toEqual(['Domain-0']);
+  });
+
+  describe.each(['4.21', '4.22'] as const)('is seen by xenstored of Xen %s', (release) => {
+    const hostWith = (states: string): { hypervisor: Hypervisor; host: LibxlHost } => {
+      const rules = [LIFE, EXTRA_VERSION, ...now, states, ''].join('\n');
+      const { hypervisor } = boot(release, rules, 'enforcing');
+      return { hypervisor, host: new LibxlHost(hypervisor) };
+    };
+    const statesOf = ({ timeline }: OperationReport<unknown>): string[] =>
+      timeline
+        .flatMap(({ hypercalls }) => hypercalls)
+        .filter(({ process }) => process === 'xenstored')
+        .flatMap(({ name, checks, count }) =>
+          name === 'domctl.get_domain_state'
+            ? checks.map(({ target, outcome }) => `${outcome} ${target.split(':')[2]} ${count}`)
+            : name === 'grant_table_op.unmap_grant_ref'
+              ? ['unmap']
+              : [],
+        );
+
+    /** The order in which a real Xen 4.22.0 told of them. */
+    test('that asks for those whose state changed', async () => {
+      const { host } = hostWith(STATES);
+      const first = await host.create(guestConfig(), { uuid: GUEST_UUID });
+      expect(statesOf(first)).toEqual(['granted nomigrate_t_building 1']);
+      const second = guestConfig(GUEST_CFG.replace('secure1', 'secure2'));
+      await host.create(second, { uuid: GUEST_UUID.replace(/.$/, '0') });
+      expect(statesOf(await host.destroy('secure2'))).toEqual([
+        'granted domxen_t 1',
+        'granted nomigrate_t 1',
+        'granted domxen_t 1',
+        'granted nomigrate_t 1',
+        'unmap',
+        'granted domxen_t 1',
+        'granted domxen_t 1',
+        'granted domxen_t 1',
+      ]);
+    });
+
+    /** On a real Xen 4.22.0: `FATAL: Could not determine xenstore domid`, and xen-init-dom0 waits for ever. */
+    test.each([
+      'allow dom0_t { dom0_t nomigrate_t_building nomigrate_t }:domain2 get_domain_state;',
+      'allow dom0_t { domxen_t nomigrate_t_building nomigrate_t }:domain2 get_domain_state;',
+    ])('or does not start: %s', (states) => {
+      expect(hostWith(states).host.hasXenstored).toBe(false);
+      expect(hostWith(STATES).host.hasXenstored).toBe(true);
+    });
+
+    /** What xl and libxl 4.22.0 said on a real Xen 4.22.0, and what was left there. */
+    test('or can read nothing that xenstore has for it, and is never gone', async () => {
+      const { hypervisor, host } = hostWith('allow dom0_t { dom0_t domxen_t }:domain2 get_domain_state;');
+      const created = await host.create(guestConfig(), { uuid: GUEST_UUID });
+      expect([created.outcome, created.xlExitCode, statesOf(created)]).toEqual([
+        'done',
+        0,
+        ['denied nomigrate_t_building 18'],
+      ]);
+      expect(created.xlMessages.filter((line) => line.includes('set permissions failed'))).toHaveLength(11);
+      expect(created.xlMessages[0]).toBe(
+        "libxl: error: libxl_xshelp.c:186:libxl__xs_mknod: xenstore set permissions failed on `/local/domain/1/device/suspend/event-channel': No such file or directory",
+      );
+      expect(created.diagnostics.map(({ code }) => code)).toContain('guest/unknown-to-xenstored');
+      const stopped = await host.shutdown('secure1');
+      expect([stopped.xlExitCode, stopped.xlMessages.slice(-1)]).toEqual([1, ['shutdown failed (rc=-9)']]);
+      const again = restoreToolstack(host.snapshot());
+      if (again === undefined) throw new Error('the toolstack does not read back');
+      const destroyed = await new LibxlHost(hypervisor, again).destroy('secure1');
+      expect([destroyed.xlExitCode, destroyed.diagnostics.map(({ code }) => code)]).toEqual([0, ['guest/zombie']]);
+      expect(destroyed.domain).toMatchObject({ state: 'dying', name: undefined });
+    });
+
+    test('or is never gone where it may be looked at only while it is built', async () => {
+      const { host } = hostWith('allow dom0_t { dom0_t domxen_t nomigrate_t_building }:domain2 get_domain_state;');
+      const created = await host.create(guestConfig(), { uuid: GUEST_UUID });
+      expect(created.diagnostics.map(({ code }) => code)).not.toContain('guest/unknown-to-xenstored');
+      const { diagnostics } = await host.destroy('secure1');
+      expect(diagnostics.map(({ code }) => code)).toEqual(['guest/zombie']);
+      expect(diagnostics[0]?.notes.map(({ message }) => message)).toContain(
+        'a type rule that would grant it: `allow dom0_t nomigrate_t:domain2 { get_domain_state };`',
+      );
+    });
   });
 
   test('is saved by a toolstack of its release: what Xen does not know yet is not asked for', async () => {

@@ -129,6 +129,22 @@ const FACTS: readonly Fact[] = [
     { '4.3': [], '4.20': onGuest('domain2 set_llc_colors') },
     'flask_domctl',
   ),
+  fact(
+    'domctl.get_domain_state',
+    { domid: FIRST_GUEST },
+    { '4.3': [], '4.21': onGuest('domain2 get_domain_state') },
+    'flask_get_domain_state',
+  ),
+  fact(
+    'domctl.get_domain_state',
+    {},
+    {
+      '4.3': [],
+      // Of all domains dom0 is the first whose state changed.
+      '4.21': ['dom0_t domxen_t domain2 get_domain_state', 'dom0_t dom0_t domain2 get_domain_state'],
+    },
+    'get_domain_state, flask_get_domain_state',
+  ),
   fact('domctl.get_vcpu_msrs', vcpu, { '4.3': [], '4.8': onGuest('domain getvcpucontext') }, 'flask_domctl'),
   fact(
     'memory_op.get_vnumainfo',

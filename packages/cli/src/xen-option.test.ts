@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { dewar } from './captured-run.ts';
+import { displayPath } from './policy-input.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'dewar-xen-'));
 const exampleCfg = fileURLToPath(new URL('../../../examples/nomigrate/guest.cfg', import.meta.url));
@@ -113,4 +114,18 @@ test('a release that has no tables is not one', async () => {
   expect(code).toBe(2);
   expect(err).toContain(' For Xen 4.18.2 the nearest is 4.18, read from 4.18.5.');
   expect((await dewar('create', '--xen', '3.4', exampleCfg)).err).toContain('there are tables for 4.3, 4.8, 4.13,');
+});
+
+test('a host does not come up where xenstored of its release ends as it starts', async () => {
+  const policy = policyFor('4.22');
+  const without = file(
+    'no-states.conf',
+    readFileSync(policy, 'utf8').replace(':domain2 *;', ':domain2 ~get_domain_state;'),
+  );
+  const { code, err } = await dewar('create', '--xen', '4.22', '--policy', without, guest);
+  expect(code).toBe(1);
+  expect(err).toContain(
+    `Xen 4.22 does not start with the policy \`${displayPath(without)}\`: xenstored ends as it starts`,
+  );
+  expect((await dewar('create', '--xen', '4.22', '--policy', policy, guest)).code).toBe(0);
 });

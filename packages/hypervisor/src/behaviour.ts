@@ -27,6 +27,8 @@ export interface Behaviour {
   readonly takenDomid: 'EEXIST' | 'EINVAL';
   /** Whether `getdomaininfo` answers with the next domain where there is none of that number. */
   readonly findsNextDomain: boolean;
+  /** Whether it keeps in mind whose state changed, and tells of that. XEN: `XEN_DOMCTL_get_domain_state`. */
+  readonly tellsOfChanges: boolean;
   /** Whether `shadow_op` is checked before anything else is looked at. */
   readonly checksShadowFirst: boolean;
   /** Whether a request that FLASK does not know passes where the policy allows unknown permissions, or Xen is permissive. */
@@ -75,6 +77,7 @@ export function behaviourOf(release: XenReleaseName): Behaviour {
     guardsLabels: since417,
     takenDomid: isSince(release, '4.14') ? 'EEXIST' : 'EINVAL',
     findsNextDomain: !isSince(release, '4.18'),
+    tellsOfChanges: isSince(release, '4.21'),
     checksShadowFirst: hasEarlyChecks(release),
     asksPolicyOfUnknown: since48,
     canDisable: !isSince(release, '4.16'),

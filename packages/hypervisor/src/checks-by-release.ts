@@ -109,6 +109,24 @@ export const CHECK_DIFFERENCES: readonly CheckDifference[] = [
     seen: 'flask_domctl',
   },
   {
+    hypercall: 'domctl.get_domain_state',
+    releases: releasesThrough('4.3', '4.20.4'),
+    rows: [],
+    instead: 'nothing',
+    seen: 'flask_domctl',
+  },
+  {
+    // XEN: no domain stands for all whose state changed, and each of them that is still there is asked for itself.
+    hypercall: 'domctl.get_domain_state',
+    releases: releasesSince('4.21'),
+    rows: [
+      row('domain2', 'get_domain_state', { target: 'domxen', when: 'polling' }),
+      row('domain2', 'get_domain_state', { stage: 'hook' }),
+    ],
+    instead: 'the same',
+    seen: 'flask_get_domain_state',
+  },
+  {
     hypercall: 'sysctl.get_cpu_policy',
     releases: releasesThrough('4.3', '4.8'),
     rows: [],

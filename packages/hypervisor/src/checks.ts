@@ -47,6 +47,7 @@ export type Condition =
   | 'read-only'
   | 'the value changes'
   | 'clearing'
+  | 'polling'
   | 'interdomain port'
   | 'named as self'
   | 'named by number'
@@ -167,6 +168,7 @@ export const CHECKS: Readonly<Record<HypercallName, readonly CheckRow[]>> = {
   'domctl.set_cpu_policy': [row('domain2', 'set_cpu_policy')],
   'domctl.get_cpu_policy': [row('domain2', 'get_cpu_policy')],
   // Younger than 4.17.
+  'domctl.get_domain_state': [],
   'domctl.set_llc_colors': [],
   'domctl.set_target': [
     row('domain2', 'make_priv_for'),

@@ -68,7 +68,7 @@ export function isAllowedWithoutFlask(
 ): boolean {
   if (caller.domid === 0 || ANYONE.has(name)) return true;
   // XEN: `XSM_XS_PRIV`.
-  if (name === 'domctl.getdomaininfo' && caller.isXenstore) return true;
+  if ((name === 'domctl.getdomaininfo' || name === 'domctl.get_domain_state') && caller.isXenstore) return true;
   if (ITSELF.has(name) && domain === caller) return true;
   const isTarget = domain !== undefined && caller.target === domain.domid;
   return isTarget && (ITSELF.has(name) || ITS_DEVICE_MODEL.has(name));

@@ -104,7 +104,11 @@ export const DEVICE_MODEL_OPS: Handlers<DeviceModelName> = {
   'domctl.set_target': (machine, caller, { domid, target }) => setTarget(machine, caller, domid, target),
   'domctl.set_virq_handler': (machine, caller, { domid }) =>
     // Who acts on the interrupt is the toolstack's to play; here it is only asked whether that may change.
-    onDomain('domctl.set_virq_handler', machine, caller, domid, () => ok({})),
+    onDomain('domctl.set_virq_handler', machine, caller, domid, () => {
+      // XEN: domain_init_states(), when the new handler binds the interrupt.
+      for (const other of machine.state.domains.keys()) machine.markChanged(other);
+      return ok({});
+    }),
   'dm_op.create_ioreq_server': (machine, caller, { domid }) =>
     onContainer('dm_op.create_ioreq_server', machine, caller, domid, (domain) => createServer(machine, caller, domain)),
   'dm_op.get_ioreq_server_info': (machine, caller, args) =>
@@ -135,7 +139,7 @@ export const DEVICE_MODEL_OPS: Handlers<DeviceModelName> = {
       // XEN: domain_shutdown() keeps the first reason, and tells that something happened.
       if (domain.shutdownReason === undefined) {
         domain.shutdownReason = reason;
-        machine.state.domainExceptions++;
+        machine.tellOfChange(domid);
       }
       return ok({});
     }),

@@ -10,7 +10,7 @@ import type { DeviceModelName } from './device-model.ts';
 import { type DeviceName, releaseDevices } from './devices.ts';
 import { Domain, hasFrames, SHARED_INFO_FRAME } from './domain.ts';
 import type { HvmName } from './hvm.ts';
-import { type Denial, DOMID_LIMIT, failed, type Handlers, HOST_NODES, type Machine, ok } from './machine.ts';
+import { type Denial, DOMID_LIMIT, DOMID_XEN, failed, type Handlers, HOST_NODES, type Machine, ok } from './machine.ts';
 import { errnoOf, onDomain } from './on-domain.ts';
 import type { VcpuName } from './vcpus.ts';
 
@@ -108,7 +108,7 @@ function destroy(machine: Machine, caller: Domain, domain: Domain): HypercallRes
   closeEverything(machine, domain);
   releaseDevices(machine, domain.domid);
   domain.life = 'dead';
-  machine.state.domainExceptions++;
+  machine.tellOfChange(domain.domid);
   machine.releaseIfUnused(domain);
   return ok({ continuations });
 }
@@ -128,6 +128,37 @@ function closeEverything(machine: Machine, domain: Domain): void {
   domain.eventChannels.clear();
   domain.grants.clear();
   domain.ioreqServers.length = 0;
+}
+
+type StateResult = HypercallResult<'domctl.get_domain_state'>;
+
+function describeState({ domid, life, shutdownReason }: Readonly<Domain>): StateResult {
+  return ok({ domid, exists: true, isShutDown: shutdownReason !== undefined, isDead: life === 'dead' });
+}
+
+function stateOf(machine: Machine, caller: Domain, domid: Domid): StateResult {
+  const domain = machine.state.domains.look(domid);
+  if (domain === undefined) return failed('ESRCH');
+  const denial = machine.check('domctl.get_domain_state', caller, { domain, stage: 'hook' });
+  return denial === undefined ? describeState(domain) : failed(errnoOf(denial));
+}
+
+/** One that the caller may not look at stays among those that changed. XEN: `get_domain_state`. */
+function nextChanged(machine: Machine, caller: Domain): StateResult {
+  const denial = machine.check('domctl.get_domain_state', caller, { when: 'polling', auditTarget: DOMID_XEN });
+  if (denial !== undefined) return failed(errnoOf(denial));
+  const { changedDomains, domains } = machine.state;
+  for (const domid of [...changedDomains].sort((a, b) => a - b)) {
+    const domain = domains.look(domid);
+    const isHidden =
+      domain !== undefined && machine.check('domctl.get_domain_state', caller, { domain, stage: 'hook' }) !== undefined;
+    if (isHidden) continue;
+    changedDomains.delete(domid);
+    return domain === undefined
+      ? ok({ domid, exists: false, isShutDown: false, isDead: false })
+      : describeState(domain);
+  }
+  return failed('ENOENT');
 }
 
 /** How each domctl is carried out. */
@@ -158,6 +189,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
     if (selfSid === undefined) return failed('EACCES', 'the self label of the new domain is not valid');
     const identity = { domid, handle, sid, selfSid, maxVcpus, isHvm, hasIommu, isXenstore };
     machine.state.domains.set(domid, new Domain(identity, machine.state));
+    machine.markChanged(domid);
     return ok({ domid });
   },
   'domctl.destroydomain': (machine, caller, { domid }) =>
@@ -182,6 +214,8 @@ export const DOMCTLS: Handlers<DomctlName> = {
     const denial = machine.check('domctl.getdomaininfo', caller, { domain });
     return denial === undefined ? ok(describeDomain(domain)) : failed(errnoOf(denial));
   },
+  'domctl.get_domain_state': (machine, caller, { domid }) =>
+    domid === undefined ? nextChanged(machine, caller) : stateOf(machine, caller, domid),
   'domctl.max_vcpus': (machine, caller, { domid, max }) =>
     onDomain('domctl.max_vcpus', machine, caller, domid, (domain) => {
       // XEN: the number was fixed at creation; the domctl must repeat it.

@@ -290,6 +290,7 @@ function emptyState(
     hostPages,
     nextDomid: 1,
     domainExceptions: 0,
+    changedDomains: new Set(),
     isDom0Created: false,
   };
 }
@@ -363,6 +364,7 @@ function makeDom0(machine: Machine, pages: number, vcpus: number): string | unde
   dom0.frameCount = pages;
   dom0.maxPages = pages;
   state.domains.set(dom0.domid, dom0);
+  machine.markChanged(dom0.domid);
   state.isDom0Created = true;
   return undefined;
 }

@@ -94,6 +94,8 @@ export interface MachineState extends DomainTables {
   readonly hostPages: number;
   nextDomid: number;
   domainExceptions: number;
+  /** Whose state changed since it was last told of; empty where Xen does not keep that in mind. */
+  readonly changedDomains: Set<Domid>;
   isDom0Created: boolean;
   /** What keeps devices of guests within bounds. */
   readonly iommu: IommuKind;
@@ -267,6 +269,17 @@ export class Machine {
     throw new InvariantError(`the hypercall bound no label for \`${endpoint}\``);
   }
 
+  /** The state of a domain is another one. XEN: `domain_changed_state`. */
+  markChanged(domid: Domid): void {
+    if (this.behaviour.tellsOfChanges) this.state.changedDomains.add(domid);
+  }
+
+  /** The same, and whoever waits for the end of some domain is to look. XEN: `VIRQ_DOM_EXC`. */
+  tellOfChange(domid: Domid): void {
+    this.markChanged(domid);
+    this.state.domainExceptions++;
+  }
+
   /** Gives back a mapping; when it was the last of a dead domain, that domain is gone. */
   dropMapping(handle: MappingHandle): void {
     const mapping = this.state.mappings.look(handle);
@@ -285,7 +298,7 @@ export class Machine {
     if (open.length > 0 || isHeld) return;
     this.state.domains.delete(domain.domid);
     this.state.parts.delete(domain.domid);
-    this.state.domainExceptions++;
+    this.tellOfChange(domain.domid);
     const target = domain.target === undefined ? undefined : this.domain(domain.target);
     if (target?.life === 'dead') this.releaseIfUnused(target);
   }

@@ -21,6 +21,8 @@ export interface HypervisorSnapshot {
   readonly hostPages: number;
   readonly nextDomid: number;
   readonly domainExceptions: number;
+  /** Left out where there are none. */
+  readonly changedDomains?: readonly number[];
   readonly isDom0Created: boolean;
   readonly iommu: IommuKind;
   readonly devices: readonly Json[];
@@ -47,6 +49,7 @@ export function snapshotState(state: MachineState, flask: Flask, which: 'all' | 
     hostPages: state.hostPages,
     nextDomid: state.nextDomid,
     domainExceptions: state.domainExceptions,
+    ...(state.changedDomains.size === 0 ? {} : { changedDomains: [...state.changedDomains] }),
     isDom0Created: state.isDom0Created,
     iommu: state.iommu,
     devices: [...state.devices.values()].map((device) => ({ ...device })),
@@ -181,7 +184,7 @@ function readFlask(value: unknown): { readonly flask: FlaskSnapshot; readonly po
 export function restoreState(value: unknown): ReadSnapshot | undefined {
   try {
     const { version, flask, tables, console, isDom0Created, ...counts } = object(value);
-    const { hostPages, nextDomid, domainExceptions } = counts;
+    const { hostPages, nextDomid, domainExceptions, changedDomains: changed } = counts;
     if (version !== 2) return undefined;
     const state: MachineState = {
       ...readTables(tables),
@@ -189,6 +192,7 @@ export function restoreState(value: unknown): ReadSnapshot | undefined {
       hostPages: whole(hostPages),
       nextDomid: whole(nextDomid, DOMID_LIMIT - 1),
       domainExceptions: whole(domainExceptions),
+      changedDomains: new Set(changed === undefined ? [] : list(changed).map(domidOf)),
       isDom0Created: flag(isDom0Created),
       iommu: oneOf(counts['iommu'], IOMMU_KINDS),
       devices: new Map(

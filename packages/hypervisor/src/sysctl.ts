@@ -93,7 +93,7 @@ export const SYSCTLS: Handlers<SysctlName> = {
     if (caller.domid === 0) return failed('EPERM', 'dom0 stops with its host, which goes on here');
     if (caller.shutdownReason === undefined) {
       caller.shutdownReason = reason;
-      machine.state.domainExceptions++;
+      machine.tellOfChange(caller.domid);
     }
     return ok({});
   },

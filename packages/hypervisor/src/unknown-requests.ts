@@ -15,6 +15,7 @@ const NUMBERS: Partial<Record<HypercallName, number>> = {
   'domctl.set_vcpu_msrs': 73,
   'domctl.get_cpu_policy': 82,
   'domctl.set_llc_colors': 89,
+  'domctl.get_domain_state': 90,
   'sysctl.get_cpu_featureset': 26,
   'sysctl.get_cpu_policy': 29,
 };

@@ -26,6 +26,11 @@ export const XL_CHECK_CHANGES: readonly XlCheckChange[] = [
     commands: ['xl restore'],
   },
   {
+    change: '+ dom0 build-label domain2 get_domain_state domctl.get_domain_state',
+    releases: ['4.21', '4.21.2', '4.22', 'master'],
+    commands: ['xl create', 'xl reboot', 'xl restore'],
+  },
+  {
     change: '+ dom0 build-label domain2 set_cpuid domctl.set_cpu_policy',
     releases: ['4.3', '4.8'],
     commands: ['xl create', 'xl reboot', 'xl restore'],
@@ -85,6 +90,11 @@ export const XL_CHECK_CHANGES: readonly XlCheckChange[] = [
     ],
   },
   {
+    change: '+ dom0 domxen domain2 get_domain_state domctl.get_domain_state',
+    releases: ['4.21', '4.21.2', '4.22', 'master'],
+    commands: ['xl destroy', 'xl reboot', 'xl save', 'xl shutdown'],
+  },
+  {
     change: '+ dom0 guest domain getdomaininfo domctl.getdomaininfo',
     releases: ['4.18', '4.18.6', '4.19', '4.19.6', '4.20', '4.20.4', '4.21', '4.21.2', '4.22', 'master'],
     commands: [
@@ -114,6 +124,11 @@ export const XL_CHECK_CHANGES: readonly XlCheckChange[] = [
     change: '+ dom0 guest domain getvcpuextstate domctl.getvcpuextstate',
     releases: ['4.3'],
     commands: ['xl save'],
+  },
+  {
+    change: '+ dom0 guest domain2 get_domain_state domctl.get_domain_state',
+    releases: ['4.21', '4.21.2', '4.22', 'master'],
+    commands: ['xl destroy', 'xl reboot', 'xl save', 'xl shutdown'],
   },
   {
     change: '+ dom0 guest mmu map_read+map_write mmu_update.map_foreign',
@@ -159,6 +174,11 @@ export const XL_CHECK_CHANGES: readonly XlCheckChange[] = [
     change: '- dom0 build-label hvm altp2mhvm hvm_op.set_param',
     releases: ['4.3'],
     commands: ['xl create', 'xl reboot', 'xl restore'],
+  },
+  {
+    change: '- dom0 dom0 domain getdomaininfo domctl.getdomaininfo',
+    releases: ['4.21', '4.21.2', '4.22', 'master'],
+    commands: ['xl destroy', 'xl reboot', 'xl save', 'xl shutdown'],
   },
   {
     change: '- dom0 guest domain getdomaininfo sysctl.getdomaininfolist',

@@ -43,6 +43,11 @@ export interface RunningHost {
   readonly host: LibxlHost;
 }
 
+/** Why a host is none. XEN: xenstored since 4.21; what it prints was seen on a real 4.22.0. */
+const NO_XENSTORED =
+  'xenstored ends as it starts, and without it no command of `xl` comes back: dom0 lacks `domain2 { get_domain_state }` on ' +
+  'the label of initial SID `domxen`, or on itself (`FATAL: Could not determine xenstore domid`)';
+
 /** A host that has just been booted. */
 export interface BootedHost extends RunningHost {
   /** Why a permissive Xen did not take the policy and runs without one. */
@@ -257,6 +262,7 @@ export class Lab {
         if (outcome.kind === 'refused') return { refused: outcome.reason };
         const { hypervisor, policyRefused } = outcome;
         const booted = { policy: { name: policyName, sha256 }, hypervisor, host: new LibxlHost(hypervisor) };
+        if (!booted.host.hasXenstored) return { refused: NO_XENSTORED };
         running = booted;
         onHost?.(hypervisor);
         return { ...booted, policyRefused };

@@ -270,6 +270,8 @@ export interface HypercallTable extends DeviceHypercallTable {
   'domctl.resumedomain': Entry<OnDomain, Nothing>;
   /** Gives the domain, or the next higher one; a denial is an error here. */
   'domctl.getdomaininfo': Entry<OnDomain, DomainInfo>;
+  /** How a domain is; without one, the next whose state changed since it was last told of, `ENOENT` where there is none. */
+  'domctl.get_domain_state': Entry<{ readonly domid?: Domid }, DomainStateInfo>;
   'domctl.max_vcpus': Entry<OnDomain & { readonly max: number }, Nothing>;
   'domctl.setnodeaffinity': Entry<OnDomain, Nothing>;
   /** The NUMA nodes that the domain had better run on. */
@@ -499,6 +501,16 @@ export interface OpenMapping {
   readonly ref: number | undefined;
   /** The label that the owner had when the page was mapped. */
   readonly labelWhenMapped: string;
+}
+
+/** What Xen tells a xenstore of a domain. XEN: `struct xen_domctl_get_domain_state`. */
+export interface DomainStateInfo {
+  readonly domid: Domid;
+  /** False of one that is gone. */
+  readonly exists: boolean;
+  readonly isShutDown: boolean;
+  /** Taken apart, and there only for the pages that others have mapped. */
+  readonly isDead: boolean;
 }
 
 /** A domain as Xen itself knows it. */

@@ -26,15 +26,19 @@ function bootLines({ boot, labels }: GuestConfig): string[] {
   ];
 }
 
-function stateLine({ recorder }: Operation, { domid, hasStarted, isStuck, isRestored, devices }: GuestRecord): string {
+function stateLine(
+  { recorder }: Operation,
+  { domid, hasStarted, isStuck, isShutOut, isRestored, devices }: GuestRecord,
+): string {
   const info = recorder.hypercalls.inspectDomain(domid)?.info;
   if (info?.shutdownReason !== undefined) return `it has stopped: ${info.shutdownReason}`;
   if (!hasStarted) return 'it is paused, and has not begun';
   if (isStuck) return 'it hangs: Xen denied it what it cannot do without, or it has nothing to start';
+  const alone = isShutOut ? ', and may not read what xenstore has for it' : '';
   const own = devices.filter(({ frontend }) => frontend === 4).map(deviceTitle);
   const how = isRestored ? 'it goes on from where it was saved' : 'it has started';
   const what = own.length === 0 ? '' : `, and works with ${own.join(', ')}`;
-  return `${how}${what}${info?.isPaused === true ? '; now it is paused' : ''}`;
+  return `${how}${what}${alone}${info?.isPaused === true ? '; now it is paused' : ''}`;
 }
 
 /** The lines of a console, of which the last one ends, too. */

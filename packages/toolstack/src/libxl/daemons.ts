@@ -8,7 +8,7 @@
  */
 import { isSince } from '@dewar/policy/releases';
 import type { TimelineStep } from '../host.ts';
-import type { Actor, Domid, MappingHandle, Port } from '../hypercalls.ts';
+import type { Actor, Domid, HypercallArgs, HypercallResult, Hypercalls, MappingHandle, Port } from '../hypercalls.ts';
 import type { PagedMap } from '../paged-map.ts';
 import type { Recorder } from './recorder.ts';
 import { type Attachment, byArrival, type ToolstackState } from './toolstack-state.ts';
@@ -26,6 +26,69 @@ const MAPS_PER_GRANT = 2;
 /** xenstored, in dom0 or in a domain of its own. */
 export function xenstoredOf(state: ToolstackState): Actor {
   return { domid: state.xenstoreDomid ?? DOM0, process: 'xenstored' };
+}
+
+/** XEN: since 4.21 xenstored asks for states of domains, and no more for all that Xen tells of one. */
+function asksForStates({ release }: Hypercalls): boolean {
+  return isSince(release, '4.21');
+}
+
+/** Makes requests as xenstored. */
+export type AskAsXenstored = (
+  args: HypercallArgs<'domctl.get_domain_state'>,
+) => HypercallResult<'domctl.get_domain_state'>;
+
+/**
+ * What xenstored asks as it starts: which domains there are. False where it does not hear of dom0, and so ends. XEN:
+ * `init_domains`.
+ */
+export function startXenstored(hypercalls: Hypercalls, ask: AskAsXenstored): boolean {
+  if (!asksForStates(hypercalls)) return true;
+  let hasHeard = false;
+  for (;;) {
+    const polled = ask({});
+    if (polled.kind === 'error') return hasHeard;
+    hasHeard ||= polled.value.domid === DOM0;
+  }
+}
+
+/** How often libxl names a new guest as one who may read, and then as the owner of what it writes for it. */
+const READABLE = 7;
+const OWNED: readonly string[] = [
+  'device/suspend/event-channel',
+  'control/shutdown',
+  'control/feature-poweroff',
+  'control/feature-reboot',
+  'control/feature-suspend',
+  'control/sysrq',
+  'data',
+  'drivers',
+  'feature',
+  'attr',
+  'error',
+];
+/** What it writes more for an HVM guest, and where. */
+const OWNED_BY_HVM: readonly string[] = ['control/feature-s3', 'control/feature-s4'];
+const BEFORE_HVM = 'control/sysrq';
+
+/**
+ * xenstored learns of a new domain when libxl writes down who may read what. It looks at the domain; while it may not, it does
+ * so for each entry, and what it was told is lost: those which the guest should own libxl cannot even hand over to it.
+ *
+ * Answers the entries that libxl could not hand over, none where all is well.
+ * XEN: `domain_entry_inc` of xenstored; since 4.21 `domain_alloc_permrefs`. `libxl__domain_make` writes the entries.
+ */
+export function meetDomain(recorder: Recorder, state: ToolstackState, domid: Domid, isHvm: boolean): readonly string[] {
+  const xenstored = xenstoredOf(state);
+  if (!asksForStates(recorder.hypercalls)) {
+    recorder.askAs(xenstored, 'domctl.getdomaininfo', { domid });
+    return [];
+  }
+  const look = (): boolean => recorder.askAs(xenstored, 'domctl.get_domain_state', { domid }).kind === 'ok';
+  if (look()) return [];
+  const owned = OWNED.flatMap((entry) => (isHvm && entry === BEFORE_HVM ? [...OWNED_BY_HVM, entry] : [entry]));
+  for (let asked = 1; asked < READABLE + owned.length; asked++) look();
+  return owned;
 }
 
 const XENCONSOLED: Actor = { domid: DOM0, process: 'xenconsoled' };
@@ -179,8 +242,29 @@ function detach(recorder: Recorder, actor: Actor, map: PagedMap<Domid, Attachmen
   if (attachment.mappings.length === 0) map.delete(attachment.domid);
 }
 
+/**
+ * XEN: since 4.21 xenstored asks for the domains whose state changed, one after the other, until there are no more. Of one that
+ * it may not look at it never hears.
+ */
+function pollXenstored(recorder: Recorder, state: ToolstackState): boolean {
+  let isNews = false;
+  const xenstored = xenstoredOf(state);
+  for (;;) {
+    const polled = recorder.askAs(xenstored, 'domctl.get_domain_state', {});
+    if (polled.kind === 'error') return isNews;
+    const { domid, exists, isShutDown, isDead } = polled.value;
+    const attachment = state.xenstored.get(domid);
+    if (attachment?.port === undefined) continue;
+    if (!exists || isDead) detach(recorder, xenstored, state.xenstored, attachment);
+    else if (isShutDown && !attachment.hasToldOfEnd) attachment.hasToldOfEnd = true;
+    else continue;
+    isNews = true;
+  }
+}
+
 /** What xenstored does when Xen says that some domain died: it asks after all that it serves, itself last. */
 function cleanUpXenstored(recorder: Recorder, state: ToolstackState): boolean {
+  if (asksForStates(recorder.hypercalls)) return pollXenstored(recorder, state);
   let isNews = false;
   const xenstored = xenstoredOf(state);
   for (const { domid, port, hasToldOfEnd } of byArrival(state.xenstored).reverse()) {

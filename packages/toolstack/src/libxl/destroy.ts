@@ -159,7 +159,8 @@ export function reportLeftovers(operation: Operation, domid: Domid, destruction:
   }));
   const check = operation.recorder.timeline
     .flatMap((step) => step.hypercalls)
-    .filter((call) => call.name === 'grant_table_op.unmap_grant_ref')
+    // Who may not look at the domain never hears that it ended.
+    .filter(({ name }) => name === 'grant_table_op.unmap_grant_ref' || name === 'domctl.get_domain_state')
     .flatMap((call) => call.checks)
     .findLast((one) => one.isEnforced && one.targetDomid === domid);
   if (check !== undefined) notes.push(...denialNotes(check));

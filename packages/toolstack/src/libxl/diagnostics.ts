@@ -81,6 +81,10 @@ const entries = {
     severity: 'warning',
     message: 'xenstored may not look at dom0 and takes it for dead: it removes the entries of dom0 from xenstore',
   },
+  'unknown-to-xenstored': {
+    severity: 'warning',
+    message: 'xenstored may not look at guest `{guest}`: the guest can read nothing of what xenstore has for it',
+  },
   'is-dom0': { severity: 'error', message: 'cannot {operation} dom0' },
   'operation-failed': { severity: 'error', message: 'cannot {operation} domain {domid}' },
   'request-failed': { severity: 'error', message: 'cannot {operation}' },

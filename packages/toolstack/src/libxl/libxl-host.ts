@@ -43,7 +43,7 @@ import type {
 import type { DomainConfig } from '../xl-cfg/index.ts';
 import { findConsole } from './console.ts';
 import { createGuest } from './create.ts';
-import { DOM0 } from './daemons.ts';
+import { DOM0, startXenstored } from './daemons.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { attachDisk, attachNic, detachDisk, detachNic, listDisks, listNics } from './device-operations.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
@@ -74,6 +74,14 @@ import { initXenstoreDomain } from './xenstore-domain.ts';
  */
 function bootedState(hypercalls: Hypercalls): ToolstackState {
   const state = emptyToolstackState();
+  const xenstored = { domid: DOM0, process: 'xenstored' } as const;
+  const hasXenstored = startXenstored(hypercalls, (args) =>
+    hypercalls.call(xenstored, 'domctl.get_domain_state', args),
+  );
+  // Nothing gets as far as to a look at dom0 then.
+  if (!hasXenstored) return { ...state, hasXenstored };
+  // It keeps in mind what it has entries of.
+  if (isSince(hypercalls.release, '4.21')) hypercalls.call(xenstored, 'domctl.get_domain_state', { domid: DOM0 });
   const helper = { domid: DOM0, process: 'xen-init-dom0' } as const;
   if (isSince(hypercalls.release, '4.18')) {
     const look = hypercalls.call(helper, 'domctl.getdomaininfo', { domid: DOM0 });
@@ -93,6 +101,11 @@ export class LibxlHost implements Host {
   constructor(hypercalls: Hypercalls, state: ToolstackState = bootedState(hypercalls)) {
     this.#hypercalls = hypercalls;
     this.#state = state;
+  }
+
+  /** False where xenstored ended as it started: then dom0 has no toolstack, and every command of xl waits for ever. */
+  get hasXenstored(): boolean {
+    return this.#state.hasXenstored;
   }
 
   /** What the toolstack knows of its guests, as plain data. */

@@ -8,7 +8,7 @@
 import { isSince } from '@dewar/policy/releases';
 import type { Domid, SidNumber } from '../hypercalls.ts';
 import type { BuildPlan, BuiltGuest } from './build-guest.ts';
-import { xenstoredOf } from './daemons.ts';
+import { meetDomain } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { lookAt, type Operation } from './operation.ts';
@@ -109,6 +109,7 @@ export function makeDomain(
   const what = target === undefined ? 'the domain' : `a stub domain for domain ${target}`;
   let domid: Domid | undefined;
   let fault: keyof typeof FAULT_RC | undefined;
+  let isShutOut = false;
   recorder.step(`libxl creates ${what}`, 'libxl', () => {
     recorder.ask('libxl', 'sysctl.physinfo', {});
     const isHvm = config.type !== 'pv';
@@ -138,8 +139,17 @@ export function makeDomain(
           return 'failed';
         }
       }
-      // XEN: domain_entry_inc() of xenstored, which has a directory for it now.
-      recorder.askAs(xenstoredOf(state), 'domctl.getdomaininfo', { domid });
+      const { domid: owner } = made.value;
+      const lost = meetDomain(recorder, state, owner, config.type === 'hvm');
+      isShutOut = lost.length > 0;
+      for (const entry of lost) {
+        const words = `xenstore set permissions failed on \`/local/domain/${owner}/${entry}'`;
+        logLibxl(operation, 'libxl_xshelp.c:186:libxl__xs_mknod', words, 'ENOENT');
+      }
+      if (isShutOut) {
+        const notes = refusalNotes(recorder.refusal);
+        operation.diagnostics.push(guest['unknown-to-xenstored'](undefined, { guest: config.name }, { notes }));
+      }
       return 'done';
     }
     logLibxl(operation, 'libxl_create.c:711:libxl__domain_make', 'domain creation fail', made.errno);
@@ -173,6 +183,7 @@ export function makeDomain(
     consolePort: undefined,
     hasStarted: false,
     isStuck: false,
+    isShutOut,
     isRestored: false,
     pendingStop: undefined,
     grantFrames: 1,

@@ -285,7 +285,8 @@ export function startGuest(operation: Operation, domid: Domid, modelOf?: ModelPl
     giveUp(operation, actor, record, fatal);
     return;
   }
-  connectDevices(operation, record);
+  // XEN: a kernel that may not read which devices it has works with none.
+  if (!record.isShutOut) connectDevices(operation, record);
   if (!isHvm && devicesOf(operation, domid).length > 0) connectPciBus(operation, domid);
   if (modelOf !== undefined) startModelOf(operation, actor, modelOf);
 }

@@ -60,6 +60,7 @@ function writeGuest(record: GuestRecord): unknown {
     isWatched: record.isWatched ? undefined : false,
     hasStarted: record.hasStarted ? undefined : false,
     isStuck: record.isStuck || undefined,
+    isShutOut: record.isShutOut || undefined,
     isRestored: record.isRestored || undefined,
     isGivenUp: record.isGivenUp || undefined,
     grantFrames: record.grantFrames === 1 ? undefined : record.grantFrames,
@@ -83,11 +84,17 @@ function readGuest(value: unknown, domid: Domid, details: PagedMap<Domid, GuestD
   if (!isWhole(targetKib) || !isWhole(staticMaxKib) || !isWhole(availableVcpus)) return undefined;
   if (!isPort(storePort) || !isPort(consolePort)) return undefined;
   const { isGivenUp = false, hasStarted = true, isWatched = true, isStuck = false, isRestored = false } = unusual;
-  const { target, grantFrames = 1, pendingStop } = unusual;
+  const { target, grantFrames = 1, pendingStop, isShutOut = false } = unusual;
   if (typeof isGivenUp !== 'boolean' || typeof hasStarted !== 'boolean' || typeof isWatched !== 'boolean') {
     return undefined;
   }
-  if (typeof isStuck !== 'boolean' || typeof isRestored !== 'boolean' || !isWhole(grantFrames)) return undefined;
+  if (
+    typeof isShutOut !== 'boolean' ||
+    typeof isStuck !== 'boolean' ||
+    typeof isRestored !== 'boolean' ||
+    !isWhole(grantFrames)
+  )
+    return undefined;
   if (pendingStop !== undefined && pendingStop !== 'poweroff' && pendingStop !== 'reboot') return undefined;
   if (target !== undefined && !isWhole(target)) return undefined;
   const fields: GuestFields = {
@@ -103,6 +110,7 @@ function readGuest(value: unknown, domid: Domid, details: PagedMap<Domid, GuestD
     consolePort: (consolePort ?? undefined) as Port | undefined,
     hasStarted,
     isStuck,
+    isShutOut,
     isRestored,
     pendingStop,
     grantFrames,
@@ -237,7 +245,14 @@ function readTables(kept: Fields): Tables {
 
 /** The state of a host on which no guest was ever made. */
 export function emptyToolstackState(): ToolstackState {
-  return { ...readTables({}), attachments: 0, xenstoreDomid: undefined, isDom0Bare: false, pci: new Map() };
+  return {
+    ...readTables({}),
+    attachments: 0,
+    xenstoreDomid: undefined,
+    isDom0Bare: false,
+    hasXenstored: true,
+    pci: new Map(),
+  };
 }
 
 /** The whole state, or with those pages of its tables alone that may have changed since they were read. */
@@ -274,6 +289,7 @@ export function restoreToolstack(snapshot: unknown): ToolstackState | undefined 
       // As above.
       xenstoreDomid: xenstoreDomid as Domid | undefined,
       isDom0Bare: snapshot['isDom0Bare'] === true,
+      hasXenstored: true,
       pci: new Map(pci.map((one) => [one.sbdf, one])),
     };
   } catch (error) {

@@ -35,6 +35,8 @@ export class GuestRecord implements GuestDetails {
   hasStarted: boolean;
   /** Its kernel was denied what it cannot do without: it answers nobody. */
   isStuck: boolean;
+  /** It can read nothing of what stands in xenstore for it: xenstored was not to look at it when that was written. */
+  isShutOut: boolean;
   /** It comes from a save file: its kernel goes on instead of starting. */
   isRestored: boolean;
   /** xenstore has a request to stop for it that its kernel has not read: it is paused. */
@@ -60,6 +62,7 @@ export class GuestRecord implements GuestDetails {
     this.consolePort = fields.consolePort;
     this.hasStarted = fields.hasStarted;
     this.isStuck = fields.isStuck;
+    this.isShutOut = fields.isShutOut;
     this.isRestored = fields.isRestored;
     this.pendingStop = fields.pendingStop;
     this.grantFrames = fields.grantFrames;
@@ -165,6 +168,8 @@ export interface ToolstackState {
   xenstoreDomid: Domid | undefined;
   /** Whether `xen-init-dom0` could not set up dom0 as the host booted: it has no name then, and the CPU pool has none. */
   isDom0Bare: boolean;
+  /** False where it ended as the host came up; such a host is not kept. */
+  hasXenstored: boolean;
   /** How many guests the daemons have come to serve. */
   attachments: number;
   readonly deviceModels: PagedMap<Domid, DeviceModel>;

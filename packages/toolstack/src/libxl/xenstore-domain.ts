@@ -12,7 +12,7 @@ import { RING_PARAMS, SPECIAL, SPECIAL_FRAME, SPECIAL_PAGES, SPECIAL_PARAMS } fr
 import { GuestMappings } from './build-guest.ts';
 import { SPECIAL_FRAMES } from './build-pv.ts';
 import { defaultSid } from './create-labels.ts';
-import { attachConsole, CONSOLE_REF, DOM0, XENSTORE_REF } from './daemons.ts';
+import { attachConsole, CONSOLE_REF, DOM0, startXenstored, XENSTORE_REF } from './daemons.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { finalState, lookAt, type Operation, report } from './operation.ts';
 import { type AnyResult, inOrder } from './recorder.ts';
@@ -228,6 +228,12 @@ function serve(operation: Operation, domid: Domid, isPvh: boolean, remotePort: n
   if (record === undefined || record.isStuck) return false;
   const kernel: Actor = { domid, process: 'guest kernel' };
   const xenstored: Actor = { domid, process: 'xenstored' };
+  const asked = recorder.step('xenstored in its domain asks which domains there are', INIT, () =>
+    startXenstored(recorder.hypercalls, (args) => recorder.askAs(xenstored, 'domctl.get_domain_state', args))
+      ? 'done'
+      : 'failed',
+  );
+  if (asked === 'failed') return false;
   const served = recorder.step('xenstored in its domain maps a page of dom0 and binds its event channel', INIT, () => {
     // XEN: xenstored_local_init() of Linux: a PV kernel that has no xenstore is to itself one.
     if (!isPvh) recorder.askAs(kernel, 'event_channel_op.alloc_unbound', { domid, remote: domid });
@@ -254,6 +260,7 @@ function enter({ state }: Operation, domid: Domid, { memoryMib, maxMib, uuid, na
     consolePort: undefined,
     hasStarted: false,
     isStuck: false,
+    isShutOut: false,
     isRestored: false,
     pendingStop: undefined,
     grantFrames: 1,
