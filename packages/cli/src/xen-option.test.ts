@@ -1,11 +1,11 @@
 /** `--xen`: simulated hosts of other releases of Xen. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { dewar } from './captured-run.ts';
+import { dewar, dewarOn } from './captured-run.ts';
 import { displayPath } from './policy-input.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'dewar-xen-'));
@@ -128,4 +128,26 @@ test('a host does not come up where xenstored of its release ends as it starts',
     `Xen 4.22 does not start with the policy \`${displayPath(without)}\`: xenstored ends as it starts`,
   );
   expect((await dewar('create', '--xen', '4.22', '--policy', policy, guest)).code).toBe(0);
+});
+
+test('compile tells, on a host of another Xen, how to compile for that', async () => {
+  const onHost = (version: string): { helperFile: string; root: string } => {
+    const root = mkdtempSync(join(scratch, 'root-'));
+    const folder = join(root, 'sys/hypervisor/version');
+    mkdirSync(folder, { recursive: true });
+    const [major = '', minor = '', point = ''] = version.split('.');
+    writeFileSync(join(folder, 'major'), `${major}\n`);
+    writeFileSync(join(folder, 'minor'), `${minor}\n`);
+    writeFileSync(join(folder, 'extra'), `.${point}\n`);
+    return { helperFile: '', root };
+  };
+  const policy = policyFor('4.17');
+  const there = await dewarOn(onHost('4.20.4'), ['compile', policy]);
+  expect([there.code, there.err]).toEqual([
+    0,
+    'note: this host runs Xen 4.20.4, and the policy is one for 4.17: `--xen 4.20.4`\n',
+  ]);
+  expect((await dewarOn(onHost('4.17.5'), ['compile', policy])).err).toBe('');
+  expect((await dewarOn(onHost('4.20.4'), ['compile', '--xen', '4.17', policy])).err).toBe('');
+  expect((await dewar('compile', policy)).err).toBe('');
 });

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CompileOptions } from '@dewar/policy/compiler';
-import { BASELINE_RELEASE, xenRelease } from '@dewar/policy/releases';
+import { BASELINE_RELEASE, nearestXenRelease, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { EXIT, FileError, UsageError } from '../failures.ts';
@@ -13,7 +14,7 @@ import { readLatin1, refuseToOverwrite, writeWhole } from '../files.ts';
 import { readPolicy, sha256 } from '../policy-input.ts';
 import { makeProgress } from '../progress.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
-import { byteText, print, printLine, type Terminal } from '../terminal.ts';
+import { byteText, coloursFor, print, printLine, type Terminal } from '../terminal.ts';
 
 export interface CompileFlags {
   /** Where the binary goes; without it the policy is only checked. */
@@ -91,9 +92,25 @@ async function compileOnce(
         terminal.out,
         `${where}: ${bytes.length} bytes, policy version ${version}${mls}, sha256 ${sha256(bytes)}`,
       );
+      if (flags.compile.release === undefined) await tellOfOtherXen(terminal);
     }
   }
   return { files, code: isDone ? EXIT.done : EXIT.problem };
+}
+
+/** Says, on a host of another Xen than the one that was compiled for unasked, how to compile for this one. */
+async function tellOfOtherXen({ err, realHost }: Terminal): Promise<void> {
+  const root = realHost?.root ?? '/';
+  if (!existsSync(join(root, 'sys/hypervisor/version'))) return;
+  const { runningVersion } = await import('@dewar/xen/availability');
+  const version = runningVersion(root);
+  const nearest = version === undefined ? undefined : nearestXenRelease(version);
+  if (nearest === undefined || nearest === BASELINE_RELEASE) return;
+  const note = coloursFor(err).warning('note:');
+  printLine(
+    err,
+    `${note} this host runs Xen ${version}, and the policy is one for ${BASELINE_RELEASE}: \`--xen ${nearest}\``,
+  );
 }
 
 export interface M4Flags {
