@@ -5,12 +5,11 @@
  *
  * @module
  */
-import { fstatSync, writeSync } from 'node:fs';
 import { Command } from '@commander-js/extra-typings';
 import { CommanderError } from 'commander';
 import { EXIT, FileError, RequestError, UsageError } from './failures.ts';
 import type { Finish } from './guest-commands.ts';
-import { coloursFor, printLine, type Stream, type Terminal } from './terminal.ts';
+import { coloursFor, printLine, type Terminal } from './terminal.ts';
 
 /** Commands under one heading of the help: each function adds some of them. */
 export interface CommandGroup {
@@ -94,53 +93,4 @@ export function explainFailure(error: unknown, { err }: Terminal): number {
   say('this is a fault of Dewar, not of your input. Please report it with the lines below.');
   printLine(err, what);
   return EXIT.bug;
-}
-
-/** Whether a descriptor of this process is a file or a pipe. */
-function isFileOrPipe(descriptor: number): boolean {
-  try {
-    const status = fstatSync(descriptor);
-    return status.isFile() || status.isFIFO();
-  } catch {
-    return false;
-  }
-}
-
-/**
- * A stream of this process. Node's own, which takes longer to make than many a command to run, is made where it must be: for
- * a terminal, and once a write fails, be it that a pipe is full or that nobody reads it any more.
- */
-function stream(descriptor: number, target: () => NodeJS.WriteStream): Stream {
-  let isPlain: boolean | undefined;
-  return {
-    write(bytes) {
-      isPlain ??= isFileOrPipe(descriptor);
-      let done = 0;
-      try {
-        while (isPlain && done < bytes.length) done += writeSync(descriptor, bytes, done);
-      } catch {
-        isPlain = false;
-      }
-      if (!isPlain) target().write(bytes.subarray(done));
-    },
-    get isTerminal() {
-      isPlain ??= isFileOrPipe(descriptor);
-      return !isPlain && target().isTTY === true;
-    },
-  };
-}
-
-/** The standard output. A reader that has seen enough, such as `head`, is no failure. */
-function standardOutput(): NodeJS.WriteStream {
-  if (process.stdout.listenerCount('error') === 0) {
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.world);
-    });
-  }
-  return process.stdout;
-}
-
-/** What the commands of this process print on. */
-export function processTerminal(): Terminal {
-  return { out: stream(1, standardOutput), err: stream(2, () => process.stderr) };
 }

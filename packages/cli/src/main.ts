@@ -7,7 +7,7 @@
  * @module
  */
 import type { Command } from '@commander-js/extra-typings';
-import { type CommandGroup, explainFailure, processTerminal, runCommandLine } from './command-line.ts';
+import { type CommandGroup, explainFailure, runCommandLine } from './command-line.ts';
 import { addCompileCommand } from './compile-command.ts';
 import { addDeviceCommands } from './device-commands.ts';
 import { addDomainCommands } from './domain-commands.ts';
@@ -16,6 +16,7 @@ import { addGuestCommands, type Finish } from './guest-commands.ts';
 import { addHostCommands } from './host-commands.ts';
 import { addLabCommands } from './lab-commands.ts';
 import { addPolicyCommands } from './policy-commands.ts';
+import { processTerminal } from './process-terminal.ts';
 import { addQuestionCommands } from './question-commands.ts';
 import type { Terminal } from './terminal.ts';
 
