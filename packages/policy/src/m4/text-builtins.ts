@@ -70,14 +70,14 @@ const TEXT_BUILTINS: ReadonlyMap<string, { readonly least: number; readonly most
     ['undefine', { least: 1, most: 1, run: (run, [name = '']) => run.undefine(name, true) }],
   ]);
 
-/** Defines the builtins; what is not for this run, and any other number of arguments, ends it. */
+/** What this run has not. */
+const UNKNOWN = { least: 0, most: Number.POSITIVE_INFINITY, run: (run: TextRun): never => run.giveUp() };
+
+/** Defines the builtins; what is not for this run ends it when it is called. */
 export function defineTextBuiltins(run: TextRun): void {
   for (const [name, { isBlind, takesBuiltins }] of BUILTINS) {
     const known = TEXT_BUILTINS.get(name);
-    const called: TextBuiltin = (given, args) => {
-      if (known === undefined || args.length < known.least || args.length > known.most) return given.giveUp();
-      return known.run(given, args);
-    };
-    run.define(name, new TextMacro('', undefined, called, isBlind, known !== undefined && takesBuiltins), false);
+    const takesBody = known !== undefined && takesBuiltins;
+    run.define(name, new TextMacro('', undefined, { ...(known ?? UNKNOWN), isBlind, takesBody }), false);
   }
 }

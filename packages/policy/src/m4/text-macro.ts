@@ -12,6 +12,9 @@ export type TextBuiltin = (run: TextRun, args: readonly string[]) => void;
 /** A definition: of a builtin, where there is `run`, or a body. */
 export class TextMacro {
   readonly run: TextBuiltin | undefined;
+  /** How many arguments a builtin takes; it is not for this run to say that there are more or less. */
+  readonly least: number;
+  readonly most: number;
   /** Recognised only with an opening parenthesis right behind the name. */
   readonly isBlind: boolean;
   /** Whether the second argument is a body, which may begin with text that is remembered. */
@@ -24,16 +27,12 @@ export class TextMacro {
   /** For each mark the number of its argument, or what it is else. */
   marks: readonly number[];
 
-  constructor(
-    body: string,
-    grown: Grown | undefined,
-    run: TextBuiltin | undefined,
-    isBlind: boolean,
-    takesBody: boolean,
-  ) {
-    this.run = run;
-    this.isBlind = isBlind;
-    this.takesBody = takesBody;
+  constructor(body: string, grown: Grown | undefined, builtin: BuiltinTraits | undefined) {
+    this.run = builtin?.run;
+    this.least = builtin?.least ?? 0;
+    this.most = builtin?.most ?? 0;
+    this.isBlind = builtin?.isBlind ?? false;
+    this.takesBody = builtin?.takesBody ?? false;
     this.body = body;
     this.grown = grown;
     this.texts = undefined;
@@ -41,9 +40,18 @@ export class TextMacro {
   }
 }
 
+/** What is different about a builtin. */
+export interface BuiltinTraits {
+  readonly run: TextBuiltin;
+  readonly least: number;
+  readonly most: number;
+  readonly isBlind: boolean;
+  readonly takesBody: boolean;
+}
+
 /** A macro with a body. */
 export function macroOf(body: string, grown?: Grown): TextMacro {
-  return new TextMacro(body, grown, undefined, false, false);
+  return new TextMacro(body, grown, undefined);
 }
 
 const NO_MARKS: readonly number[] = [];

@@ -261,39 +261,46 @@ export class TextRun {
       this.giveUp();
     if (this.output.length > limits.output) this.giveUp();
     const args = isOpen ? this.collect(macro) : NO_ARGUMENTS;
-    if (macro.run === undefined) this.expand(name, macro, args);
-    else macro.run(this, args);
+    const { run } = macro;
+    if (run === undefined) this.expand(name, macro, args);
+    else if (args.length < macro.least || args.length > macro.most) this.giveUp();
+    else run(this, args);
     this.nesting--;
   }
 
   /** Reads arguments from the opening parenthesis, which is known to come next, through the closing one. */
   collect(macro: TextMacro): string[] {
     if (this.at >= this.text.length) this.pop();
-    this.at++;
+    this.grownBody = undefined;
     const args: string[] = [];
-    do args.push(this.argument(macro.takesBody && args.length === 1));
-    while (this.sign === COMMA);
-    return args;
+    let { text } = this;
+    let at = this.at + 1;
+    for (;;) {
+      SHORT_ARGUMENT.lastIndex = at;
+      const short = SHORT_ARGUMENT.exec(text);
+      if (short === null || this.isCalled(short[2])) {
+        this.at = at;
+        args.push(this.longArgument(macro.takesBody && args.length === 1));
+        if (this.sign !== COMMA) return args;
+        text = this.text;
+        at = this.at;
+      } else {
+        // By number: to take an array apart is to iterate over it.
+        args.push(short[1] ?? short[2] ?? short[3] ?? '');
+        at = SHORT_ARGUMENT.lastIndex;
+        if (text.charCodeAt(at - 1) === COMMA) continue;
+        this.at = at;
+        return args;
+      }
+    }
+  }
+
+  /** Whether a word calls a macro though no parenthesis follows. */
+  isCalled(word: string | undefined): boolean {
+    return word !== undefined && this.words.get(word)?.macro?.isBlind === false;
   }
 
   /** Reads one argument, through the sign behind it. `canGrow`: it may be the body of a `define`. */
-  argument(canGrow: boolean): string {
-    const { text } = this;
-    SHORT_ARGUMENT.lastIndex = this.at;
-    const short = SHORT_ARGUMENT.exec(text);
-    if (short === null) return this.longArgument(canGrow);
-    // By number: to take an array apart is to iterate over it.
-    const word = short[2];
-    if (word !== undefined) {
-      const macro = this.words.get(word)?.macro;
-      if (macro !== undefined && !macro.isBlind) return this.longArgument(canGrow);
-    }
-    this.at = SHORT_ARGUMENT.lastIndex;
-    this.sign = text.charCodeAt(this.at - 1);
-    this.grownBody = undefined;
-    return short[1] ?? word ?? short[3] ?? '';
-  }
-
   longArgument(canGrow: boolean): string {
     this.skipBlanks();
     const argument = new Argument(canGrow, this.generation);
