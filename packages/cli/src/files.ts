@@ -122,7 +122,7 @@ function takeAfter(file: number, { uid, gid, mode }: Stats): void {
 export function writeWhole(path: string, bytes: Uint8Array, mode: number = 0o666): void {
   const old = statusOf(path);
   const isSpecial = old?.isFile() === false;
-  const target = old === undefined || isSpecial ? path : realpathSync(path);
+  const target = old === undefined || isSpecial ? path : realpathSync.native(path);
   // No two processes have one number at once, and no process makes two drafts in one nanosecond.
   const draft = isSpecial ? path : `${target}.${process.pid}-${process.hrtime.bigint().toString(36)}`;
   try {

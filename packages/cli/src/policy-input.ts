@@ -48,6 +48,9 @@ export function displayPath(path: string): string {
 
 /** A policy directory on this machine. `onRead` is told the full path and the size of each file that is read. */
 export function policyFolder(folder: string, onRead: (file: string, size: number) => void): PolicyFiles {
+  const shown = displayPath(folder);
+  // What is shown of the folder stands before all that is in it, but where one works in the folder.
+  const isElsewhere = !/^\.$|(?:^|\/)\.\.$/.test(shown);
   return {
     readText(path) {
       const file = join(folder, path);
@@ -69,7 +72,7 @@ export function policyFolder(folder: string, onRead: (file: string, size: number
         return [];
       }
     },
-    describe: (path) => byteText(displayPath(join(folder, path))),
+    describe: (path) => byteText(isElsewhere ? join(shown, path) : displayPath(join(folder, path))),
   };
 }
 
@@ -101,7 +104,7 @@ export function policyPath(named: string | undefined): string {
   const given = named ?? EXAMPLE_POLICY;
   if (given === '-') return given;
   try {
-    return realpathSync(resolve(given));
+    return realpathSync.native(resolve(given));
   } catch (error) {
     throw new FileError(`cannot read the policy \`${given}\`: ${reasonOf(error)}`, { cause: error });
   }
