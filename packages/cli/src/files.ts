@@ -116,10 +116,10 @@ function takeAfter(file: number, { uid, gid, mode }: Stats): void {
 }
 
 /**
- * Writes a file so that it is there whole or not at all; a new one with this mode, less what the umask takes. What stood
+ * Writes a file, in one part or several, so that it is there whole or not at all; a new one with this mode, less what the umask takes. What stood
  * there keeps its links, its owner and its mode.
  */
-export function writeWhole(path: string, bytes: Uint8Array, mode: number = 0o666): void {
+export function writeWhole(path: string, bytes: Uint8Array | readonly Uint8Array[], mode: number = 0o666): void {
   const old = statusOf(path);
   const isSpecial = old?.isFile() === false;
   const target = old === undefined || isSpecial ? path : realpathSync.native(path);
@@ -128,8 +128,10 @@ export function writeWhole(path: string, bytes: Uint8Array, mode: number = 0o666
   try {
     const file = openSync(draft, isSpecial ? 'w' : 'wx', mode);
     try {
-      let done = 0;
-      while (done < bytes.length) done += writeSync(file, bytes, done);
+      for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) {
+        let done = 0;
+        while (done < part.length) done += writeSync(file, part, done);
+      }
       if (!isSpecial) {
         if (old !== undefined) takeAfter(file, old);
         fsyncSync(file);

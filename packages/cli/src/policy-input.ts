@@ -269,8 +269,11 @@ export async function readBinary({
   return readPolicydb(binary);
 }
 
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+/** The hash of what these parts are together. */
+export function sha256(...parts: readonly (Uint8Array | string)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
 }
 
 /** The simulated host of a policy: one for each place that a policy has. */

@@ -48,7 +48,7 @@ async function compileOnce(
   terminal: Terminal,
 ): Promise<{ readonly files: readonly string[]; readonly code: number }> {
   const progress = makeProgress(terminal.err, byteText(policy ?? 'example policy'));
-  const { name, bytes, diagnostics, errorOutput, files, compiled } = await readPolicy(
+  const { name, diagnostics, errorOutput, files, compiled } = await readPolicy(
     policy,
     { ...flags.compile, onStage: progress.onStage },
     { isFresh: true },
@@ -58,11 +58,14 @@ async function compileOnce(
     throw new UsageError(`\`${policy ?? name}\` is compiled already; \`dewar decompile\` makes text of it`);
   if (flags.output !== undefined) refuseToOverwrite(flags.output, files);
   if (errorOutput !== '') print(terminal.err, errorOutput);
-  const isDone = bytes !== undefined && !hasErrors(diagnostics);
+  // In parts, as they lie: most of a large policy is one table.
+  const { parts } = compiled;
+  const isDone = parts !== undefined && !hasErrors(diagnostics);
   if (isDone && flags.output !== undefined) {
-    if (flags.output === '-') terminal.out.write(bytes);
-    else writeWhole(flags.output, bytes);
+    if (flags.output === '-') for (const part of parts) terminal.out.write(part);
+    else writeWhole(flags.output, parts);
   }
+  const size = (parts ?? []).reduce((sum, { length }) => sum + length, 0);
   const { format, version: ownVersion } = flags;
   // The binary and a report cannot share the standard output.
   const stream = flags.output === '-' ? terminal.err : terminal.out;
@@ -72,8 +75,8 @@ async function compileOnce(
       jsonText({
         policy: name,
         outcome: isDone ? 'done' : 'failed',
-        bytes: isDone ? bytes.length : undefined,
-        sha256: isDone ? sha256(bytes) : undefined,
+        bytes: isDone ? size : undefined,
+        sha256: isDone ? sha256(...parts) : undefined,
         output: isDone ? flags.output : undefined,
         diagnostics: diagnostics.map(diagnosticJson),
       }),
@@ -88,10 +91,7 @@ async function compileOnce(
       const version = flags.compile.version ?? xenRelease(release).newestPolicyVersion;
       const where = flags.output === undefined ? `${name} is in order` : flags.output;
       const mls = flags.compile.isMls === true ? ' with MLS' : '';
-      printLine(
-        terminal.out,
-        `${where}: ${bytes.length} bytes, policy version ${version}${mls}, sha256 ${sha256(bytes)}`,
-      );
+      printLine(terminal.out, `${where}: ${size} bytes, policy version ${version}${mls}, sha256 ${sha256(...parts)}`);
       if (flags.compile.release === undefined) await tellOfOtherXen(terminal);
     }
   }

@@ -220,6 +220,10 @@ export function putTogether(kept: KeptPolicy, binary: (policy: PolicyDb) => Uint
       bytes ??= binary(policy);
       return bytes;
     },
+    get parts() {
+      bytes ??= binary(policy);
+      return [bytes];
+    },
     diagnostics,
     errorOutput,
     text: { text: whole, origins: runOrigins(runs, whole.length) },

@@ -10,6 +10,7 @@ import {
   AVRULE_NEVERALLOW,
   AVTAB_ALLOWED,
   type Conditional,
+  hasMember,
   type RuleTable,
   ruleTables,
   type TypeSets,
@@ -28,8 +29,14 @@ export interface Violation {
 
 type IsLeftOut = (type: number) => boolean;
 
+/** So much longer is a list in which the members of the other one are looked for, instead of going through both. */
+const MUCH_LONGER = 16;
+
 /** The first member of two ascending lists that is not left out. */
 function firstCommon(a: Uint32Array, b: Uint32Array, isLeftOut: IsLeftOut): number | undefined {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  if (short.length * MUCH_LONGER < long.length)
+    return short.find((value) => hasMember(long, value) && !isLeftOut(value));
   let j = 0;
   for (let i = 0; i < a.length; i++) {
     const value = a[i] ?? 0;

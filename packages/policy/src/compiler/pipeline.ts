@@ -11,12 +11,13 @@ import {
   type ExpandedRules,
   expandPolicyRules,
   type HandleUnknown,
+  joinedParts,
   MAX_POLICY_SIZE,
   optimizeRules,
   type PolicyDb,
   type PolicyVersion,
   unwritableAt,
-  writePolicydb,
+  writePolicyParts,
 } from '../policydb/index.ts';
 import { BASELINE_RELEASE, isSince, XEN_RELEASES, type XenReleaseName, xenRelease } from '../releases/index.ts';
 import {
@@ -65,6 +66,8 @@ export interface CompiledPolicy {
   /** Undefined where there are errors. */
   readonly policy: PolicyDb | undefined;
   readonly bytes: Uint8Array | undefined;
+  /** The same in parts that follow one another, from which `bytes` is put together when it is asked for. */
+  readonly parts: readonly Uint8Array[] | undefined;
   readonly diagnostics: readonly Diagnostic[];
   /** What the policy's macros printed with `errprint`. */
   readonly errorOutput: string;
@@ -261,17 +264,17 @@ function versionOf({ version, release }: CompileOptions): PolicyVersion {
   return version ?? xenRelease(release ?? BASELINE_RELEASE).newestPolicyVersion;
 }
 
-function binaryOf(policy: PolicyDb, expanded: ExpandedRules, options: CompileOptions): Uint8Array {
+function binaryOf(policy: PolicyDb, expanded: ExpandedRules, options: CompileOptions): readonly Uint8Array[] {
   const { rules, conditionals } =
     options.isOptimized === true
       ? optimizeRules(policy, expanded)
       : { rules: expanded, conditionals: policy.conditionals };
-  return writePolicydb({ ...policy, conditionals }, rules, versionOf(options));
+  return writePolicyParts({ ...policy, conditionals }, rules, versionOf(options));
 }
 
 /** The bytes of a policy that was compiled with these options: the same again. */
 export function binaryAgain(policy: PolicyDb, options: CompileOptions): Uint8Array {
-  return binaryOf(policy, expandPolicyRules(policy).rules, options);
+  return joinedParts(binaryOf(policy, expandPolicyRules(policy).rules, options));
 }
 
 /** What is known of a policy directory beside its text. */
@@ -302,6 +305,7 @@ function compileMapped(
   const failed = (): CompiledPolicy => ({
     policy: undefined,
     bytes: undefined,
+    parts: undefined,
     diagnostics: gathered(found.list),
     errorOutput,
     text,
@@ -323,10 +327,27 @@ function compileMapped(
   if (!hasErrors(found.list)) checkVersion(compiled, versionOf(options), found.report);
   if (hasErrors(found.list)) return failed();
   onStage?.('writing the binary');
-  const bytes = binaryOf(compiled.policy, compiled.rules, options);
-  if (bytes.length > MAX_POLICY_SIZE)
-    found.report(messages['larger-than-xen-loads'](undefined, { size: bytes.length, limit: MAX_POLICY_SIZE }));
-  return { policy: compiled.policy, bytes, diagnostics: found.list, errorOutput, text };
+  let parts = binaryOf(compiled.policy, compiled.rules, options);
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  if (size > MAX_POLICY_SIZE)
+    found.report(messages['larger-than-xen-loads'](undefined, { size, limit: MAX_POLICY_SIZE }));
+  let whole: Uint8Array | undefined;
+  return {
+    policy: compiled.policy,
+    get bytes() {
+      if (whole === undefined) {
+        whole = joinedParts(parts);
+        parts = [whole];
+      }
+      return whole;
+    },
+    get parts() {
+      return parts;
+    },
+    diagnostics: found.list,
+    errorOutput,
+    text,
+  };
 }
 
 /** Compiles a policy that m4 has expanded already, as `checkpolicy` takes it. */
@@ -334,6 +355,7 @@ export function compileText(source: SourceText, options: CompileOptions = {}): C
   const found = new Diagnostics();
   const elsewhere = new NamesElsewhere([], undefined);
   const compiled = compileMapped(writtenText(source), options, found, '', {}, elsewhere, [source], undefined);
+  if (compiled.diagnostics.length === 0) return compiled;
   return { ...compiled, diagnostics: withWrittenLines(compiled.diagnostics, source) };
 }
 
@@ -392,6 +414,7 @@ export function compileDirectory(files: PolicyFiles, options: CompileOptions = {
     return {
       policy: undefined,
       bytes: undefined,
+      parts: undefined,
       diagnostics: found.list,
       errorOutput: expanded.errorOutput,
       text: expanded.output,

@@ -91,16 +91,9 @@ export class ByteWriter {
     }
   }
 
-  /** What was written. */
-  take(): Uint8Array {
-    const parts = [...this.#finished, this.#bytes.subarray(0, this.#length)];
-    const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+  /** What was written, in parts: to make one of large tables is to copy them. */
+  take(): readonly Uint8Array[] {
+    return [...this.#finished, this.#bytes.subarray(0, this.#length)];
   }
 
   #reserve(size: number): void {
@@ -111,6 +104,17 @@ export class ByteWriter {
     this.#bytes = wider;
     this.#view = new DataView(wider.buffer);
   }
+}
+
+/** Parts as one. */
+export function joinedParts(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;

@@ -9,6 +9,7 @@
 export { type AvEntries, ENTRY_WORDS, isTypeKind, type RuleClash } from './av-entries.ts';
 export { AVTAB_BUCKETS, avtabBucket } from './avtab-order.ts';
 export type { ByteSource } from './byte-source.ts';
+export { joinedParts } from './byte-writer.ts';
 export { conditionHolds, evaluateCondition } from './conditions.ts';
 export { Ebitmap, hasMember } from './ebitmap.ts';
 export type { ConditionalEntries } from './expand-conditionals.ts';
@@ -22,5 +23,5 @@ export { type ReadPolicy, readPolicydb } from './read-policydb.ts';
 export { RuleTable } from './rule-table.ts';
 export * from './symtab-order.ts';
 export { type TypeMembers, type TypeSet, type TypeSetKind, TypeSets } from './type-sets.ts';
-export { type ExpandedRules, unwritableAt, writePolicydb } from './write-policydb.ts';
+export { type ExpandedRules, unwritableAt, writePolicydb, writePolicyParts } from './write-policydb.ts';
 export { WrittenRules } from './written-rules.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 import type { AvEntries } from './av-entries.ts';
-import { ByteWriter } from './byte-writer.ts';
+import { ByteWriter, joinedParts } from './byte-writer.ts';
 import { Ebitmap } from './ebitmap.ts';
 import type { ConditionalEntries } from './expand-conditionals.ts';
 import * as format from './format.ts';
@@ -258,6 +258,15 @@ export function unwritableAt(
  * @param rules the entries of the policy's rules, from `expandPolicyRules`
  */
 export function writePolicydb(policy: PolicyDb, rules: ExpandedRules, version: format.PolicyVersion): Uint8Array {
+  return joinedParts(writePolicyParts(policy, rules, version));
+}
+
+/** What `writePolicydb` writes, in parts that follow one another: a large policy is mostly one table, which is not copied. */
+export function writePolicyParts(
+  policy: PolicyDb,
+  rules: ExpandedRules,
+  version: format.PolicyVersion,
+): readonly Uint8Array[] {
   const out = new ByteWriter();
   const config = (policy.isMls ? format.POLICYDB_CONFIG_MLS : 0) | UNKNOWN_BITS[policy.handleUnknown];
   out.u32(format.POLICYDB_MAGIC, format.POLICYDB_XEN_STRING.length);
