@@ -15,6 +15,7 @@ import { adviseLabelGrants } from '@dewar/toolstack';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import { codesOfTornReport } from './lost-log.ts';
 import { policyWith } from './prelude.ts';
+import { codesOfLostGuest } from './unknown-fate.ts';
 
 function compile(statements: string, isMls = false): { bytes: Uint8Array; diagnostics: readonly Diagnostic[] } {
   const text = policyWith(statements, { isMls, classes: '4.17', keepsOrder: false });
@@ -167,6 +168,7 @@ export const arisesByCode: ReadonlyMap<string, () => readonly string[] | Promise
   () => readonly string[] | Promise<readonly string[]>
 >([
   ['guest/log-lost', codesOfTornReport],
+  ['guest/fate-unknown', codesOfLostGuest],
   ['te/too-many-types', () => codes(compile(manyTypes()).diagnostics)],
   ['source/larger-than-xen-loads', () => codes(compile(manyPairs()).diagnostics)],
   [

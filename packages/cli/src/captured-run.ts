@@ -19,13 +19,22 @@ export function dewar(...args: readonly string[]): Promise<Ran> {
 }
 
 /** The same, with a real host of the test's own. */
-export async function dewarOn(realHost: Terminal['realHost'], args: readonly string[]): Promise<Ran> {
+export async function dewarOn(
+  realHost: Terminal['realHost'],
+  args: readonly string[],
+  migrationStreams?: Terminal['migrationStreams'],
+): Promise<Ran> {
   const chunks: Record<'out' | 'err', Uint8Array[]> = { out: [], err: [] };
   const stream = (name: 'out' | 'err') => ({
     isTerminal: false,
     write: (bytes: Uint8Array) => void chunks[name].push(bytes),
   });
-  const terminal = { out: stream('out'), err: stream('err'), ...(realHost === undefined ? {} : { realHost }) };
+  const terminal = {
+    out: stream('out'),
+    err: stream('err'),
+    ...(realHost === undefined ? {} : { realHost }),
+    ...(migrationStreams === undefined ? {} : { migrationStreams }),
+  };
   const code = await run(args, terminal, '0.0.0-test');
   return { code, out: Buffer.concat(chunks.out).toString('utf8'), err: Buffer.concat(chunks.err).toString('utf8') };
 }

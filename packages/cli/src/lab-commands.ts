@@ -1,5 +1,5 @@
 /**
- * The commands about more than one simulated host, and the one about none: `migrate`, `lab`, `check`.
+ * The commands about more than one host, and the one about none: `migrate`, `lab`, `check`.
  *
  * @module
  */
@@ -42,23 +42,58 @@ export function addLabCommands(program: Command, finish: Finish, terminal: Termi
   program
     .command('migrate')
     .helpGroup('Guests:')
-    .description('have a guest go to another simulated host; labels travel as text and are resolved there')
+    .description('have a guest go to another host; labels travel as text and are resolved there')
     .argument('<domain>', 'name or number')
-    .argument('<target>', 'a simulated host by its name')
+    .argument('<target>', 'a simulated host by its name; from a real host, the host to reach with `ssh`')
     .option('-C <config>', 'an xl.cfg that takes the place of the configuration of the guest')
     .option('-p', 'the guest arrives paused')
-    .option('-e', 'accepted as by xl')
-    .option('-F', 'accepted as by xl')
-    .option('-s <sshcommand>', 'accepted as by xl; nothing goes over the network')
-    .option('--debug', 'accepted as by xl')
+    .option('-e', 'nobody waits there for the end of the guest; on simulated hosts nobody does')
+    .option('-F', 'the same')
+    .option('-D', 'the guest keeps the number of its domain; simulated hosts number it anew')
+    .option(
+      '-s <sshcommand>',
+      "from a real host, what reaches the other one; with '' <target> is the whole command that starts the receiver",
+      'ssh',
+    )
+    .option('--debug', 'from a real host, have libxl compare what it has sent')
     .option('--live', 'accepted as by xl, which always migrates live')
+    .option('--force', 'from a real host, send even what the rehearsal before it was refused')
     .addOption(hostOption())
+    .addOption(policyOption('the policy that the real host has loaded (default: the one that Dewar loaded)'))
+    .option('--target-policy <policy>', 'the policy of the host that it goes to: its side is rehearsed, too')
     .addOption(jsonOption())
     .addOption(verboseOption())
     .action(async (domain, target, args) => {
       const { runMigrate } = await import('./commands/migrate.ts');
-      const flags = { ...requestFlags(args), config: args.C, isPaused: args.p === true };
+      const flags = {
+        ...requestFlags(args),
+        config: args.C,
+        isPaused: args.p === true,
+        isWatched: args.e !== true && args.F !== true,
+        transport: args.s,
+        keepsDomid: args.D === true,
+        isDebugged: args.debug === true,
+        targetPolicy: args.targetPolicy,
+        isForced: args.force === true,
+      };
       await finish(runMigrate(domain, target, flags, terminal));
+    });
+
+  program
+    .command('migrate-receive', { hidden: true })
+    .description('take in a guest that another host sends: for `dewar migrate` and `xl migrate`, which start it there')
+    .option('-p', 'the guest stays paused')
+    .option('-e', 'accepted as by xl; nobody waits for the end of the guest')
+    .option('-F', 'accepted as by xl')
+    .option('-d', 'accepted as by xl')
+    .option('--force', 'take in even what the rehearsal before it was refused')
+    .addOption(hostOption())
+    .addOption(policyOption('the policy that the host has loaded (default: the one that Dewar loaded)'))
+    .action(async (args) => {
+      const { runMigrateReceive } = await import('./commands/migrate-receive.ts');
+      const { host, policy } = args;
+      const flags = { host, policy, isPaused: args.p === true, isForced: args.force === true };
+      await finish(runMigrateReceive(flags, terminal));
     });
 
   const lab = program.command('lab').description('make, list and remove simulated hosts').helpCommand(false);

@@ -8,7 +8,8 @@
  *
  * @module
  */
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Hypervisor } from '@dewar/hypervisor';
 import { SourceText } from '@dewar/policy/text';
@@ -25,7 +26,17 @@ import {
   sbdfText,
 } from '@dewar/toolstack';
 import { parseXlCfg, printJson, readDomainConfig } from '@dewar/toolstack/xl-cfg';
-import type { AuditBooleans, HelperCallName, HelperCalls, HelperFailure, HelperRequest, LibxlDomain } from '@dewar/xen';
+import {
+  type AuditBooleans,
+  type HelperCallName,
+  type HelperCalls,
+  type HelperFailure,
+  type HelperRequest,
+  type LibxlDomain,
+  MigrationChannel,
+  MigrationReceiver,
+  MigrationSender,
+} from '@dewar/xen';
 
 /** Something that goes wrong at a call. */
 export interface Fault {
@@ -93,8 +104,13 @@ function done(report: OperationReport<unknown>, call: string): Record<never, nev
   return {};
 }
 
+/** Where it is marked that a guest has suspended itself to be sent; the simulated one is paused then. */
+const suspendedFile = (domid: number): string => `${HOST}.suspended-${domid}`;
+
 function libxlDomain(domain: DomainState): LibxlDomain {
-  const { domid, name, uuid, label, state } = domain;
+  const { domid, name, uuid, label } = domain;
+  const isSuspended = existsSync(suspendedFile(domid));
+  const state = isSuspended ? 'shutdown' : domain.state;
   return {
     domid,
     name,
@@ -105,7 +121,7 @@ function libxlDomain(domain: DomainState): LibxlDomain {
     isPaused: state === 'paused',
     isShutdown: state === 'shutdown',
     isDying: state === 'dying',
-    shutdownReason: domain.shutdownReason,
+    shutdownReason: isSuspended ? 'suspend' : domain.shutdownReason,
     memoryKib: domain.memoryMib * 1024,
     cpuSeconds: 0,
     vcpusOnline: domain.vcpus,
@@ -207,6 +223,106 @@ function endAuditing(session: Session, { original, witnesses }: Auditing): Helpe
   return { outcome: 'put-back', booleans: NO_BOOLEANS };
 }
 
+/** As much of a guest as is sent, in bytes: more than a way that nobody reads takes in. */
+const STREAM_BYTES = 1024 * 1024;
+/** As the helper has them. */
+const [STREAM, ANSWERS] = [4, 5];
+
+async function resume({ host }: Session, domid: number): Promise<void> {
+  rmSync(suspendedFile(domid), { force: true });
+  done(await host.unpause(String(domid)), 'libxl_domain_resume');
+}
+
+/** Each call keeps the host, so that another helper sees what this one has done. */
+function makeSender(): MigrationSender {
+  const channel = new MigrationChannel(ANSWERS, STREAM, 'receiver');
+  const within = async <T>(work: (session: Session) => Promise<T>): Promise<T> => {
+    const session = load();
+    const found = await work(session);
+    keep(session);
+    return found;
+  };
+  const piece = (): Promise<void> => channel.write(Buffer.alloc(STREAM_BYTES / 2), 'the guest');
+  return new MigrationSender(
+    {
+      configuration: (domid) => within(async (session) => configuration(session, domid)),
+      async suspend(domid) {
+        await within(async ({ host }) =>
+          done(await host.save(String(domid), { checkpoint: true }), 'libxl_domain_suspend'),
+        );
+        await piece();
+        await within(async ({ host }) => done(await host.pause(String(domid)), 'libxl_domain_suspend'));
+        writeFileSync(suspendedFile(domid), '');
+        await piece();
+      },
+      isSuspended: async (domid) => existsSync(suspendedFile(domid)),
+      resume: (domid) => within((session) => resume(session, domid)),
+      nameOf: (domid) => within(async (session) => (await find(session, domid))?.name),
+      rename: (domid, name) =>
+        within(async ({ host }) => void done(await host.rename(String(domid), name), 'libxl_domain_rename')),
+      destroy: (domid) =>
+        within(async ({ host }) => void done(await host.destroy(String(domid)), 'libxl_domain_destroy')),
+      closeStream: () => void new Socket({ fd: STREAM, readable: false, writable: true }).end(),
+    },
+    channel,
+  );
+}
+
+/** A guest that is built of its configuration alone. */
+function makeReceiver(): MigrationReceiver {
+  const channel = new MigrationChannel(STREAM, ANSWERS, 'sender');
+  const onHost = async (
+    work: (host: LibxlHost) => Promise<OperationReport>,
+    call: string,
+  ): Promise<OperationReport> => {
+    const session = load();
+    const report = await work(session.host);
+    keep(session);
+    done(report, call);
+    return report;
+  };
+  return new MigrationReceiver(
+    {
+      async restore(json) {
+        await channel.read(STREAM_BYTES, 'the guest');
+        const config = readConfig(json);
+        const options = { uuid: config.uuid ?? '', paused: true };
+        const report = await onHost((host) => host.create(config, options), 'libxl_domain_create_restore');
+        return report.domain?.domid ?? -1;
+      },
+      async rename(domid, name) {
+        await onHost((host) => host.rename(String(domid), name), 'libxl_domain_rename');
+      },
+      async unpause(domid) {
+        await onHost((host) => host.unpause(String(domid)), 'libxl_domain_unpause');
+      },
+      async destroy(domid) {
+        await onHost((host) => host.destroy(String(domid)), 'libxl_domain_destroy');
+      },
+      closeStream: () => undefined,
+    },
+    channel,
+  );
+}
+
+let madeReceiver: MigrationReceiver | undefined;
+const receiver = (): MigrationReceiver => {
+  madeReceiver ??= makeReceiver();
+  return madeReceiver;
+};
+
+let madeSender: MigrationSender | undefined;
+const sender = (): MigrationSender => {
+  madeSender ??= makeSender();
+  return madeSender;
+};
+
+async function configuration({ host }: Session, domid: number): Promise<string> {
+  const [found] = (await host.listLong(String(domid))).value ?? [];
+  if (found !== undefined) return printJson(found.config);
+  throw new Failed({ kind: 'libxl', call: 'libxl_retrieve_domain_configuration', rc: -3 });
+}
+
 type Handlers = {
   readonly [N in HelperCallName]?: (
     session: Session,
@@ -234,11 +350,7 @@ const CALLS: Handlers = {
     open.guests.add(domid);
     return { domid };
   },
-  'domain.config': async ({ host }, { domid }) => {
-    const [found] = (await host.listLong(String(domid))).value ?? [];
-    if (found !== undefined) return { json: printJson(found.config) };
-    throw new Failed({ kind: 'libxl', call: 'libxl_retrieve_domain_configuration', rc: -3 });
-  },
+  'domain.config': async (session, { domid }) => ({ json: await configuration(session, domid) }),
   'domain.relabel': (session, { domid, label: context }) => {
     const { sid } = ask(session, 'xsm_op.context_to_sid', { context });
     ask(session, 'xsm_op.relabel_domain', { domid: domid as Domid, sid });
@@ -255,6 +367,24 @@ const CALLS: Handlers = {
     if (outcome === 'failed') throw new Failed({ kind: 'libxl', call: 'libxl_domain_shutdown', rc: -9 });
     return {};
   },
+  'domain.resume': async (session, { domid }) => {
+    await resume(session, domid);
+    return {};
+  },
+  'migration.offer': (_session, params) => sender().offer(params),
+  'migration.send': async (_session, params) => {
+    await sender().send(params);
+    return {};
+  },
+  'migration.handOver': (_session, params) => sender().handOver(params),
+  'migration.finish': async (_session, params) => {
+    await sender().finish(params);
+    return {};
+  },
+  'reception.begin': () => receiver().begin(),
+  'reception.build': (_session, params) => receiver().build(params),
+  'reception.take': (_session, params) => receiver().take(params),
+  'reception.refuse': () => receiver().refuse(),
   'domain.pause': async ({ host }, { domid }) => done(await host.pause(String(domid)), 'libxl_domain_pause'),
   'disk.attach': async ({ host }, { domid, json }) => {
     const { pdev_path: target, vdev, readwrite } = membersOf(json);
@@ -357,6 +487,11 @@ function die(): never {
   throw new Error('still alive');
 }
 
+/** What the helper's own code throws. */
+function isFault(error: unknown): error is { readonly failure: HelperFailure } {
+  return error instanceof Error && error.name === 'CallFault' && 'failure' in error;
+}
+
 async function perform({ id, call, params }: HelperRequest): Promise<void> {
   const fault = faultAt(call);
   if (fault?.kind === 'dies') die();
@@ -372,11 +507,11 @@ async function perform({ id, call, params }: HelperRequest): Promise<void> {
     line = JSON.stringify({ id, ok: true, value: found });
   } catch (error) {
     const reason = error instanceof Error ? (error.stack ?? '') : String(error);
-    const failure = error instanceof Failed ? error.failure : { kind: 'refused', reason };
+    const failure = error instanceof Failed || isFault(error) ? error.failure : { kind: 'refused', reason };
     line = JSON.stringify({ id, ok: false, failure });
   }
-  // Whoever reads the log changes nothing, and comes often.
-  if (call !== 'ring.read') keep(session);
+  // Whoever reads the log changes nothing, and comes often; who migrates has kept what it did.
+  if (call !== 'ring.read' && !/^(?:migration|reception)\./.test(call)) keep(session);
   if (fault?.kind === 'dies-late') die();
   if (fault?.kind === 'half') {
     writeSync(3, line.slice(0, line.length / 2));
@@ -406,5 +541,10 @@ lines.on('line', (line) => {
   const request = JSON.parse(line) as HelperRequest;
   work = work.then(() => perform(request));
 });
-lines.on('close', () => void work.then(abandon).then(() => process.exit(0)));
+lines.on('close', () => {
+  // What is sent, or comes in, does not come to its end by itself.
+  const moving = madeSender ?? madeReceiver;
+  if (moving !== undefined) void Promise.all([moving.abandon(), work]).then(() => process.exit(0));
+  else void work.then(abandon).then(() => process.exit(0));
+});
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

@@ -8,6 +8,7 @@
 import { styleText } from 'node:util';
 import type { Hypervisor } from '@dewar/hypervisor';
 import { type Diagnostic, type Paint, renderDiagnostic } from '@dewar/policy/text';
+import type { ExtraStreams } from '@dewar/xen';
 
 /** One of the two output streams. */
 export interface Stream {
@@ -20,6 +21,8 @@ export interface Terminal {
   readonly err: Stream;
   /** Told of each simulated host that a command opens: somebody looks at what it is asked (`dewar trace`). */
   readonly onHost?: (hypervisor: Hypervisor) => void;
+  /** Through which a guest comes in, and how it went is told, where these are not the standard streams. */
+  readonly migrationStreams?: ExtraStreams;
   /** Where the real host is, if it is not the one that this machine is. */
   readonly realHost?: { readonly helperFile: string; readonly root: string; readonly patienceMs?: number };
 }

@@ -8,6 +8,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { ConsoleChoice, GuestConsole, OperationReport } from '@dewar/toolstack';
+import type { RealOperation } from './real-operation.ts';
 
 /** Which console: of the domain; or the first one of a guest, as libxl knows it. */
 export interface ConsoleTarget {
@@ -57,4 +59,19 @@ export function openConsole(
     // XEN: xenconsole catches this one, and restores the terminal (`tools/console/client/main.c`).
     close: () => void child.kill('SIGTERM'),
   };
+}
+
+/** Shows a console until it is left; its exit status is that of the report. */
+export async function showConsole(
+  operation: RealOperation,
+  domid: number,
+  { type, number = 0 }: ConsoleChoice,
+  open: (target: ConsoleTarget) => ConsoleSession,
+): Promise<OperationReport<GuestConsole>> {
+  const session = open({ domid, choice: type === undefined ? undefined : { type, number } });
+  const code = await operation.step(`xenconsole shows the console of domain ${domid}`, async () => {
+    const value = await session.ended;
+    return { outcome: value === 0 ? 'done' : 'failed', value };
+  });
+  return operation.report({ isDone: code === 0, xlExitCode: code, domain: await operation.stateOf(domid) });
 }

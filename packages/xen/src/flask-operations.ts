@@ -5,6 +5,7 @@
  * @module
  */
 import { type BooleanState, guestDiagnostics, type OperationReport } from '@dewar/toolstack';
+import type { HelperProcess } from './helper-process.ts';
 import type { HelperCallName, HelperCalls, HelperFailure } from './protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
@@ -143,4 +144,18 @@ export async function loadHindrance(operation: RealOperation): Promise<Operation
   if (kind === 'ok' || !('failure' in rest) || rest.failure.kind !== 'errno' || rest.failure.errno !== 'ENOSYS')
     return undefined;
   return endFailed<undefined>(operation, LOADING, rest.failure, loadFailed);
+}
+
+/** Whether Xen was booted with `flask=disabled`, or built without FLASK. */
+export async function isFlaskDisabled(helper: HelperProcess): Promise<boolean> {
+  const outcome = await helper.call('flask.getenforce', {});
+  return outcome.kind === 'failed' && outcome.failure.kind === 'errno' && outcome.failure.errno === 'ENOSYS';
+}
+
+/** Whether the loaded policy has a label; undefined where dom0 may not ask. */
+export async function knowsLabel(helper: HelperProcess, context: string): Promise<boolean | undefined> {
+  const outcome = await helper.call('flask.contextToSid', { context });
+  if (outcome.kind === 'ok') return true;
+  const { failure } = outcome;
+  return failure.kind === 'errno' && failure.errno === 'EACCES' ? undefined : false;
 }

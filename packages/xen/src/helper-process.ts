@@ -9,7 +9,7 @@ import { closeSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Stream } from 'node:stream';
 import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure } from './protocol.ts';
 import { XenError } from './xen-error.ts';
 
@@ -17,6 +17,9 @@ import { XenError } from './xen-error.ts';
 export type CallOutcome<N extends HelperCallName> =
   | { readonly kind: 'ok'; readonly value: HelperCalls[N]['result']; readonly log: readonly string[] }
   | { readonly kind: 'failed'; readonly failure: HelperFailure; readonly log: readonly string[] };
+
+/** What a helper gets beside its own descriptors, from 4 on: streams of this process, or descriptors. */
+export type ExtraStreams = readonly (Stream | number)[];
 
 interface Waiting {
   readonly resolve: (answer: HelperAnswer) => void;
@@ -70,13 +73,13 @@ export class HelperProcess {
 
   readonly #patienceMs: number;
 
-  /** Starts a helper: `file` is the script, run by this Node. */
-  constructor(file: string, patienceMs: number = PATIENCE_MS) {
+  /** Starts a helper: `file` is the script, run by this Node. `streams` become its descriptors from 4 on. */
+  constructor(file: string, patienceMs: number = PATIENCE_MS, streams: ExtraStreams = []) {
     this.#patienceMs = patienceMs;
     this.#log = new LogFile();
     // A session of its own: what a terminal sends to the command does not reach libxl in the middle of a build.
     this.#child = spawn(process.execPath, [file], {
-      stdio: ['pipe', this.#log.fd, this.#log.fd, 'pipe'],
+      stdio: ['pipe', this.#log.fd, this.#log.fd, 'pipe', ...streams],
       detached: true,
     });
     this.#exit = new Promise((resolve) => {

@@ -31,8 +31,13 @@ export { type AvcEntry, checkOf, loggedChecks, parseAvcLines } from './avc-log.t
 export type { WaitOptions } from './await-ends.ts';
 export type { RealCreateOptions } from './create-guest.ts';
 export { givenLabels } from './given-labels.ts';
+export type { ExtraStreams } from './helper-process.ts';
 export { Journal, type JournalEntry } from './journal.ts';
 export { type LogFollower, LogListener, type LogPiece, type LogSource } from './log-follower.ts';
+export type { RealMigrateOptions } from './migrate-guest.ts';
+export { MigrationChannel } from './migration-channel.ts';
+export { MigrationReceiver, type ReceiverActs } from './migration-receiver.ts';
+export { MigrationSender, type SenderActs } from './migration-sender.ts';
 export { openXenHost } from './open-host.ts';
 export { type LoadedPolicy, PolicyStore } from './policy-store.ts';
 export { isAlive, isMark, markOf, type ProcessMark } from './process-mark.ts';
@@ -45,5 +50,6 @@ export type {
   HelperRequest,
   LibxlDomain,
 } from './protocol.ts';
+export type { Arrival, RealReceiveOptions } from './receive-guest.ts';
 export { XenError, type XenErrorCode } from './xen-error.ts';
 export { XenHost, type XenHostOptions } from './xen-host.ts';

@@ -101,3 +101,18 @@ export async function listDomains(
   const value = withNodes === true ? await addNodes(operation, found) : found;
   return operation.report({ isDone: operation.diagnostics.length === 0, xlExitCode: 0, value });
 }
+
+/** The name of the domain with a number. */
+export async function nameOfDomain(operation: RealOperation, text: string): Promise<OperationReport<string>> {
+  const domid = /^[0-9]{1,5}$/.test(text) ? Number(text) : undefined;
+  const name = domid === undefined ? undefined : await operation.call('domain.name', { domid });
+  const value = name?.kind === 'ok' ? name.value : undefined;
+  if (value !== undefined) return operation.report({ isDone: true, xlExitCode: 0, value });
+  operation.messages.push(
+    domid === undefined
+      ? 'Invalid domain id.'
+      : `Can't get domain name of domain id '${domid}', maybe this domain does not exist.`,
+  );
+  operation.diagnostics.push(guestDiagnostics['unknown-domain'](undefined, { domain: text }));
+  return operation.report({ isDone: false, xlExitCode: 1 });
+}

@@ -106,6 +106,25 @@ export interface AuditBooleans {
   readonly noLongerPending: readonly string[];
 }
 
+/** What became of a guest that was handed over to another host. */
+export type HandOver =
+  /** It runs there. */
+  | { readonly kind: 'started' }
+  /** It could not be started there, was destroyed there, and goes on here if it can. */
+  | { readonly kind: 'not-started'; readonly status: number; readonly isResumed: boolean }
+  /** It was not handed over, and goes on here. */
+  | { readonly kind: 'kept'; readonly reason: string }
+  /** It was handed over, and nobody said how that went. */
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** What became of a guest that came in. */
+export type Taken =
+  | { readonly kind: 'started' }
+  /** It could not be started; without it, the sender may go on with its own. */
+  | { readonly kind: 'not-started'; readonly status: number; readonly isDestroyed: boolean }
+  /** It was started, and the sender has gone without hearing so. */
+  | { readonly kind: 'not-heard' };
+
 /** A domain that a call is about. */
 interface OnDomain {
   readonly domid: number;
@@ -157,6 +176,32 @@ export interface HelperCalls {
     OnDomain & { readonly file: string; readonly after: 'destroy' | 'resume' | 'resume-paused' },
     { readonly bytes: number; readonly configBytes: number }
   >;
+  /**
+   * These four are for a helper that has the way to another host as its descriptors 4 and 5. When the command is gone in the
+   * middle of it, the helper ends the migration so that there is one guest.
+   *
+   * Waits for the receiver, and sends the configuration; `json` takes the place of that of the guest.
+   */
+  'migration.offer': Call<
+    OnDomain & { readonly json: string | undefined; readonly keepsDomid: boolean },
+    { readonly configBytes: number }
+  >;
+  /** Sends the guest, and suspends it; when it does not arrive it goes on. */
+  'migration.send': Call<OnDomain & { readonly isDebugged: boolean }, Nothing>;
+  /** Hands a guest over that has arrived. */
+  'migration.handOver': Call<OnDomain, HandOver>;
+  /** Destroys what is left of a guest that runs elsewhere. */
+  'migration.finish': Call<OnDomain, Nothing>;
+  /** The other side, with the same descriptors: says that a receiver is here, and hears what comes. */
+  'reception.begin': Call<Nothing, { readonly json: string }>;
+  /** Builds the guest that comes in, and leaves it paused. */
+  'reception.build': Call<{ readonly json: string }, { readonly domid: number }>;
+  /** Waits for the permission, gives the guest its name, and starts it unless it is to stay paused. */
+  'reception.take': Call<{ readonly name: string; readonly isPaused: boolean }, Taken>;
+  /** Destroys what was built, and lets the sender go on. */
+  'reception.refuse': Call<Nothing, { readonly isDestroyed: boolean }>;
+  /** Has a guest go on that was suspended to be sent, and not sent. */
+  'domain.resume': Call<OnDomain, Nothing>;
   'domain.setMaxMemory': Call<OnDomain & { readonly kib: number }, Nothing>;
   'domain.setMemory': Call<OnDomain & { readonly kib: number }, Nothing>;
   'domain.trigger': Call<OnDomain & { readonly trigger: number; readonly vcpu: number }, Nothing>;

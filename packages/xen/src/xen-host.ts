@@ -36,7 +36,7 @@ import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
 import { cleanUpAfter, findXenstoreDomain } from './another-helper.ts';
 import { runningVersion } from './availability.ts';
 import { awaitEnds, type WaitOptions } from './await-ends.ts';
-import { type ConsoleSession, type ConsoleTarget, openConsole } from './console-session.ts';
+import { type ConsoleSession, type ConsoleTarget, openConsole, showConsole } from './console-session.ts';
 import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
 import {
   attachDisk,
@@ -47,18 +47,30 @@ import {
   listNics,
   sendDebugKeys,
 } from './device-operations.ts';
-import { askMode, listBooleans, loadHindrance, loadPolicy, readLog, setBoolean, setMode } from './flask-operations.ts';
-import type { CallOutcome, HelperProcess } from './helper-process.ts';
+import {
+  askMode,
+  isFlaskDisabled,
+  knowsLabel,
+  listBooleans,
+  loadHindrance,
+  loadPolicy,
+  readLog,
+  setBoolean,
+  setMode,
+} from './flask-operations.ts';
+import { type CallOutcome, type ExtraStreams, HelperProcess } from './helper-process.ts';
 import { askHostInfo } from './host-info.ts';
 import { bootId, Journal, type JournalDetails } from './journal.ts';
 import { labelPci } from './label-pci.ts';
-import { listConfigurations, listDomains } from './list-domains.ts';
+import { listConfigurations, listDomains, nameOfDomain } from './list-domains.ts';
 import { LogFollower, type LogSource, RingReader } from './log-follower.ts';
+import { migrateDomain, type RealMigrateOptions } from './migrate-guest.ts';
 import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
 import { probeMemory } from './probe-memory.ts';
 import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
 import { RealOperation, rcOf } from './real-operation.ts';
+import { type Arrival, type RealReceiveOptions, receiveGuest } from './receive-guest.ts';
 import { destroyDomain, stopDomain } from './stop-domain.ts';
 import { refuseTrigger, TRIGGERS } from './triggers.ts';
 import { dumpCore, saveDomain } from './write-domain.ts';
@@ -95,13 +107,18 @@ export class XenHost implements Host {
   readonly #root: string;
   #console: ConsoleSession | undefined;
   #program: RunningProgram | undefined;
+  /** The helper of a migration. */
+  #mover: HelperProcess | undefined;
+  readonly #patienceMs: number | undefined;
   #undoing: Promise<string> | undefined;
   /** Where operations read what Xen has logged. */
   #log: LogSource;
 
   /** @internal Use `openXenHost`. */
-  constructor(helper: HelperProcess, release: string, { helperFile, stateFolder, root = '/' }: XenHostOptions) {
+  constructor(helper: HelperProcess, release: string, options: XenHostOptions) {
+    const { helperFile, stateFolder, root = '/' } = options;
     this.#helper = helper;
+    this.#patienceMs = options.patienceMs;
     this.#helperFile = helperFile;
     this.#root = root;
     this.#log = new RingReader(helper);
@@ -112,11 +129,11 @@ export class XenHost implements Host {
 
   /** Lets go of the host. A guest that is being built is destroyed first. */
   async close(): Promise<void> {
-    const session = this.#console;
-    session?.close();
-    await session?.ended;
+    this.#console?.close();
+    await this.#console?.ended;
     // It undoes what it cannot finish, if it is left to its end; how it ended is told by whoever asked for it.
     await this.#program?.ended.catch(() => undefined);
+    await this.#mover?.close();
     await this.#helper.close();
     // A helper that had to be killed has undone nothing: another one is at it, once whoever waited has heard of that.
     await new Promise((resolve) => setImmediate(resolve));
@@ -178,6 +195,17 @@ export class XenHost implements Host {
     });
   }
 
+  /** Asks about the domain that a person names; nothing changes. */
+  async #asking<T>(
+    name: OperationName,
+    domain: string,
+    work: (operation: RealOperation, domid: number) => Promise<OperationReport<T>>,
+  ): Promise<OperationReport<T>> {
+    const operation = await this.#begin(name);
+    const domid = await this.#find(operation, domain);
+    return domid === undefined ? operation.report<T>({ isDone: false, xlExitCode: 1 }) : work(operation, domid);
+  }
+
   /** An operation that is one call of libxl on a domain. */
   #plain<N extends HelperCallName>(
     name: OperationName,
@@ -187,9 +215,7 @@ export class XenHost implements Host {
     params: (domid: number) => HelperCalls[N]['params'],
     details: JournalDetails = {},
   ): Promise<OperationReport> {
-    return this.#changing(name, { domain: text, ...details }, async (operation) => {
-      const domid = await this.#find(operation, text);
-      if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
+    return this.#onFound(name, text, details, async (operation, domid) => {
       const outcome = await operation.callStep(`libxl is to ${verb} domain ${domid}`, call, params(domid));
       if (outcome.kind === 'ok') {
         return operation.report({ isDone: true, xlExitCode: 0, domain: await operation.stateOf(domid) });
@@ -273,6 +299,36 @@ export class XenHost implements Host {
     );
   }
 
+  /** Sends a guest to another host, where `options.command` starts the receiver. There is one guest in the end, here or there. */
+  migrate(domain: string, options: RealMigrateOptions): Promise<OperationReport> {
+    return this.#onFound('migrate', domain, { to: options.to }, (operation, domid) =>
+      migrateDomain(operation, domid, options, {
+        release: this.release,
+        startHelper: (streams) => this.#startMover(streams),
+      }),
+    );
+  }
+
+  /**
+   * Takes a guest in from another host: what comes through the first of `streams` is answered through the second. Nothing is
+   * built unless `approve` says so.
+   */
+  receive(
+    streams: ExtraStreams,
+    options: RealReceiveOptions,
+    approve: (arrival: Arrival) => Promise<boolean>,
+  ): Promise<OperationReport> {
+    return receiveGuest(this.#startMover(streams), this.release, options, approve, {
+      begin: () => this.#begin('migrate-receive'),
+      changing: (details, work) => this.#changing('migrate-receive', details, work),
+    });
+  }
+
+  #startMover(streams: ExtraStreams): HelperProcess {
+    this.#mover = new HelperProcess(this.#helperFile, this.#patienceMs, streams);
+    return this.#mover;
+  }
+
   /** Builds a guest from `options.file`, which `save` or `xl save` has written; `saved` is not looked at. */
   restore(_saved: unknown, options: RestoreOptions): Promise<OperationReport> {
     return this.#changing('restore', { file: options.file }, (operation) =>
@@ -320,25 +376,19 @@ export class XenHost implements Host {
     domain?: string,
     change: SchedulerChange = {},
   ): Promise<OperationReport<readonly SchedulerState[]>> {
-    const isChange = change.weight !== undefined || change.cap !== undefined;
     const work = async (operation: RealOperation): Promise<OperationReport<readonly SchedulerState[]>> =>
       useScheduler(operation, await this.#domidsOf(operation, domain), change, domain === undefined);
-    if (!isChange) return work(await this.#begin('sched-credit2'));
-    return this.#changing('sched-credit2', { domain, ...change }, work);
+    const isChange = change.weight !== undefined || change.cap !== undefined;
+    if (isChange) return this.#changing('sched-credit2', { domain, ...change }, work);
+    return work(await this.#begin('sched-credit2'));
   }
 
   trigger(domain: string, name: string, vcpu = 0): Promise<OperationReport> {
     const trigger = TRIGGERS[name];
-    if (trigger === undefined) return this.#invalidTrigger(domain, name);
+    if (trigger === undefined)
+      return this.#asking('trigger', domain, (operation, domid) => refuseTrigger(operation, domid, name));
     const plain: Plain = ['trigger', () => undefined, 0];
     return this.#plain('trigger', domain, plain, 'domain.trigger', (domid) => ({ domid, trigger, vcpu }), { name });
-  }
-
-  async #invalidTrigger(domain: string, name: string): Promise<OperationReport> {
-    const operation = await this.#begin('trigger');
-    const domid = await this.#find(operation, domain);
-    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-    return refuseTrigger(operation, domid, name);
   }
 
   sysrq(domain: string, key: string): Promise<OperationReport> {
@@ -352,10 +402,9 @@ export class XenHost implements Host {
     );
   }
 
-  blockDetach(domain: string, disk: string, options: { readonly force?: boolean } = {}): Promise<OperationReport> {
-    const isForced = options.force === true;
-    return this.#onFound('block-detach', domain, { disk, ...(isForced ? { isForced } : {}) }, (operation, domid) =>
-      detachDisk(operation, domid, disk, isForced),
+  blockDetach(domain: string, disk: string, { force }: { readonly force?: boolean } = {}): Promise<OperationReport> {
+    return this.#onFound('block-detach', domain, { disk, isForced: force || undefined }, (operation, domid) =>
+      detachDisk(operation, domid, disk, force === true),
     );
   }
 
@@ -377,27 +426,18 @@ export class XenHost implements Host {
     return listNics(await this.#begin('network-list'), domains);
   }
 
-  pciAttach(domain: string, spec: string): Promise<OperationReport> {
-    return this.#onFound('pci-attach', domain, { device: spec }, (operation, domid) =>
-      attachPci(operation, domid, spec),
+  pciAttach(domain: string, device: string): Promise<OperationReport> {
+    return this.#onFound('pci-attach', domain, { device }, (operation, domid) => attachPci(operation, domid, device));
+  }
+
+  pciDetach(domain: string, device: string, { force }: { readonly force?: boolean } = {}): Promise<OperationReport> {
+    return this.#onFound('pci-detach', domain, { device, isForced: force || undefined }, (operation, domid) =>
+      detachPci(operation, domid, device, force === true),
     );
   }
 
-  pciDetach(domain: string, spec: string, options: { readonly force?: boolean } = {}): Promise<OperationReport> {
-    const isForced = options.force === true;
-    return this.#onFound(
-      'pci-detach',
-      domain,
-      { device: spec, ...(isForced ? { isForced } : {}) },
-      (operation, domid) => detachPci(operation, domid, spec, isForced),
-    );
-  }
-
-  async pciList(domain: string): Promise<OperationReport<readonly GuestPciSlot[]>> {
-    const operation = await this.#begin('pci-list');
-    const domid = await this.#find(operation, domain);
-    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-    return listPci(operation, domid);
+  pciList(domain: string): Promise<OperationReport<readonly GuestPciSlot[]>> {
+    return this.#asking('pci-list', domain, listPci);
   }
 
   pciAssignableAdd(device: string, name?: string): Promise<OperationReport> {
@@ -406,10 +446,9 @@ export class XenHost implements Host {
     );
   }
 
-  pciAssignableRemove(device: string, options: { readonly rebind?: boolean } = {}): Promise<OperationReport> {
-    const isRebound = options.rebind === true;
+  pciAssignableRemove(device: string, { rebind }: { readonly rebind?: boolean } = {}): Promise<OperationReport> {
     return this.#changing('pci-assignable-remove', { device }, (operation) =>
-      removeAssignable(operation, device, isRebound),
+      removeAssignable(operation, device, rebind === true),
     );
   }
 
@@ -438,25 +477,10 @@ export class XenHost implements Host {
   }
 
   /** Comes back when the console has ended; its exit status is that of the report. */
-  async console(domain: string, choice: ConsoleChoice = {}): Promise<OperationReport<GuestConsole>> {
-    const operation = await this.#begin('console');
-    const domid = await this.#find(operation, domain);
-    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-    return this.#attach(operation, domid, choice);
-  }
-
-  async #attach(
-    operation: RealOperation,
-    domid: number,
-    { type, number = 0 }: ConsoleChoice,
-  ): Promise<OperationReport<GuestConsole>> {
-    const choice = type === undefined ? undefined : { type, number };
-    const session = this.#open({ domid, choice });
-    const code = await operation.step(`xenconsole shows the console of domain ${domid}`, async () => {
-      const value = await session.ended;
-      return { outcome: value === 0 ? 'done' : 'failed', value };
-    });
-    return operation.report({ isDone: code === 0, xlExitCode: code, domain: await operation.stateOf(domid) });
+  console(domain: string, choice: ConsoleChoice = {}): Promise<OperationReport<GuestConsole>> {
+    return this.#asking('console', domain, (operation, domid) =>
+      showConsole(operation, domid, choice, (target) => this.#open(target)),
+    );
   }
 
   #open(target: ConsoleTarget): ConsoleSession {
@@ -476,30 +500,15 @@ export class XenHost implements Host {
     return this.#changing('debug-keys', { keys }, (operation) => sendDebugKeys(operation, keys));
   }
 
-  async domid(name: string): Promise<OperationReport<Domid>> {
-    const operation = await this.#begin('domid');
-    const domid = await this.#find(operation, name);
-    // Xen numbers domains.
-    return operation.report({
-      isDone: domid !== undefined,
-      xlExitCode: domid === undefined ? 1 : 0,
-      value: domid as Domid | undefined,
-    });
+  domid(name: string): Promise<OperationReport<Domid>> {
+    return this.#asking('domid', name, async (operation, domid) =>
+      // Xen numbers domains.
+      operation.report({ isDone: true, xlExitCode: 0, value: domid as Domid }),
+    );
   }
 
   async domname(text: string): Promise<OperationReport<string>> {
-    const operation = await this.#begin('domname');
-    const domid = /^[0-9]{1,5}$/.test(text) ? Number(text) : undefined;
-    const name = domid === undefined ? undefined : await operation.call('domain.name', { domid });
-    const value = name?.kind === 'ok' ? name.value : undefined;
-    if (value !== undefined) return operation.report({ isDone: true, xlExitCode: 0, value });
-    operation.messages.push(
-      domid === undefined
-        ? 'Invalid domain id.'
-        : `Can't get domain name of domain id '${domid}', maybe this domain does not exist.`,
-    );
-    operation.diagnostics.push(guestDiagnostics['unknown-domain'](undefined, { domain: text }));
-    return operation.report({ isDone: false, xlExitCode: 1 });
+    return nameOfDomain(await this.#begin('domname'), text);
   }
 
   async info(): Promise<OperationReport<HostInfo>> {
@@ -508,8 +517,8 @@ export class XenHost implements Host {
 
   rename(domain: string, newName: string): Promise<OperationReport> {
     const plain: Plain = ['rename', () => `Can't rename domain '${domain}'.`, 1];
-    const params = (domid: number): HelperCalls['domain.rename']['params'] => ({ domid, name: newName });
-    return this.#plain('rename', domain, plain, 'domain.rename', params, { to: newName });
+    const details = { to: newName };
+    return this.#plain('rename', domain, plain, 'domain.rename', (domid) => ({ domid, name: newName }), details);
   }
 
   dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
@@ -541,9 +550,8 @@ export class XenHost implements Host {
   }
 
   /** Whether Xen was booted with `flask=disabled`, or built without FLASK. */
-  async isFlaskDisabled(): Promise<boolean> {
-    const { kind, ...rest } = await this.#helper.call('flask.getenforce', {});
-    return kind === 'failed' && 'failure' in rest && rest.failure.kind === 'errno' && rest.failure.errno === 'ENOSYS';
+  isFlaskDisabled(): Promise<boolean> {
+    return isFlaskDisabled(this.#helper);
   }
 
   setenforce(isEnforcing: boolean): Promise<OperationReport> {
@@ -567,14 +575,8 @@ export class XenHost implements Host {
     return this.#changing('load-policy', { bytes: bytes.length }, (operation) => loadPolicy(operation, bytes));
   }
 
-  async probeForeignMap(
-    domain: string,
-    access: 'read' | 'read-write' = 'read',
-  ): Promise<OperationReport<ForeignMapProbe>> {
-    const operation = await this.#begin('probe-foreign-map');
-    const domid = await this.#find(operation, domain);
-    if (domid === undefined) return operation.report({ isDone: false, xlExitCode: 1 });
-    return probeMemory(operation, domid, access);
+  probeForeignMap(domain: string, access: 'read' | 'read-write' = 'read'): Promise<OperationReport<ForeignMapProbe>> {
+    return this.#asking('probe-foreign-map', domain, (operation, domid) => probeMemory(operation, domid, access));
   }
 
   /** What the loaded policy decides on some questions, with its sequence number. */
@@ -586,11 +588,8 @@ export class XenHost implements Host {
   }
 
   /** Whether the loaded policy has a label; undefined where dom0 may not ask. */
-  async knowsLabel(context: string): Promise<boolean | undefined> {
-    const outcome = await this.#helper.call('flask.contextToSid', { context });
-    if (outcome.kind === 'ok') return true;
-    const { failure } = outcome;
-    return failure.kind === 'errno' && failure.errno === 'EACCES' ? undefined : false;
+  knowsLabel(context: string): Promise<boolean | undefined> {
+    return knowsLabel(this.#helper, context);
   }
 
   /** The boot of the machine. */

@@ -45,8 +45,13 @@ export function answer<T>(
     show(report.value, report);
     printRefusals(report, terminal, flags.isVerbose);
   }
-  if (report.xlExitCode !== 0) return report.xlExitCode;
-  return report.outcome === 'done' ? EXIT.done : EXIT.problem;
+  return exitCodeOf(report);
+}
+
+/** The exit code of an operation: that of xl, unless xl keeps silent about a failure. */
+export function exitCodeOf({ xlExitCode, outcome }: OperationReport<unknown>): number {
+  if (xlExitCode !== 0) return xlExitCode;
+  return outcome === 'done' ? EXIT.done : EXIT.problem;
 }
 
 /** What xl prints, and its exit status. What xl keeps silent about is said by us. */

@@ -1,5 +1,5 @@
 /**
- * `dewar migrate`: a guest goes from one simulated host to another.
+ * `dewar migrate`: a guest goes from one simulated host to another, or from a real one (`migrate-on-xen.ts`).
  *
  * @module
  */
@@ -16,6 +16,16 @@ export interface MigrateFlags extends RequestFlags {
   /** An xl.cfg that takes the place of the configuration of the guest. */
   readonly config: string | undefined;
   readonly isPaused: boolean;
+  /** The receiver waits for the end of the guest, as xl's daemon does; a simulated one does not. */
+  readonly isWatched: boolean;
+  /** What reaches a real host: `ssh`; empty where the host that is named is a command itself. */
+  readonly transport: string;
+  readonly keepsDomid: boolean;
+  readonly isDebugged: boolean;
+  /** The policy of the other host. */
+  readonly targetPolicy: string | undefined;
+  /** Send the guest although the rehearsal was refused. */
+  readonly isForced: boolean;
 }
 
 export async function runMigrate(
@@ -24,11 +34,14 @@ export async function runMigrate(
   flags: MigrateFlags,
   terminal: Terminal,
 ): Promise<number> {
-  if (flags.host !== undefined && (await meansRealHost(flags))) {
-    throw new UsageError(
-      'a guest of a real host is migrated by its own `xl migrate`; only simulated hosts are rehearsed',
-    );
+  if (await meansRealHost(flags)) {
+    const { migrateOnXen } = await import('./migrate-on-xen.ts');
+    return migrateOnXen(domain, targetName, flags, terminal);
   }
+  if (flags.policy !== undefined || flags.targetPolicy !== undefined)
+    throw new UsageError(
+      'simulated hosts have the policies that they were made with; a policy can be named for a real one, with `--host xen`',
+    );
   const lab = await openLab(terminal);
   const sourceName = flags.host === undefined || flags.host === 'simulated' ? lab.current : flags.host;
   if (sourceName === undefined) throw new UsageError('there is no simulated host yet to migrate from');

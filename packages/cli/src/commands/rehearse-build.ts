@@ -28,12 +28,16 @@ export function rehearseBuild(
   return rehearse(host, options.policy, terminal, (simulated) => simulated.create(config, { uuid: options.uuid }));
 }
 
-/** Does something on a simulated host with the policy, the mode and the booleans of the real one. */
+/**
+ * Does something on a simulated host with the policy, the mode and the booleans of the real one. `act` gets the policy, too.
+ * Nothing refuses what `prepare` does before.
+ */
 export async function rehearse(
   host: XenHost,
   named: string | undefined,
   terminal: Terminal,
-  act: (simulated: LibxlHost) => Promise<OperationReport>,
+  act: (simulated: LibxlHost, policy: Uint8Array) => Promise<OperationReport>,
+  prepare?: (simulated: LibxlHost) => Promise<OperationReport>,
 ): Promise<Rehearsal> {
   const mode = (await host.getenforce()).value;
   if (mode === undefined) return { kind: 'none', reason: 'FLASK is disabled on this host' };
@@ -49,8 +53,11 @@ export async function rehearse(
   if (booted.kind === 'refused') return { kind: 'none', reason: booted.reason };
   const simulated = new LibxlHost(booted.hypervisor);
   for (const { name, enforcing } of (await host.booleans()).value ?? []) await simulated.setBoolean(name, enforcing);
+  const prepared = await prepare?.(simulated);
+  if (prepared?.outcome === 'failed')
+    return { kind: 'none', reason: prepared.diagnostics[0]?.message ?? 'it could not be prepared' };
   if (mode) await simulated.setenforce(true);
-  const report = await act(simulated);
+  const report = await act(simulated, policy.bytes);
   if (report.outcome === 'done') return { kind: 'passed', policy: policy.name };
   return { kind: 'refused', policy: policy.name, report };
 }

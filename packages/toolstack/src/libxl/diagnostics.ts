@@ -87,6 +87,10 @@ const entries = {
   },
   'is-dom0': { severity: 'error', message: 'cannot {operation} dom0' },
   'operation-failed': { severity: 'error', message: 'cannot {operation} domain {domid}' },
+  'fate-unknown': {
+    severity: 'error',
+    message: 'domain {domid} was handed over, and the other host neither said that it runs there nor gave it back',
+  },
   'request-failed': { severity: 'error', message: 'cannot {operation}' },
   'no-answer': { severity: 'error', message: 'domain {domid} does not answer: {operation} failed' },
   'action-not-rehearsed': {

@@ -196,6 +196,10 @@ function takeBack(
   } else {
     target.messages.push('migration target: Failed to destroy our copy (code -3).');
     source.messages.push(...HANDSHAKE_FAILED);
+    // XEN: the sender hears that it does not run there, and not that it may go on here.
+    source.diagnostics.push(guest['fate-unknown'](undefined, { domid }));
+    const left: OperationReport = report(source, { isDone: false, xlExitCode: 1, domain: finalState(source, domid) });
+    return { source: left, target: failTarget(target, arrived.domid) };
   }
   const stop: Stop = { step: 'the start of the guest on the target', refusal: undefined };
   return { source: failSource(source, domid, stop), target: failTarget(target, arrived.domid) };

@@ -5,19 +5,11 @@
  */
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import type { HelperCalls } from '../protocol.ts';
+import { configInData, readSaveHeader, SAVE_HEADER_BYTES, saveHead } from '../save-format.ts';
 import { configurationOf } from './configuration.ts';
 import { CallFault } from './fault.ts';
 import { relabel } from './flask.ts';
 import { type HostAccess, libxl, readStructure, textIn } from './host-access.ts';
-
-/** XEN: `tools/xl/xl.h`, `struct save_file_header`. */
-const SAVE_MAGIC: Buffer = Buffer.from('Xen saved domain, xl format\n \0 \r', 'latin1');
-const SAVE_HEADER_BYTES = 48;
-const BYTE_ORDER = 0x01020304;
-const FLAG_JSON = 1;
-const FLAG_STREAM_V2 = 2;
-/** No configuration is larger. */
-const CONFIG_LIMIT = 16 * 1024 * 1024;
 
 /** Where libxl keeps the configuration that a domain was built with. XEN: `libxl_internal.c`, `libxl__set_domain_configuration`. */
 const STORED_CONFIG = 'libxl-json';
@@ -51,22 +43,12 @@ export class Builder {
     throw new CallFault({ kind: 'refused', reason: 'the command has ended; the guest was destroyed again' });
   }
 
-  /** Reads a configuration, does some work with it, and gives its memory back. */
-  async #withConfig<T>(json: string, work: (config: Buffer) => Promise<T>): Promise<T> {
-    const { libraries } = this.#access;
-    const config = libraries.structure('libxl_domain_config_init');
-    try {
-      readStructure(this.#access, 'domain_config', config, json);
-      return await work(config);
-    } finally {
-      libraries.now('libxl_domain_config_dispose', config);
-    }
-  }
-
   /** Builds a guest. libxl relabels it as its last step, if the configuration says so. */
   async create({ json }: HelperCalls['domain.create']['params']): Promise<{ readonly domid: number }> {
     const domid = [0];
-    await this.#withConfig(json, (config) => libxl(this.#access, 'libxl_domain_create_new', config, domid, null, null));
+    await withConfig(this.#access, json, (config) =>
+      libxl(this.#access, 'libxl_domain_create_new', config, domid, null, null),
+    );
     const [built = 0] = domid;
     await this.#begin(built);
     return { domid: built };
@@ -74,28 +56,21 @@ export class Builder {
 
   /** What a file of `save` holds before the guest itself: its configuration. Reads no further. */
   #readHeader(fd: number): string {
-    const header = Buffer.alloc(SAVE_HEADER_BYTES);
-    const isWhole = readSync(fd, header, 0, SAVE_HEADER_BYTES, null) === SAVE_HEADER_BYTES;
-    if (!isWhole || !header.subarray(0, 32).equals(SAVE_MAGIC))
-      throw new CallFault({ kind: 'refused', reason: 'it is no file that `xl save` or `dewar save` has written' });
-    if (header.readUInt32LE(32) !== BYTE_ORDER)
-      throw new CallFault({ kind: 'refused', reason: 'it is of a machine with another byte order' });
-    const flags = header.readUInt32LE(36);
-    const length = header.readUInt32LE(44);
-    if ((flags & ~(FLAG_JSON | FLAG_STREAM_V2)) !== 0 || (flags & FLAG_STREAM_V2) === 0)
-      throw new CallFault({ kind: 'refused', reason: `it has flags that are not known: 0x${flags.toString(16)}` });
-    if (length > CONFIG_LIMIT) throw new CallFault({ kind: 'refused', reason: 'its configuration is too large' });
-    const data = Buffer.alloc(length);
+    const refuse = (reason: string): never => {
+      throw new CallFault({ kind: 'refused', reason });
+    };
+    const room = Buffer.alloc(SAVE_HEADER_BYTES);
+    const count = readSync(fd, room, 0, SAVE_HEADER_BYTES, null);
+    const header = readSaveHeader(room.subarray(0, count), 'file that `xl save` or `dewar save` has written');
+    if (header.kind === 'refused') return refuse(header.reason);
+    const data = Buffer.alloc(header.length);
     let done = 0;
-    while (done < length) {
-      const count = readSync(fd, data, done, length - done, null);
-      if (count === 0) throw new CallFault({ kind: 'refused', reason: 'it ends inside the configuration' });
-      done += count;
+    while (done < data.length) {
+      const got = readSync(fd, data, done, data.length - done, null);
+      if (got === 0) return refuse('it ends inside the configuration');
+      done += got;
     }
-    if ((flags & FLAG_JSON) === 0 || length < 4)
-      throw new CallFault({ kind: 'refused', reason: 'it has no configuration in JSON' });
-    const end = 4 + Math.min(data.readUInt32LE(0), length - 4);
-    return data.toString('latin1', 4, end).replace(/\0+$/, '');
+    return header.isJson ? configInData(data) : refuse('it has no configuration in JSON');
   }
 
   /** Builds a guest out of a file. XEN: `tools/xl/xl_vmcontrol.c`, `create_domain`. */
@@ -103,20 +78,11 @@ export class Builder {
     file,
     json,
   }: HelperCalls['domain.restore']['params']): Promise<HelperCalls['domain.restore']['result']> {
-    const { libraries, context } = this.#access;
     const fd = openFile(file, 'r');
     try {
       const stored = this.#readHeader(fd);
       const wanted = json ?? stored;
-      const params = libraries.structure('libxl_domain_restore_params_init');
-      const version = libraries.bytes(JSON.stringify({ stream_version: 2 }));
-      libraries.now('libxl_domain_restore_params_from_json', context, params, version);
-      const domid = [0];
-      await this.#withConfig(wanted, (config) =>
-        libxl(this.#access, 'libxl_domain_create_restore', config, domid, fd, -1, params, null, null),
-      );
-      libraries.now('libxl_domain_restore_params_dispose', params);
-      const [built = 0] = domid;
+      const built = await restoreFrom(this.#access, fd, wanted);
       await this.#begin(built);
       return { domid: built, name: nameInConfig(wanted) };
     } finally {
@@ -176,6 +142,35 @@ export class Builder {
   }
 }
 
+/** Reads a configuration, does some work with it, and gives its memory back. */
+async function withConfig<T>(access: HostAccess, json: string, work: (config: Buffer) => Promise<T>): Promise<T> {
+  const { libraries } = access;
+  const config = libraries.structure('libxl_domain_config_init');
+  try {
+    readStructure(access, 'domain_config', config, json);
+    return await work(config);
+  } finally {
+    libraries.now('libxl_domain_config_dispose', config);
+  }
+}
+
+/** Builds a guest out of what stands behind its configuration. */
+export async function restoreFrom(access: HostAccess, fd: number, json: string): Promise<number> {
+  const { libraries, context } = access;
+  const params = libraries.structure('libxl_domain_restore_params_init');
+  const version = libraries.bytes(JSON.stringify({ stream_version: 2 }));
+  libraries.now('libxl_domain_restore_params_from_json', context, params, version);
+  const domid = [0];
+  try {
+    await withConfig(access, json, (config) =>
+      libxl(access, 'libxl_domain_create_restore', config, domid, fd, -1, params, null, null),
+    );
+  } finally {
+    libraries.now('libxl_domain_restore_params_dispose', params);
+  }
+  return domid[0] ?? 0;
+}
+
 function openFile(file: string, mode: 'r' | 'w'): number {
   try {
     return openSync(file, mode, 0o600);
@@ -185,17 +180,12 @@ function openFile(file: string, mode: 'r' | 'w'): number {
   }
 }
 
+/** Answers how long the configuration is with its own length, as xl tells of it. */
 function writeHeader(fd: number, config: Buffer): number {
-  const header = Buffer.alloc(SAVE_HEADER_BYTES + 4);
-  SAVE_MAGIC.copy(header);
-  header.writeUInt32LE(BYTE_ORDER, 32);
-  header.writeUInt32LE(FLAG_STREAM_V2 | FLAG_JSON, 36);
-  header.writeUInt32LE(config.length + 4, 44);
-  header.writeUInt32LE(config.length, SAVE_HEADER_BYTES);
-  const whole = Buffer.concat([header, config]);
+  const whole = saveHead(config);
   let done = 0;
   while (done < whole.length) done += writeSync(fd, whole, done);
-  return config.length + 4;
+  return whole.length - SAVE_HEADER_BYTES;
 }
 
 function parseMembers(json: string): Record<string, unknown> | undefined {

@@ -23,6 +23,7 @@ const FUNCTIONS = {
   xenlight: [
     'int libxl_ctx_alloc(_Out_ void **ctx, int version, unsigned int flags, void *logger)',
     'int libxl_fd_set_cloexec(void *ctx, int fd, int on)',
+    'int libxl_fd_set_nonblock(void *ctx, int fd, int on)',
     'void libxl_domain_config_init(void *p)',
     'void libxl_domain_config_dispose(void *p)',
     'int libxl_domain_config_from_json(void *ctx, void *p, const void *json)',
@@ -159,6 +160,7 @@ const FUNCTIONS = {
     'size_t strlen(const void *text)',
     'void free(void *p)',
     'void *signal(int number, void *handler)',
+    'int shutdown(int fd, int how)',
   ],
 } as const;
 

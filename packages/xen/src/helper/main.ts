@@ -14,6 +14,8 @@
  */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { MigrationReceiver } from '../migration-receiver.ts';
+import type { MigrationSender } from '../migration-sender.ts';
 import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure, HelperRequest } from '../protocol.ts';
 import { Auditor } from './auditor.ts';
 import { Builder } from './build.ts';
@@ -46,14 +48,28 @@ import {
 import { type HostAccess, libxl, openHost, xenctrl } from './host-access.ts';
 import { openLibraries } from './libraries.ts';
 import { hostInfo, mapPages, readRing, readXenstore } from './machine.ts';
+import { receiverOn, senderOn } from './migration.ts';
 import { getScheduler, listVcpus, nodesOf, pinVcpu, setScheduler, setVcpus } from './vcpus.ts';
 
-/** An open host, and what was begun on it: guests, and auditing. */
+/** An open host, and what was begun on it: guests, auditing, and a migration. */
 interface Session {
   readonly access: HostAccess;
   readonly isBare: boolean;
   readonly auditor: Auditor;
   readonly builder: Builder;
+  /** There is one in a helper that was started for it. */
+  sender?: MigrationSender;
+  receiver?: MigrationReceiver;
+}
+
+function senderOf(session: Session): MigrationSender {
+  session.sender ??= senderOn(session.access);
+  return session.sender;
+}
+
+function receiverOf(session: Session): MigrationReceiver {
+  session.receiver ??= receiverOn(session.access);
+  return session.receiver;
 }
 
 type Handler<N extends HelperCallName> = (
@@ -99,6 +115,24 @@ const CALLS: { readonly [N in Exclude<HelperCallName, 'open'>]: Handler<N> } = {
   },
   'domain.dumpCore': ({ access }, params) => dumpCore(access, params),
   'domain.save': ({ builder }, params) => builder.save(params),
+  'domain.resume': async ({ access }, { domid }) => {
+    await libxl(access, 'libxl_domain_resume', domid, 1, null);
+    return nothing;
+  },
+  'migration.offer': (session, params) => senderOf(session).offer(params),
+  'migration.send': async (session, params) => {
+    await senderOf(session).send(params);
+    return nothing;
+  },
+  'migration.handOver': (session, params) => senderOf(session).handOver(params),
+  'migration.finish': async (session, params) => {
+    await senderOf(session).finish(params);
+    return nothing;
+  },
+  'reception.begin': (session) => receiverOf(session).begin(),
+  'reception.build': (session, params) => receiverOf(session).build(params),
+  'reception.take': (session, params) => receiverOf(session).take(params),
+  'reception.refuse': (session) => receiverOf(session).refuse(),
   'domain.setMaxMemory': async ({ access }, { domid, kib }) => {
     await libxl(access, 'libxl_domain_setmaxmem', domid, kib);
     return nothing;
@@ -266,8 +300,8 @@ function serve(): void {
   lines.on('close', () => {
     isAlone = true;
     session?.auditor.abandon();
-    const abandoned = session?.builder.abandon() ?? Promise.resolve();
-    void Promise.allSettled([abandoned, work]).then(() => process.exit(0));
+    const abandoned = [session?.builder.abandon(), session?.sender?.abandon(), session?.receiver?.abandon()];
+    void Promise.allSettled([...abandoned, work]).then(() => process.exit(0));
   });
 }
 
