@@ -16,6 +16,7 @@ import { BASELINE_RELEASE, nearestXenRelease, xenRelease } from '@dewar/policy/r
 import { sbdfText } from '@dewar/toolstack';
 import type { XenHost } from '@dewar/xen';
 import { DEVICE_STEPS } from './device-steps.ts';
+import { MIGRATION_STEPS } from './migration-steps.ts';
 import type { EnforcingPart } from './parts.ts';
 import { bounded, isAlive, PATIENCE_S, within } from './patience.ts';
 import { type AtTerminal, runAtTerminal, type Turn } from './pty.ts';
@@ -154,7 +155,7 @@ export class Commands {
   }
 }
 
-/** The child of a process whose command line has a word in it. */
+/** The first child of a process whose command line has a word in it. */
 function childOf(parent: number, word: string): number | undefined {
   try {
     const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').map(Number);
@@ -458,12 +459,14 @@ const STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
     'watch tells a denial once': watching,
     'a guest that does not stop is told of, and need not be waited for': waiting,
     ...DEVICE_STEPS,
+    ...MIGRATION_STEPS,
     'the journal has what was lent': ending(
       'block-attach',
       'block-detach',
       'network-attach',
       'network-detach',
       'debug-keys',
+      'migrate',
     ),
   },
 };

@@ -393,6 +393,8 @@ const servedGuest = (name: string, more: Readonly<Record<string, string>> = {}):
 export function tracedGuests(pciDevice: string | undefined): Traced {
   return {
     config: guestOf({ name: 'traced' }),
+    leaving: guestOf({ name: 'moved', init_seclabel: '', seclabel: 'customer_1:vm_r:domU_t' }),
+    arriving: guestOf({ name: 'moved', init_seclabel: '', seclabel: 'customer_1:vm_r:isolated_domU_t' }),
     served: servedGuest('given', { passthrough: 'enabled' }),
     pciDevice,
   };

@@ -59,7 +59,7 @@ const consoles: Step = async (commands) => {
 };
 
 /** A guest of type domU_t. */
-async function withGuest(commands: Commands, name: string, work: () => Promise<void>): Promise<void> {
+export async function withGuest(commands: Commands, name: string, work: () => Promise<void>): Promise<void> {
   const file = `/run/${name}.cfg`;
   const text = readFileSync(commands.places.guest, 'utf8').replaceAll(/^.*(?:seclabel|name) *=.*$/gm, '');
   writeFileSync(file, `${text}\nname = '${name}'\nseclabel = 'customer_1:vm_r:domU_t'\npassthrough = 'enabled'\n`);

@@ -125,7 +125,11 @@ const JUDGES: Readonly<Record<EnforcingPart, (host: XenHost) => Promise<void>>> 
     const audited = auditPolicy(policyBytes('example'));
     if (audited.bytes === undefined) throw new Error('the example policy cannot be audited');
     await host.loadPolicy(audited.bytes);
-    const traced = traceOperations(host, tracedGuests(abilities().pciDevice));
+    const traced = traceOperations(host, tracedGuests(abilities().pciDevice), async (name, config) => {
+      if (!(await isAlive(name))) throw new Error('the guest that is to migrate did not come up');
+      const command = `${TOOLSTACK} migrate-receive -e`;
+      return [await host.migrate(name, { to: 'this host', command, config, tell })];
+    });
     write('traces', await bounded('tracing', traced));
   },
   async answers(host) {

@@ -49,7 +49,11 @@ interface Machine {
 }
 
 /** A host that has booted the example policy. Needs a source tree of Xen of that release. */
-export function simulatedBench({ release = '4.17', runsPvh = true, hasPci = true }: Machine = {}): Bench {
+export function simulatedBench({
+  release = '4.17',
+  runsPvh = true,
+  hasPci = true,
+}: Machine = {}): Bench & { readonly host: LibxlHost } {
   const policies = {
     example: bytesOf(examplePolicy(), release),
     stock: bytesOf(stockPolicy(xenTree() ?? ''), release),

@@ -47,7 +47,7 @@ function textOf({
 }
 
 /** The types of the guests that are traced, as they run. */
-const GUESTS: readonly string[] = ['nomigrate_t', 'domU_t'];
+const GUESTS: readonly string[] = ['nomigrate_t', 'domU_t', 'isolated_domU_t'];
 
 /** The checks that are not the guest's own, equal neighbours once. */
 function checksOf({ timeline }: OperationReport<unknown>): string[] {
@@ -66,17 +66,39 @@ function checksOf({ timeline }: OperationReport<unknown>): string[] {
   return lines;
 }
 
-/** What is traced: a guest of its own, and one that is given a PCI device, where there is one. */
+/** What is traced: a guest of its own, one that migrates, and one that is given a PCI device, where there is one. */
 export interface Traced {
   readonly config: DomainConfig;
+  readonly leaving: DomainConfig;
+  /** What it is where it arrives: with a label of its own, by which the two sides are told apart in one log. */
+  readonly arriving: DomainConfig;
   readonly served: DomainConfig;
   readonly pciDevice: string | undefined;
+}
+
+/** Has a guest migrate; what both sides did, in one report or in two. */
+export type Migrate = (name: string, config: DomainConfig) => Promise<readonly OperationReport<unknown>[]>;
+
+/**
+ * The reading of memory once: what was written meanwhile is asked for and read again, as often as the guest writes, and whether
+ * the last question found anything is a matter of its pace.
+ */
+function withoutRounds(lines: readonly string[]): string[] {
+  const isOfRounds = (line = ''): boolean => /^(?:shadow \{ logdirty|mmu \{ pageinfo) \}/.test(line);
+  return lines.filter((line, i) => !isOfRounds(line) || !isOfRounds(lines[i - 1]) || !isOfRounds(lines[i - 2]));
+}
+
+/** The checks of one side of a migration: those with the label that the guest has there. */
+function ofSide(reports: readonly OperationReport<unknown>[], type: string): string[] {
+  const own = reports.flatMap(checksOf).filter((line) => line.endsWith(` ${type}`));
+  return withoutRounds(own.filter((line, i) => line !== own[i - 1]));
 }
 
 /** Runs the operations one after the other; answers the checks of each. */
 export async function traceOperations(
   host: Host,
-  { config, served, pciDevice }: Traced,
+  { config, leaving, arriving, served, pciDevice }: Traced,
+  migrate: Migrate,
 ): Promise<Record<string, readonly string[]>> {
   const traces: Record<string, readonly string[]> = {};
   const keep = async (name: string, report: Promise<OperationReport<unknown>>): Promise<void> => {
@@ -92,6 +114,14 @@ export async function traceOperations(
   await keep('rename', host.rename(name, `${name}2`));
   await keep('sched-credit2', host.schedCredit2(`${name}2`));
   await keep('destroy', host.destroy(`${name}2`));
+  await host.create(leaving, { uuid: randomUUID(), unwatched: true });
+  const sides = await migrate(leaving.name, arriving);
+  const failed = sides.find(({ outcome }) => outcome !== 'done');
+  if (failed !== undefined)
+    throw new Error(`migrate failed: ${failed.diagnostics.map(({ message }) => message).join('; ')}`);
+  traces['migrate, sender'] = ofSide(sides, 'domU_t');
+  traces['migrate, receiver'] = ofSide(sides, 'isolated_domU_t');
+  await host.destroy(arriving.name);
   if (pciDevice === undefined) return traces;
   const label = 'system_u:object_r:nic_dev_t';
   await keep('label-pci', host.labelPci(pciDevice, label));

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findXenRelease, type XenReleaseName } from '@dewar/policy/releases';
@@ -226,8 +227,14 @@ async function judgeAnswers(): Promise<void> {
 async function judgeTraces(): Promise<void> {
   const traces = readJson<Traces>('session', 'traces');
   if (traces === undefined) return;
-  const { host, pciDevice } = simulatedBench({ release, hasPci: traces['label-pci'] !== undefined });
-  compareTraces(traces, await traceOperations(host, tracedGuests(pciDevice)));
+  const machine = { release, hasPci: traces['label-pci'] !== undefined };
+  const { host, pciDevice } = simulatedBench(machine);
+  const other = simulatedBench(machine).host;
+  const simulated = await traceOperations(host, tracedGuests(pciDevice), async (name, config) => {
+    const { source, target } = await host.migrate(name, other, { uuid: randomUUID(), config });
+    return target === undefined ? [source] : [source, target];
+  });
+  compareTraces(traces, simulated);
 }
 
 async function judgePart(part: Part): Promise<void> {
