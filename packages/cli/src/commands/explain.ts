@@ -102,7 +102,7 @@ function basis(
       ...(booleans === 0
         ? []
         : [subject.hasHostBooleans ? 'booleans as they are on that host' : 'booleans as they are after a boot']),
-      `operations from Xen 4.17.5 (hooks.c), commands of xl as recorded on a simulated host, for PV and PVH guests together; names from Xen ${subject.release.name}`,
+      `operations from hooks.c of Xen 4.17.5 and, for younger permissions, of later releases, commands of xl as recorded on a simulated host, for PV and PVH guests together; names from Xen ${subject.release.name}`,
       ...held.restsOn,
     ],
     notCovered: [
