@@ -19,13 +19,15 @@ export interface ByteSource {
 /** Whether this machine keeps words as a binary policy does. */
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
+/** So many words are brought at once: few enough to stay in a processor's cache, and a multiple of what an entry has. */
+const PIECE_WORDS = 3 * 0x2000;
+
 /** A range of a source's bytes. */
 export class ByteBlock {
   /** In bytes. */
   readonly length: number;
   readonly #source: ByteSource;
   readonly #start: number;
-  #view: DataView | undefined;
 
   /** @param start where in the source the range of this length begins; the source has all of it */
   constructor(source: ByteSource, start: number, length: number) {
@@ -34,21 +36,26 @@ export class ByteBlock {
     this.length = length;
   }
 
-  /** The range as a whole; for reading only. */
-  get view(): DataView {
-    if (this.#view === undefined) {
-      const { bytes } = this.#source;
-      if (bytes === undefined) {
-        const own = new Uint8Array(this.length);
-        this.#source.read(own, this.#start);
-        this.#view = new DataView(own.buffer);
-      } else this.#view = new DataView(bytes.buffer, bytes.byteOffset + this.#start, this.length);
+  /** The little-endian words of the range, some at a time; each piece is good until the next is asked for. */
+  *pieces(): Generator<Uint32Array, void, undefined> {
+    const count = this.length / 4;
+    const room = new Uint32Array(Math.min(count, PIECE_WORDS));
+    for (let first = 0; first < count; first += PIECE_WORDS) {
+      const piece = room.subarray(0, Math.min(PIECE_WORDS, count - first));
+      this.#read(piece, 4 * first);
+      yield piece;
     }
-    return this.#view;
   }
 
-  /** Fills `words` with the little-endian words from a byte of the range on. */
-  readWords(words: Uint32Array, offset: number): void {
+  /** All of them: a copy, of which the caller may do as it likes. */
+  words(): Uint32Array {
+    const words = new Uint32Array(this.length / 4);
+    this.#read(words, 0);
+    return words;
+  }
+
+  /** Fills `words` with those from a byte of the range on. */
+  #read(words: Uint32Array, offset: number): void {
     this.#source.read(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), this.#start + offset);
     if (IS_LITTLE_ENDIAN) return;
     const view = new DataView(words.buffer, words.byteOffset, words.byteLength);

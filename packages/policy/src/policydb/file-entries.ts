@@ -47,41 +47,44 @@ export class FileEntries {
 
   /** How many entries there are of each kind. */
   countKinds(): Map<number, number> {
-    const { view } = this.#bytes;
     const counts = new Uint32Array(KINDS);
-    // The kind stands in the upper half of an entry's second word; what is above is the flag.
-    for (let at = 6; at < view.byteLength; at += ENTRY_SIZE) {
-      const kind = view.getUint16(at, true) % KINDS;
-      counts[kind] = (counts[kind] ?? 0) + 1;
+    for (const words of this.#bytes.pieces()) {
+      // The kind stands in the upper half of an entry's second word; what is above is the flag.
+      for (let at = 1; at < words.length; at += ENTRY_WORDS) {
+        const kind = ((words[at] ?? 0) >>> 16) % KINDS;
+        counts[kind] = (counts[kind] ?? 0) + 1;
+      }
     }
     return new Map(Array.from(counts, (count, kind): [number, number] => [kind, count]));
   }
 
   /** Calls back with each entry, in their order. */
   forEach(take: (kind: number, source: number, target: number, tclass: number, data: number) => void): void {
-    const { view } = this.#bytes;
-    for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
-      const pair = view.getUint32(at, true);
-      const header = view.getUint32(at + 4, true);
-      take((header >>> 16) % KINDS, pair & 0xffff, pair >>> 16, header & 0xffff, view.getUint32(at + 8, true));
+    for (const words of this.#bytes.pieces()) {
+      for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+        const pair = words[at] ?? 0;
+        const header = words[at + 1] ?? 0;
+        take((header >>> 16) % KINDS, pair & 0xffff, pair >>> 16, header & 0xffff, words[at + 2] ?? 0);
+      }
     }
   }
 
   /** The datum of the first entry with this kind and key; undefined where there is none. */
   find(kind: number, source: number, target: number, tclass: number): number | undefined {
-    const { view } = this.#bytes;
     const pair = (source | (target << 16)) >>> 0;
-    for (let at = 0; at < view.byteLength; at += ENTRY_SIZE) {
-      if (view.getUint32(at, true) !== pair || view.getUint16(at + 4, true) !== tclass) continue;
-      if (view.getUint16(at + 6, true) % KINDS === kind) return view.getUint32(at + 8, true);
+    for (const words of this.#bytes.pieces()) {
+      for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+        if (words[at] !== pair) continue;
+        const header = words[at + 1] ?? 0;
+        if ((header & 0xffff) === tclass && (header >>> 16) % KINDS === kind) return words[at + 2];
+      }
     }
     return undefined;
   }
 
   /** All entries in words as `AvEntries` has them, without flags: a copy, of which the caller may do as it likes. */
   words(): Uint32Array {
-    const words = new Uint32Array(this.count * ENTRY_WORDS);
-    this.#bytes.readWords(words, 0);
+    const words = this.#bytes.words();
     if (this.#hasFlags)
       for (let at = 1; at < words.length; at += ENTRY_WORDS) words[at] = (words[at] ?? 0) & ~(AVTAB_ENABLED << 16);
     return words;

@@ -59,9 +59,6 @@ function readHeader(input: ByteReader): { version: format.PolicyVersion; config:
 /** The permissions or the type of each entry must be of a class and a kind that there are. */
 const ANY_KIND = 0x77;
 
-/** So many entries are looked at at once: few enough to stay in a processor's cache. */
-const ENTRIES_AT_ONCE = 0x2000;
-
 /** Room for entries that are taken out of a table; more is made where there are more. */
 const INITIAL_ENTRIES = 0x400;
 
@@ -176,11 +173,10 @@ function readRules(input: ByteReader, symbols: Symbols): RuleTable {
   const scan = new EntryScan(count, symbols, (entry, what, value) =>
     input.fail({ kind: 'bad-value', what, value }, start + entry * ENTRY_SIZE),
   );
-  const room = new Uint32Array(Math.min(count, ENTRIES_AT_ONCE) * ENTRY_WORDS);
-  for (let first = 0; first < count; first += ENTRIES_AT_ONCE) {
-    const words = room.subarray(0, Math.min(count - first, ENTRIES_AT_ONCE) * ENTRY_WORDS);
-    block.readWords(words, first * ENTRY_SIZE);
+  let first = 0;
+  for (const words of block.pieces()) {
     scan.take(words, first);
+    first += words.length / ENTRY_WORDS;
   }
   const taken = { vectors: scan.vectors.words, types: scan.types.words };
   return RuleTable.ofFile(new FileEntries(block, scan.hasFlags, scan.channelClass, taken));
