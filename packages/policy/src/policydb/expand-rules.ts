@@ -332,7 +332,7 @@ export function expandRules(rules: RuleTable, sets: TypeSets): { entries: AvEntr
   let groupStart = 0;
   for (let group = 0; group < GROUPS && groupStart < total; group++) {
     const groupEnd = groups[group] ?? 0;
-    sorter.sort(words, groupStart, groupEnd);
+    if (groupEnd - groupStart > 1) sorter.sort(words, groupStart, groupEnd);
     for (let i = groupStart; i < groupEnd; i++) count = mergeEntry(words, i, count, clashes);
     groupStart = groupEnd;
   }
