@@ -23,5 +23,9 @@ if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   if (bundle === undefined) {
     console.error('dewar: was built from older sources; run `npm run build` in its repository');
     process.exitCode = 3;
-  } else bundle.exports.main(version);
+  } else {
+    void Promise.resolve(bundle.exports.main(version)).then((isDone) => {
+      if (isDone === true) process.exit();
+    });
+  }
 }

@@ -4,22 +4,30 @@
  *
  * @module
  */
-import { plainRequest } from './plain-compile.ts';
+import { type PlainRequest, plainRequest } from './plain-compile.ts';
 import { processTerminal } from './process-terminal.ts';
 import type { Terminal } from './terminal.ts';
 
-/** The entry of the bundle. */
-export async function main(version: string): Promise<void> {
+/**
+ * The entry of the bundle. Answers whether nothing is left to do: Node ends sooner when it is told to than when it finds
+ * out, as it then gives nothing back piece by piece.
+ */
+export async function main(version: string): Promise<boolean> {
   const terminal = processTerminal();
-  process.exitCode = await run(process.argv.slice(2), terminal, version);
+  const args = process.argv.slice(2);
+  const plain = plainRequest(args);
+  if (plain === undefined) {
+    process.exitCode = await runAny(args, terminal, version);
+    return false;
+  }
+  process.exitCode = await runPlain(plain, terminal, version);
+  return terminal.isWritten;
 }
 
-async function run(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
-  const plain = plainRequest(args);
-  if (plain === undefined) return runAny(args, terminal, version);
+async function runPlain(request: PlainRequest, terminal: Terminal, version: string): Promise<number> {
   try {
     const { runCompile } = await import('./commands/compile.ts');
-    const { policy, output, isQuiet } = plain;
+    const { policy, output, isQuiet } = request;
     return await runCompile(policy, { output, format: 'text', version, isQuiet, compile: {} }, terminal);
   } catch (error) {
     const { explainFailure } = await import('./command-line.ts');

@@ -21,8 +21,13 @@ function isFileOrPipe(descriptor: number): boolean {
  * A stream of this process. Node's own, which takes longer to make than many a command to run, is made where it must be: for
  * a terminal, and once a write fails, be it that a pipe is full or that nobody reads it any more.
  */
-function stream(descriptor: number, target: () => NodeJS.WriteStream): Stream {
+function stream(descriptor: number, nodeStream: () => NodeJS.WriteStream): Stream & { readonly isWritten: boolean } {
   let isPlain: boolean | undefined;
+  let isWritten = true;
+  const target = (): NodeJS.WriteStream => {
+    isWritten = false;
+    return nodeStream();
+  };
   return {
     write(bytes) {
       isPlain ??= isFileOrPipe(descriptor);
@@ -38,6 +43,9 @@ function stream(descriptor: number, target: () => NodeJS.WriteStream): Stream {
       isPlain ??= isFileOrPipe(descriptor);
       return !isPlain && target().isTTY === true;
     },
+    get isWritten() {
+      return isWritten;
+    },
   };
 }
 
@@ -52,6 +60,19 @@ function standardOutput(): NodeJS.WriteStream {
 }
 
 /** What the commands of this process print on. */
-export function processTerminal(): Terminal {
-  return { out: stream(1, standardOutput), err: stream(2, () => process.stderr) };
+export interface ProcessTerminal extends Terminal {
+  /** Whether all that was printed is out. Node's own streams, once they are used, write when they can. */
+  readonly isWritten: boolean;
+}
+
+export function processTerminal(): ProcessTerminal {
+  const out = stream(1, standardOutput);
+  const err = stream(2, () => process.stderr);
+  return {
+    out,
+    err,
+    get isWritten() {
+      return out.isWritten && err.isWritten;
+    },
+  };
 }
