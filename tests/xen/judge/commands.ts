@@ -22,7 +22,7 @@ import { bounded, isAlive, PATIENCE_S, within } from './patience.ts';
 import { type AtTerminal, runAtTerminal, type Turn } from './pty.ts';
 
 /** A part of the questions that is made of commands. */
-export type CommandsPart = Extract<EnforcingPart, 'commands' | 'devices'>;
+export type CommandsPart = Extract<EnforcingPart, 'commands' | 'devices' | 'migration'>;
 
 /** How one of them went. */
 export interface CommandResult {
@@ -459,15 +459,17 @@ const STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
     'watch tells a denial once': watching,
     'a guest that does not stop is told of, and need not be waited for': waiting,
     ...DEVICE_STEPS,
-    ...MIGRATION_STEPS,
     'the journal has what was lent': ending(
       'block-attach',
       'block-detach',
       'network-attach',
       'network-detach',
       'debug-keys',
-      'migrate',
     ),
+  },
+  migration: {
+    ...MIGRATION_STEPS,
+    'the journal has what has left and come': ending('migrate', 'migrate-receive'),
   },
 };
 
@@ -475,6 +477,7 @@ const STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
 const LAST_STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
   commands: { 'a trace that cannot put the policy back says so, and so does each command after it': locking },
   devices: {},
+  migration: {},
 };
 
 const GUEST = 'nomigrate-guest';

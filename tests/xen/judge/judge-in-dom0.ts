@@ -139,6 +139,7 @@ const JUDGES: Readonly<Record<EnforcingPart, (host: XenHost) => Promise<void>>> 
   },
   commands: (host) => judgeCommands('commands', host),
   devices: (host) => judgeCommands('devices', host),
+  migration: (host) => judgeCommands('migration', host),
 };
 
 const part = ENFORCING_PARTS.find((one) => one === process.argv[2]);

@@ -6,11 +6,12 @@
  */
 
 /** What a host is asked that enforces. */
-export const ENFORCING_PARTS = ['session', 'answers', 'commands', 'devices'] as const;
+export const ENFORCING_PARTS = ['session', 'answers', 'commands', 'devices', 'migration'] as const;
 
 /**
  * `session`: what a person would type, for the transcript; builds that are interrupted; the checks of single operations.
- * `answers`: the scenarios that the simulated host is asked, too. `commands`, `devices`: commands that only a real host has.
+ * `answers`: the scenarios that the simulated host is asked, too. `commands`, `devices`,
+ * `migration`: commands that only a real host has.
  */
 export type EnforcingPart = (typeof ENFORCING_PARTS)[number];
 

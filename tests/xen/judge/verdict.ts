@@ -246,7 +246,7 @@ async function judgePart(part: Part): Promise<void> {
     await judgeTraces();
   } else if (part === 'answers') {
     await judgeAnswers();
-  } else if (part === 'commands' || part === 'devices') {
+  } else if (part === 'commands' || part === 'devices' || part === 'migration') {
     judgeCommands(part, readJson(part, 'commands') ?? []);
   } else {
     judgeOtherMode(part);

@@ -41,7 +41,7 @@ cp examples/nomigrate/guest.cfg "$common/"
 
 # An emulated machine now and then loses a process, or stands still. What such a run says is no verdict: the part is asked
 # again. Parts that take long come first.
-readonly ATTEMPTS=3 PARTS='commands devices answers session permissive disabled'
+readonly ATTEMPTS=3 PARTS='migration commands devices answers session permissive disabled'
 
 # ask PART: boots a machine for one part of the questions. 1 when an answer is not as it has to be, 75 without a verdict.
 ask() {
