@@ -171,6 +171,33 @@ test('what the policy would refuse half-way is not begun, unless it is insisted 
   expect(forced.err).toContain('warning: the rehearsal failed; the guest is sent nevertheless');
 });
 
+test.each([
+  ['an HVM guest', "type='hvm'\nseclabel='customer_1:vm_r:domU_t'", 'domU_t'],
+  ['a PVH guest', "type='pvh'\nkernel='/k'\nseclabel='customer_1:vm_r:domU_t'", 'domU_t'],
+])('%s is rehearsed as what it is', async (_, keys, type) => {
+  const file = join(scratch, 'other-kind.cfg');
+  writeFileSync(file, `name='other'\nmemory=64\nvcpus=2\n${keys}\n`);
+  expect((await xen('create', '-q', file)).code).toBe(0);
+  const { code, out } = await xen(
+    ...['migrate', '--json', '-s', '', '--policy', examplePath],
+    ...['--target-policy', examplePolicyWithout('domain2', 'settsc'), 'other', `node ${receiver} to-the-end ${heard}`],
+  );
+  // The command has printed it.
+  const { outcome, rehearsal } = JSON.parse(out) as { readonly outcome: string; readonly rehearsal: object };
+  expect([code, outcome]).toEqual([1, 'refused']);
+  expect(JSON.stringify(rehearsal)).toContain(type);
+});
+
+test('what may not be read once it runs does not go, under the label that it runs under', async () => {
+  await xen('create', '-q', guestCfg);
+  const { code, err } = await xen(
+    ...['migrate', '-s', '', '--policy', examplePath, 'nomigrate-guest', `node ${receiver} to-the-end ${heard}`],
+  );
+  expect(code).toBe(1);
+  expect(err).toContain('on `customer_1:vm_r:nomigrate_t`');
+  expect(err).toContain('nothing was sent: that was a rehearsal under the policy of this host');
+});
+
 test('with the policy of the other host its side is rehearsed, too', async () => {
   const theirs = examplePolicyWithout('domain', 'create');
   const refused = await migrate('to-the-end', '--target-policy', theirs);

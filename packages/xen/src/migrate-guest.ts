@@ -107,7 +107,8 @@ class RealMigration {
 
   /** The guest is to stay. What cannot be stopped any more goes on. */
   stop(): void {
-    if (this.#phase === 'offering' || this.#phase === 'sending') this.#transport.cut();
+    if (this.#phase === 'offering') this.#transport.cut(SOON_MS);
+    if (this.#phase === 'sending') this.#transport.cut(CLEANUP_MS);
   }
 
   async run(release: string): Report {
@@ -217,7 +218,9 @@ class RealMigration {
     const isStopped = this.#options.signal?.aborted === true;
     // What is still to be done, it does first: a guest that has been sent goes on.
     await this.#helper.close();
-    const status = await this.#transport.end(CLEANUP_MS);
+    // Nobody needs a receiver any more that does not end.
+    this.#transport.cut(CLEANUP_MS);
+    const status = await this.#transport.end(CLEANUP_MS + SOON_MS);
     const domid = this.#domid;
     const domain = await this.#operation.stateOf(domid);
     const why: Note[] = isStopped
@@ -253,7 +256,7 @@ class RealMigration {
       await this.#transport.end(SOON_MS);
       return this.#reportLeft(destroyed.kind === 'failed' ? destroyed.failure : undefined);
     }
-    this.#transport.cut();
+    this.#transport.cut(CLEANUP_MS);
     const isKept = this.#phase !== 'handing-over' || (await this.#operation.stateOf(domid))?.name === this.#name;
     // The other name is given before the guest is handed over.
     if (!isKept) return this.#unknown(error.message);

@@ -16,8 +16,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** What comes from a terminal is for the command, which knows when the guest is not to be let down. */
 const TERMINAL_SIGNALS = "trap '' INT QUIT HUP; ";
-/** So long after its input has ended it may take to end by itself, in milliseconds. */
-const GRACE_MS = 2000;
 /** So long after its end its last words may take, in milliseconds. */
 const LAST_WORDS_MS = 500;
 
@@ -58,10 +56,10 @@ export class MigrationTransport {
     return [this.#input, this.#output];
   }
 
-  /** Nothing more goes to the receiver, whoever writes; what does not end by itself then is ended. */
-  cut(): void {
+  /** Nothing more goes to the receiver, whoever writes; what does not end by itself then, in so many milliseconds, is ended. */
+  cut(graceMs: number): void {
     this.#input.end();
-    const timer = setTimeout(() => this.#child.kill('SIGTERM'), GRACE_MS);
+    const timer = setTimeout(() => this.#child.kill('SIGTERM'), graceMs);
     void this.#ended.then(() => clearTimeout(timer));
   }
 

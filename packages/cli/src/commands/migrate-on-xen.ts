@@ -72,7 +72,7 @@ function receiverCommand(target: string, { transport, isWatched, isDebugged, isP
 async function mayBegin(
   host: XenHost,
   plan: MigrationPlan,
-  { isForced }: MigrateFlags,
+  { isForced, isJson }: MigrateFlags,
   terminal: Terminal,
 ): Promise<boolean> {
   const { err } = terminal;
@@ -89,6 +89,10 @@ async function mayBegin(
   }
   if (rehearsal.kind === 'passed') return true;
   const { report } = rehearsal;
+  if (isJson && !isForced) {
+    print(terminal.out, jsonText({ outcome: 'refused', rehearsal: reportJson(report) }));
+    return false;
+  }
   for (const line of refusalLines(report, labelNames(report), colours)) printLine(err, line);
   printDiagnostics(terminal, report.diagnostics);
   const whose = report.operation === 'migrate-receive' ? 'the other host' : 'this host';
