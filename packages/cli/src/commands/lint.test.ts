@@ -137,3 +137,35 @@ test('of a binary it says what is looked for in sources alone', async () => {
   expect(out).toContain('without sources, `repeated-rule`, `unused-type` and `unused-attribute` are not looked for');
   expect(JSON.parse((await dewar('lint', '--json')).out).scope).not.toContain('without sources');
 });
+
+test('since 4.21 what xenstored may not look at is told, each build once, and mended where a rule mends it', async () => {
+  const policy = withSite('');
+  const dom0 = join(policy, 'modules/dom0.te');
+  const given = "ifdef(`xen_4_21', `allow dom0_t { domain_type domxen_t }:domain2 get_domain_state;')";
+  const text = readFileSync(dom0, 'latin1');
+  expect(text).toContain(given);
+  const findings = async (...args: readonly string[]): Promise<string[]> => {
+    const { out } = await dewar('lint', policy, '--xen', '4.22', '--json', ...args);
+    const answer = JSON.parse(out) as { readonly diagnostics: readonly Record<'code' | 'message', string>[] };
+    return answer.diagnostics.map(({ code, message }) => `${code}: ${message}`);
+  };
+  expect(await findings()).toEqual([]);
+
+  writeFileSync(dom0, text.replace(given, 'allow dom0_t domain_type:domain2 get_domain_state;'));
+  expect(await findings()).toEqual(['lint/no-xenstored: no xenstored can run in `dom0_t`']);
+
+  writeFileSync(dom0, text.replace(given, 'allow dom0_t { dom0_t domxen_t }:domain2 get_domain_state;'));
+  const { err } = await dewar('lint', policy, '--xen', '4.22');
+  expect(err).toContain(
+    'modules/nomigrate.te:10:1: warning: a domain can come to be of `nomigrate_t_building`, and `dom0_t` may not look at it',
+  );
+  expect(err).toContain('note: here too: a domain can come to be of `nomigrate_t`, and `dom0_t` may not');
+  expect((await dewar('lint', policy, '--xen', '4.22', '--fix')).code).toBe(1);
+  // A rule beside one that a boolean switches would be switched with it.
+  const left = await findings();
+  expect(left).toHaveLength(1);
+  expect(left[0]).toContain('a domain can come to be of `nomigrate_dm_t`, and `dom0_t` may not look at it');
+  expect(readFileSync(join(policy, 'modules/domU.te'), 'latin1')).toContain(
+    'allow dom0_t domU_t:domain2 get_domain_state;',
+  );
+});

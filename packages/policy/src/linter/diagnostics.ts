@@ -12,6 +12,12 @@ const entries = {
   },
   'never-unpaused': { severity: 'warning', message: 'a domain can be made as `{type}`, and nobody can unpause it' },
   'dom0-cannot-list': { severity: 'warning', message: '`{dom0}` may not list domains{when}' },
+  'no-xenstored': { severity: 'warning', message: 'no xenstored can run in `{dom0}`{when}' },
+  'unseen-by-xenstored': {
+    severity: 'warning',
+    message:
+      'a domain can come to be of `{type}`{when}, and `{xenstored}` may not look at it: it never hears that it ends',
+  },
   'no-own-rights': {
     severity: 'warning',
     message: '`{type}` may not do to itself what every guest does: {rights}',

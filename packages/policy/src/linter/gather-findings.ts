@@ -30,22 +30,28 @@ function outermostMacro(origin: Origin | undefined): string | undefined {
   return macro;
 }
 
+/** What else a call, or a place outside of macros, has the same fault about. */
+function hereToo(others: readonly Diagnostic[]): { readonly message: string } {
+  const messages = others.slice(0, NAMED).map(({ message }) => message);
+  const left = others.length - messages.length;
+  return { message: `here too: ${messages.join('; ')}${left > 0 ? `; and ${left} more` : ''}` };
+}
+
 function joined(first: Diagnostic, others: readonly Diagnostic[]): Diagnostic {
-  const places = others.flatMap(({ origin }) => (origin === undefined ? [] : [placeText(userSpan(origin))]));
+  const placeOf = ({ origin }: Diagnostic): string => (origin === undefined ? '' : placeText(userSpan(origin)));
   const macro = outermostMacro(first.origin);
-  const notes = [...first.notes];
-  if (macro === undefined) {
-    const messages = others.slice(0, NAMED).map(({ message }) => message);
-    const left = others.length - messages.length;
-    notes.push({ message: `here too: ${messages.join('; ')}${left > 0 ? `; and ${left} more` : ''}` });
-  } else {
-    const left = places.length - NAMED;
-    const named = `${places.slice(0, NAMED).join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
-    const calls =
-      others.length === 1 ? `another call of \`${macro}\` has` : `${others.length} other calls of \`${macro}\` have`;
-    notes.push({ message: `${calls} the same fault: ${named}` });
-    notes.push({ message: `a change of \`${macro}\`, or of what it calls, would end all of them` });
+  const here = macro === undefined ? others : others.filter((one) => placeOf(one) === placeOf(first));
+  const notes = [...first.notes, ...(here.length === 0 ? [] : [hereToo(here)])];
+  if (macro === undefined) return { ...first, notes, alike: others };
+  const calls = [...new Set(others.map(placeOf))].filter((place) => place !== placeOf(first));
+  if (calls.length > 0) {
+    const left = calls.length - NAMED;
+    const named = `${calls.slice(0, NAMED).join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
+    const who =
+      calls.length === 1 ? `another call of \`${macro}\` has` : `${calls.length} other calls of \`${macro}\` have`;
+    notes.push({ message: `${who} the same fault: ${named}` });
   }
+  notes.push({ message: `a change of \`${macro}\`, or of what it calls, would end all of them` });
   return { ...first, notes, alike: others };
 }
 

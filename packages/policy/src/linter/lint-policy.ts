@@ -11,7 +11,7 @@ import { constraintFaults } from './rules/constraints.ts';
 import { unusedDeviceLabels } from './rules/device-labels.ts';
 import { noOwnRights, typeWithoutRole } from './rules/domain-types.ts';
 import { idlePermissions } from './rules/idle-permissions.ts';
-import { cannotDestroy, neverUnpaused } from './rules/lives-of-domains.ts';
+import { cannotDestroy, neverUnpaused, unseenByXenstored } from './rules/lives-of-domains.ts';
 import { needsOfDom0 } from './rules/needs-of-dom0.ts';
 import { relabelBack, relabelUnused } from './rules/relabel-rights.ts';
 import { repeatedRules } from './rules/repeated-rules.ts';
@@ -25,7 +25,8 @@ const RULES: readonly {
 }[] = [
   { codes: ['cannot-destroy'], run: cannotDestroy },
   { codes: ['never-unpaused'], run: neverUnpaused },
-  { codes: ['dom0-cannot-list'], run: needsOfDom0 },
+  { codes: ['dom0-cannot-list', 'no-xenstored'], run: needsOfDom0 },
+  { codes: ['unseen-by-xenstored'], run: unseenByXenstored },
   { codes: ['no-own-rights'], run: noOwnRights },
   { codes: ['relabel-back'], run: relabelBack },
   { codes: ['relabel-unused'], run: relabelUnused },

@@ -112,6 +112,7 @@ export class LintSubject {
       ['domain', 'destroy'],
       ['domain', 'unpause'],
       ['domain', 'transition'],
+      ['domain2', 'get_domain_state'],
       ['domain2', 'relabelfrom'],
       ['domain2', 'relabelto'],
       ['domain2', 'relabelself'],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Label, relabellingsOf, requestOf } from '../../analysis/index.ts';
+import { initialContext, type Label, type Request, relabellingsOf, requestOf } from '../../analysis/index.ts';
 import type { Diagnostic } from '../../text/index.ts';
 import { lint } from '../diagnostics.ts';
 import { addBehind, type LintSubject } from '../lint-subject.ts';
@@ -52,6 +52,57 @@ function labelsFrom(subject: LintSubject, first: Label): readonly Label[] {
     }
   }
   return [...found];
+}
+
+/** Who serves as the xenstore: dom0 where it may, else whoever may. */
+function xenstoreds({ decisions, policy, release, actorsOf }: LintSubject, look: Request): readonly Label[] {
+  const domxen = initialContext(policy, release.initialSids, 'domxen');
+  const dom0 = initialContext(policy, release.initialSids, 'dom0');
+  if (domxen === undefined || dom0 === undefined) return [];
+  const target = decisions.labels.label(domxen);
+  const may = (label: Label): boolean => decisions.allows(label, target, look);
+  const own = decisions.labels.label(dom0);
+  return may(own) ? [own] : decisions.sourceTypes(target.type, look).flatMap(actorsOf).filter(may);
+}
+
+/**
+ * Types that a domain can have while no xenstored may look at it. XEN: `get_domain_state`, which since 4.21 passes over a
+ * domain that its caller may not look at; xenstored keeps what it has of such a one.
+ */
+export function unseenByXenstored(subject: LintSubject): Diagnostic[] {
+  const { decisions, policy, settings, madeTypes } = subject;
+  const look = requestOf(policy, 'domain2', ['get_domain_state']);
+  if (look === undefined) return [];
+  const create = requestOf(policy, 'domain', ['create']);
+  const told = new Map<number, Diagnostic>();
+  for (const { by, first, labels } of madeTypes.values()) {
+    const all = new Set([...labels].flatMap((label) => labelsFrom(subject, label)));
+    // A domain that was made while a boolean let it be made is there when that no longer does.
+    const isSwitched = settings.some((setting) => {
+      subject.setBooleans(setting);
+      return create !== undefined && !decisions.allows(by, first, create);
+    });
+    for (const setting of settings) {
+      subject.setBooleans(setting);
+      const [xenstored, ...others] = xenstoreds(subject, look);
+      if (xenstored === undefined) continue;
+      for (const label of all) {
+        if (told.has(label.type) || [xenstored, ...others].some((one) => decisions.allows(one, label, look))) continue;
+        const origin = subject.ruleOrigin(by.type, first.type, 'domain', 'create');
+        const [type, who] = [subject.typeName(label.type), subject.typeName(xenstored.type)];
+        const rule = `allow ${who} ${type}:domain2 get_domain_state;`;
+        const isOther = decisions.view.constrained(xenstored, label, look.tclass, look.mask) !== 0;
+        const fixes = isOther || isSwitched ? [] : addBehind(origin, rule);
+        const notes = [
+          { message: 'its pages stay mapped, and `xl list` has it as `(null)` until the host reboots' },
+          ...(isSwitched && !isOther ? [{ message: `add \`${rule}\` outside of the conditional block` }] : []),
+        ];
+        const when = subject.when(setting);
+        told.set(label.type, lint['unseen-by-xenstored'](origin, { type, when, xenstored: who }, { notes, fixes }));
+      }
+    }
+  }
+  return [...told.values()];
 }
 
 /** Whether some domain can let one with this label run. */

@@ -41,5 +41,6 @@ function finding(subject: LintSubject, need: UnmetNeed, when: string): Diagnosti
   const fixes = addBehind(origin, rule);
   // A fix is shown at its place; without one the rule is told.
   const notes = fixes.length > 0 ? [{ message: need.otherwise }] : needNotes(need);
-  return lint['dom0-cannot-list'](origin, { dom0, when }, { notes, fixes });
+  const code = permission === 'get_domain_state' ? 'no-xenstored' : 'dom0-cannot-list';
+  return lint[code](origin, { dom0, when }, { notes, fixes });
 }
