@@ -49,19 +49,23 @@ export interface ExplainInput {
 /** What a host says of itself. */
 interface HostState {
   readonly console: string;
-  /** The policy that it runs; undefined for a real host, which does not say. */
+  /** The policy that it runs. A real host does not say which, but Dewar knows what it has loaded itself. */
   readonly policy: { readonly name: string; readonly bytes: Uint8Array } | undefined;
   readonly booleans: Readonly<Record<string, boolean>>;
 }
 
-/** The Xen host that this machine is. */
-async function readRealHost(terminal: Terminal): Promise<HostState> {
+/** The Xen host that this machine is; with its policy where none is named. */
+async function readRealHost(named: string | undefined, terminal: Terminal): Promise<HostState> {
   let found: HostState | undefined;
   await useRealHost(terminal, async (host) => {
+    const { findPolicy } = await import('./policy-on-host.ts');
+    const policy = named === undefined ? await findPolicy(host, undefined, terminal) : undefined;
+    if (named === undefined && policy === undefined)
+      throw new UsageError('Xen does not say which policy it runs: name it with `--policy`, or load it with Dewar');
     const { value: console = '' } = await host.dmesg();
     const { value: booleans = [] } = await host.booleans();
     const values = Object.fromEntries(booleans.map(({ name, enforcing }) => [name, enforcing]));
-    found = { console, policy: undefined, booleans: values };
+    found = { console, policy, booleans: values };
     return 0;
   });
   if (found === undefined) throw new UsageError('the Xen host that this machine is could not be read');
@@ -157,10 +161,8 @@ function readLogFile(log: string | undefined): { name: string; text: string } {
 }
 
 async function readState({ host, policy }: SubjectChoice, terminal: Terminal): Promise<HostState | undefined> {
-  if (host === REAL_HOST && policy === undefined)
-    throw new UsageError('Xen does not say which policy it runs: name it with `--policy`');
   if (host === undefined) return undefined;
-  return host === REAL_HOST ? readRealHost(terminal) : readHost(host, terminal);
+  return host === REAL_HOST ? readRealHost(policy, terminal) : readHost(host, terminal);
 }
 
 /** A policy, and how it is called. */

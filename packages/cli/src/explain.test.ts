@@ -286,9 +286,9 @@ test('a simulated host is explained by its own console, policy and booleans', as
   expect(locked.out).toContain('booleans keep it out of force');
 });
 
-test('of a real host the console and the booleans are read, and the policy must be named', async () => {
+test('where there is no Xen, that is said', async () => {
   const { code, err } = await dewar('explain', '--host', 'xen');
-  expect([code, err]).toEqual([2, 'dewar: Xen does not say which policy it runs: name it with `--policy`\n']);
+  expect([code, err]).toEqual([3, 'dewar: there is no Xen here: this machine does not run on Xen\n']);
 });
 
 test('the answer as JSON has the cause, the lines, who asks, the fix, and what it rests on', async () => {

@@ -8,9 +8,9 @@ import type { CompiledPolicy, CompileOptions } from '@dewar/policy/compiler';
 import type { Context, PolicyDb } from '@dewar/policy/policydb';
 import type { XenRelease, XenReleaseName } from '@dewar/policy/releases';
 import { type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
-import { EXIT, RequestError, UsageError } from '../failures.ts';
+import { EXIT, NO_FLASK, RequestError, UsageError } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
-import { type HostChoice, useHost } from '../host-session.ts';
+import { type HostChoice, meansRealHost, tablesOf, useHost, useRealHost } from '../host-session.ts';
 import { displayPath, type PolicyReading, readBinary, readPolicy, writtenPolicy } from '../policy-input.ts';
 import type { ReachResult } from '../reach-result.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
@@ -52,6 +52,7 @@ export async function runReach(file: string | undefined, flags: ReachFlags, term
   const given = await guestLabels(file, flags, terminal);
   if (given === undefined) return EXIT.problem;
   if (flags.host !== undefined || flags.domain !== undefined) {
+    if (await meansRealHost(flags)) return askRealHost(given, flags, terminal);
     const { xenRelease } = await import('@dewar/policy/releases');
     return useHost({ ...flags, isQuiet: true }, terminal, async ({ host, hypervisor, policy }, reading) => {
       const inForce = hypervisor.policyInForce;
@@ -75,6 +76,26 @@ export async function runReach(file: string | undefined, flags: ReachFlags, term
   const release = await releaseFor(policy, flags.compile.release);
   const asked = { name, policy, compiled, setting: new Map(), release, labels: new Map() };
   return answer(asked, given, flags, terminal);
+}
+
+/** Xen does not give its policy back: it is the one that Dewar has loaded, or that is named, if Xen decides as it. */
+function askRealHost(given: GuestLabels, flags: ReachFlags, terminal: Terminal): Promise<number> {
+  return useRealHost(terminal, async (host) => {
+    if (await host.isFlaskDisabled()) throw new RequestError(NO_FLASK);
+    const { applyBooleans, findPolicy, viewOf } = await import('../policy-on-host.ts');
+    const { xenRelease } = await import('@dewar/policy/releases');
+    const found = await findPolicy(host, flags.policy, terminal);
+    const view = viewOf(found?.bytes);
+    if (found === undefined || view === undefined)
+      throw new RequestError('the policy that this host has loaded is not known to Dewar: name it with `--policy`');
+    applyBooleans(view, (await host.booleans()).value ?? []);
+    const { policy, booleans } = view;
+    const setting = new Map(policy.booleans.entries.map(({ value }) => [value, booleans[value] === true]));
+    const { value: domains = [] } = await host.list();
+    const labels = new Map(domains.map(({ name, domid, label }) => [name ?? String(domid), label ?? '']));
+    const asked = { name: found.name, policy, compiled: undefined, setting, labels };
+    return answer({ ...asked, release: xenRelease(tablesOf(host.version)) }, given, flags, terminal);
+  });
 }
 
 /** The policy to decide by, or what is wrong with it. */
