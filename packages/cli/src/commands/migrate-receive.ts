@@ -23,6 +23,8 @@ export async function runMigrateReceive(flags: ReceiveFlags, terminal: Terminal)
   if (!(await meansRealHost({ ...flags, policy: undefined })))
     throw new UsageError('guests come to simulated hosts with `dewar migrate` alone');
   const { isPaused } = flags;
+  // The sender may go while there is still something to say, to nobody then.
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined);
   const tell = (line: string): void => printLine(terminal.err, safeLine(line));
   return useRealHost(terminal, async (host) => {
     const streams = terminal.migrationStreams ?? [0, 1];
