@@ -316,7 +316,11 @@ test('the shell gets the words of xl for the receiver', async () => {
   expect(readFileSync(said, 'utf8')).toBe('elsewhere xl migrate-receive -e -d -p\n');
 });
 
-test('a domain that there is not, and options for real hosts alone', async () => {
+test('a domain that there is not, and dom0', async () => {
   const none = await xen('migrate', '-s', '', 'nobody', 'true');
   expect([none.code, none.err.includes('nobody is an invalid domain identifier (rc=-6)')]).toEqual([1, true]);
+  const migrated = await xen('migrate', '-s', '', '0', 'true');
+  expect([migrated.code, migrated.err.includes('error: cannot migrate dom0 [guest/is-dom0]')]).toEqual([1, true]);
+  const saved = await xen('save', '0', join(scratch, 'dom0'));
+  expect([saved.code, saved.err.includes('error: cannot save dom0 [guest/is-dom0]')]).toEqual([1, true]);
 });

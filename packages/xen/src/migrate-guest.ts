@@ -68,6 +68,11 @@ export async function migrateDomain(
   options: RealMigrateOptions,
   { release, startHelper }: MigrationTools,
 ): Report {
+  if (domid === 0) {
+    // XEN: xl has the kernel of dom0 suspend itself, at which Xen boots the machine anew (`hwdom_shutdown`).
+    operation.diagnostics.push(guestDiagnostics['is-dom0'](undefined, { operation: 'migrate' }));
+    return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(0) });
+  }
   const transport = new MigrationTransport(options.command, options.tell);
   const helper = startHelper(transport.streams);
   const migration = new RealMigration(operation, domid, helper, transport, options);

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import type { CoreDump, Domid, OperationReport, SavedGuest, SaveOptions } from '@dewar/toolstack';
+import {
+  type CoreDump,
+  type Domid,
+  guestDiagnostics,
+  type OperationReport,
+  type SavedGuest,
+  type SaveOptions,
+} from '@dewar/toolstack';
 import { type RealOperation, rcOf } from './real-operation.ts';
 
 /** Writes the core of a domain to `file`. */
@@ -39,6 +46,11 @@ export async function saveDomain(
   domid: number,
   { file = '/dev/null', checkpoint, leavePaused }: SaveOptions,
 ): Promise<OperationReport<SavedGuest>> {
+  // XEN: xl has the kernel of dom0 suspend itself, at which Xen boots the machine anew (`hwdom_shutdown`).
+  if (domid === 0) {
+    operation.diagnostics.push(guestDiagnostics['is-dom0'](undefined, { operation: 'save' }));
+    return operation.report({ isDone: false, xlExitCode: 1, domain: await operation.stateOf(0) });
+  }
   const after = leavePaused === true ? 'resume-paused' : checkpoint === true ? 'resume' : 'destroy';
   const outcome = await operation.callStep(`libxl saves domain ${domid}`, 'domain.save', { domid, file, after });
   if (outcome.kind === 'failed') {
