@@ -90,13 +90,11 @@ const classes = (() => {
 
 const isHex = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66);
 
-/** Letters, digits, `_` and `-`: what an identifier goes on with. */
-const wordBytes = Uint8Array.from(classes, (kind, c) =>
-  kind === CLASS.letter || kind === CLASS.digit || c === 0x5f || c === 0x2d ? 1 : 0,
-);
-
 /** An IPv6 address: up to four hex digits and a colon, twice, then hex digits, colons and dots. */
 const IPV6 = /(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:.]*/y;
+/** A name, and what it may go on with any number of times: together they would fill V8's stack. */
+const NAME = /[A-Za-z][\w-]*/y;
+const NAME_BEHIND_DOT = /\.[\w-]+/y;
 const NUMBER_LIKE = /0x[0-9A-Fa-f]+|[0-9]+/y;
 const FILESYSTEM = /[0-9A-Za-z]*[A-Za-z][0-9A-Za-z]*/y;
 const IPV4 = /[0-9]{1,3}(?:\.[0-9]{1,3}){3}/y;
@@ -126,9 +124,8 @@ class TokenBuilder {
   words = new Uint32Array(1024);
   count = 0;
   readonly #words = new SpellingTable();
-  /** Kind of each name by the number of its spelling, and the number of its word; 0 where it is no name yet. */
-  readonly #nameKinds: number[] = [];
-  readonly #nameWords: number[] = [];
+  /** For each name the number of its word, and its kind in the lowest four bits. */
+  readonly #names = new Map<string, number>();
   /** Number of the word of each operator of one character; 0 where it was not met yet. */
   readonly #signs = new Int32Array(256);
 
@@ -150,25 +147,24 @@ class TokenBuilder {
    * and adds nothing where it ends before `least`.
    */
   pushName(text: string, start: number, least: number): number {
-    let hash = text.charCodeAt(start);
-    let end = start + 1;
-    for (; ; end++) {
-      const c = text.charCodeAt(end);
-      if (wordBytes[c] !== 1 && (c !== 0x2e || wordBytes[text.charCodeAt(end + 1)] !== 1)) break;
-      hash = (hash << 5) ^ (hash >>> 27) ^ c;
+    NAME.lastIndex = start;
+    NAME.test(text);
+    let end = NAME.lastIndex;
+    while (text.charCodeAt(end) === 0x2e) {
+      const next = matchEnd(NAME_BEHIND_DOT, text, end);
+      if (next === end) break;
+      end = next;
     }
     if (end < least) return end;
-    let spelling = this.#words.find(text, start, end, hash);
-    if (spelling < 0) spelling = this.#words.add(-1 - spelling, text.slice(start, end), hash);
-    let kind = this.#nameKinds[spelling] ?? 0;
-    if (kind === 0) {
-      const name = this.wordTexts[spelling] ?? '';
+    const name = text.slice(start, end);
+    let known = this.#names.get(name);
+    if (known === undefined) {
       const keyword = KEYWORDS.get(name);
-      kind = keyword === undefined ? TokenKind.identifier : TokenKind.keyword;
-      this.#nameKinds[spelling] = kind;
-      this.#nameWords[spelling] = this.#words.numberOf(keyword ?? name);
+      const kind = keyword === undefined ? TokenKind.identifier : TokenKind.keyword;
+      known = this.#words.numberOf(keyword ?? name) * 16 + kind;
+      this.#names.set(name, known);
     }
-    this.#put(kind, start, end, this.#nameWords[spelling] ?? 0);
+    this.#put(known & 15, start, end, known >>> 4);
     return end;
   }
 

@@ -185,3 +185,9 @@ test('a word that becomes a macro is one in text that was appended before', () =
   );
   expect(output.text).toBe(` ${filler} <x> more\n`);
 });
+
+test('a long row of blanks in an argument is passed at once, and a word that goes on behind an expansion is one', () => {
+  const blanks = ' '.repeat(1_000_000);
+  expect(expand(`len(${blanks}x y)`).output.text).toBe('3');
+  expect(expand("define(`of', `x$1')of(a)b`'of(`a'), of(`')of\n").output.text).toBe('xabxa, xof\n');
+});

@@ -24,11 +24,16 @@ class Unusual extends Error {}
 /** What is met when text stands for itself, outside of arguments and in them. */
 const WORD_OR_QUOTE = /[A-Za-z_]\w*|[`#]/g;
 const WORD_OR_SIGN = /[A-Za-z_]\w*|[`#(),]/g;
+const REST_OF_WORD = /\w*/y;
 const QUOTES = /[`']/g;
 const BLANKS = /[ \t\n\v\f\r]*/y;
 
-/** An argument that is a quotation, a word, or has no word in it, with the blanks before it and the sign behind it. */
-const SHORT_ARGUMENT = /[ \t\n\v\f\r]*(?:`([^`']*)'|([A-Za-z_]\w*)|([^A-Za-z_`'#(),]*))[,)]/y;
+/**
+ * An argument that is a quotation, a word, or has no word in it, with the blanks before it and the sign behind it. What has no
+ * word does not begin with a blank: a long row of blanks would be divided between the two in every way.
+ */
+const SHORT_ARGUMENT =
+  /[ \t\n\v\f\r]*(?:`([^`']*)'|([A-Za-z_]\w*)|((?:[^A-Za-z_`'#(), \t\n\v\f\r][^A-Za-z_`'#(),]*)?))[,)]/y;
 
 const OPEN_QUOTE = 96;
 const COMMENT = 35;
@@ -160,6 +165,24 @@ export class TextRun {
     return true;
   }
 
+  /** Makes the word that begins at a place, and goes on behind the current text, the current text. */
+  joinWord(from: number): void {
+    let word = this.text.slice(from);
+    while (this.depth > 0) {
+      const last = this.depth - 1;
+      const text = this.texts[last] ?? '';
+      const place = this.places[last] ?? 0;
+      REST_OF_WORD.lastIndex = place;
+      REST_OF_WORD.test(text);
+      word += text.slice(place, REST_OF_WORD.lastIndex);
+      this.places[last] = REST_OF_WORD.lastIndex;
+      if (REST_OF_WORD.lastIndex < text.length) break;
+      this.depth--;
+    }
+    this.text = word;
+    this.at = 0;
+  }
+
   /** The first character behind the current text. */
   codeBehind(): number {
     const last = this.depth - 1;
@@ -218,7 +241,7 @@ export class TextRun {
       const end = start + word.length;
       if (end === text.length && this.depth > 0 && isWordCode(this.codeBehind())) {
         this.emit(text.slice(from, start));
-        this.join(start);
+        this.joinWord(start);
         return;
       }
       const macro = this.words.get(word)?.macro;
@@ -364,7 +387,7 @@ export class TextRun {
       }
       if (end === text.length && this.depth > 0 && isWordCode(this.codeBehind())) {
         if (start > from) argument.addPlain(text.slice(from, start));
-        this.join(start);
+        this.joinWord(start);
         return false;
       }
       const macro = this.words.get(word)?.macro;
