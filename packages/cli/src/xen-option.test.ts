@@ -151,3 +151,25 @@ test('compile tells, on a host of another Xen, how to compile for that', async (
   expect((await dewarOn(onHost('4.20.4'), ['compile', '--xen', '4.17', policy])).err).toBe('');
   expect((await dewar('compile', policy)).err).toBe('');
 });
+
+/** What xl and libxc of 4.21.2 said on a real Xen 4.21.2, which is built without shadow page tables. */
+test('a PV guest cannot migrate where Xen does not see what it writes; a PVH guest can, and both can be saved', async () => {
+  const policy = policyFor('4.21');
+  const pvh = file('pvh.cfg', readFileSync(guest, 'utf8').replace("'pv'", "'pvh'").replace("'g'", "'h'"));
+  for (const name of ['one', 'two']) await dewar('lab', 'new', name, '--policy', policy, '--xen', '4.21.2');
+  for (const config of [guest, pvh]) await dewar('create', '--host', 'one', config);
+  const { code, err } = await dewar('migrate', '--host', 'one', 'g', 'two');
+  expect(code).toBe(1);
+  for (const line of [
+    'xc: error: Failed to enable logdirty: 95,22,0 (22 = Invalid argument): Internal error',
+    'xc: error: Save failed (22 = Invalid argument): Internal error',
+    'migration sender: libxl_domain_suspend failed (rc=-8)',
+    'Migration failed, failed to suspend at sender.',
+    'migration target: Domain creation failed (code -3).',
+  ])
+    expect(err.split('\n')).toContain(line);
+  expect(err).toContain('this Xen has no shadow page tables');
+  expect((await dewar('list', '--host', 'one')).out).toMatch(/^g .*r-----/m);
+  expect((await dewar('migrate', '--host', 'one', 'h', 'two')).code).toBe(0);
+  expect((await dewar('save', '--host', 'one', 'g', join(scratch, 'g.saved'))).code).toBe(0);
+});

@@ -31,6 +31,8 @@ export interface Behaviour {
   readonly tellsOfChanges: boolean;
   /** Whether `shadow_op` is checked before anything else is looked at. */
   readonly checksShadowFirst: boolean;
+  /** Whether it has shadow page tables where nobody asks for them: without, nobody sees what a PV guest writes. XEN: XSA-495. */
+  readonly hasShadowPaging: boolean;
   /** Whether a request that FLASK does not know passes where the policy allows unknown permissions, or Xen is permissive. */
   readonly asksPolicyOfUnknown: boolean;
   /** Whether FLASK can be switched off before the first policy. XEN: `FLASK_DISABLE`. */
@@ -79,6 +81,8 @@ export function behaviourOf(release: XenReleaseName): Behaviour {
     findsNextDomain: !isSince(release, '4.18'),
     tellsOfChanges: isSince(release, '4.21'),
     checksShadowFirst: hasEarlyChecks(release),
+    // The points of its mending are those of XSA-492.
+    hasShadowPaging: !hasEarlyChecks(release),
     asksPolicyOfUnknown: since48,
     canDisable: !isSince(release, '4.16'),
     overlooksNoBoolean: !since48,

@@ -251,6 +251,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
     }),
   'domctl.shadow_op.off': (machine, caller, { domid }) =>
     onPaging('domctl.shadow_op.off', machine, caller, domid, (domain) => {
+      if (!machine.state.hasShadowPaging && !domain.isHvm) return failed('EINVAL');
       domain.isLogDirty = false;
       return ok({});
     }),
@@ -258,6 +259,11 @@ export const DOMCTLS: Handlers<DomctlName> = {
     onPaging('domctl.shadow_op.enable_logdirty', machine, caller, domid, (domain) => {
       // XEN: paging_log_dirty_enable() refuses a domain that is watched already.
       if (domain.isLogDirty) return failed('EINVAL');
+      if (!machine.state.hasShadowPaging && !domain.isHvm)
+        return failed(
+          'EOPNOTSUPP',
+          'this Xen has no shadow page tables, without which it does not see what a PV guest writes',
+        );
       domain.isLogDirty = true;
       return ok({});
     }),

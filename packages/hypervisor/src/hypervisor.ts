@@ -54,6 +54,8 @@ export interface BootOptions {
   readonly dom0Vcpus?: number;
   /** Default: one that remaps interrupts too. */
   readonly iommu?: IommuKind;
+  /** Whether Xen was built with shadow page tables. Default: what the release does where nobody asks for them. */
+  readonly hasShadowPaging?: boolean;
   /** PCI devices, all of them dom0's at first. Default: `DEFAULT_DEVICES`. */
   readonly devices?: readonly HostPciDevice[];
 }
@@ -149,7 +151,7 @@ export class Hypervisor implements Hypercalls {
     const { defaultMode, modes, needsPolicy } = behaviourOf(release);
     const mode = options.flask ?? defaultMode;
     if (!modes.includes(mode)) return { kind: 'refused', reason: `Xen ${release} has no \`flask=${mode}\`` };
-    const machine = makeMachine(emptyState(hostPages, options), mode, release);
+    const machine = makeMachine(emptyState(hostPages, release, options), mode, release);
     const policyRefused = startFlask(machine, options.policy);
     if (policyRefused !== undefined && mode === 'enforcing' && needsPolicy)
       return { kind: 'refused', reason: policyRefused };
@@ -280,9 +282,15 @@ export class Hypervisor implements Hypercalls {
 
 function emptyState(
   hostPages: number,
-  { iommu = 'with-remapping', devices = DEFAULT_DEVICES }: BootOptions,
+  release: XenReleaseName,
+  {
+    iommu = 'with-remapping',
+    devices = DEFAULT_DEVICES,
+    hasShadowPaging = behaviourOf(release).hasShadowPaging,
+  }: BootOptions,
 ): MachineState {
   return {
+    hasShadowPaging,
     iommu,
     devices: new Map(devices.map((one) => [one.sbdf, { ...one, owner: DOM0, isQuarantined: false }])),
     ...readTables({}),

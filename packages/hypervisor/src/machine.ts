@@ -97,6 +97,8 @@ export interface MachineState extends DomainTables {
   /** Whose state changed since it was last told of; empty where Xen does not keep that in mind. */
   readonly changedDomains: Set<Domid>;
   isDom0Created: boolean;
+  /** Without, nobody sees what a PV guest writes. */
+  readonly hasShadowPaging: boolean;
   /** What keeps devices of guests within bounds. */
   readonly iommu: IommuKind;
   readonly devices: Map<Sbdf, HostDevice>;

@@ -7,6 +7,7 @@ import { accessVector } from '@dewar/policy/policydb';
 import { BASELINE_RELEASE, XEN_RELEASES } from '@dewar/policy/releases';
 import type { AvcNode, AvcSnapshot, SecurityServerSnapshot } from '@dewar/policy/security-server';
 import { type KeptPage, KeptPageError } from '@dewar/toolstack';
+import { behaviourOf } from './behaviour.ts';
 import { domidOf, keptTables, ownerOf, readFrames, readTables, SID_LIMIT, type Tables } from './domain-records.ts';
 import { FLASK_MODES, type Flask, type FlaskSnapshot } from './flask.ts';
 import { flag, type Json, list, object, oneOf, ShapeError, text, whole } from './json-shapes.ts';
@@ -24,6 +25,8 @@ export interface HypervisorSnapshot {
   /** Left out where there are none. */
   readonly changedDomains?: readonly number[];
   readonly isDom0Created: boolean;
+  /** Left out where it is as with the release. */
+  readonly hasShadowPaging?: boolean;
   readonly iommu: IommuKind;
   readonly devices: readonly Json[];
 }
@@ -51,6 +54,9 @@ export function snapshotState(state: MachineState, flask: Flask, which: 'all' | 
     domainExceptions: state.domainExceptions,
     ...(state.changedDomains.size === 0 ? {} : { changedDomains: [...state.changedDomains] }),
     isDom0Created: state.isDom0Created,
+    ...(state.hasShadowPaging === behaviourOf(flask.server.release.name).hasShadowPaging
+      ? {}
+      : { hasShadowPaging: state.hasShadowPaging }),
     iommu: state.iommu,
     devices: [...state.devices.values()].map((device) => ({ ...device })),
   };
@@ -186,8 +192,12 @@ export function restoreState(value: unknown): ReadSnapshot | undefined {
     const { version, flask, tables, console, isDom0Created, ...counts } = object(value);
     const { hostPages, nextDomid, domainExceptions, changedDomains: changed } = counts;
     if (version !== 2) return undefined;
+    const booted = readFlask(flask);
+    const { hasShadowPaging } = counts;
     const state: MachineState = {
       ...readTables(tables),
+      hasShadowPaging:
+        hasShadowPaging === undefined ? behaviourOf(booted.flask.release).hasShadowPaging : flag(hasShadowPaging),
       console: list(console).map((line) => text(line)),
       hostPages: whole(hostPages),
       nextDomid: whole(nextDomid, DOMID_LIMIT - 1),
@@ -201,7 +211,7 @@ export function restoreState(value: unknown): ReadSnapshot | undefined {
           .map((device) => [device.sbdf, device]),
       ),
     };
-    return state.domains.look(domidOf(0))?.life === 'alive' ? { state, ...readFlask(flask) } : undefined;
+    return state.domains.look(domidOf(0))?.life === 'alive' ? { state, ...booted } : undefined;
   } catch (error) {
     if (error instanceof ShapeError || error instanceof KeptPageError) return undefined;
     throw error;

@@ -49,7 +49,13 @@ export async function rehearse(
   }
   const { Hypervisor } = await import('@dewar/hypervisor');
   // What is set up here is not a part of the rehearsal, so nothing may refuse it.
-  const booted = Hypervisor.boot({ release: tablesOf(host.version), policy: policy.bytes, flask: 'permissive' });
+  const booted = Hypervisor.boot({
+    release: tablesOf(host.version),
+    policy: policy.bytes,
+    flask: 'permissive',
+    // How that Xen was built is no question of its policy.
+    hasShadowPaging: true,
+  });
   if (booted.kind === 'refused') return { kind: 'none', reason: booted.reason };
   const simulated = new LibxlHost(booted.hypervisor);
   for (const { name, enforcing } of (await host.booleans()).value ?? []) await simulated.setBoolean(name, enforcing);

@@ -82,7 +82,12 @@ async function otherHost(host: XenHost, policy: Uint8Array, isEnforcing: boolean
     import('@dewar/toolstack'),
   ]);
   // That it has booted is not a part of the rehearsal.
-  const booted = Hypervisor.boot({ release: tablesOf(host.version), policy, flask: 'permissive' });
+  const booted = Hypervisor.boot({
+    release: tablesOf(host.version),
+    policy,
+    flask: 'permissive',
+    hasShadowPaging: true,
+  });
   if (booted.kind === 'refused') throw new RequestError(`the other host does not boot: ${booted.reason}`);
   const other = new Simulated(booted.hypervisor);
   if (isEnforcing) await other.setenforce(true);

@@ -7,7 +7,7 @@
  * @module
  */
 import type { OperationReport, SavedGuest, SaveOptions, TimelineStep } from '../host.ts';
-import type { DomainInfo, Domid, FrameRange, HvmParam } from '../hypercalls.ts';
+import type { DomainInfo, Domid, Errno, FrameRange, HvmParam } from '../hypercalls.ts';
 import { destroyDomain, logDestroyFailed, reportLeftovers } from './destroy.ts';
 import { guest, refusalNotes } from './diagnostics.ts';
 import { type GuestConfig, storeConfig } from './guest-config.ts';
@@ -17,7 +17,7 @@ import { finalState, findDomain, lookAt, type Operation, report } from './operat
 import type { AnyResult, Refusal } from './recorder.ts';
 import { retrieveConfig } from './retrieve-config.ts';
 import { piecesOf, reportRefusal } from './run-state.ts';
-import { type Cause, logLibxc, logLibxl } from './said.ts';
+import { type Cause, errnoNumber, logLibxc, logLibxl } from './said.ts';
 import {
   askAll,
   BATCH_PAGES,
@@ -197,7 +197,8 @@ export class GuestWriter {
   readonly #domid: Domid;
   #stop: Stop | undefined;
   #hasHelper = false;
-  #isGuestSilent = false;
+  /** It had one, which may have ended. */
+  #hadHelper = false;
   #hasSuspended = false;
   /** The device model keeps account of what it writes. */
   #isModelWatching = false;
@@ -212,9 +213,9 @@ export class GuestWriter {
     return this.#stop;
   }
 
-  /** It ended because the guest does not answer. */
+  /** XEN: `libxl__xc_domain_save_done` takes whatever ends the helper before the guest has answered for its silence. */
   get isGuestSilent(): boolean {
-    return this.#isGuestSilent;
+    return this.#hadHelper && !this.#hasSuspended;
   }
 
   get #info(): DomainInfo | undefined {
@@ -281,6 +282,7 @@ export class GuestWriter {
       return false;
     }
     this.#hasHelper = true;
+    this.#hadHelper = true;
     if (setUp(operation, domid, this.#type) === 'failed') {
       this.#stopped('the first look of the save helper');
       return false;
@@ -293,17 +295,28 @@ export class GuestWriter {
   readLive(): boolean {
     const { recorder } = this.#operation;
     const domid = this.#domid;
-    const enable = (): boolean => recorder.ask(HELPER, 'domctl.shadow_op.enable_logdirty', { domid }).kind === 'ok';
+    const enable = (): Errno | undefined => {
+      const answer = recorder.ask(HELPER, 'domctl.shadow_op.enable_logdirty', { domid });
+      return answer.kind === 'ok' ? undefined : answer.errno;
+    };
+    let last: Errno | undefined;
     const watched = recorder.step('the save helper has Xen watch which pages the guest writes', HELPER, () => {
-      if (enable()) return 'done';
+      const first = enable();
+      if (first === undefined) return 'done';
       const { refusal } = recorder;
       // XEN: enable_logdirty() takes the first refusal for a mode that is on already.
-      if (recorder.ask(HELPER, 'domctl.shadow_op.off', { domid }).kind === 'ok' && enable()) return 'done';
+      const off = recorder.ask(HELPER, 'domctl.shadow_op.off', { domid });
+      const second = off.kind === 'ok' ? enable() : undefined;
+      if (off.kind === 'ok' && second === undefined) return 'done';
+      last = off.kind === 'ok' ? second : off.errno;
+      const errnos = [first, off.kind === 'ok' ? undefined : off.errno, second];
+      const numbers = errnos.map((one) => (one === undefined ? 0 : errnoNumber(one))).join();
+      logLibxc(this.#operation, `Failed to enable logdirty: ${numbers}`, last);
       recorder.blame(refusal);
       return 'failed';
     });
     if (watched === 'failed') {
-      this.#stopped('the watching of what the guest writes');
+      this.#stopped('the watching of what the guest writes', last);
       return false;
     }
     if (readMemory(this.#operation, domid, this.#ranges) === 'failed') {
@@ -332,7 +345,6 @@ export class GuestWriter {
   readSuspended(isLive: boolean): GuestState | undefined {
     const operation = this.#operation;
     const suspension = suspendGuest(operation, this.#domid, this.#type);
-    this.#isGuestSilent = suspension === 'silent';
     this.#hasSuspended = suspension === 'suspended' || suspension === 'unheard';
     if (suspension !== 'suspended') {
       if (suspension === 'unheard') logLibxc(operation, 'save callback suspend() failed: 0');
