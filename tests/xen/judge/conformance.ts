@@ -390,11 +390,15 @@ const servedGuest = (name: string, more: Readonly<Record<string, string>> = {}):
   guestOf({ name, init_seclabel: '', seclabel: DEVICE_LABEL, ...more });
 
 /** The guests whose checks are traced. */
-export function tracedGuests(pciDevice: string | undefined): Traced {
+export function tracedGuests(pciDevice: string | undefined, canMigrate: boolean): Traced {
   return {
     config: guestOf({ name: 'traced' }),
-    leaving: guestOf({ name: 'moved', init_seclabel: '', seclabel: 'customer_1:vm_r:domU_t' }),
-    arriving: guestOf({ name: 'moved', init_seclabel: '', seclabel: 'customer_1:vm_r:isolated_domU_t' }),
+    moving: canMigrate
+      ? {
+          leaving: guestOf({ name: 'moved', init_seclabel: '', seclabel: 'customer_1:vm_r:domU_t' }),
+          arriving: guestOf({ name: 'moved', init_seclabel: '', seclabel: 'customer_1:vm_r:isolated_domU_t' }),
+        }
+      : undefined,
     served: servedGuest('given', { passthrough: 'enabled' }),
     pciDevice,
   };

@@ -66,12 +66,16 @@ function checksOf({ timeline }: OperationReport<unknown>): string[] {
   return lines;
 }
 
-/** What is traced: a guest of its own, one that migrates, and one that is given a PCI device, where there is one. */
+/** A guest that migrates, and what it is where it arrives: with a label of its own, by which the sides are told apart in one log. */
+interface Moving {
+  readonly leaving: DomainConfig;
+  readonly arriving: DomainConfig;
+}
+
+/** What is traced: a guest of its own, one that migrates where that can be, and one that is given a PCI device, where there is one. */
 export interface Traced {
   readonly config: DomainConfig;
-  readonly leaving: DomainConfig;
-  /** What it is where it arrives: with a label of its own, by which the two sides are told apart in one log. */
-  readonly arriving: DomainConfig;
+  readonly moving: Moving | undefined;
   readonly served: DomainConfig;
   readonly pciDevice: string | undefined;
 }
@@ -94,10 +98,28 @@ function ofSide(reports: readonly OperationReport<unknown>[], type: string): str
   return withoutRounds(own.filter((line, i) => line !== own[i - 1]));
 }
 
+/** The checks of both sides of a migration. */
+async function traceMigration(
+  host: Host,
+  { leaving, arriving }: Moving,
+  migrate: Migrate,
+): Promise<Record<string, readonly string[]>> {
+  await host.create(leaving, { uuid: randomUUID(), unwatched: true });
+  const sides = await migrate(leaving.name, arriving);
+  const failed = sides.find(({ outcome }) => outcome !== 'done');
+  if (failed !== undefined)
+    throw new Error(`migrate failed: ${failed.diagnostics.map(({ message }) => message).join('; ')}`);
+  await host.destroy(arriving.name);
+  return {
+    'migrate, sender': ofSide(sides, 'domU_t'),
+    'migrate, receiver': ofSide(sides, 'isolated_domU_t'),
+  };
+}
+
 /** Runs the operations one after the other; answers the checks of each. */
 export async function traceOperations(
   host: Host,
-  { config, leaving, arriving, served, pciDevice }: Traced,
+  { config, moving, served, pciDevice }: Traced,
   migrate: Migrate,
 ): Promise<Record<string, readonly string[]>> {
   const traces: Record<string, readonly string[]> = {};
@@ -114,14 +136,7 @@ export async function traceOperations(
   await keep('rename', host.rename(name, `${name}2`));
   await keep('sched-credit2', host.schedCredit2(`${name}2`));
   await keep('destroy', host.destroy(`${name}2`));
-  await host.create(leaving, { uuid: randomUUID(), unwatched: true });
-  const sides = await migrate(leaving.name, arriving);
-  const failed = sides.find(({ outcome }) => outcome !== 'done');
-  if (failed !== undefined)
-    throw new Error(`migrate failed: ${failed.diagnostics.map(({ message }) => message).join('; ')}`);
-  traces['migrate, sender'] = ofSide(sides, 'domU_t');
-  traces['migrate, receiver'] = ofSide(sides, 'isolated_domU_t');
-  await host.destroy(arriving.name);
+  if (moving !== undefined) Object.assign(traces, await traceMigration(host, moving, migrate));
   if (pciDevice === undefined) return traces;
   const label = 'system_u:object_r:nic_dev_t';
   await keep('label-pci', host.labelPci(pciDevice, label));

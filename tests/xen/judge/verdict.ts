@@ -228,9 +228,11 @@ async function judgeTraces(): Promise<void> {
   const traces = readJson<Traces>('session', 'traces');
   if (traces === undefined) return;
   const machine = { release, hasPci: traces['label-pci'] !== undefined };
+  const canMigrate = traces['migrate, sender'] !== undefined;
+  if (!canMigrate) console.log('this Xen has no shadow paging: migrations of PV guests are not judged');
   const { host, pciDevice } = simulatedBench(machine);
   const other = simulatedBench(machine).host;
-  const simulated = await traceOperations(host, tracedGuests(pciDevice), async (name, config) => {
+  const simulated = await traceOperations(host, tracedGuests(pciDevice, canMigrate), async (name, config) => {
     const { source, target } = await host.migrate(name, other, { uuid: randomUUID(), config });
     return target === undefined ? [source] : [source, target];
   });
