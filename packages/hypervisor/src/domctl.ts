@@ -130,6 +130,11 @@ function closeEverything(machine: Machine, domain: Domain): void {
   domain.ioreqServers.length = 0;
 }
 
+/** XEN: the log-dirty operations of a domain without shadow page tables are those of `shadow/none.c`. */
+function canWatchWrites({ state }: Machine, { isHvm }: Readonly<Domain>): boolean {
+  return isHvm || state.hasShadowPaging;
+}
+
 type StateResult = HypercallResult<'domctl.get_domain_state'>;
 
 function describeState({ domid, life, shutdownReason }: Readonly<Domain>): StateResult {
@@ -148,12 +153,12 @@ function nextChanged(machine: Machine, caller: Domain): StateResult {
   const denial = machine.check('domctl.get_domain_state', caller, { when: 'polling', auditTarget: DOMID_XEN });
   if (denial !== undefined) return failed(errnoOf(denial));
   const { changedDomains, domains } = machine.state;
-  for (const domid of [...changedDomains].sort((a, b) => a - b)) {
+  for (const [at, domid] of changedDomains.entries()) {
     const domain = domains.look(domid);
     const isHidden =
       domain !== undefined && machine.check('domctl.get_domain_state', caller, { domain, stage: 'hook' }) !== undefined;
     if (isHidden) continue;
-    changedDomains.delete(domid);
+    changedDomains.splice(at, 1);
     return domain === undefined
       ? ok({ domid, exists: false, isShutDown: false, isDead: false })
       : describeState(domain);
@@ -251,7 +256,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
     }),
   'domctl.shadow_op.off': (machine, caller, { domid }) =>
     onPaging('domctl.shadow_op.off', machine, caller, domid, (domain) => {
-      if (!machine.state.hasShadowPaging && !domain.isHvm) return failed('EINVAL');
+      if (!canWatchWrites(machine, domain)) return failed('EINVAL');
       domain.isLogDirty = false;
       return ok({});
     }),
@@ -259,7 +264,7 @@ export const DOMCTLS: Handlers<DomctlName> = {
     onPaging('domctl.shadow_op.enable_logdirty', machine, caller, domid, (domain) => {
       // XEN: paging_log_dirty_enable() refuses a domain that is watched already.
       if (domain.isLogDirty) return failed('EINVAL');
-      if (!machine.state.hasShadowPaging && !domain.isHvm)
+      if (!canWatchWrites(machine, domain))
         return failed(
           'EOPNOTSUPP',
           'this Xen has no shadow page tables, without which it does not see what a PV guest writes',

@@ -298,7 +298,7 @@ function emptyState(
     hostPages,
     nextDomid: 1,
     domainExceptions: 0,
-    changedDomains: new Set(),
+    changedDomains: [],
     isDom0Created: false,
   };
 }

@@ -94,8 +94,8 @@ export interface MachineState extends DomainTables {
   readonly hostPages: number;
   nextDomid: number;
   domainExceptions: number;
-  /** Whose state changed since it was last told of; empty where Xen does not keep that in mind. */
-  readonly changedDomains: Set<Domid>;
+  /** Whose state changed since it was last told of, ascending; empty where Xen does not keep that in mind. */
+  readonly changedDomains: Domid[];
   isDom0Created: boolean;
   /** Without, nobody sees what a PV guest writes. */
   readonly hasShadowPaging: boolean;
@@ -273,7 +273,12 @@ export class Machine {
 
   /** The state of a domain is another one. XEN: `domain_changed_state`. */
   markChanged(domid: Domid): void {
-    if (this.behaviour.tellsOfChanges) this.state.changedDomains.add(domid);
+    if (!this.behaviour.tellsOfChanges) return;
+    const { changedDomains } = this.state;
+    // Most are the newest domain.
+    let at = changedDomains.length;
+    while ((changedDomains[at - 1] ?? -1) > domid) at--;
+    if (changedDomains[at - 1] !== domid) changedDomains.splice(at, 0, domid);
   }
 
   /** The same, and whoever waits for the end of some domain is to look. XEN: `VIRQ_DOM_EXC`. */

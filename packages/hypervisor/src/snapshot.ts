@@ -52,7 +52,7 @@ export function snapshotState(state: MachineState, flask: Flask, which: 'all' | 
     hostPages: state.hostPages,
     nextDomid: state.nextDomid,
     domainExceptions: state.domainExceptions,
-    ...(state.changedDomains.size === 0 ? {} : { changedDomains: [...state.changedDomains] }),
+    ...(state.changedDomains.length === 0 ? {} : { changedDomains: [...state.changedDomains] }),
     isDom0Created: state.isDom0Created,
     ...(state.hasShadowPaging === behaviourOf(flask.server.release.name).hasShadowPaging
       ? {}
@@ -202,7 +202,7 @@ export function restoreState(value: unknown): ReadSnapshot | undefined {
       hostPages: whole(hostPages),
       nextDomid: whole(nextDomid, DOMID_LIMIT - 1),
       domainExceptions: whole(domainExceptions),
-      changedDomains: new Set(changed === undefined ? [] : list(changed).map(domidOf)),
+      changedDomains: [...new Set(list(changed ?? []).map(domidOf))].sort((a, b) => a - b),
       isDom0Created: flag(isDom0Created),
       iommu: oneOf(counts['iommu'], IOMMU_KINDS),
       devices: new Map(
