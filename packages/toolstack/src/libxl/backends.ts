@@ -75,7 +75,7 @@ export function canServe({ recorder, state }: Operation, domid: Domid): boolean 
   if (domid === DOM0) return true;
   const record = state.guests.get(domid);
   const isRunning = recorder.hypercalls.inspectDomain(domid)?.info.isRunning === true;
-  return isRunning && record?.hasStarted === true && !record.isStuck && !record.isShutOut;
+  return isRunning && record?.canAnswer === true;
 }
 
 /** What the guest offers. */

@@ -20,7 +20,7 @@ import { logLibxl } from './said.ts';
 function isListening({ recorder, state }: Operation, domid: Domid): boolean {
   const record = state.guests.get(domid);
   const isRunning = recorder.hypercalls.inspectDomain(domid)?.info.isRunning === true;
-  return isRunning && record?.hasStarted === true && !record.isStuck && !record.isShutOut;
+  return isRunning && record?.canAnswer === true;
 }
 
 /**
@@ -39,7 +39,7 @@ export function tellGuest(
   const port = state.xenstored.get(domid)?.port;
   if (port === undefined || storePort === undefined) return 'silent';
   // XEN: xenstored tells of what somebody watches, and a kernel that never came so far watches nothing.
-  if (!record?.hasStarted || record.isStuck || record.isShutOut) return 'silent';
+  if (record?.canAnswer !== true) return 'silent';
   const told = recorder.step(`xenstored tells domain ${domid}`, 'xenstored', () =>
     recorder.askAs(xenstoredOf(state), 'event_channel_op.send', { port }).kind === 'ok' ? 'done' : 'ignored-failure',
   );
@@ -123,8 +123,7 @@ export function stopGuest(
     const { refusal } = recorder;
     const record = state.guests.get(domid);
     // XEN: what libxl has written stays there, and a kernel that only sleeps reads it when it goes on.
-    if (refusal === undefined && record?.hasStarted === true && !record.isStuck && !record.isShutOut)
-      record.pendingStop = reason;
+    if (refusal === undefined && record?.canAnswer === true) record.pendingStop = reason;
     recorder.step(`libxl waits ${ANSWER_SECONDS} s for domain ${domid}`, 'libxl', () => 'failed');
     operation.messages.push(
       "libxl: error: libxl_domain.c:854:pvcontrol_cb: guest didn't acknowledge control request: -9",

@@ -67,6 +67,15 @@ import type { ToolstackState } from './toolstack-state.ts';
 import { listVcpus, pinVcpu, setVcpus } from './vcpus.ts';
 import { initXenstoreDomain } from './xenstore-domain.ts';
 
+/** xenstored starts as the host boots; false where it ends as it started. */
+function bootXenstored(hypercalls: Hypercalls): boolean {
+  const xenstored = { domid: DOM0, process: 'xenstored' } as const;
+  if (!startXenstored(hypercalls, (args) => hypercalls.call(xenstored, 'domctl.get_domain_state', args))) return false;
+  // It keeps in mind what it has entries of.
+  if (isSince(hypercalls.release, '4.21')) hypercalls.call(xenstored, 'domctl.get_domain_state', { domid: DOM0 });
+  return true;
+}
+
 /**
  * What stands in xenstore of a host that has just booted. XEN: `xen-init-dom0` looks at dom0 before it writes its name and
  * that of the pool of CPUs; a policy keeps it from that only where Xen refuses the look itself. Since 4.18 it asks after
@@ -74,14 +83,6 @@ import { initXenstoreDomain } from './xenstore-domain.ts';
  */
 function bootedState(hypercalls: Hypercalls): ToolstackState {
   const state = emptyToolstackState();
-  const xenstored = { domid: DOM0, process: 'xenstored' } as const;
-  const hasXenstored = startXenstored(hypercalls, (args) =>
-    hypercalls.call(xenstored, 'domctl.get_domain_state', args),
-  );
-  // Nothing gets as far as to a look at dom0 then.
-  if (!hasXenstored) return { ...state, hasXenstored };
-  // It keeps in mind what it has entries of.
-  if (isSince(hypercalls.release, '4.21')) hypercalls.call(xenstored, 'domctl.get_domain_state', { domid: DOM0 });
   const helper = { domid: DOM0, process: 'xen-init-dom0' } as const;
   if (isSince(hypercalls.release, '4.18')) {
     const look = hypercalls.call(helper, 'domctl.getdomaininfo', { domid: DOM0 });
@@ -96,16 +97,15 @@ function bootedState(hypercalls: Hypercalls): ToolstackState {
 export class LibxlHost implements Host {
   readonly #hypercalls: Hypercalls;
   readonly #state: ToolstackState;
+  /** False where xenstored ended as it started: then dom0 has no toolstack, and every command of xl waits for ever. */
+  readonly hasXenstored: boolean;
 
   /** Without a state the host has just booted. */
-  constructor(hypercalls: Hypercalls, state: ToolstackState = bootedState(hypercalls)) {
+  constructor(hypercalls: Hypercalls, state?: ToolstackState) {
     this.#hypercalls = hypercalls;
-    this.#state = state;
-  }
-
-  /** False where xenstored ended as it started: then dom0 has no toolstack, and every command of xl waits for ever. */
-  get hasXenstored(): boolean {
-    return this.#state.hasXenstored;
+    this.hasXenstored = state !== undefined || bootXenstored(hypercalls);
+    // Without it nothing gets as far as to a look at dom0.
+    this.#state = state ?? (this.hasXenstored ? bootedState(hypercalls) : emptyToolstackState());
   }
 
   /** What the toolstack knows of its guests, as plain data. */

@@ -295,23 +295,22 @@ export class GuestWriter {
   readLive(): boolean {
     const { recorder } = this.#operation;
     const domid = this.#domid;
-    const enable = (): Errno | undefined => {
-      const answer = recorder.ask(HELPER, 'domctl.shadow_op.enable_logdirty', { domid });
+    const ask = (mode: 'enable_logdirty' | 'off'): Errno | undefined => {
+      const answer = recorder.ask(HELPER, `domctl.shadow_op.${mode}`, { domid });
       return answer.kind === 'ok' ? undefined : answer.errno;
     };
     let last: Errno | undefined;
     const watched = recorder.step('the save helper has Xen watch which pages the guest writes', HELPER, () => {
-      const first = enable();
+      const first = ask('enable_logdirty');
       if (first === undefined) return 'done';
       const { refusal } = recorder;
       // XEN: enable_logdirty() takes the first refusal for a mode that is on already.
-      const off = recorder.ask(HELPER, 'domctl.shadow_op.off', { domid });
-      const second = off.kind === 'ok' ? enable() : undefined;
-      if (off.kind === 'ok' && second === undefined) return 'done';
-      last = off.kind === 'ok' ? second : off.errno;
-      const errnos = [first, off.kind === 'ok' ? undefined : off.errno, second];
-      const numbers = errnos.map((one) => (one === undefined ? 0 : errnoNumber(one))).join();
-      logLibxc(this.#operation, `Failed to enable logdirty: ${numbers}`, last);
+      const off = ask('off');
+      const second = off === undefined ? ask('enable_logdirty') : undefined;
+      last = off ?? second;
+      if (last === undefined) return 'done';
+      const numbers = [first, off, second].map((one) => (one === undefined ? 0 : errnoNumber(one)));
+      logLibxc(this.#operation, `Failed to enable logdirty: ${numbers.join()}`, last);
       recorder.blame(refusal);
       return 'failed';
     });

@@ -250,7 +250,6 @@ export function emptyToolstackState(): ToolstackState {
     attachments: 0,
     xenstoreDomid: undefined,
     isDom0Bare: false,
-    hasXenstored: true,
     pci: new Map(),
   };
 }
@@ -289,7 +288,6 @@ export function restoreToolstack(snapshot: unknown): ToolstackState | undefined 
       // As above.
       xenstoreDomid: xenstoreDomid as Domid | undefined,
       isDom0Bare: snapshot['isDom0Bare'] === true,
-      hasXenstored: true,
       pci: new Map(pci.map((one) => [one.sbdf, one])),
     };
   } catch (error) {

@@ -71,6 +71,11 @@ export class GuestRecord implements GuestDetails {
     this.#details = details;
   }
 
+  /** Its kernel has come so far, and can read what is written for it: while it runs, it answers. */
+  get canAnswer(): boolean {
+    return this.hasStarted && !this.isStuck && !this.isShutOut;
+  }
+
   get config(): GuestConfig | undefined {
     return this.#own().config;
   }
@@ -97,7 +102,7 @@ export class GuestRecord implements GuestDetails {
 }
 
 /** A guest without its details: what xenstore says of it, and what is known of its kernel. */
-export type GuestFields = Omit<GuestRecord, keyof GuestDetails>;
+export type GuestFields = Omit<GuestRecord, keyof GuestDetails | 'canAnswer'>;
 
 /** A disk or a network card of a guest, as xenstore has it. */
 export interface XenstoreDevice extends GuestDevice {
@@ -168,8 +173,6 @@ export interface ToolstackState {
   xenstoreDomid: Domid | undefined;
   /** Whether `xen-init-dom0` could not set up dom0 as the host booted: it has no name then, and the CPU pool has none. */
   isDom0Bare: boolean;
-  /** False where it ended as the host came up; such a host is not kept. */
-  hasXenstored: boolean;
   /** How many guests the daemons have come to serve. */
   attachments: number;
   readonly deviceModels: PagedMap<Domid, DeviceModel>;
