@@ -17,6 +17,7 @@ export { endLines } from './libxl/guest-control.ts';
 export { adviseLabelGrants, type MissingGrants } from './libxl/label-grants.ts';
 export { LABELLED_ALREADY, labelledParts, labelRefusal, type PciLabel } from './libxl/label-pci.ts';
 export { LibxlHost } from './libxl/libxl-host.ts';
+export { HANDSHAKE_FAILED } from './libxl/migrate.ts';
 export { parseSbdf, sbdfText } from './libxl/pci.ts';
 export { stillListed } from './libxl/pci-operations.ts';
 export { emptyToolstackState, restoreToolstack, type ToolstackSnapshot } from './libxl/toolstack-records.ts';

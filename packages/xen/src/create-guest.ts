@@ -8,6 +8,7 @@
 import type { Diagnostic } from '@dewar/policy/text';
 import { type CreateOptions, guestDiagnostics, type OperationReport, type RestoreOptions } from '@dewar/toolstack';
 import { configToCreate, type DomainConfig, type LabelValue, printJson } from '@dewar/toolstack/xl-cfg';
+import { isFlaskDisabled } from './flask-operations.ts';
 import type { HelperFailure } from './protocol.ts';
 import { failureText, type RealOperation, rcOf } from './real-operation.ts';
 import { XenError } from './xen-error.ts';
@@ -27,8 +28,7 @@ type Report = Promise<OperationReport>;
 async function labelsIgnored(operation: RealOperation, { labels }: DomainConfig): Promise<boolean> {
   const named = labels.run ?? labels.build;
   if (named === undefined) return false;
-  const mode = await operation.call('flask.getenforce', {});
-  if (mode.kind === 'ok' || mode.failure.kind !== 'errno' || mode.failure.errno !== 'ENOSYS') return false;
+  if (!(await isFlaskDisabled(operation))) return false;
   const reason = 'FLASK is disabled on this host; nothing was created';
   operation.diagnostics.push(guestDiagnostics['label-ignored'](named.origin, { label: named.text, reason }));
   return true;

@@ -147,8 +147,8 @@ export async function loadHindrance(operation: RealOperation): Promise<Operation
 }
 
 /** Whether Xen was booted with `flask=disabled`, or built without FLASK. */
-export async function isFlaskDisabled(helper: HelperProcess): Promise<boolean> {
-  const outcome = await helper.call('flask.getenforce', {});
+export async function isFlaskDisabled(by: HelperProcess | RealOperation): Promise<boolean> {
+  const outcome = await by.call('flask.getenforce', {});
   return outcome.kind === 'failed' && outcome.failure.kind === 'errno' && outcome.failure.errno === 'ENOSYS';
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Note } from '@dewar/policy/text';
-import { type DomainState, guestDiagnostics, type OperationReport } from '@dewar/toolstack';
+import { type DomainState, guestDiagnostics, HANDSHAKE_FAILED, type OperationReport } from '@dewar/toolstack';
 import { type DomainConfig, printDomainConfigJson } from '@dewar/toolstack/xl-cfg';
 import type { CallOutcome, HelperProcess } from './helper-process.ts';
 import { MigrationTransport } from './migration-transport.ts';
@@ -48,16 +48,6 @@ const GUEST_TIMEDOUT = -8;
 const [SOON_MS, CLEANUP_MS] = [2000, 10_000];
 /** How often it is looked whether a guest has suspended itself late, and how long that may take, in milliseconds. */
 const [LOOK_MS, LOOKS] = [300, 10];
-
-/** XEN: `failed_badly`. */
-const HANDSHAKE_FAILED: readonly string[] = [
-  '** Migration failed during final handshake **',
-  'Domain state is now undefined !',
-  'Please CHECK AT BOTH ENDS for running instances, before renaming and',
-  ' resuming at most one instance.  Two simultaneous instances of the domain',
-  ' would probably result in SEVERE DATA LOSS and it is now your',
-  ' responsibility to avoid that.  Sorry.',
-];
 
 type Report = Promise<OperationReport>;
 
@@ -132,11 +122,7 @@ class RealMigration {
     params: HelperCalls[N]['params'],
     isDone: (value: HelperCalls[N]['result']) => boolean = () => true,
   ): Promise<CallOutcome<N>> {
-    return this.#operation.step(title, async () => {
-      const value = await this.#helper.call(call, params);
-      this.#operation.messages.push(...value.log);
-      return { outcome: value.kind === 'ok' && isDone(value.value) ? 'done' : 'failed', value };
-    });
+    return this.#operation.callStep(title, call, params, { by: this.#helper, isDone });
   }
 
   async #run(release: string): Report {

@@ -82,9 +82,13 @@ export class RealOperation {
     return this.#steps.length;
   }
 
-  /** Asks the helper for something, and keeps what the libraries logged. */
-  async call<N extends HelperCallName>(call: N, params: HelperCalls[N]['params']): Promise<CallOutcome<N>> {
-    const outcome = await this.#helper.call(call, params);
+  /** Asks a helper for something, and keeps what the libraries logged. */
+  async call<N extends HelperCallName>(
+    call: N,
+    params: HelperCalls[N]['params'],
+    by: HelperProcess = this.#helper,
+  ): Promise<CallOutcome<N>> {
+    const outcome = await by.call(call, params);
     this.messages.push(...outcome.log);
     return outcome;
   }
@@ -104,15 +108,19 @@ export class RealOperation {
     return piece?.text;
   }
 
-  /** Makes a call as a step of its own, which fails where the call does. */
+  /** Makes a call as a step of its own, which fails where the call does, or its answer is not `isDone`. */
   callStep<N extends HelperCallName>(
     title: string,
     call: N,
     params: HelperCalls[N]['params'],
+    {
+      by,
+      isDone = () => true,
+    }: { readonly by?: HelperProcess; readonly isDone?: (value: HelperCalls[N]['result']) => boolean } = {},
   ): Promise<CallOutcome<N>> {
     return this.step(title, async () => {
-      const value = await this.call(call, params);
-      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
+      const value = await this.call(call, params, by);
+      return { outcome: value.kind === 'ok' && isDone(value.value) ? 'done' : 'failed', value };
     });
   }
 

@@ -7,6 +7,7 @@
  */
 import type { Diagnostic } from '@dewar/policy/text';
 import { guestDiagnostics, type OperationReport } from '@dewar/toolstack';
+import { isFlaskDisabled } from './flask-operations.ts';
 import type { HelperProcess } from './helper-process.ts';
 import type { JournalDetails } from './journal.ts';
 import type { HelperFailure, Taken } from './protocol.ts';
@@ -156,18 +157,16 @@ class Reception {
   async run(): Report {
     const { built, runs } = this.#arrival;
     const wanted = runs ?? built;
-    if (wanted !== undefined && (await this.#isFlaskOff()))
+    if (wanted !== undefined && (await isFlaskDisabled(this.#operation)))
       return this.#fail(
         guestDiagnostics['label-ignored'](undefined, {
           label: wanted,
           reason: 'FLASK is disabled on this host; nothing was created',
         }),
       );
-    const build = await this.#operation.step('libxl builds the guest that comes in', async () => {
-      const value = await this.#helper.call('reception.build', { json: incoming(this.#arrival) });
-      this.#operation.messages.push(...value.log);
-      return { outcome: value.kind === 'ok' ? 'done' : 'failed', value };
-    });
+    const json = incoming(this.#arrival);
+    const title = 'libxl builds the guest that comes in';
+    const build = await this.#operation.callStep(title, 'reception.build', { json }, { by: this.#helper });
     if (build.kind === 'failed') return this.#notBuilt(build.failure);
     const { domid } = build.value;
     const label = (await this.#operation.stateOf(domid))?.label;
@@ -177,11 +176,6 @@ class Reception {
       return this.#fail(guestDiagnostics['label-ignored'](undefined, { label: wanted, reason }), domid);
     }
     return this.#take(domid);
-  }
-
-  async #isFlaskOff(): Promise<boolean> {
-    const mode = await this.#operation.call('flask.getenforce', {});
-    return mode.kind === 'failed' && mode.failure.kind === 'errno' && mode.failure.errno === 'ENOSYS';
   }
 
   async #fail(diagnostic: Diagnostic, domid?: number): Report {
@@ -203,12 +197,12 @@ class Reception {
     const { isPaused, tell } = this.#options;
     tell('migration target: Transfer complete, requesting permission to start domain.');
     const title = isPaused ? 'the guest is handed over, and stays paused' : 'the guest is handed over, and started';
-    const taken = await this.#operation.step(title, async () => {
-      const value = await this.#helper.call('reception.take', { name, isPaused });
-      this.#operation.messages.push(...value.log);
-      const isDone = value.kind === 'ok' && value.value.kind !== 'not-started';
-      return { outcome: isDone ? 'done' : 'failed', value };
-    });
+    const taken = await this.#operation.callStep(
+      title,
+      'reception.take',
+      { name, isPaused },
+      { by: this.#helper, isDone: ({ kind }) => kind !== 'not-started' },
+    );
     if (taken.kind === 'ok') return this.#settle(domid, taken.value);
     tell('migration target: Failure, destroying our copy.');
     const notes = [

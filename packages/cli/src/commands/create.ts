@@ -18,6 +18,7 @@ import { diagnosticJson, jsonText, reportJson } from '../report-json.ts';
 import { byteText, type Colours, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 import { labelNames, legendLines, refusalLines, timelineLines } from '../timeline.ts';
 import type { Rehearsal } from './rehearse-build.ts';
+import { mayFollow } from './tell-rehearsal.ts';
 
 export interface CreateFlags extends HostChoice {
   readonly isJson: boolean;
@@ -154,31 +155,19 @@ export async function runCreate(
 }
 
 /** Says what a rehearsal came to. Answers the exit status when the build must not begin. */
-function tellRehearsal(rehearsal: Rehearsal, flags: CreateFlags, terminal: Terminal): number | undefined {
-  const { err } = terminal;
-  const colours = coloursFor(err);
-  if (rehearsal.kind === 'none') {
-    if (!flags.isQuiet) printLine(err, `${colours.warning('note:')} not rehearsed: ${rehearsal.reason}`);
-    return undefined;
+function tellRehearsal(
+  rehearsal: Rehearsal,
+  { isForced, isJson, isQuiet }: CreateFlags,
+  terminal: Terminal,
+): number | undefined {
+  if (rehearsal.kind === 'none' && isQuiet) return undefined;
+  const left = 'nothing was created: that was a rehearsal under the policy of this host; `--force` builds nevertheless';
+  if (rehearsal.kind === 'refused' && isJson && !isForced) {
+    print(terminal.out, jsonText({ outcome: 'refused', rehearsal: reportJson(rehearsal.report) }));
+    printLine(terminal.err, left);
+    return EXIT.problem;
   }
-  if (rehearsal.kind === 'passed') return undefined;
-  const { report } = rehearsal;
-  if (flags.isJson && !flags.isForced)
-    print(terminal.out, jsonText({ outcome: 'refused', rehearsal: reportJson(report) }));
-  else {
-    const names = labelNames(report);
-    for (const line of refusalLines(report, names, colours)) printLine(err, line);
-    printDiagnostics(terminal, report.diagnostics);
-  }
-  if (flags.isForced) {
-    printLine(err, `${colours.warning('warning:')} the rehearsal failed; the guest is built nevertheless`);
-    return undefined;
-  }
-  printLine(
-    err,
-    'nothing was created: that was a rehearsal under the policy of this host; `--force` builds nevertheless',
-  );
-  return EXIT.problem;
+  return mayFollow(rehearsal, { isForced, goesOn: 'the guest is built', left }, terminal) ? undefined : EXIT.problem;
 }
 
 /** What the promise is about: dom0 tries to read and to write the guest that now runs. */

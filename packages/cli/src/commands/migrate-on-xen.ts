@@ -9,12 +9,12 @@ import type { XenHost } from '@dewar/xen';
 import { EXIT } from '../failures.ts';
 import { INTERRUPTED, useRealHost } from '../host-session.ts';
 import { jsonText, reportJson } from '../report-json.ts';
-import { coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
-import { labelNames, refusalLines } from '../timeline.ts';
+import { coloursFor, print, printLine, safeLine, type Terminal } from '../terminal.ts';
 import { readConfig } from './guest-operations.ts';
 import { answer, exitCodeOf } from './lifecycle.ts';
 import type { MigrateFlags } from './migrate.ts';
 import type { MigrationPlan } from './rehearse-migration.ts';
+import { mayFollow } from './tell-rehearsal.ts';
 
 /** More of what a receiver says is not kept for JSON. */
 const SAID_LIMIT = 1000;
@@ -75,32 +75,18 @@ async function mayBegin(
   { isForced, isJson }: MigrateFlags,
   terminal: Terminal,
 ): Promise<boolean> {
-  const { err } = terminal;
-  const colours = coloursFor(err);
   const { rehearseMigration } = await import('./rehearse-migration.ts');
   const rehearsal = await rehearseMigration(host, plan, terminal);
-  if (rehearsal.kind === 'none') {
-    printLine(err, `${colours.warning('note:')} not rehearsed: ${rehearsal.reason}`);
-    return true;
-  }
-  if (plan.targetPolicy === undefined) {
+  if (rehearsal.kind !== 'none' && plan.targetPolicy === undefined) {
     const words = 'the other host has a policy of its own, which was not rehearsed: name it with `--target-policy`';
-    printLine(err, `${colours.note('note:')} ${words}`);
+    printLine(terminal.err, `${coloursFor(terminal.err).note('note:')} ${words}`);
   }
-  if (rehearsal.kind === 'passed') return true;
-  const { report } = rehearsal;
-  if (isJson && !isForced) {
-    print(terminal.out, jsonText({ outcome: 'refused', rehearsal: reportJson(report) }));
+  if (rehearsal.kind === 'refused' && isJson && !isForced) {
+    print(terminal.out, jsonText({ outcome: 'refused', rehearsal: reportJson(rehearsal.report) }));
     return false;
   }
-  for (const line of refusalLines(report, labelNames(report), colours)) printLine(err, line);
-  printDiagnostics(terminal, report.diagnostics);
-  const whose = report.operation === 'migrate-receive' ? 'the other host' : 'this host';
-  if (isForced) printLine(err, `${colours.warning('warning:')} the rehearsal failed; the guest is sent nevertheless`);
-  else
-    printLine(
-      err,
-      `nothing was sent: that was a rehearsal under the policy of ${whose}; \`--force\` sends the guest nevertheless`,
-    );
-  return isForced;
+  const isAbroad = rehearsal.kind === 'refused' && rehearsal.report.operation === 'migrate-receive';
+  const whose = isAbroad ? 'the other host' : 'this host';
+  const left = `nothing was sent: that was a rehearsal under the policy of ${whose}; \`--force\` sends the guest nevertheless`;
+  return mayFollow(rehearsal, { isForced, goesOn: 'the guest is sent', left }, terminal);
 }

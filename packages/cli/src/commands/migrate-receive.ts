@@ -8,10 +8,10 @@ import { randomUUID } from 'node:crypto';
 import type { Arrival, XenHost } from '@dewar/xen';
 import { EXIT, UsageError } from '../failures.ts';
 import { type HostChoice, meansRealHost, useRealHost } from '../host-session.ts';
-import { coloursFor, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
-import { labelNames, refusalLines } from '../timeline.ts';
+import { printLine, safeLine, type Terminal } from '../terminal.ts';
 import { answer } from './lifecycle.ts';
 import { rehearseArrival } from './rehearse-migration.ts';
+import { mayFollow } from './tell-rehearsal.ts';
 
 export interface ReceiveFlags extends HostChoice {
   readonly isPaused: boolean;
@@ -44,23 +44,8 @@ async function mayComeIn(
   { policy, isForced, isPaused }: ReceiveFlags,
   terminal: Terminal,
 ): Promise<boolean> {
-  const { err } = terminal;
-  const colours = coloursFor(err);
   const rehearsal = await rehearseArrival(host, arrival.json, { policy, isPaused, uuid: randomUUID() }, terminal);
-  if (rehearsal.kind === 'passed') return true;
-  if (rehearsal.kind === 'none') {
-    printLine(err, `${colours.warning('note:')} not rehearsed: ${rehearsal.reason}`);
-    return true;
-  }
-  const { report } = rehearsal;
-  for (const line of refusalLines(report, labelNames(report), colours)) printLine(err, line);
-  printDiagnostics(terminal, report.diagnostics);
-  if (isForced)
-    printLine(err, `${colours.warning('warning:')} the rehearsal failed; the guest is taken in nevertheless`);
-  else
-    printLine(
-      err,
-      'nothing was built: that was a rehearsal under the policy of this host; `--force` takes the guest in nevertheless',
-    );
-  return isForced;
+  const left =
+    'nothing was built: that was a rehearsal under the policy of this host; `--force` takes the guest in nevertheless';
+  return mayFollow(rehearsal, { isForced, goesOn: 'the guest is taken in', left }, terminal);
 }

@@ -8,9 +8,9 @@ import type { OperationReport, XenstoreDomainOptions } from '@dewar/toolstack';
 import type { XenHost } from '@dewar/xen';
 import { EXIT, UsageError } from '../failures.ts';
 import { meansRealHost, useRealHost } from '../host-session.ts';
-import { coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
-import { labelNames, refusalLines } from '../timeline.ts';
+import { printLine, type Terminal } from '../terminal.ts';
 import { answer, type RequestFlags, request } from './lifecycle.ts';
+import { mayFollow } from './tell-rehearsal.ts';
 
 /** What the command line says. */
 export interface XenstoreDomainFlags extends RequestFlags {
@@ -49,23 +49,9 @@ async function mayBegin(
   { policy, isForced }: XenstoreDomainFlags,
   terminal: Terminal,
 ): Promise<boolean> {
-  const { err } = terminal;
-  const colours = coloursFor(err);
   const { rehearse } = await import('./rehearse-build.ts');
   const rehearsal = await rehearse(host, policy, terminal, (simulated) => simulated.initXenstoreDomain(options));
-  if (rehearsal.kind === 'passed') return true;
-  if (rehearsal.kind === 'none') {
-    printLine(err, `${colours.warning('note:')} not rehearsed: ${rehearsal.reason}`);
-    return true;
-  }
-  const { report } = rehearsal;
-  for (const line of refusalLines(report, labelNames(report), colours)) printLine(err, line);
-  printDiagnostics(terminal, report.diagnostics);
-  if (isForced) printLine(err, `${colours.warning('warning:')} the rehearsal failed; the domain is made nevertheless`);
-  else
-    printLine(
-      err,
-      'nothing was made: that was a rehearsal under the policy of this host; `--force` makes the domain nevertheless',
-    );
-  return isForced;
+  const left =
+    'nothing was made: that was a rehearsal under the policy of this host; `--force` makes the domain nevertheless';
+  return mayFollow(rehearsal, { isForced, goesOn: 'the domain is made', left }, terminal);
 }

@@ -205,8 +205,8 @@ function takeBack(
   return { source: failSource(source, domid, stop), target: failTarget(target, arrived.domid) };
 }
 
-/** XEN: `failed_badly`. */
-const HANDSHAKE_FAILED: readonly string[] = [
+/** What the sender prints when nobody knows whether the guest runs there. XEN: `failed_badly`. */
+export const HANDSHAKE_FAILED: readonly string[] = [
   '** Migration failed during final handshake **',
   'Domain state is now undefined !',
   'Please CHECK AT BOTH ENDS for running instances, before renaming and',
