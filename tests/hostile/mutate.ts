@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { joinedParts } from '@dewar/policy/policydb';
 import type { Random } from '@dewar/testkit';
 
 /** Words that like to break readers. */
@@ -18,15 +19,7 @@ function withWord(bytes: Uint8Array, at: number, word: number): Uint8Array {
   return copy;
 }
 
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
+const joined = (...parts: readonly Uint8Array[]): Uint8Array => joinedParts(parts);
 
 const MUTATIONS: readonly Mutation[] = [
   // One bit.

@@ -17,7 +17,7 @@ export interface ByteSource {
 }
 
 /** Whether this machine keeps words as a binary policy does. */
-const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+export const IS_LITTLE_ENDIAN: boolean = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** So many words are brought at once: few enough to stay in a processor's cache, and a multiple of what an entry has. */
 const PIECE_WORDS = 3 * 0x2000;

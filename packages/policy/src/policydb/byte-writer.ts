@@ -3,7 +3,9 @@
  *
  * @module
  */
+
 import { type AvEntries, ENTRY_WORDS } from './av-entries.ts';
+import { IS_LITTLE_ENDIAN } from './byte-source.ts';
 import type { Ebitmap } from './ebitmap.ts';
 
 /** Tables from this size on are not copied until the end. */
@@ -73,11 +75,11 @@ export class ByteWriter {
   entries(entries: AvEntries): void {
     const words = entries.words.subarray(0, entries.count * ENTRY_WORDS);
     const size = words.length * 4;
-    if (isLittleEndian && size < LARGE) {
+    if (IS_LITTLE_ENDIAN && size < LARGE) {
       this.#reserve(size);
       this.#bytes.set(new Uint8Array(words.buffer, words.byteOffset, size), this.#length);
       this.#length += size;
-    } else if (isLittleEndian) {
+    } else if (IS_LITTLE_ENDIAN) {
       this.#finished.push(this.#bytes.subarray(0, this.#length));
       this.#finished.push(new Uint8Array(words.buffer, words.byteOffset, size));
       this.#bytes = new Uint8Array(64 * 1024);
@@ -116,5 +118,3 @@ export function joinedParts(parts: readonly Uint8Array[]): Uint8Array {
   }
   return whole;
 }
-
-const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
