@@ -35,6 +35,13 @@ const header = read(48);
 const data = read(header.readUInt32LE(44));
 const config = data.toString('latin1', 4, 4 + data.readUInt32LE(0) - 1);
 writeFileSync(heard, JSON.stringify({ magic: header.toString('latin1', 0, 32), flags: header.readUInt32LE(36), config, end: data.at(-1) }));
+if (how === 'hears-all') {
+  const parts = [];
+  const room = Buffer.alloc(4096);
+  for (let count; (count = readSync(0, room)) > 0; ) parts.push(Buffer.from(room.subarray(0, count)));
+  writeFileSync(heard + '.rest', Buffer.concat(parts));
+  process.exit(1);
+}
 if (how === 'does-not-begin') process.exit(1);
 if (how === 'talks') writeSync(1, 'I was not asked');
 if (how === 'ends-in-the-stream') { read(1000); process.exit(1); }
@@ -196,6 +203,16 @@ test('what may not be read once it runs does not go, under the label that it run
   expect(code).toBe(1);
   expect(err).toContain('on `customer_1:vm_r:nomigrate_t`');
   expect(err).toContain('nothing was sent: that was a rehearsal under the policy of this host');
+});
+
+test('a guest of which libxl sends nothing begins and ends: so the receiver destroys what it has built', async () => {
+  await xen('create', '-q', guestCfg);
+  const command = `node ${receiver} hears-all ${heard}`;
+  const { code, err } = await xen(
+    ...['migrate', '--force', '-s', '', '--policy', examplePath, 'nomigrate-guest', command],
+  );
+  expect([code, err.includes('`nomigrate-guest`, goes on here')]).toEqual([1, true]);
+  expect(readFileSync(`${heard}.rest`, 'latin1')).toBe('LibxlFmt\0\0\0\x02\0\0\0\0\x01\0\0\0\0\0\0\0');
 });
 
 test('with the policy of the other host its side is rehearsed, too', async () => {

@@ -119,6 +119,15 @@ export class MigrationChannel {
     }
   }
 
+  /** Writes what is taken at once; whether anybody reads it does not matter. */
+  tryWrite(bytes: Buffer): void {
+    try {
+      writeSync(this.#output, bytes);
+    } catch {
+      // The way is full, or nobody is there.
+    }
+  }
+
   /** Looks for a while whether the other side ends, which is not to say anything meanwhile. */
   async mustStay(forMs: number, before: string): Promise<void> {
     const room = Buffer.alloc(SHOWN_BYTES);

@@ -46,6 +46,13 @@ const CLEANUP_MS = 30_000;
  */
 const EARLY_END_MS = 500;
 
+/**
+ * How each guest begins as libxl writes it: a header, and the record behind which libxc goes on (`libxl_sr_stream_format.h`).
+ * XEN: `helper_done` of a receiver whose stream ends before that calls the same null pointer, and what it has built is left;
+ * one whose stream ends behind it destroys that.
+ */
+const STREAM_START: Buffer = Buffer.from('LibxlFmt\0\0\0\x02\0\0\0\0\x01\0\0\0\0\0\0\0', 'latin1');
+
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** One migration. */
@@ -96,6 +103,8 @@ export class MigrationSender {
   /** The guest goes on here. A receiver that has all of it sees that it is not its own, and destroys it. */
   async #keep(isSent: boolean): Promise<void> {
     this.#stage = 'over';
+    // libxl may have ended before its first word. In the middle of a guest these are no sense, and end it as well.
+    if (!isSent) this.#channel.tryWrite(STREAM_START);
     this.#acts.closeStream();
     await this.#resume();
     // XEN: a receiver that cannot say how it went ends without destroying its copy.
