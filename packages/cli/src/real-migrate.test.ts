@@ -205,6 +205,11 @@ test('what may not be read once it runs does not go, under the label that it run
   expect(err).toContain('nothing was sent: that was a rehearsal under the policy of this host');
 });
 
+/** How libxl begins a guest. */
+const START = 'LibxlFmt\0\0\0\x02\0\0\0\0\x01\0\0\0\0\0\0\0';
+/** What came to a receiver behind the configuration. */
+const rest = (): string => readFileSync(`${heard}.rest`, 'latin1');
+
 test('a guest of which libxl sends nothing begins and ends: so the receiver destroys what it has built', async () => {
   await xen('create', '-q', guestCfg);
   const command = `node ${receiver} hears-all ${heard}`;
@@ -212,7 +217,7 @@ test('a guest of which libxl sends nothing begins and ends: so the receiver dest
     ...['migrate', '--force', '-s', '', '--policy', examplePath, 'nomigrate-guest', command],
   );
   expect([code, err.includes('`nomigrate-guest`, goes on here')]).toEqual([1, true]);
-  expect(readFileSync(`${heard}.rest`, 'latin1')).toBe('LibxlFmt\0\0\0\x02\0\0\0\0\x01\0\0\0\0\0\0\0');
+  expect(rest()).toBe(START);
 });
 
 test('with the policy of the other host its side is rehearsed, too', async () => {
@@ -241,6 +246,18 @@ test('Ctrl-C while a receiver does not read: the guest goes on here', async () =
   expect(err).toMatch(GOES_ON);
   expect(code).toBe(130);
   expect(await guests()).toEqual(RUNS);
+});
+
+test('Ctrl-C before libxl has begun: the receiver hears that the guest begins and ends', async () => {
+  rmSync(heard, { force: true });
+  const { code, err } = await interrupt('hears-all', () => existsSync(heard));
+  expect([code, GOES_ON.test(err), rest().endsWith(START)]).toEqual([130, true, true]);
+});
+
+test('a helper that is killed before libxl has begun: the receiver hears that the guest begins and ends', async () => {
+  faults({ call: 'migration.send', how: { kind: 'dies' } });
+  const { code } = await migrate('hears-all');
+  expect([code, rest(), await guests()]).toEqual([1, START, RUNS]);
 });
 
 test('Ctrl-C while a receiver has all of the guest and says nothing: it goes on here', async () => {

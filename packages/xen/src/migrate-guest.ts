@@ -9,6 +9,7 @@ import type { Note } from '@dewar/policy/text';
 import { type DomainState, guestDiagnostics, HANDSHAKE_FAILED, type OperationReport } from '@dewar/toolstack';
 import { type DomainConfig, printDomainConfigJson } from '@dewar/toolstack/xl-cfg';
 import type { CallOutcome, HelperProcess } from './helper-process.ts';
+import { STREAM_START } from './migration-channel.ts';
 import { MigrationTransport } from './migration-transport.ts';
 import type { HandOver, HelperCallName, HelperCalls, HelperFailure } from './protocol.ts';
 import { failureText, type RealOperation, rcOf } from './real-operation.ts';
@@ -49,6 +50,9 @@ const [SOON_MS, CLEANUP_MS] = [2000, 10_000];
 /** How often it is looked whether a guest has suspended itself late, and how long that may take, in milliseconds. */
 const [LOOK_MS, LOOKS] = [300, 10];
 
+/** So long after it was told to send, libxl has surely begun, in milliseconds. */
+const BEGUN_MS = 3000;
+
 type Report = Promise<OperationReport>;
 
 /** Sends a guest to another host. */
@@ -84,6 +88,7 @@ class RealMigration {
   readonly #transport: MigrationTransport;
   readonly #options: RealMigrateOptions;
   #phase: Phase = 'offering';
+  #sendingSince = Number.POSITIVE_INFINITY;
   #name: string | undefined;
 
   constructor(
@@ -102,8 +107,14 @@ class RealMigration {
 
   /** The guest is to stay. What cannot be stopped any more goes on. */
   stop(): void {
-    if (this.#phase === 'offering') this.#transport.cut(SOON_MS);
-    if (this.#phase === 'sending') this.#transport.cut(CLEANUP_MS);
+    if (this.#phase === 'offering') this.#cut(SOON_MS);
+    if (this.#phase === 'sending') this.#cut(CLEANUP_MS);
+  }
+
+  /** Nothing more goes to the receiver. One that has heard nothing of the guest yet hears how it begins. */
+  #cut(graceMs: number): void {
+    const hasBegun = Date.now() - this.#sendingSince > BEGUN_MS;
+    this.#transport.cut(graceMs, hasBegun ? undefined : STREAM_START);
   }
 
   async run(release: string): Report {
@@ -138,6 +149,7 @@ class RealMigration {
     // XEN: with the length of the configuration before it.
     messages.push(`Saving to migration stream new xl format (info 0x3/0x0/${offered.value.configBytes + 4})`);
     this.#phase = 'sending';
+    this.#sendingSince = Date.now();
     const sent = await this.#step(`libxl sends domain ${domid}`, 'migration.send', { domid, isDebugged });
     if (sent.kind === 'failed') return this.#notSent(sent.failure);
     messages.push('migration sender: Target has acknowledged transfer.');
@@ -210,7 +222,7 @@ class RealMigration {
     // What is still to be done, it does first: a guest that has been sent goes on.
     await this.#helper.close();
     // Nobody needs a receiver any more that does not end.
-    this.#transport.cut(CLEANUP_MS);
+    this.#cut(CLEANUP_MS);
     const status = await this.#transport.end(CLEANUP_MS + SOON_MS);
     const domid = this.#domid;
     const domain = await this.#operation.stateOf(domid);
@@ -247,7 +259,7 @@ class RealMigration {
       await this.#transport.end(SOON_MS);
       return this.#reportLeft(destroyed.kind === 'failed' ? destroyed.failure : undefined);
     }
-    this.#transport.cut(CLEANUP_MS);
+    this.#cut(CLEANUP_MS);
     const isKept = this.#phase !== 'handing-over' || (await this.#operation.stateOf(domid))?.name === this.#name;
     // The other name is given before the guest is handed over.
     if (!isKept) return this.#unknown(error.message);

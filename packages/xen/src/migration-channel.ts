@@ -22,6 +22,13 @@ export const GO: Buffer = Buffer.from('domain is yours, you are cleared to unpau
 /** A byte follows that says how the start went: 0, or libxl's number without its sign. */
 export const REPORT: Buffer = Buffer.from('my copy unpause results are as follows\0', 'latin1');
 
+/**
+ * How each guest begins as libxl writes it: a header, and the record behind which libxc goes on (`libxl_sr_stream_format.h`).
+ * XEN: `helper_done` of a receiver whose stream ends before that calls the same null pointer, and what it has built is left;
+ * one whose stream ends behind it destroys that. In the middle of a guest these bytes make no sense, and end it as well.
+ */
+export const STREAM_START: Buffer = Buffer.from('LibxlFmt\0\0\0\x02\0\0\0\0\x01\0\0\0\0\0\0\0', 'latin1');
+
 /** How often it is looked whether something came, in milliseconds: at first, and after a while. */
 const [SOON, LATER] = [5, 50];
 /** So much of what came instead of a message is shown. */

@@ -10,7 +10,7 @@
  * @module
  */
 import { CallFault } from './helper/fault.ts';
-import { BANNER, GO, type MigrationChannel, READY, REPORT } from './migration-channel.ts';
+import { BANNER, GO, type MigrationChannel, READY, REPORT, STREAM_START } from './migration-channel.ts';
 import type { HandOver, HelperCalls } from './protocol.ts';
 import { saveHead } from './save-format.ts';
 
@@ -45,13 +45,6 @@ const CLEANUP_MS = 30_000;
  * pointer where its stream ends before its helper writes to it (`libxl_save_callout.c`, `helper_done`), up to 4.22.
  */
 const EARLY_END_MS = 500;
-
-/**
- * How each guest begins as libxl writes it: a header, and the record behind which libxc goes on (`libxl_sr_stream_format.h`).
- * XEN: `helper_done` of a receiver whose stream ends before that calls the same null pointer, and what it has built is left;
- * one whose stream ends behind it destroys that.
- */
-const STREAM_START: Buffer = Buffer.from('LibxlFmt\0\0\0\x02\0\0\0\0\x01\0\0\0\0\0\0\0', 'latin1');
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -88,22 +81,27 @@ export class MigrationSender {
     let isSent = false;
     try {
       await this.#channel.mustStay(EARLY_END_MS, 'the guest was sent');
+      this.#mustBeWanted();
       await this.#acts.suspend(domid, isDebugged);
       isSent = true;
       await this.#channel.expect(READY, 'the word that it has the guest');
       this.#stage = 'sent';
       // Nobody would hand it over any more.
-      if (this.#isAbandoned) throw new CallFault({ kind: 'refused', reason: 'the command has ended' });
+      this.#mustBeWanted();
     } catch (error) {
       await this.#keep(isSent);
       throw error;
     }
   }
 
+  #mustBeWanted(): void {
+    if (this.#isAbandoned) throw new CallFault({ kind: 'refused', reason: 'the command has ended' });
+  }
+
   /** The guest goes on here. A receiver that has all of it sees that it is not its own, and destroys it. */
   async #keep(isSent: boolean): Promise<void> {
     this.#stage = 'over';
-    // libxl may have ended before its first word. In the middle of a guest these are no sense, and end it as well.
+    // libxl may have ended before its first word.
     if (!isSent) this.#channel.tryWrite(STREAM_START);
     this.#acts.closeStream();
     await this.#resume();
@@ -178,6 +176,7 @@ export class MigrationSender {
       case 'sending':
         // What waits or writes fails now, and the guest goes on.
         this.#channel.giveUp();
+        this.#channel.tryWrite(STREAM_START);
         this.#acts.closeStream();
         return;
       case 'sent':

@@ -56,9 +56,12 @@ export class MigrationTransport {
     return [this.#input, this.#output];
   }
 
-  /** Nothing more goes to the receiver, whoever writes; what does not end by itself then, in so many milliseconds, is ended. */
-  cut(graceMs: number): void {
-    this.#input.end();
+  /**
+   * Nothing more goes to the receiver, but for some last bytes, whoever writes; what does not end by itself then, in so many
+   * milliseconds, is ended.
+   */
+  cut(graceMs: number, last?: Buffer): void {
+    if (!this.#input.writableEnded) this.#input.end(last);
     const timer = setTimeout(() => this.#child.kill('SIGTERM'), graceMs);
     void this.#ended.then(() => clearTimeout(timer));
   }

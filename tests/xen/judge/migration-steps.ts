@@ -141,20 +141,26 @@ const refusing: Step = async (commands) => {
   await mustGoOn(commands, 'nomigrate-guest', domid, 'memory that may not be read');
 };
 
-/** Ends it in the middle, in some ways, at two places: while the guest is on the way, and when all of it was sent. */
+/**
+ * Ends it in the middle, in some ways, at three places: before libxl has begun, while the guest is on the way, and when all of
+ * it was sent.
+ */
 const interrupting: Step = async (commands) => {
   await withGuest(commands, 'held', async () => {
     must(await isAlive('held'), 'the guest did not come up');
     const [{ domid } = { domid: -1 }] = await guestsOf(commands, 'held');
     const isSuspended = async (): Promise<boolean> =>
       (await commands.host.list()).value?.some((one) => one.domid === domid && one.state === 'shutdown') === true;
-    const isUnderWay = (command: number) => async (): Promise<boolean> => moverOf(command) !== undefined;
+    type Started = ReturnType<Commands['start']>;
+    const isReady = (command: Started) => async (): Promise<boolean> => command.said().includes('Ready to receive');
+    const isUnderWay = (command: Started) => async (): Promise<boolean> => moverOf(command.pid) !== undefined;
     const ways: readonly (readonly [how: string, end: (command: number) => void, code: number | null])[] = [
       ['SIGINT', (command) => process.kill(command, 'SIGINT'), 130],
       ['the command is killed', (command) => process.kill(command, 'SIGKILL'), null],
       ['the helper is killed', (command) => process.kill(moverOf(command) ?? 0, 'SIGKILL'), 1],
     ];
     const places = [
+      ['before it begins', RECEIVE, isReady],
       ['on the way', RECEIVE_SLOWLY, isUnderWay],
       ['sent', RECEIVE_LATE, () => isSuspended],
     ] as const;
@@ -162,7 +168,7 @@ const interrupting: Step = async (commands) => {
       for (const [how, end, code] of ways) {
         const what = `${place}, ${how}`;
         const command = commands.start(send(commands, 'held', receive));
-        must(await within(PATIENCE_S, hasCome(command.pid)), `${what}: it does not come so far: ${command.said()}`);
+        must(await within(PATIENCE_S, hasCome(command)), `${what}: it does not come so far: ${command.said()}`);
         if (place === 'on the way') await within(3, () => false);
         end(command.pid);
         const ended = await command.ended;
