@@ -1,12 +1,20 @@
 /**
- * The commands about the real host that this machine is, which xl has not.
+ * The commands about a host that xl has not: what is checked there, what it logs, what was changed.
  *
  * @module
  */
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import type { RunDewar } from './commands/trace.ts';
 import type { Finish } from './guest-commands.ts';
-import { flaskOption, hostOption, jsonOption, policyOption, requestFlags, xenOption } from './request-options.ts';
+import {
+  flaskOption,
+  hostOption,
+  jsonOption,
+  policyOption,
+  realHostOption,
+  requestFlags,
+  xenOption,
+} from './request-options.ts';
 import type { Terminal } from './terminal.ts';
 
 function parseCount(text: string): number {
@@ -45,16 +53,18 @@ export function addHostCommands(program: Command, finish: Finish, terminal: Term
 
   program
     .command('watch')
-    .description('follow the console of a real Xen, and print each denial once, with what it means')
+    .description('follow the console of a Xen, and print each denial once, with what it means')
+    .addOption(hostOption())
     .option('-s, --seconds <count>', 'end after so many seconds', parseCount)
     .action(async (args) => {
       const { runWatch } = await import('./commands/watch.ts');
-      await finish(runWatch(args.seconds, terminal));
+      await finish(runWatch({ host: args.host, seconds: args.seconds }, terminal));
     });
 
   program
     .command('log')
     .description('show the changes that Dewar made to the real host, from its journal')
+    .addOption(realHostOption())
     .option('-n, --last <count>', 'only the last so many', parseCount)
     .addOption(jsonOption())
     .action(async (args) => {

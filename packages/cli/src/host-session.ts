@@ -53,7 +53,7 @@ function stateFolder(): string {
 /** The name of the real host that this machine is. */
 export const REAL_HOST = 'xen';
 /** The name of whichever simulated host comes next. */
-const ANY_SIMULATED = 'simulated';
+export const ANY_SIMULATED = 'simulated';
 
 /** The helper process of a real host. Its place is the same seen from the sources and from the bundle. */
 const HELPER_FILE: string = fileURLToPath(new URL('../dist/xen-helper.mjs', import.meta.url));

@@ -3,6 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileDirectory } from '@dewar/policy/compiler';
+import { examplePolicy, withoutPermission } from '@dewar/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dewar } from './captured-run.ts';
 
@@ -206,5 +208,43 @@ describe('dewar check', () => {
   test('settings behind the file count, a missing file is no configuration', async () => {
     expect((await dewar('check', guestCfg, 'vcpus=many')).code).toBe(1);
     expect((await dewar('check', join(folder, 'none.cfg'))).code).toBe(3);
+  });
+});
+
+describe('dewar watch', () => {
+  test('a simulated host is followed while other commands use it; each denial is told once', async () => {
+    await dewar('lab', 'new', 'a');
+    await dewar('create', '-q', '--host', 'a', guestCfg);
+    await dewar('probe', '--host', 'a', 'nomigrate-guest');
+    let isWatched = true;
+    const watched = dewar('watch', '--host', 'a', '--seconds', '4').finally(() => {
+      isWatched = false;
+    });
+    while (isWatched) {
+      // A command on a simulated host waits for nothing, so that the watch would have no turn.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await dewar('dump-core', '--host', 'a', 'nomigrate-guest');
+      await dewar('save', '--host', 'a', 'nomigrate-guest', join(folder, 'saved'));
+    }
+    const { code, out, err } = await watched;
+    expect([code, err]).toEqual([0, 'watching the console of the simulated host `a`; Ctrl-C ends it\n']);
+    const denied = [...out.matchAll(/^avc: {2}denied {2}\{ (.*) \}/gm)].map(([, permissions]) => permissions);
+    expect(denied.sort()).toEqual(['get_vnumainfo', 'map_read']);
+    expect(out).toContain('`get_vnumainfo` is asked for by memory_op.get_vnumainfo\n  in xl save\n');
+  });
+
+  test('what cannot be watched is said', async () => {
+    const none = await dewar('watch');
+    expect([none.code, none.err]).toEqual([
+      2,
+      'dewar: there is nothing to watch: this machine manages no Xen, and no simulated host exists yet\n',
+    ]);
+    const deafPolicy = file('deaf.policy', '');
+    const { bytes = new Uint8Array() } = compileDirectory(examplePolicy(), { release: '4.17' });
+    writeFileSync(deafPolicy, withoutPermission(bytes, 'xen', 'readconsole'));
+    await dewar('lab', 'new', 'a', '--policy', deafPolicy);
+    expect((await dewar('watch', '--host', 'b')).err).toContain('there is no simulated host `b`: there is `a`');
+    const deaf = await dewar('watch', '--seconds', '1');
+    expect([deaf.code, deaf.err.includes('dom0 may not read the console of Xen')]).toEqual([1, true]);
   });
 });

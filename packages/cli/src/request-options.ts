@@ -61,6 +61,10 @@ export const iommuOption = (): Option<
 export const hostOption = (): Option<'--host <name>'> =>
   new Option('--host <name>', '`xen`: the host that this machine is; `simulated`; or a simulated host by its name');
 
+/** For a command that is about the real host, whoever asks. */
+export const realHostOption = (): Option<'--host <name>', undefined, undefined, 'xen', false, 'xen'> =>
+  new Option('--host <name>', 'the host that this machine is; no other has what is shown').choices(['xen'] as const);
+
 /** The answer for another program. */
 export const jsonOption = (): Option<'--json'> => new Option('--json', 'print the answer as JSON');
 

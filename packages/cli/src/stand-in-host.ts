@@ -89,13 +89,9 @@ export function faults(...list: readonly Fault[]): void {
   writeFileSync(process.env['STAND_IN_FAULTS'] ?? '', JSON.stringify(list));
 }
 
-/** Commands that are about no other host. */
-const OF_THIS_MACHINE = ['log', 'watch'];
-
 export function xen(...args: readonly string[]): Promise<Ran> {
   const [command = '', ...rest] = args;
-  const named = OF_THIS_MACHINE.includes(command) ? [] : ['--host', 'xen'];
-  return dewarOn({ helperFile, root, patienceMs: 2000 }, [command, ...named, ...rest]);
+  return dewarOn({ helperFile, root, patienceMs: 2000 }, [command, '--host', 'xen', ...rest]);
 }
 
 /** The host as it is, seen from outside. */
