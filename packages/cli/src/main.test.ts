@@ -207,6 +207,26 @@ describe('policies', () => {
     expect((await dewar('decide', DOM0, 'customer_1:vm_r:nomigrate_tt')).err).toContain('did you mean `nomigrate_t`?');
   });
 
+  test('decide asks a host that runs: its booleans count, and its right to ask', async () => {
+    await dewar('lab', 'new', 'asked');
+    const ask = async (...more: string[]) => (await dewar('decide', DOM0, RUN, ...more)).out;
+    expect(await ask('--host', 'asked')).toBe(await ask());
+    expect(await ask('mmu', '--host', 'asked', '--json')).toBe(
+      (await ask('mmu', '--json')).replace(/"policy": .*/, '"policy": "asked",'),
+    );
+    const locked = ['customer_1:vm_r:prot_domU_t', 'domain'] as const;
+    const before = (await dewar('decide', DOM0, ...locked, '--host', 'asked')).out;
+    await dewar('set-bool', '--host', 'asked', 'prot_doms_locked', '1');
+    const after = (await dewar('decide', DOM0, ...locked, '--host', 'asked')).out;
+    const isGranted = (text: string): boolean => / granted .* create /.test(text);
+    expect([isGranted(before), isGranted(after)]).toEqual([true, false]);
+    expect((await dewar('decide', DOM0, 'a:b:c', '--host', 'asked')).err).toContain('has no label `a:b:c`');
+    expect((await dewar('decide', DOM0, RUN, 'mmmu', '--host', 'asked')).err).toContain('did you mean `mmu`?');
+    expect((await dewar('decide', DOM0, RUN, '--host', 'asked', '--policy', 'x')).code).toBe(2);
+    await dewar('lab', 'new', 'disabled', '--flask', 'disabled');
+    expect((await dewar('decide', DOM0, RUN, '--host', 'disabled')).err).toContain('FLASK is disabled on this host');
+  });
+
   test('m4 prints what GNU m4 prints', async () => {
     const source = file('a.m4', "define(`f', `[$1]')dnl\nf(x)VALUE\nerrprint(`careful\n')");
     expect(await dewar('m4', '-D', 'VALUE=7', source)).toEqual({ code: 0, out: '[x]7\n', err: 'careful\n' });

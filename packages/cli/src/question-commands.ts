@@ -56,10 +56,12 @@ export function addQuestionCommands(program: Command, finish: Finish, terminal: 
       .argument('<source>', 'label of the one who acts')
       .argument('<target>', 'label of what is acted on')
       .argument('[class]', 'object class (default: all that something is granted for)')
+      .addOption(hostOption('a host that answers itself: `xen`, or a simulated one by its name'))
       .addOption(policyOption()),
   ).action(async (source, target, className, args) => {
     const { runDecide } = await import('./commands/decide.ts');
-    const flags = { policy: args.policy, isJson: args.json === true, compile: compileOptions(args) };
+    const { policy, host } = args;
+    const flags = { policy, host, isJson: args.json === true, compile: compileOptions(args) };
     await finish(runDecide(source, target, className, flags, terminal));
   });
 

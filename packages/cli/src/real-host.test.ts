@@ -8,7 +8,7 @@ import { examplePolicy } from '@dewar/testkit';
 import type { Domid } from '@dewar/toolstack';
 import { markOf, openXenHost } from '@dewar/xen';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Ran } from './captured-run.ts';
+import { dewar, type Ran } from './captured-run.ts';
 import {
   auditedBits,
   boot,
@@ -57,6 +57,17 @@ describe('create', () => {
     expect(err).toContain('is not the policy that this host has loaded: Xen allows');
     expect(code).toBe(1);
     expect(await guests()).toEqual([]);
+  });
+
+  test('what it decides, it is asked itself', async () => {
+    const asked = await xen('decide', 'system_u:system_r:dom0_t', RUN, 'mmu');
+    const read = await dewar('decide', 'system_u:system_r:dom0_t', RUN, 'mmu', '--policy', examplePath);
+    expect(asked).toEqual(read);
+    expect((await xen('decide', 'system_u:system_r:dom0_t', 'no:such:label')).err).toContain('has no label');
+    await xen('loadpolicy', '--yes', '--force', examplePolicyWithout('security', 'compute_av'));
+    const refused = await xen('decide', 'system_u:system_r:dom0_t', RUN);
+    expect([refused.code, refused.err.includes('dom0 may not ask what the policy decides')]).toEqual([1, true]);
+    await xen('loadpolicy', '--back', '--yes');
   });
 
   test('a policy with other booleans is not that either, however Xen decides', async () => {

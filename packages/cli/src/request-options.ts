@@ -58,8 +58,9 @@ export const iommuOption = (): Option<
   ).choices(IOMMU_KINDS);
 
 /** Which host is meant. */
-export const hostOption = (): Option<'--host <name>'> =>
-  new Option('--host <name>', '`xen`: the host that this machine is; `simulated`; or a simulated host by its name');
+export const hostOption = (
+  text = '`xen`: the host that this machine is; `simulated`; or a simulated host by its name',
+): Option<'--host <name>'> => new Option('--host <name>', text);
 
 /** For a command that is about the real host, whoever asks. */
 export const realHostOption = (): Option<'--host <name>', undefined, undefined, 'xen', false, 'xen'> =>

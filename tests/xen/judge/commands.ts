@@ -227,6 +227,31 @@ const rehearsing: Step = async (commands) => {
 };
 
 /** A guest that `create` has made, by a program of either kind, is the same to libxl; and both list it in the same words. */
+/** Every class, between dom0 and a guest and back, by Xen and by the policy that it has loaded. */
+const deciding: Step = async (commands) => {
+  const { places, host } = commands;
+  for (const labels of [
+    [DOM0, RUN],
+    [RUN, DOM0],
+    [DOM0, DOM0],
+  ]) {
+    const decisionsOf = async (...by: readonly string[]): Promise<string> => {
+      const { out } = await commands.run(['decide', ...labels, '--json', ...by], 0);
+      // The command has printed it.
+      const { decisions } = JSON.parse(out) as {
+        readonly decisions: readonly { readonly granted: readonly string[] }[];
+      };
+      return JSON.stringify(decisions);
+    };
+    const [is, must] = [
+      await decisionsOf('--host', 'xen'),
+      await decisionsOf('--policy', places.example, '--xen', host.release),
+    ];
+    if (is !== must) throw new Error(`${labels.join(' to ')}: Xen decides ${is}, and the policy ${must}`);
+  }
+  await commands.run(['decide', '--host', 'xen', DOM0, 'no_u:such_r:label_t'], 1, 'has no label');
+};
+
 const listing: Step = async (commands) => {
   const { guest } = commands.places;
   const words = ['-p', '-q', guest, 'name="listed"', 'uuid="6d1cf4ae-0b3e-4c57-8d7e-6a7d5a0c1e42"', 'maxvcpus=2'];
@@ -450,6 +475,7 @@ const STEPS: Readonly<Record<CommandsPart, Readonly<Record<string, Step>>>> = {
   commands: {
     'loadpolicy asks, refuses what locks dom0 out, and puts back': loading,
     'a build that would be denied half-way is not begun': rehearsing,
+    'decide gives the answers of Xen itself': deciding,
     'list -l prints what xl prints, of guests that either has made': listing,
     'trace shows what commands of xl are asked, and passes their status on': tracing,
     'what a traced command changes stays, and nothing else changes': tracingChanges,

@@ -6,25 +6,17 @@
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { permissionNames } from '@dewar/policy/policydb';
 import { hasErrors } from '@dewar/policy/text';
-import { EXIT } from '../failures.ts';
+import { EXIT, UsageError } from '../failures.ts';
 import { readPolicy } from '../policy-input.ts';
-import { jsonText } from '../report-json.ts';
-import { byteText, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { byteText, coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { type ClassDecision, showDecisions } from './show-decisions.ts';
 
 export interface DecideFlags {
+  /** A host that answers itself, in the place of a policy. */
+  readonly host: string | undefined;
   readonly policy: string | undefined;
   readonly compile: CompileOptions;
   readonly isJson: boolean;
-}
-
-interface ClassDecision {
-  readonly class: string;
-  readonly granted: readonly string[];
-  readonly denied: readonly string[];
-  /** Granted permissions whose use is logged. */
-  readonly auditAllow: readonly string[];
-  /** Denied permissions whose denial is not logged. */
-  readonly dontAudit: readonly string[];
 }
 
 export async function runDecide(
@@ -34,6 +26,12 @@ export async function runDecide(
   flags: DecideFlags,
   terminal: Terminal,
 ): Promise<number> {
+  if (flags.host !== undefined) {
+    if (flags.policy !== undefined)
+      throw new UsageError('`--host` asks the policy that the host has in force, `--policy` another: name one of them');
+    const { decideOnHost } = await import('./decide-on-host.ts');
+    return decideOnHost([source, target], className, { host: flags.host, isJson: flags.isJson }, terminal);
+  }
   const reading = await readPolicy(flags.policy, flags.compile);
   printDiagnostics(terminal, reading.diagnostics);
   if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return EXIT.problem;
@@ -46,7 +44,7 @@ export async function runDecide(
     printDiagnostics(terminal, loaded.diagnostics);
     return EXIT.problem;
   }
-  const { err, out } = terminal;
+  const { err } = terminal;
   const fail = (message: string): number => {
     printLine(err, `${coloursFor(err).error('error:')} ${message}`);
     return EXIT.problem;
@@ -85,23 +83,6 @@ export async function runDecide(
       dontAudit: select(~bits.allowed & ~bits.auditDeny),
     };
   });
-  if (flags.isJson) print(out, jsonText({ policy: reading.name, source, target, decisions }));
-  else printDecisions(decisions, className !== undefined, terminal);
-  return EXIT.done;
-}
-
-function printDecisions(decisions: readonly ClassDecision[], isOneClass: boolean, { out }: Terminal): void {
-  const colours = coloursFor(out);
-  const set = (names: readonly string[]): string => `{ ${names.join(' ')} }`;
-  let isAny = false;
-  for (const { class: name, granted, denied, auditAllow, dontAudit } of decisions) {
-    if (granted.length === 0 && !isOneClass) continue;
-    isAny = true;
-    printLine(out, `${colours.strong(name)}`);
-    if (granted.length > 0) printLine(out, `  ${colours.good('granted')}  ${set(granted)}`);
-    if (denied.length > 0 && isOneClass) printLine(out, `  ${colours.error('denied')}   ${set(denied)}`);
-    if (auditAllow.length > 0) printLine(out, `  logged when granted      ${set(auditAllow)}`);
-    if (dontAudit.length > 0 && isOneClass) printLine(out, `  not logged when denied   ${set(dontAudit)}`);
-  }
-  if (!isAny) printLine(out, 'nothing is granted');
+  const how = { isOneClass: className !== undefined, isJson: flags.isJson };
+  return showDecisions({ policy: reading.name, source, target, decisions }, how, terminal);
 }
