@@ -118,7 +118,7 @@ function sarifFixes({ fixes, alike = [] }: Diagnostic): object[] {
 }
 
 function sarifResult(diagnostic: Diagnostic, ruleIndex: number, subject: string): object {
-  const { code, severity, origin } = diagnostic;
+  const { code, severity, origin, file = subject } = diagnostic;
   const notes = notesOf(diagnostic);
   const placed = [
     ...notes.flatMap(({ message, origin: at }) => (at === undefined ? [] : [{ message, span: at.span }])),
@@ -141,7 +141,7 @@ function sarifResult(diagnostic: Diagnostic, ruleIndex: number, subject: string)
     locations: [
       {
         physicalLocation:
-          origin === undefined ? { artifactLocation: { uri: uriOf(subject) } } : physicalLocation(userSpan(origin)),
+          origin === undefined ? { artifactLocation: { uri: uriOf(file) } } : physicalLocation(userSpan(origin)),
       },
     ],
     ...(placed.length === 0
@@ -194,8 +194,9 @@ function commandProperty(text: string): string {
 }
 
 function commandOf(diagnostic: Diagnostic): string {
-  const { severity, code, origin } = diagnostic;
+  const { severity, code, origin, file } = diagnostic;
   const properties: string[] = [];
+  if (origin === undefined && file !== undefined) properties.push(`file=${commandProperty(unicode(file))}`);
   if (origin !== undefined) {
     const span = userSpan(origin);
     const { startLine, startColumn, endLine, endColumn } = regionOf(span);

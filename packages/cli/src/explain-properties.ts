@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import type { Property } from '@dewar/policy/analysis';
 import type { Finding, LogExplanation } from '@dewar/policy/explain';
 import type { PolicyDb } from '@dewar/policy/policydb';
-import { hasErrors, placeText, SourceText, userSpan } from '@dewar/policy/text';
-import { type ExplainInput, readOrThrow } from './explain-subject.ts';
+import { hasErrors, InvariantError, placeText, SourceText, userSpan } from '@dewar/policy/text';
+import { type ExplainInput, policyOf } from './explain-subject.ts';
 import { RequestError } from './failures.ts';
 import { readLatin1 } from './files.ts';
 import { displayPath } from './policy-input.ts';
@@ -42,7 +42,9 @@ function propertiesFile(named: string | undefined, { reading }: ExplainInput): s
 async function policyToProve({ subject, reading }: ExplainInput): Promise<PolicyDb> {
   const { policy } = subject.view;
   if (policy.isExpanded) return policy;
-  return readOrThrow(reading);
+  const read = await policyOf(reading, true);
+  if ('severity' in read) throw new InvariantError('a policy that was read cannot be read again');
+  return read;
 }
 
 /** The properties that hold of a policy, by their text. */

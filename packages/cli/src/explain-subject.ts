@@ -8,7 +8,7 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import type { Subject } from '@dewar/policy/explain';
 import type { PolicyDb } from '@dewar/policy/policydb';
 import type { XenReleaseName } from '@dewar/policy/releases';
-import { hasErrors } from '@dewar/policy/text';
+import { type Diagnostic, InvariantError } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
 import { readBytes } from './files.ts';
 import { REAL_HOST, useHost, useRealHost } from './host-session.ts';
@@ -171,10 +171,13 @@ interface SubjectReading {
   readonly subject: Subject;
 }
 
+/** Is told what is wrong with a policy, by its name. */
+type TellFaults = (policy: string, faults: readonly Diagnostic[]) => void;
+
 async function readSubjectIn(
   state: HostState | undefined,
   choice: SubjectChoice,
-  terminal: Terminal,
+  tell: TellFaults,
   isRead: boolean,
 ): Promise<SubjectReading | undefined> {
   if (state?.policy?.bytes.length === 0)
@@ -182,59 +185,66 @@ async function readSubjectIn(
   const inForce = state?.policy;
   const reading =
     inForce === undefined ? await readPolicy(choice.policy, choice.compile) : await readingOf(inForce, choice);
-  printDiagnostics(
-    terminal,
-    reading.diagnostics.filter(({ severity }) => severity === 'error'),
-  );
+  const errors = reading.diagnostics.filter(({ severity }) => severity === 'error');
   const isWhole = reading.compiled === undefined ? reading.binary !== undefined : reading.compiled.policy !== undefined;
-  if (!isWhole || hasErrors(reading.diagnostics)) return undefined;
-  return { reading, subject: await subjectOf(reading, isRead, choice.compile, state?.booleans) };
+  if (!isWhole || errors.length > 0) {
+    tell(reading.name, errors);
+    return undefined;
+  }
+  const policy = await policyOf(reading, isRead);
+  if ('severity' in policy) {
+    tell(reading.name, [policy]);
+    return undefined;
+  }
+  return { reading, subject: await subjectOf(reading, policy, choice.compile, state?.booleans) };
 }
 
-/** Reads a policy, or that of a host, from its bytes; undefined, after the diagnostics, where it does not compile. */
+/** Reads a policy, or that of a host, from its bytes; undefined, after the diagnostics, where it is not sound. */
 export async function readSubject(choice: SubjectChoice, terminal: Terminal): Promise<SubjectReading | undefined> {
-  return readSubjectIn(await readState(choice, terminal), choice, terminal, true);
+  const tell: TellFaults = (_, faults) => printDiagnostics(terminal, faults);
+  return readSubjectIn(await readState(choice, terminal), choice, tell, true);
 }
 
-/** Reads all that the answer rests on; undefined, after the diagnostics, where the policy does not compile. */
-export async function readExplainInput(choice: ExplainChoice, terminal: Terminal): Promise<ExplainInput | undefined> {
+/** Reads all that the answer rests on; undefined, after what is wrong was told, where the policy is not sound. */
+export async function readExplainInput(
+  choice: ExplainChoice,
+  terminal: Terminal,
+  tell: TellFaults,
+): Promise<ExplainInput | undefined> {
   const { host } = choice;
   const state = await readState(choice, terminal);
   const log =
     state !== undefined && choice.log === undefined
       ? { name: `the console of host ${host ?? ''}`, text: state.console }
       : readLogFile(choice.log);
-  const found = await readSubjectIn(state, choice, terminal, false);
+  const found = await readSubjectIn(state, choice, tell, false);
   if (found === undefined) return undefined;
   const { reading, subject } = found;
   const isPolicyOfHost = state?.policy !== undefined;
   return { logName: log.name, logText: log.text, reading, policyName: reading.name, subject, host, isPolicyOfHost };
 }
 
-/** The policy as it is read from its bytes, which are known to be there. */
-export async function readOrThrow(reading: PolicyReading): Promise<PolicyDb> {
-  const read = await readBinary({ binary: reading.binary ?? new Uint8Array() });
-  if (read === undefined || 'diagnostic' in read) throw new RequestError(read?.diagnostic.message ?? 'no policy');
-  return read.policy;
-}
-
-/** The policy as it was written, where that says all and it need not be read; else as it is read from its bytes. */
-async function policyOf(reading: PolicyReading, isRead: boolean): Promise<PolicyDb> {
+/**
+ * The policy as it was written, where that says all and it need not be read; else as it is read from its bytes, which are
+ * known to be there, or what is wrong with them.
+ */
+export async function policyOf(reading: PolicyReading, isRead: boolean): Promise<PolicyDb | Diagnostic> {
   const written = isRead ? undefined : writtenPolicy(reading);
   if (written !== undefined) return written;
-  return readOrThrow(reading);
+  const read = await readBinary({ name: reading.name, binary: reading.binary ?? new Uint8Array() });
+  if (read === undefined) throw new InvariantError('a policy without bytes was to be read');
+  return 'diagnostic' in read ? read.diagnostic : read.policy;
 }
 
 async function subjectOf(
   reading: PolicyReading,
-  isRead: boolean,
+  policy: PolicyDb,
   options: CompileOptions,
   booleans: Readonly<Record<string, boolean>> | undefined,
 ): Promise<Subject> {
   const { PolicyView } = await import('@dewar/policy/security-server');
   const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
   const { findRelease } = await import('@dewar/policy/decompiler');
-  const policy = await policyOf(reading, isRead);
   const view = new PolicyView(policy);
   for (const { name, value } of policy.booleans.entries) {
     const now = booleans !== undefined && Object.hasOwn(booleans, name) ? booleans[name] : undefined;

@@ -9,7 +9,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompiledPolicy, CompileOptions, PolicyFiles } from '@dewar/policy/compiler';
 import { type ByteSource, POLICYDB_MAGIC, type PolicyDb, type ReadPolicy } from '@dewar/policy/policydb';
-import { type Diagnostic, SourceText } from '@dewar/policy/text';
+import { aboutFile, type Diagnostic, SourceText } from '@dewar/policy/text';
 import { FileError, RequestError, reasonOf, UsageError } from './failures.ts';
 import { FileBytes, readBytes, SIZE_LIMIT } from './files.ts';
 import { expectWork } from './optimizer.ts';
@@ -136,7 +136,7 @@ function compiledReading(
     get binary() {
       return compiled.bytes;
     },
-    diagnostics,
+    diagnostics: aboutFile(source.name, diagnostics),
     errorOutput,
     compiled,
   };
@@ -262,11 +262,13 @@ export function writtenPolicy({ compiled }: Pick<PolicyReading, 'compiled'>): Po
 
 /** What is read from the binary, or what is wrong with it; undefined where the policy does not compile. */
 export async function readBinary({
+  name,
   binary,
-}: Pick<PolicyReading, 'binary'>): Promise<ReadPolicy | { readonly diagnostic: Diagnostic } | undefined> {
+}: Pick<PolicyReading, 'name' | 'binary'>): Promise<ReadPolicy | { readonly diagnostic: Diagnostic } | undefined> {
   if (binary === undefined) return undefined;
   const { readPolicydb } = await import('@dewar/policy/policydb');
-  return readPolicydb(binary);
+  const read = readPolicydb(binary);
+  return 'policy' in read ? read : { diagnostic: { ...read.diagnostic, file: name } };
 }
 
 /** The hash of what these parts are together. */

@@ -49,7 +49,7 @@ describe('dewar decompile', () => {
     writeFileSync(half, readFileSync(binary).subarray(0, 1001));
     const { code, out, err } = await dewar('decompile', half);
     expect([code, out]).toEqual([1, '']);
-    expect(err).toMatch(/^error: the file ends inside .*, at byte \d+ \[policydb\/truncated\]\n$/);
+    expect(err).toMatch(/half\.bin: error: the file ends inside .*, at byte \d+ \[policydb\/truncated\]\n$/);
   });
 });
 
@@ -114,5 +114,50 @@ describe('dewar search', () => {
     expect(code).toBe(1);
     expect(err).toContain('error: the policy has no type or attribute `nomigrat_t` [search/unknown-name]');
     expect(err).toContain('note: did you mean `nomigrate_t`?');
+  });
+});
+
+describe('a binary that is cut off', () => {
+  const half = join(scratch, 'cut.bin');
+  const log = join(scratch, 'xen.log');
+  const properties = join(scratch, 'some.prove');
+  const label = 'system_u:system_r:dom0_t';
+
+  beforeAll(() => {
+    writeFileSync(half, readFileSync(binary).subarray(0, 1001));
+    writeFileSync(log, '(XEN) Xen version 4.17.5\n');
+    writeFileSync(properties, 'nobody reads or writes memory of nomigrate_t while running;\n');
+  });
+
+  test.each([
+    ['info', half],
+    ['search', half],
+    ['decompile', half],
+    ['lint', half],
+    ['decide', label, label, '--policy', half],
+    ['reach', '--policy', half],
+    ['explain', log, '--policy', half],
+    ['prove', properties, '--policy', half],
+    ['compat', half, '--xen', '4.17', '--xen', '4.18'],
+    ['diff', binary, half],
+    ['diff', half, binary],
+  ])('is named by `dewar %s`, also where another policy is read', async (...call) => {
+    const { code, out, err } = await dewar(...call);
+    // `explain` and its like answer with 1; where there is no answer they end with 2.
+    const answers = ['explain', 'lint', 'prove', 'diff', 'compat'].includes(call[0]);
+    expect([code, out]).toEqual([answers ? 2 : 1, '']);
+    expect(err).toMatch(/^\S*cut\.bin: error: the file ends inside .* \[policydb\/truncated\]$/m);
+  });
+
+  test.each([
+    ['info', half],
+    ['decide', label, label, '--policy', half],
+    ['explain', log, '--policy', half],
+  ])('is named in the JSON of `dewar %s` too', async (...call) => {
+    const { out, err } = await dewar(...call, '--json');
+    expect(err).toBe('');
+    const answer: unknown = JSON.parse(out);
+    const diagnostics = [{ code: 'policydb/truncated', file: expect.stringMatching(/cut\.bin$/) }];
+    expect(answer).toMatchObject({ policy: expect.stringMatching(/cut\.bin$/), outcome: 'failed', diagnostics });
   });
 });

@@ -40,13 +40,17 @@ export function originJson(origin: Origin): object {
   };
 }
 
-/** A diagnostic as plain data; `written` is the place in the body of a macro, where it has one. */
-export function diagnosticJson({ code, severity, message, origin, notes, fixes, alike }: Diagnostic): object {
+/**
+ * A diagnostic as plain data; `written` is the place in the body of a macro, where it has one, and `file` what it is about
+ * where it has no place.
+ */
+export function diagnosticJson({ code, severity, message, origin, file, notes, fixes, alike }: Diagnostic): object {
   return {
     code,
     severity,
     message,
     place: placeOf(origin),
+    ...(file === undefined ? {} : { file }),
     ...(origin?.kind === 'expanded' ? { written: spanPlace(origin.span) } : {}),
     expansions: expansionsOf(origin),
     notes: notes.map((note) => ({

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CompileOptions } from '@dewar/policy/compiler';
-import { type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
+import { aboutFile, type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
 import { parseXlCfg, readDomainConfig } from '@dewar/toolstack/xl-cfg';
 import { type DiagnosticFormat, diagnosticReport } from '../diagnostic-formats.ts';
 import { EXIT } from '../failures.ts';
@@ -30,11 +30,11 @@ async function checkLabels(labels: Labels, named: string, compile: CompileOption
   const { permissionNames } = await import('@dewar/policy/policydb');
   const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
   const { adviseLabelGrants, guestDiagnostics } = await import('@dewar/toolstack');
-  const { bytes, diagnostics } = await readPolicy(named, compile);
+  const { name, bytes, diagnostics } = await readPolicy(named, compile);
   if (bytes === undefined || hasErrors(diagnostics)) return diagnostics;
   const server = new SecurityServer({ release: xenRelease(compile.release ?? BASELINE_RELEASE) });
   const loaded = server.loadPolicy(bytes);
-  if (loaded.kind === 'refused') return loaded.diagnostics;
+  if (loaded.kind === 'refused') return aboutFile(name, loaded.diagnostics);
   const invalid = [labels.build, labels.run, labels.deviceModel].flatMap((label) => {
     if (label === undefined) return [];
     const answer = server.contextToSid(label.text);

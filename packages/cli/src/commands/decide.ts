@@ -5,10 +5,11 @@
  */
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { permissionNames } from '@dewar/policy/policydb';
-import { hasErrors } from '@dewar/policy/text';
+import { aboutFile, type Diagnostic, hasErrors } from '@dewar/policy/text';
 import { EXIT, UsageError } from '../failures.ts';
 import { readPolicy } from '../policy-input.ts';
-import { byteText, coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { diagnosticJson, jsonText } from '../report-json.ts';
+import { byteText, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
 import { type ClassDecision, showDecisions } from './show-decisions.ts';
 
 export interface DecideFlags {
@@ -33,17 +34,23 @@ export async function runDecide(
     return decideOnHost([source, target], className, { host: flags.host, isJson: flags.isJson }, terminal);
   }
   const reading = await readPolicy(flags.policy, flags.compile);
+  const refuse = (diagnostics: readonly Diagnostic[]): number => {
+    if (flags.isJson)
+      print(
+        terminal.out,
+        jsonText({ policy: reading.name, outcome: 'failed', diagnostics: diagnostics.map(diagnosticJson) }),
+      );
+    else printDiagnostics(terminal, diagnostics);
+    return EXIT.problem;
+  };
+  if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return refuse(reading.diagnostics);
   printDiagnostics(terminal, reading.diagnostics);
-  if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return EXIT.problem;
   const { SecurityServer } = await import('@dewar/policy/security-server');
   const { BASELINE_RELEASE, xenRelease } = await import('@dewar/policy/releases');
   const { nearestName } = await import('@dewar/policy/text');
   const server = new SecurityServer({ release: xenRelease(flags.compile.release ?? BASELINE_RELEASE) });
   const loaded = server.loadPolicy(reading.bytes);
-  if (loaded.kind === 'refused') {
-    printDiagnostics(terminal, loaded.diagnostics);
-    return EXIT.problem;
-  }
+  if (loaded.kind === 'refused') return refuse(aboutFile(reading.name, loaded.diagnostics));
   const { err } = terminal;
   const fail = (message: string): number => {
     printLine(err, `${coloursFor(err).error('error:')} ${message}`);

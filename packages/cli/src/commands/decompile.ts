@@ -8,7 +8,7 @@ import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
 import { refuseToOverwrite, writeWhole } from '../files.ts';
-import { readPolicy } from '../policy-input.ts';
+import { readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { print, printDiagnostics, type Terminal } from '../terminal.ts';
 
@@ -21,10 +21,10 @@ export interface DecompileFlags {
 }
 
 export async function runDecompile(policy: string, flags: DecompileFlags, terminal: Terminal): Promise<number> {
-  const { readPolicydb } = await import('@dewar/policy/policydb');
   const { checkRecompiled, decompilePolicy } = await import('@dewar/policy/decompiler');
   const { compileText } = await import('@dewar/policy/compiler');
-  const { name, bytes, diagnostics: found, files } = await readPolicy(policy, flags.compile);
+  const reading = await readPolicy(policy, flags.compile);
+  const { name, bytes, diagnostics: found, files } = reading;
   if (flags.output !== undefined) refuseToOverwrite(flags.output, files);
   const fail = (diagnostics: typeof found): number => {
     if (flags.isJson)
@@ -32,8 +32,8 @@ export async function runDecompile(policy: string, flags: DecompileFlags, termin
     else printDiagnostics(terminal, diagnostics);
     return EXIT.problem;
   };
-  if (bytes === undefined) return fail(found);
-  const read = readPolicydb(bytes);
+  const read = await readBinary(reading);
+  if (bytes === undefined || read === undefined) return fail(found);
   if ('diagnostic' in read) return fail([read.diagnostic]);
   const { version } = read;
   const release = flags.release === undefined ? {} : { release: xenRelease(flags.release).name };

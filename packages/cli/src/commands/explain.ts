@@ -24,7 +24,7 @@ import { type ExplainChoice, type ExplainInput, readExplainInput } from '../expl
 import { type Described, describeFinding, domainText, type Namer, pairsText } from '../explain-words.ts';
 import { EXIT, NO_ANSWER, UsageError } from '../failures.ts';
 import { writeWhole } from '../files.ts';
-import { jsonText } from '../report-json.ts';
+import { diagnosticJson, jsonText } from '../report-json.ts';
 import { type Colours, coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
 
 export interface ExplainFlags extends ExplainChoice {
@@ -398,7 +398,11 @@ export async function runExplain(flags: ExplainFlags, terminal: Terminal): Promi
     if (flags.host === undefined && (flags.log === undefined || flags.log === '-'))
       throw new UsageError('only one of the log and the policy can come from the standard input');
   }
-  const input = await readExplainInput(flags, terminal);
+  const input = await readExplainInput(flags, terminal, (policy, faults) => {
+    if (flags.isJson)
+      print(terminal.out, jsonText({ policy, outcome: 'failed', diagnostics: faults.map(diagnosticJson) }));
+    else printDiagnostics(terminal, faults);
+  });
   if (input === undefined) return NO_ANSWER;
   const { explainLog, readLog } = await import('@dewar/policy/explain');
   const log = readLog(input.logText);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { aboutFile } from '@dewar/policy/text';
 import type { DomainState, Host, OperationReport, ShutdownReason } from '@dewar/toolstack';
 import type { JsonObject } from '@dewar/toolstack/xl-cfg';
 import { EXIT, UsageError } from '../failures.ts';
@@ -299,7 +300,8 @@ export async function runLoadPolicy(
     const { bytes } = policy;
     if (bytes === undefined) return EXIT.problem;
     const given = simulated?.addedDeviceLabels ?? [];
-    const report = await host.loadPolicy(bytes);
+    const loaded = await host.loadPolicy(bytes);
+    const report = { ...loaded, diagnostics: aboutFile(policy.name, loaded.diagnostics) };
     const status = answer(report, flags, terminal, () => {
       if (report.outcome === 'done') printLine(terminal.out, 'Successfully loaded policy.');
     });

@@ -109,7 +109,8 @@ export async function runLint(policy: string | undefined, flags: LintFlags, term
   if (format === 'text' && !flags.isQuiet) {
     for (const file of written) printLine(terminal.out, `${file}: changed`);
     if (faults.length === 0) printLine(terminal.out, coloursFor(terminal.out).faint(scopeOf(linted)));
-    if (faults.length > 0) printLine(terminal.err, `${reading.name}: it does not compile, so nothing was looked at`);
+    const words = reading.compiled === undefined ? 'cannot be read' : 'does not compile';
+    if (faults.length > 0) printLine(terminal.err, `${reading.name}: it ${words}, so nothing was looked at`);
     else if (found.length === 0) printLine(terminal.out, `${reading.name}: nothing found`);
     else printLine(terminal.out, `${reading.name}: ${countText(found)}`);
   }

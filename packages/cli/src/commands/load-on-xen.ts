@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline/promises';
 import type { CompileOptions } from '@dewar/policy/compiler';
 import { xenRelease } from '@dewar/policy/releases';
 import { SecurityServer } from '@dewar/policy/security-server';
-import { hasErrors } from '@dewar/policy/text';
+import { aboutFile, hasErrors } from '@dewar/policy/text';
 import type { DomainState, OperationReport } from '@dewar/toolstack';
 import { givenLabels, PolicyStore, type XenHost } from '@dewar/xen';
 import { EXIT, RequestError, UsageError } from '../failures.ts';
@@ -140,7 +140,7 @@ export async function loadOnXen(
   const release = xenRelease(tablesOf(host.version));
   const trial = new SecurityServer({ release }).loadPolicy(next.bytes);
   if (trial.kind === 'refused') {
-    printDiagnostics(terminal, trial.diagnostics);
+    printDiagnostics(terminal, aboutFile(next.name, trial.diagnostics));
     printLine(err, `${colours.error('error:')} Xen ${host.release} would refuse ${next.name}; nothing was loaded`);
     return EXIT.problem;
   }

@@ -36,6 +36,8 @@ export interface Diagnostic {
   readonly severity: Severity;
   readonly message: string;
   readonly origin: Origin | undefined;
+  /** What it is about as a whole, where it has no place in a text: a binary, a policy directory. */
+  readonly file?: string;
   readonly notes: readonly Note[];
   readonly fixes: readonly Fix[];
   /** The same for the same reason at other places, of which a note names a few. */
@@ -94,6 +96,12 @@ export function defineDiagnostics<const T extends Record<string, Entry>>(area: s
   }
   // The loop above made one creator for each key of `entries`.
   return creators as Creators<T>;
+}
+
+/** What was said about a file as a whole, with the name of that file; what has a place in a text names it already. */
+export function aboutFile(file: string, diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const isNamed = ({ origin, file: known }: Diagnostic): boolean => origin !== undefined || known !== undefined;
+  return diagnostics.every(isNamed) ? diagnostics : diagnostics.map((one) => (isNamed(one) ? one : { ...one, file }));
 }
 
 /** Whether any of these stops the work. */

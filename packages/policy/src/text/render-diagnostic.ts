@@ -77,13 +77,13 @@ export function expansionNotes(origin: Origin): Note[] {
 /** The diagnostic as lines of text, without a final newline. */
 export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint = plain): string {
   const lines: string[] = [];
-  const { origin } = diagnostic;
+  const { origin, file } = diagnostic;
   const severity = paint[diagnostic.severity](`${diagnostic.severity}:`);
   const head = `${severity} ${paint.strong(printable(diagnostic.message))} [${diagnostic.code}]`;
   const remark = printable(diagnostic.fixes[0]?.title ?? '');
   // What stands in the body of a macro is shown there, with its cure; the call is only how it got here.
   const isInBody = origin?.kind === 'expanded';
-  if (origin === undefined) lines.push(head);
+  if (origin === undefined) lines.push(file === undefined ? head : `${printable(file)}: ${head}`);
   else {
     const span = userSpan(origin);
     lines.push(`${placeText(span)}: ${head}`, ...frame(span, isInBody ? '' : remark));
