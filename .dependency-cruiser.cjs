@@ -35,6 +35,13 @@ const policyFolders = {
   explain: ['text', 'language', 'policydb', 'releases', 'compiler', 'decompiler', 'security-server', 'analysis'],
 };
 
+/**
+ * The program that a command starts to call the libraries of Xen, and the files that it shares with the command: what the
+ * two say to each other, and what the other side of a migration is told.
+ */
+const helper = '^packages/xen/src/helper/';
+const sharedWithHelper = String.raw`^packages/xen/src/(?:(?:protocol|call-fault|save-format)\.ts$|migration/(?:channel|receiver|sender)\.ts$)`;
+
 /** Packages that must run in a browser as they run in Node. */
 const pure = '^packages/(?:policy|toolstack|hypervisor)/';
 
@@ -97,6 +104,26 @@ module.exports = {
       severity: 'error',
       from: { pathNot: tests },
       to: { path: testSupport },
+    },
+    {
+      name: 'the helper is a program of its own',
+      comment:
+        'It is started, not imported: libxl reaps child processes and catches signals in the process that it is in.',
+      severity: 'error',
+      from: { path: '^(?:packages|tests|scripts|bench)/', pathNot: [helper, testFiles] },
+      to: { path: helper },
+    },
+    {
+      name: 'the helper holds nothing of the command',
+      severity: 'error',
+      from: { path: helper, pathNot: tests },
+      to: { path: '^packages/xen/', pathNot: [helper, sharedWithHelper] },
+    },
+    {
+      name: 'only the helper calls the libraries of Xen',
+      severity: 'error',
+      from: { pathNot: [helper, testFiles] },
+      to: { path: '(?:^|/)node_modules/koffi/' },
     },
     {
       name: 'pure packages use nothing of Node',

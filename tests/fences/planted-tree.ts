@@ -28,6 +28,9 @@ export const policyFolders: readonly string[] = readdirSync(join(root, 'packages
 /** A third-party package that the copy has, and that no manifest names. */
 export const THIRD_PARTY = 'third-party';
 
+/** What calls functions of C. */
+const FFI = 'koffi';
+
 /** The tree, until it is disposed of. */
 export interface PlantedTree {
   readonly folder: string;
@@ -51,8 +54,10 @@ export function plantTree(files: ReadonlyMap<string, string>): PlantedTree {
     for (const file of [LAW, 'package.json', 'tsconfig.json', 'tsconfig.base.json']) {
       cpSync(join(root, file), join(folder, file));
     }
-    write(`node_modules/${THIRD_PARTY}/package.json`, JSON.stringify({ name: THIRD_PARTY, main: 'index.js' }));
-    write(`node_modules/${THIRD_PARTY}/index.js`, 'module.exports = {};\n');
+    for (const name of [THIRD_PARTY, FFI]) {
+      write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));
+      write(`node_modules/${name}/index.js`, 'module.exports = {};\n');
+    }
     for (const name of packageFolders) {
       const text = readFileSync(join(root, 'packages', name, 'package.json'), 'utf8');
       // The manifests are ours; npm would refuse one without a name.

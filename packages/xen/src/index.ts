@@ -14,8 +14,8 @@ export {
   auditPolicy,
   NOT_AUDITED,
   whyNotTold,
-} from './audit-policy.ts';
-export { auditWitnesses } from './audit-witnesses.ts';
+} from './auditing/audit-policy.ts';
+export { auditWitnesses } from './auditing/audit-witnesses.ts';
 export {
   type AuditEnd,
   type Auditing,
@@ -25,20 +25,21 @@ export {
   hasAuditRecord,
   type Settlement,
   settleAuditing,
-} from './auditing.ts';
+} from './auditing/auditing.ts';
 export { hindrance, runningRelease } from './availability.ts';
 export { type AvcEntry, checkOf, loggedChecks, parseAvcLines } from './avc-log.ts';
-export type { WaitOptions } from './await-ends.ts';
-export type { RealCreateOptions } from './create-guest.ts';
 export { givenLabels } from './given-labels.ts';
 export type { ExtraStreams } from './helper-process.ts';
 export { Journal, type JournalEntry } from './journal.ts';
 export { type LogFollower, LogListener, type LogPiece, type LogSource } from './log-follower.ts';
-export type { RealMigrateOptions } from './migrate-guest.ts';
-export { MigrationChannel } from './migration-channel.ts';
-export { MigrationReceiver, type ReceiverActs } from './migration-receiver.ts';
-export { MigrationSender, type SenderActs } from './migration-sender.ts';
+export { MigrationChannel } from './migration/channel.ts';
+export type { RealMigrateOptions } from './migration/migrate-guest.ts';
+export type { Arrival, RealReceiveOptions } from './migration/receive-guest.ts';
+export { MigrationReceiver, type ReceiverActs } from './migration/receiver.ts';
+export { MigrationSender, type SenderActs } from './migration/sender.ts';
 export { openXenHost } from './open-host.ts';
+export type { WaitOptions } from './operations/await-ends.ts';
+export type { RealCreateOptions } from './operations/create-guest.ts';
 export { type LoadedPolicy, PolicyStore } from './policy-store.ts';
 export { isAlive, isMark, markOf, type ProcessMark } from './process-mark.ts';
 export type {
@@ -50,6 +51,5 @@ export type {
   HelperRequest,
   LibxlDomain,
 } from './protocol.ts';
-export type { Arrival, RealReceiveOptions } from './receive-guest.ts';
 export { XenError, type XenErrorCode } from './xen-error.ts';
 export { XenHost, type XenHostOptions } from './xen-host.ts';

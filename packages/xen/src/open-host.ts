@@ -6,9 +6,9 @@
 import { readdirSync } from 'node:fs';
 import { hindrance, runningRelease } from './availability.ts';
 import { HelperProcess } from './helper-process.ts';
+import { hasXenstored } from './operations/xenstore-domain.ts';
 import { XenError } from './xen-error.ts';
 import { XenHost, type XenHostOptions } from './xen-host.ts';
-import { hasXenstored } from './xenstore-domain.ts';
 
 /** Folders where libraries of Xen may lie, beside those that the loader knows. */
 const LIBRARY_FOLDERS = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/usr/local/lib64', '/usr/lib/x86_64-linux-gnu'];

@@ -33,11 +33,16 @@ import type {
 } from '@dewar/toolstack';
 import { guestDiagnostics } from '@dewar/toolstack';
 import type { DomainConfig } from '@dewar/toolstack/xl-cfg';
-import { cleanUpAfter, findXenstoreDomain } from './another-helper.ts';
 import { runningVersion } from './availability.ts';
-import { awaitEnds, type WaitOptions } from './await-ends.ts';
-import { type ConsoleSession, type ConsoleTarget, openConsole, showConsole } from './console-session.ts';
-import { createGuest, type RealCreateOptions, restoreGuest } from './create-guest.ts';
+import { type CallOutcome, type ExtraStreams, HelperProcess } from './helper-process.ts';
+import { bootId, Journal, type JournalDetails } from './journal.ts';
+import { LogFollower, type LogSource, RingReader } from './log-follower.ts';
+import { migrateDomain, type RealMigrateOptions } from './migration/migrate-guest.ts';
+import { type Arrival, type RealReceiveOptions, receiveGuest } from './migration/receive-guest.ts';
+import { cleanUpAfter, findXenstoreDomain } from './operations/another-helper.ts';
+import { awaitEnds, type WaitOptions } from './operations/await-ends.ts';
+import { type ConsoleSession, type ConsoleTarget, openConsole, showConsole } from './operations/console-session.ts';
+import { createGuest, type RealCreateOptions, restoreGuest } from './operations/create-guest.ts';
 import {
   attachDisk,
   attachNic,
@@ -46,7 +51,7 @@ import {
   listDisks,
   listNics,
   sendDebugKeys,
-} from './device-operations.ts';
+} from './operations/device-operations.ts';
 import {
   askMode,
   isFlaskDisabled,
@@ -57,24 +62,26 @@ import {
   readLog,
   setBoolean,
   setMode,
-} from './flask-operations.ts';
-import { type CallOutcome, type ExtraStreams, HelperProcess } from './helper-process.ts';
-import { askHostInfo } from './host-info.ts';
-import { bootId, Journal, type JournalDetails } from './journal.ts';
-import { labelPci } from './label-pci.ts';
-import { listConfigurations, listDomains, nameOfDomain } from './list-domains.ts';
-import { LogFollower, type LogSource, RingReader } from './log-follower.ts';
-import { migrateDomain, type RealMigrateOptions } from './migrate-guest.ts';
-import { addAssignable, attachPci, detachPci, listAssignable, listPci, removeAssignable } from './pci-operations.ts';
-import { probeMemory } from './probe-memory.ts';
-import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './processors.ts';
+} from './operations/flask-operations.ts';
+import { askHostInfo } from './operations/host-info.ts';
+import { labelPci } from './operations/label-pci.ts';
+import { listConfigurations, listDomains, nameOfDomain } from './operations/list-domains.ts';
+import {
+  addAssignable,
+  attachPci,
+  detachPci,
+  listAssignable,
+  listPci,
+  removeAssignable,
+} from './operations/pci-operations.ts';
+import { probeMemory } from './operations/probe-memory.ts';
+import { listVcpus, pinVcpu, type SchedulerChange, useScheduler } from './operations/processors.ts';
+import { RealOperation, rcOf } from './operations/real-operation.ts';
+import { destroyDomain, stopDomain } from './operations/stop-domain.ts';
+import { refuseTrigger, TRIGGERS } from './operations/triggers.ts';
+import { dumpCore, saveDomain } from './operations/write-domain.ts';
+import { initXenstoreDomain, type RunningProgram } from './operations/xenstore-domain.ts';
 import type { HelperCallName, HelperCalls } from './protocol.ts';
-import { RealOperation, rcOf } from './real-operation.ts';
-import { type Arrival, type RealReceiveOptions, receiveGuest } from './receive-guest.ts';
-import { destroyDomain, stopDomain } from './stop-domain.ts';
-import { refuseTrigger, TRIGGERS } from './triggers.ts';
-import { dumpCore, saveDomain } from './write-domain.ts';
-import { initXenstoreDomain, type RunningProgram } from './xenstore-domain.ts';
 
 /** How a host is opened. */
 export interface XenHostOptions {

@@ -7,8 +7,8 @@
  * @module
  */
 import type { BooleanState } from '@dewar/toolstack';
+import { CallFault } from '../call-fault.ts';
 import type { AuditBooleans, AuditWitness, HelperCalls } from '../protocol.ts';
-import { CallFault } from './fault.ts';
 import { decide, listBooleans, loadPolicy, setBoolean } from './flask.ts';
 import type { HostAccess } from './host-access.ts';
 

@@ -4,10 +4,10 @@
  * @module
  */
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { CallFault } from '../call-fault.ts';
 import type { HelperCalls } from '../protocol.ts';
 import { configInData, readSaveHeader, SAVE_HEADER_BYTES, saveHead } from '../save-format.ts';
 import { configurationOf } from './configuration.ts';
-import { CallFault } from './fault.ts';
 import { relabel } from './flask.ts';
 import { type HostAccess, libxl, readStructure, textIn } from './host-access.ts';
 

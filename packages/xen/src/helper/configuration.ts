@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { CallFault } from './fault.ts';
+import { CallFault } from '../call-fault.ts';
 import { type HostAccess, libxl } from './host-access.ts';
 
 /** What libxl has stored, with what was changed since, as the JSON of `libxl_domain_config`. */

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { CallFault } from './fault.ts';
+import { CallFault } from '../call-fault.ts';
 import { openHost } from './host-access.ts';
 import { isSince, openLibraries } from './libraries.ts';
 

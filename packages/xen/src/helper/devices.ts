@@ -5,8 +5,9 @@
  *
  * @module
  */
+
+import { CallFault } from '../call-fault.ts';
 import type { HelperCalls, LibxlDisk, LibxlNic, LibxlPci } from '../protocol.ts';
-import { CallFault } from './fault.ts';
 import { type HostAccess, libxl, numberIn, readStructure, structureJson, textIn } from './host-access.ts';
 
 /** Kinds of devices, as libxl names them. */

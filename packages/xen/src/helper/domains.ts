@@ -4,8 +4,8 @@
  * @module
  */
 import { statSync } from 'node:fs';
+import { CallFault } from '../call-fault.ts';
 import type { HelperCalls, LibxlDomain } from '../protocol.ts';
-import { CallFault } from './fault.ts';
 import { type HostAccess, libxl, numberIn, structureJson, textIn } from './host-access.ts';
 
 /** libxl's number for "no such domain". XEN: `ERROR_DOMAIN_NOTFOUND`. */

@@ -6,8 +6,8 @@
  * @module
  */
 import type { BooleanState } from '@dewar/toolstack';
+import { CallFault } from '../call-fault.ts';
 import type { HelperCalls } from '../protocol.ts';
-import { CallFault } from './fault.ts';
 import { type HostAccess, xenctrl } from './host-access.ts';
 
 /** Room for a context or a name; Xen takes and gives at most a page. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CallFault } from './fault.ts';
+import { CallFault } from '../call-fault.ts';
 import type { FunctionName, Libraries } from './libraries.ts';
 
 /** XEN: `XTL_INFO`, `XTL_STDIOSTREAM_HIDE_PROGRESS`, `XTL_STDIOSTREAM_PROGRESS_NO_CR` (`xentoollog.h`). */

@@ -11,7 +11,7 @@
  */
 import type koffiModule from 'koffi';
 import type { LibraryHandle } from 'koffi';
-import { CallFault } from './fault.ts';
+import { CallFault } from '../call-fault.ts';
 
 type Koffi = typeof koffiModule;
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { CallFault } from '../call-fault.ts';
 import type { HelperCalls, LibxlHostInfo, MappedPage } from '../protocol.ts';
-import { CallFault } from './fault.ts';
 import { type HostAccess, numberIn, structureJson, textIn, xenctrl } from './host-access.ts';
 
 /** How much of the ring is read at a time, and for one call. */

@@ -7,15 +7,17 @@
  *
  * Called with the word `console`, it takes no requests: it becomes the program that shows the console of a guest.
  *
- * Imports: `koffi`, `../protocol.ts`.
+ * Imports: `koffi`, and what it shares with the command: `protocol.ts`, `call-fault.ts`, `save-format.ts`, the sides of a
+ * migration.
  * Start reading at `CALLS`.
  *
  * @module
  */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { MigrationReceiver } from '../migration-receiver.ts';
-import type { MigrationSender } from '../migration-sender.ts';
+import { CallFault } from '../call-fault.ts';
+import type { MigrationReceiver } from '../migration/receiver.ts';
+import type { MigrationSender } from '../migration/sender.ts';
 import type { HelperAnswer, HelperCallName, HelperCalls, HelperFailure, HelperRequest } from '../protocol.ts';
 import { Auditor } from './auditor.ts';
 import { Builder } from './build.ts';
@@ -34,7 +36,6 @@ import {
   removeAssignable,
 } from './devices.ts';
 import { domainInfo, domainName, dumpCore, findDomain, listDomains, renameDomain } from './domains.ts';
-import { CallFault } from './fault.ts';
 import {
   contextToSid,
   decide,

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { MigrationChannel } from '../migration-channel.ts';
-import { MigrationReceiver, type ReceiverActs } from '../migration-receiver.ts';
-import { MigrationSender, type SenderActs } from '../migration-sender.ts';
+import { MigrationChannel } from '../migration/channel.ts';
+import { MigrationReceiver, type ReceiverActs } from '../migration/receiver.ts';
+import { MigrationSender, type SenderActs } from '../migration/sender.ts';
 import { restoreFrom } from './build.ts';
 import { configurationOf } from './configuration.ts';
 import { domainInfo, domainName, renameDomain } from './domains.ts';

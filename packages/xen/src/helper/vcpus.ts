@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { CallFault } from '../call-fault.ts';
 import type { HelperCalls, LibxlVcpu } from '../protocol.ts';
-import { CallFault } from './fault.ts';
 import { type HostAccess, libxl, numberIn, numbersIn, structureJson } from './host-access.ts';
 
 /** Room for a `libxl_bitmap`, which points to its bits. */

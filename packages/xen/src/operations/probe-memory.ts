@@ -4,7 +4,7 @@
  * @module
  */
 import type { Domid, ForeignMapProbe, OperationReport } from '@dewar/toolstack';
-import type { HelperFailure, MappedPage } from './protocol.ts';
+import type { HelperFailure, MappedPage } from '../protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
 /** What came of it. */

@@ -11,7 +11,7 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CallFault } from './helper/fault.ts';
+import { CallFault } from '../call-fault.ts';
 
 /** The receiver is there. XEN: without a zero behind it, which the others have. */
 export const BANNER: Buffer = Buffer.from('xl migration receiver ready, send binary domain data.\n', 'latin1');

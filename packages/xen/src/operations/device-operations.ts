@@ -7,8 +7,8 @@
  */
 import { type Domid, type GuestDisk, type GuestNic, guestDiagnostics, type OperationReport } from '@dewar/toolstack';
 import { deviceJson, readDiskWords, readNicWords, type SpecReading } from '@dewar/toolstack/xl-cfg';
+import type { HelperCallName, HelperCalls, LibxlDisk, LibxlNic } from '../protocol.ts';
 import { makeOneCall } from './flask-operations.ts';
-import type { HelperCallName, HelperCalls, LibxlDisk, LibxlNic } from './protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
 /** What xl and libxl call the two kinds. */

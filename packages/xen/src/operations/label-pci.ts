@@ -19,7 +19,7 @@ import {
   parseSbdf,
   sbdfText,
 } from '@dewar/toolstack';
-import type { HelperFailure } from './protocol.ts';
+import type { HelperFailure } from '../protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
 /** Linux `include/linux/ioport.h`. */

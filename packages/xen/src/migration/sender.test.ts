@@ -3,8 +3,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { BANNER, MigrationChannel, STREAM_START } from './migration-channel.ts';
-import { MigrationSender, type SenderActs } from './migration-sender.ts';
+import { BANNER, MigrationChannel, STREAM_START } from './channel.ts';
+import { MigrationSender, type SenderActs } from './sender.ts';
 
 let folder: string;
 let fds: readonly number[] = [];

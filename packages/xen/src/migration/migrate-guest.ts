@@ -8,12 +8,12 @@
 import type { Note } from '@dewar/policy/text';
 import { type DomainState, guestDiagnostics, HANDSHAKE_FAILED, type OperationReport } from '@dewar/toolstack';
 import { type DomainConfig, printDomainConfigJson } from '@dewar/toolstack/xl-cfg';
-import type { CallOutcome, HelperProcess } from './helper-process.ts';
-import { STREAM_START } from './migration-channel.ts';
-import { MigrationTransport } from './migration-transport.ts';
-import type { HandOver, HelperCallName, HelperCalls, HelperFailure } from './protocol.ts';
-import { failureText, type RealOperation, rcOf } from './real-operation.ts';
-import { XenError } from './xen-error.ts';
+import type { CallOutcome, HelperProcess } from '../helper-process.ts';
+import { failureText, type RealOperation, rcOf } from '../operations/real-operation.ts';
+import type { HandOver, HelperCallName, HelperCalls, HelperFailure } from '../protocol.ts';
+import { XenError } from '../xen-error.ts';
+import { STREAM_START } from './channel.ts';
+import { MigrationTransport } from './transport.ts';
 
 /** How a guest leaves a real host. */
 export interface RealMigrateOptions {

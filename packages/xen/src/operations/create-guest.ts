@@ -8,10 +8,10 @@
 import type { Diagnostic } from '@dewar/policy/text';
 import { type CreateOptions, guestDiagnostics, type OperationReport, type RestoreOptions } from '@dewar/toolstack';
 import { configToCreate, type DomainConfig, type LabelValue, printJson } from '@dewar/toolstack/xl-cfg';
+import type { HelperFailure } from '../protocol.ts';
+import { XenError } from '../xen-error.ts';
 import { isFlaskDisabled } from './flask-operations.ts';
-import type { HelperFailure } from './protocol.ts';
 import { failureText, type RealOperation, rcOf } from './real-operation.ts';
-import { XenError } from './xen-error.ts';
 
 /** How a guest is created on a real host. */
 export interface RealCreateOptions extends CreateOptions {

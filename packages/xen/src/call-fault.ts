@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HelperFailure } from '../protocol.ts';
+import type { HelperFailure } from './protocol.ts';
 
 /** A call that came to nothing; the failure goes to the command as data. */
 export class CallFault extends Error {

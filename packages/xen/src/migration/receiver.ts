@@ -9,10 +9,10 @@
  *
  * @module
  */
-import { CallFault } from './helper/fault.ts';
-import { BANNER, GO, type MigrationChannel, READY, REPORT } from './migration-channel.ts';
-import type { HelperCalls, Taken } from './protocol.ts';
-import { configInData, readSaveHeader, SAVE_HEADER_BYTES } from './save-format.ts';
+import { CallFault } from '../call-fault.ts';
+import type { HelperCalls, Taken } from '../protocol.ts';
+import { configInData, readSaveHeader, SAVE_HEADER_BYTES } from '../save-format.ts';
+import { BANNER, GO, type MigrationChannel, READY, REPORT } from './channel.ts';
 
 /** What is done to the guest. A method that fails throws. */
 export interface ReceiverActs {

@@ -5,8 +5,8 @@
  * @module
  */
 import { type BooleanState, guestDiagnostics, type OperationReport } from '@dewar/toolstack';
-import type { HelperProcess } from './helper-process.ts';
-import type { HelperCallName, HelperCalls, HelperFailure } from './protocol.ts';
+import type { HelperProcess } from '../helper-process.ts';
+import type { HelperCallName, HelperCalls, HelperFailure } from '../protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
 /** How an operation ends that is one call. */

@@ -5,7 +5,7 @@
  */
 import { readPolicydb } from '@dewar/policy/policydb';
 import { PolicyView } from '@dewar/policy/security-server';
-import type { AuditWitness } from './protocol.ts';
+import type { AuditWitness } from '../protocol.ts';
 
 /** Each is a hypercall or three. */
 const WITNESSES = 12;

@@ -7,12 +7,12 @@
  */
 import type { Diagnostic } from '@dewar/policy/text';
 import { guestDiagnostics, type OperationReport } from '@dewar/toolstack';
-import { isFlaskDisabled } from './flask-operations.ts';
-import type { HelperProcess } from './helper-process.ts';
-import type { JournalDetails } from './journal.ts';
-import type { HelperFailure, Taken } from './protocol.ts';
-import { type RealOperation, rcOf } from './real-operation.ts';
-import { XenError } from './xen-error.ts';
+import type { HelperProcess } from '../helper-process.ts';
+import type { JournalDetails } from '../journal.ts';
+import { isFlaskDisabled } from '../operations/flask-operations.ts';
+import { type RealOperation, rcOf } from '../operations/real-operation.ts';
+import type { HelperFailure, Taken } from '../protocol.ts';
+import { XenError } from '../xen-error.ts';
 
 /** What comes in, as its configuration says. */
 export interface Arrival {

@@ -22,11 +22,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PolicyStore } from './policy-store.ts';
-import { isAlive, isMark, markOf, type ProcessMark } from './process-mark.ts';
-import type { AuditBooleans, AuditWitness } from './protocol.ts';
-import { failureText } from './real-operation.ts';
-import type { XenHost } from './xen-host.ts';
+import { failureText } from '../operations/real-operation.ts';
+import { PolicyStore } from '../policy-store.ts';
+import { isAlive, isMark, markOf, type ProcessMark } from '../process-mark.ts';
+import type { AuditBooleans, AuditWitness } from '../protocol.ts';
+import type { XenHost } from '../xen-host.ts';
 
 /** What a policy is audited for: a command that is traced, or scenarios. */
 export type AuditPurpose = 'trace' | 'test';

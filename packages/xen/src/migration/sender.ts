@@ -9,10 +9,10 @@
  *
  * @module
  */
-import { CallFault } from './helper/fault.ts';
-import { BANNER, GO, type MigrationChannel, READY, REPORT, STREAM_START } from './migration-channel.ts';
-import type { HandOver, HelperCalls } from './protocol.ts';
-import { saveHead } from './save-format.ts';
+import { CallFault } from '../call-fault.ts';
+import type { HandOver, HelperCalls } from '../protocol.ts';
+import { saveHead } from '../save-format.ts';
+import { BANNER, GO, type MigrationChannel, READY, REPORT, STREAM_START } from './channel.ts';
 
 /** What is done to the guest. A method that fails throws. */
 export interface SenderActs {

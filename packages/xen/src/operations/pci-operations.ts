@@ -15,7 +15,7 @@ import {
   stillListed,
 } from '@dewar/toolstack';
 import { deviceJson, type JsonObject, pciDeviceJson, readPciWord } from '@dewar/toolstack/xl-cfg';
-import type { HelperCallName, HelperCalls } from './protocol.ts';
+import type { HelperCallName, HelperCalls } from '../protocol.ts';
 import type { RealOperation } from './real-operation.ts';
 
 /** xl could not read the device. */

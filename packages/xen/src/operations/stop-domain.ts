@@ -4,9 +4,9 @@
  * @module
  */
 import { guestDiagnostics, type OperationReport, type StopOptions } from '@dewar/toolstack';
+import type { CallOutcome } from '../helper-process.ts';
+import type { HelperFailure } from '../protocol.ts';
 import { awaitEnds } from './await-ends.ts';
-import type { CallOutcome } from './helper-process.ts';
-import type { HelperFailure } from './protocol.ts';
 import { type RealOperation, rcOf } from './real-operation.ts';
 
 /** XEN: `ERROR_TIMEDOUT`: the kernel of the guest did not take the request within a minute. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { DomainState } from '@dewar/toolstack';
-import { HelperProcess } from './helper-process.ts';
+import { HelperProcess } from '../helper-process.ts';
 import { domainState } from './real-operation.ts';
 
 /** A helper that ended in the middle of a build cannot clean up: another one does. Answers what became of the guest. */

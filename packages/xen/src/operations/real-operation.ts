@@ -15,10 +15,10 @@ import {
   type ShutdownReason,
   type TimelineStep,
 } from '@dewar/toolstack';
-import { type AvcEntry, checkOf, parseAvcLines } from './avc-log.ts';
-import type { CallOutcome, HelperProcess } from './helper-process.ts';
-import type { LogSource } from './log-follower.ts';
-import type { HelperCallName, HelperCalls, HelperFailure, LibxlDomain } from './protocol.ts';
+import { type AvcEntry, checkOf, parseAvcLines } from '../avc-log.ts';
+import type { CallOutcome, HelperProcess } from '../helper-process.ts';
+import type { LogSource } from '../log-follower.ts';
+import type { HelperCallName, HelperCalls, HelperFailure, LibxlDomain } from '../protocol.ts';
 
 /** How a record is called when only Xen's log tells of a check, and not which hypercall it belongs to. */
 const LOGGED = 'hypercall';
