@@ -164,11 +164,22 @@ test('what is compiled already, and a part of a policy, are not compiled', async
 
 test('what is no policy directory lacks one thing, and an empty file has one fault', async () => {
   expect((await dewar('compile', scratch)).err).toMatch(
-    /^error: the policy has no file `.*modules\/modules.conf` \[source\/no-file\]\n.*: 1 error; nothing was written\n$/,
+    /^\S+: error: the policy has no file `.*modules\/modules.conf` \[source\/no-file\]\n.*: 1 error; nothing was written\n$/,
   );
   const { code, err } = await dewar('compile', file('empty.conf', ''));
   expect(code).toBe(1);
   expect(err).toMatch(
     /the policy has no statements \[language\/missing-section\]\n.*: 1 error; nothing was written\n$/,
   );
+});
+
+test('what never ends is not read for ever', async () => {
+  const { code, err } = await dewar('check', '/dev/zero');
+  expect([code, err]).toEqual([3, 'dewar: cannot read `/dev/zero`: it is too large\n']);
+});
+
+test('what has no length is read to its end', async () => {
+  const { code, err } = await dewar('check', '/proc/self/status');
+  expect([code, /status:1:\d+: error/.test(err)]).toEqual([1, true]);
+  expect((await dewar('check', '/dev/null')).err).not.toContain('cannot read');
 });

@@ -25,12 +25,42 @@ import { FileError, reasonOf, UsageError } from './failures.ts';
 /** No policy, configuration or binary that a person works with is larger. */
 export const SIZE_LIMIT: number = 512 * 1024 * 1024;
 
-/** The bytes of a file; `-` is the standard input. */
+/** Room for what has no length of its own: so much at first, and twice as much each time that it is full. */
+const FIRST_BYTES = 64 * 1024;
+
+/** What comes from a pipe or a device, which may never end; undefined where it is longer than a file may be. */
+function readStream(file: number): Uint8Array | undefined {
+  let room = Buffer.allocUnsafe(FIRST_BYTES);
+  for (let length = 0; length <= SIZE_LIMIT; ) {
+    const count = readSync(file, room, length, room.length - length, null);
+    if (count === 0) return room.subarray(0, length);
+    length += count;
+    if (length === room.length) room = Buffer.concat([room], 2 * length);
+  }
+  return undefined;
+}
+
+/** All of a pipe or a device. */
+function readStreamAt(path: string): Uint8Array | undefined {
+  if (path === '-') return readStream(0);
+  const file = openSync(path, 'r');
+  try {
+    return readStream(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The bytes of a file, a pipe or a device; `-` is the standard input. Throws `FileError`. */
 export function readBytes(path: string): Uint8Array {
   try {
-    if (path !== '-' && statSync(path).size > SIZE_LIMIT)
-      throw new FileError(`cannot read \`${path}\`: it is too large`);
-    return readFileSync(path === '-' ? 0 : path);
+    const status = path === '-' ? undefined : statSync(path);
+    const isLong = status !== undefined && status.size > SIZE_LIMIT;
+    // What has no length is a device, a pipe, or a file that is made as it is read.
+    const hasLength = status?.isFile() === true && status.size > 0;
+    const bytes = isLong ? undefined : hasLength ? readFileSync(path) : readStreamAt(path);
+    if (bytes === undefined) throw new FileError(`cannot read \`${path}\`: it is too large`);
+    return bytes;
   } catch (error) {
     if (error instanceof FileError) throw error;
     throw new FileError(`cannot read \`${path}\`: ${reasonOf(error)}`, { cause: error });
