@@ -241,7 +241,23 @@ function protectionTitle(
 const UNSEEN_SETTERS = 'no type may set booleans; a policy that sets it otherwise must be loaded';
 
 /** What a finding comes to. */
-export function describeFinding({ cause, lines }: Finding, namer: Namer, policyName: string): Described {
+export function describeFinding(finding: Finding, namer: Namer, policyName: string): Described {
+  const described = describeCause(finding, namer, policyName);
+  const { cause } = finding;
+  const isTakenBack =
+    (cause.kind === 'no-rule' || cause.kind === 'protective') &&
+    cause.fix.needs.some(
+      ({ tclass, bits }) => tclass.name === 'resource' && namer.permissions(tclass.value, bits).includes('remove_irq'),
+    );
+  return isTakenBack ? { ...described, because: [...described.because, TAKEN_BACK] } : described;
+}
+
+/** XEN: `unmap_domain_pirq` of a domain that is dying asks nothing since 4.15.3, 4.16.2 and 4.17.0 (commit 2e6f95a942). */
+const TAKEN_BACK =
+  'a Xen before 4.15.3, 4.16.2 or 4.17.0 asks for `remove_irq` in the name of whichever domain happens to run when another one is ' +
+  'destroyed: if that is so here, the source has nothing to do with the device, and what helps is a newer Xen, not a rule';
+
+function describeCause({ cause, lines }: Finding, namer: Namer, policyName: string): Described {
   switch (cause.kind) {
     case 'no-rule':
       return {

@@ -138,6 +138,16 @@ describe('what people reported', () => {
     expect(out).toContain('the least that would do: `allow isolated_domU_t nic_dev_t:resource use_iommu;`');
   });
 
+  test('an interrupt that is taken back is no reason to hand a device on, nor may the source have to do with it', async () => {
+    const out = await told(
+      '(XEN) avc:  denied  { remove_irq } for source=d3 irq=33 scontext=system_u:system_r:isolated_domU_t tcontext=system_u:object_r:nic_dev_t tclass=resource',
+    );
+    expect(out).toContain('`allow isolated_domU_t nic_dev_t:resource remove_irq;` would give it, and nothing else');
+    expect(out).toContain(
+      'a Xen before 4.15.3, 4.16.2 or 4.17.0 asks for `remove_irq` in the name of whichever domain',
+    );
+  });
+
   test('a guest that Xen builds at boot has no configuration to name a label in', async () => {
     const line = (by: string): string =>
       `(XEN) avc:  denied  { create } for current=${by} scontext=system_u:system_r:xenboot_t tcontext=system_u:system_r:unlabeled_t tclass=domain`;

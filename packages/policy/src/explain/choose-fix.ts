@@ -96,7 +96,7 @@ function hasPrecedent(
   sources: ReadonlySet<string>,
   covered: number,
   surplus: number,
-  isOfDevices: boolean,
+  isUseOfDevice: boolean,
 ): boolean {
   const written = calls.callsOf(call.macro);
   const isCompanionUsed = call.arguments.every((argument, i) => {
@@ -105,7 +105,7 @@ function hasPrecedent(
   });
   if (!isCompanionUsed) return false;
   // A device is used in whole or not at all, and nothing of a guest comes with it.
-  if (isOfDevices) return true;
+  if (isUseOfDevice) return true;
   const places = call.arguments.flatMap((argument, i) => (sources.has(argument) ? [i] : []));
   const isSourceUsed = places.some((i) => written.some((one) => one.arguments[i] === call.arguments[i]));
   return isSourceUsed || surplus <= covered;
@@ -114,6 +114,28 @@ function hasPrecedent(
 /** Whether a label is one of things that are no domains. */
 function isOfObject({ view }: Subject, { role }: Context): boolean {
   return view.names.roles[role] === 'object_r';
+}
+
+/** Permissions to use a device, each with less of an IOMMU behind it than the one before. XEN: `flask_iommu_resource_use_perm`. */
+const USES = ['use_iommu', 'use_iommu_nointremap', 'use_noiommu'];
+
+/** How little of an IOMMU some permissions need: -1 where nothing of them is a use. */
+const weakestUse = (names: readonly string[]): number => Math.max(-1, ...names.map((name) => USES.indexOf(name)));
+
+/**
+ * Whether it is about devices alone, and what comes with it is of the kind that was asked for: no use with less of an IOMMU
+ * behind it, and nothing that hands devices on where none was to be handed on.
+ */
+function isUseOfDevice(subject: Subject, covered: readonly Need[], surplus: readonly PairBits[]): boolean {
+  const tclass = covered[0]?.tclass;
+  if (tclass?.name !== 'resource') return false;
+  if (!covered.every((need) => need.tclass === tclass && isOfObject(subject, need.target))) return false;
+  const namesOf = (pairs: readonly { readonly bits: number }[]): string[] =>
+    pairs.flatMap(({ bits }) => permissionNames(subject, tclass, bits));
+  const asked = namesOf(covered);
+  const added = namesOf(surplus.filter((pair) => pair.tclass === tclass.value));
+  const handsOn = (names: readonly string[]): boolean => names.some((name) => !name.startsWith('use'));
+  return weakestUse(added) <= weakestUse(asked) && (handsOn(asked) || !handsOn(added));
 }
 
 function coveredBy(call: MacroCall, left: Needs): Need[] {
@@ -238,13 +260,11 @@ class CallChooser {
     }
   }
 
-  #isAnswer({ call, surplusSize, count }: Candidate, covered: readonly Need[]): boolean {
+  #isAnswer({ call, surplus, surplusSize, count }: Candidate, covered: readonly Need[]): boolean {
     const sources = new Set(covered.map(({ source }) => typeName(this.#subject, source.type)));
-    const isOfDevices = covered.every(
-      ({ tclass, target }) => tclass.name === 'resource' && isOfObject(this.#subject, target),
-    );
+    const isUse = isUseOfDevice(this.#subject, covered, surplus);
     return (
-      hasPrecedent(this.#calls, call, sources, count, surplusSize, isOfDevices) &&
+      hasPrecedent(this.#calls, call, sources, count, surplusSize, isUse) &&
       brokenNeverallows(this.#subject, call.gives).length === 0 &&
       !opensMore(this.#subject, call, covered)
     );
