@@ -113,6 +113,50 @@ test('a fault in the body of a macro is told once, and shown there with its cure
   ]);
 });
 
+test.each([
+  ['a `$` that is lost', 'allow $1 $2:shadow enable;', 'allow 1 $2:shadow enable;'],
+  ['a `$` that is lost behind an argument', 'allow $1 $2:shadow enable;', 'allow $1 2:shadow enable;'],
+  ['a sign twice behind an argument', 'allow $1 $2:shadow enable;', 'allow $1 $2::shadow enable;'],
+  ['a `$` twice', 'allow $1 $2:shadow enable;', 'allow $1 $$2:shadow enable;'],
+  ['a `;` that is missing at the end', 'allow $1 $2:event reset;', 'allow $1 $2:event reset'],
+  ['a quote twice', "allow $1 $2:event reset;\n')", "allow $1 $2:event reset;\n'')"],
+])('%s in the body of a macro is one fault, however many calls come to it', (_, from, to) => {
+  let isChanged = false;
+  const shown = shownOf('', {
+    'modules/xen.if': (text) => {
+      isChanged = text.includes(from);
+      return text.replace(from, () => to);
+    },
+  });
+  expect(isChanged).toBe(true);
+  expect(shown.match(/ error: /g)).toHaveLength(1);
+  expect(shown).toMatch(/\nnote: (?:another call comes|\d+ other calls come) to the same$/);
+});
+
+test('a name that is unknown in the bodies of macros is told with the places in them', () => {
+  const shown = shownOf('', { 'modules/xen.if': (text) => text.replaceAll('getdomaininfo', 'getdoamininfo') });
+  expect(shown.match(/ error: /g)).toHaveLength(1);
+  expect(shown).toMatch(
+    /\nnote: it is used at \d+ other places too: modules\/xen\.if:\d+:\d+, modules\/xen\.if:\d+:\d+/,
+  );
+});
+
+test('a rule with the wrong class is one fault, however many permissions it has', () => {
+  const rule = 'allow dom0_t domU_t:domain {\n\tset_cpu_policy gettsc settsc\n\tsetscheduler pause };\n';
+  expect(toldOf(rule)).toEqual(['te/unknown-permission at 2:2']);
+  expect(shownOf(rule)).toMatch(
+    /note: class `domain2` has it, and the others of this rule that are unknown: `gettsc`, `settsc`, `setscheduler`$/,
+  );
+  expect(toldOf('allow dom0_t domU_t:domain { gettsc map_read };\n')).toEqual([
+    'te/unknown-permission at 1:30',
+    'te/unknown-permission at 1:37',
+  ]);
+  expect(toldOf('allow dom0_t domU_t:domain gettsc;\nallow dom0_t xen_t:domain settsc;\n')).toEqual([
+    'te/unknown-permission at 1:28',
+    'te/unknown-permission at 2:27',
+  ]);
+});
+
 test('a statement out of its section is told beside a fault elsewhere', () => {
   const changes: Changes = { 'policy/device_contexts': (text) => `${text}\nallow dom0_t domU_t:domain pause;\n` };
   const [syntax, place, ...others] = toldOf('allow dom0_t domU_t domain pause;\n', changes);

@@ -33,7 +33,14 @@ import {
 } from '../text/index.ts';
 import { type CompiledTree, type CompileStage, compileTree } from './compile-tree.ts';
 import { label, source as messages } from './diagnostics.ts';
-import { gatherNames, gatherRereads, inOrderOfText } from './gather-faults.ts';
+import {
+  gatherBodies,
+  gatherNames,
+  gatherPermissions,
+  gatherRereads,
+  inOrderOfText,
+  otherCalls,
+} from './gather-faults.ts';
 import { checkLateUsers } from './late-users.ts';
 import { withWrittenLines } from './line-marks.ts';
 import { gatherMissingFiles, type MissingMacroFiles } from './macro-files.ts';
@@ -93,8 +100,7 @@ class Diagnostics {
   get list(): Diagnostic[] {
     return [...this.#found.values()].map(({ diagnostic, repeats }) => {
       if (repeats === 0 || diagnostic.origin?.kind !== 'expanded') return diagnostic;
-      const calls = repeats === 1 ? 'another call comes' : `${repeats} other calls come`;
-      return { ...diagnostic, notes: [...diagnostic.notes, { message: `${calls} to the same` }] };
+      return { ...diagnostic, notes: [...diagnostic.notes, otherCalls(repeats)] };
     });
   }
 
@@ -294,9 +300,8 @@ function compileMapped(
   directory: DirectoryFacts | undefined,
 ): CompiledPolicy {
   const gathered = (list: readonly Diagnostic[]): Diagnostic[] => {
-    const once = gatherRereads(
-      gatherNames(inOrderOfText(withoutSecondFaults(withoutConsequences(elsewhere.gather(list))), sources)),
-    );
+    const faults = inOrderOfText(withoutSecondFaults(withoutConsequences(elsewhere.gather(list))), sources);
+    const once = gatherRereads(gatherNames(gatherPermissions(gatherBodies(faults))));
     if (directory === undefined) return withoutRepeats(once);
     return withoutRepeats(
       withoutM4Consequences(gatherMissingFiles(once, directory.missingMacroFiles), directory.m4Facts),
