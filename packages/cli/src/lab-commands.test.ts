@@ -203,6 +203,14 @@ describe('dewar check', () => {
       `\`${dom0}\` lacks \`domain2 { relabelto }\` on \`${build}\``,
       `\`${run}\` lacks \`domain { transition }\` on \`${build}\``,
     ]);
+    // Xen asks for all of it where nothing changes, too.
+    const same = 'system_u:system_r:domU_t';
+    expect(await check(`seclabel = '${same}'`, `init_seclabel = '${same}'`)).toEqual([
+      `the policy lets no guest be relabelled from \`${same}\` to \`${same}\` [guest/label-not-granted]`,
+      `\`${dom0}\` lacks \`domain2 { relabelfrom }\` on \`${same}\``,
+      `\`${dom0}\` lacks \`domain2 { relabelto }\` on \`${same}\``,
+      `\`${same}\` lacks \`domain { transition }\` on \`${same}\``,
+    ]);
   });
 
   test('settings behind the file count, a missing file is no configuration', async () => {

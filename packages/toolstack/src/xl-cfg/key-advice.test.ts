@@ -21,6 +21,23 @@ describe('keys', () => {
     ]);
   });
 
+  test('the labels of xend become those of xl, and a number becomes none', () => {
+    const note = "note: xend had such a key; xl takes the label itself: `seclabel = 'user:role:type'`";
+    const silent =
+      'note: xl says nothing here and ignores the key; the guest gets its label as if the line were not there';
+    const wrong = (key: string): string =>
+      `guest.cfg:1:1: error: \`${key}\` is not a key of xl.cfg, so its label does not take effect [cfg/misspelt-label-key]`;
+    for (const key of ['access_control', 'access_controls'])
+      expect(told(`${key} = [ 'policy=xen,label=system_u:system_r:domU_t' ]\n`)).toEqual([
+        wrong(key),
+        `  1 | ${key} = [ 'policy=xen,label=system_u:system_r:domU_t' ]`,
+        `    | ${'^'.repeat(key.length)} write \`seclabel = 'system_u:system_r:domU_t'\``,
+        silent,
+        note,
+      ]);
+    expect(told('ssidref = 5\n')).toEqual([wrong('ssidref'), '  1 | ssidref = 5', '    | ^^^^^^^', silent, note]);
+  });
+
   test('a key that is like no other gets no advice', () => {
     expect(told('colour = 5\n')).toEqual([
       'guest.cfg:1:1: warning: `colour` is not a key of xl.cfg and is ignored [cfg/unknown-key]',

@@ -31,6 +31,26 @@ export function adviseKeys(cfg: XlCfg, guest: Guest | undefined): Diagnostic[] {
   return [...found, ...adviseTwice(cfg)];
 }
 
+/** The label in an entry of xend's `access_control`. */
+const XEND_LABEL = /(?:^|,)\s*label=([^\s,'\\]+)\s*(?:,|$)/;
+
+/** A label that stands alone, as the key takes it. */
+const PLAIN_LABEL = /^[^\s,=]+:[^\s,=]+:[^\s,=]+$/;
+
+/** The key that was meant, with the value as that key takes it; undefined where the value holds no label. */
+function labelFix({ key, keySpan, value }: Setting, label: string, rename: Fix): Fix | undefined {
+  if (!XEND_KEYS.has(key) || (value.kind === 'string' && PLAIN_LABEL.test(value.text))) return rename;
+  const entry = value.kind === 'list' ? value.items[0] : value;
+  const text = entry?.kind === 'string' ? XEND_LABEL.exec(entry.text)?.[1] : undefined;
+  if (text === undefined || value.span.source !== keySpan.source) return undefined;
+  const line = `${label} = '${text}'`;
+  const span = { ...keySpan, end: value.span.end };
+  return { title: `write \`${showBytes(line)}\``, edits: [{ span, newText: line }] };
+}
+
+/** Keys of xend, which took a label otherwise. */
+const XEND_KEYS: ReadonlySet<string> = new Set(['access_control', 'access_controls', 'ssidref']);
+
 function adviseUnknown(key: string, setting: Setting): Diagnostic {
   const origin = { kind: 'written', span: setting.keySpan } as const;
   const shown = showBytes(key);
@@ -46,7 +66,10 @@ function adviseUnknown(key: string, setting: Setting): Diagnostic {
         message: 'this key was proposed in 2021, and no release of Xen has it: a stub domain has one label',
       });
     }
-    return report['misspelt-label-key'](origin, { key: shown }, { notes, fixes: [rename(label)] });
+    if (XEND_KEYS.has(key))
+      notes.push({ message: `xend had such a key; xl takes the label itself: \`${label} = 'user:role:type'\`` });
+    const fix = labelFix(setting, label, rename(label));
+    return report['misspelt-label-key'](origin, { key: shown }, { notes, fixes: fix === undefined ? [] : [fix] });
   }
   if (LATER_KEYS.has(key)) return report['later-key'](origin, { key }, { notes: [{ message: SILENT }] });
   const meant = suggestKey(key);

@@ -20,6 +20,7 @@ const OTHER_NAMES = new Map<string, LabelKey>([
   ['run_seclabel', 'seclabel'],
   ['exec_ssid_label', 'seclabel'],
   ['access_control', 'seclabel'],
+  ['access_controls', 'seclabel'],
   ['ssid_label', 'init_seclabel'],
   ['build_seclabel', 'init_seclabel'],
   ['seclabel_init', 'init_seclabel'],
