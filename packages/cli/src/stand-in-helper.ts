@@ -478,7 +478,10 @@ function faultAt(call: HelperCallName): Fault['how'] | undefined {
   const { after = 0 } = fault;
   if (after > 0) faults.splice(at, 1, { ...fault, after: after - 1 });
   else faults.splice(at, 1);
-  writeFileSync(FAULTS, JSON.stringify(faults));
+  // Another helper may read it at the same time.
+  const draft = `${FAULTS}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(faults));
+  renameSync(draft, FAULTS);
   return after > 0 ? undefined : fault.how;
 }
 

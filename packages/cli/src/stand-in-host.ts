@@ -115,7 +115,8 @@ export async function tell(what: (own: LibxlHost) => Promise<unknown>): Promise<
 
 /** Names and states of the guests. */
 export async function guests(): Promise<string[]> {
-  const { out } = await xen('list', '--json');
+  const { out, err } = await xen('list', '--json');
+  if (out === '') throw new Error(`the host does not list its guests: ${err}`);
   // The command has printed it.
   const { value } = JSON.parse(out) as {
     readonly value: readonly { readonly domid: number; readonly name?: string; readonly state: string }[];
