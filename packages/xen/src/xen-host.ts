@@ -52,17 +52,7 @@ import {
   listNics,
   sendDebugKeys,
 } from './operations/device-operations.ts';
-import {
-  askMode,
-  isFlaskDisabled,
-  knowsLabel,
-  listBooleans,
-  loadHindrance,
-  loadPolicy,
-  readLog,
-  setBoolean,
-  setMode,
-} from './operations/flask-operations.ts';
+import * as flask from './operations/flask-operations.ts';
 import { askHostInfo } from './operations/host-info.ts';
 import { labelPci } from './operations/label-pci.ts';
 import { listConfigurations, listDomains, nameOfDomain } from './operations/list-domains.ts';
@@ -529,7 +519,10 @@ export class XenHost implements Host {
   }
 
   dmesg(options: { readonly clear?: boolean } = {}): Promise<OperationReport<string>> {
-    return readLog(new RealOperation('dmesg', this.#helper, new RingReader(this.#helper)), options.clear === true);
+    return flask.readLog(
+      new RealOperation('dmesg', this.#helper, new RingReader(this.#helper)),
+      options.clear === true,
+    );
   }
 
   /** Follows the console of Xen, from the oldest that it has. */
@@ -553,33 +546,33 @@ export class XenHost implements Host {
   }
 
   async getenforce(): Promise<OperationReport<boolean>> {
-    return askMode(await this.#begin('getenforce'));
+    return flask.askMode(await this.#begin('getenforce'));
   }
 
   /** Whether Xen was booted with `flask=disabled`, or built without FLASK. */
   isFlaskDisabled(): Promise<boolean> {
-    return isFlaskDisabled(this.#helper);
+    return flask.isFlaskDisabled(this.#helper);
   }
 
   setenforce(isEnforcing: boolean): Promise<OperationReport> {
-    return this.#changing('setenforce', { isEnforcing }, (operation) => setMode(operation, isEnforcing));
+    return this.#changing('setenforce', { isEnforcing }, (operation) => flask.setMode(operation, isEnforcing));
   }
 
   async booleans(): Promise<OperationReport<readonly BooleanState[]>> {
-    return listBooleans(await this.#begin('booleans'));
+    return flask.listBooleans(await this.#begin('booleans'));
   }
 
   setBoolean(name: string, value: boolean): Promise<OperationReport> {
-    return this.#changing('set-boolean', { name, value }, (operation) => setBoolean(operation, name, value));
+    return this.#changing('set-boolean', { name, value }, (operation) => flask.setBoolean(operation, name, value));
   }
 
   /** How a load would end where there is no FLASK; undefined where there is. Nothing is loaded. */
   async loadHindrance(): Promise<OperationReport | undefined> {
-    return loadHindrance(await this.#begin('load-policy'));
+    return flask.loadHindrance(await this.#begin('load-policy'));
   }
 
   loadPolicy(bytes: Uint8Array): Promise<OperationReport> {
-    return this.#changing('load-policy', { bytes: bytes.length }, (operation) => loadPolicy(operation, bytes));
+    return this.#changing('load-policy', { bytes: bytes.length }, (operation) => flask.loadPolicy(operation, bytes));
   }
 
   probeForeignMap(domain: string, access: 'read' | 'read-write' = 'read'): Promise<OperationReport<ForeignMapProbe>> {
@@ -596,7 +589,7 @@ export class XenHost implements Host {
 
   /** Whether the loaded policy has a label; undefined where dom0 may not ask. */
   knowsLabel(context: string): Promise<boolean | undefined> {
-    return knowsLabel(this.#helper, context);
+    return flask.knowsLabel(this.#helper, context);
   }
 
   /** The boot of the machine. */
