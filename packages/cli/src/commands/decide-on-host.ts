@@ -12,7 +12,7 @@ import type { XenHost } from '@dewar/xen';
 import { RequestError } from '../failures.ts';
 import { type HostInUse, useAnyHost } from '../host-session.ts';
 import { byteText, type Terminal } from '../terminal.ts';
-import { type ClassDecision, showDecisions } from './show-decisions.ts';
+import { classDecision, showDecisions } from './show-decisions.ts';
 
 /** One decision, a bit for each permission of the class. */
 interface Vectors {
@@ -101,16 +101,9 @@ export function decideOnHost(
     const numbers = wanted.map(([at]) => at + 1);
     const vectors = await oracle.decide(byteText(source), byteText(target), numbers);
     if (vectors === undefined) throw new RequestError(MAY_NOT_ASK);
-    const decisions = wanted.map(([, { name, permissions }], at): ClassDecision => {
-      const { allowed = 0, auditAllow = 0, auditDeny = 0 } = vectors[at] ?? {};
-      const select = (vector: number): string[] => permissions.filter((_, bit) => ((vector >>> bit) & 1) === 1);
-      return {
-        class: name,
-        granted: select(allowed),
-        denied: select(~allowed),
-        auditAllow: select(allowed & auditAllow),
-        dontAudit: select(~allowed & ~auditDeny),
-      };
+    const decisions = wanted.map(([, { name, permissions }], at) => {
+      const { [at]: given = { allowed: 0, auditAllow: 0, auditDeny: 0 } } = vectors;
+      return classDecision(name, given, (vector) => permissions.filter((_, bit) => ((vector >>> bit) & 1) === 1));
     });
     const policy = real === undefined ? host : `Xen ${real.release}`;
     return showDecisions(

@@ -7,10 +7,10 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import { permissionNames } from '@dewar/policy/policydb';
 import { aboutFile, type Diagnostic, hasErrors } from '@dewar/policy/text';
 import { EXIT, UsageError } from '../failures.ts';
+import { tellPolicyFaults } from '../policy-faults.ts';
 import { readPolicy } from '../policy-input.ts';
-import { diagnosticJson, jsonText } from '../report-json.ts';
-import { byteText, coloursFor, print, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
-import { type ClassDecision, showDecisions } from './show-decisions.ts';
+import { byteText, coloursFor, printDiagnostics, printLine, type Terminal } from '../terminal.ts';
+import { classDecision, showDecisions } from './show-decisions.ts';
 
 export interface DecideFlags {
   /** A host that answers itself, in the place of a policy. */
@@ -35,12 +35,7 @@ export async function runDecide(
   }
   const reading = await readPolicy(flags.policy, flags.compile);
   const refuse = (diagnostics: readonly Diagnostic[]): number => {
-    if (flags.isJson)
-      print(
-        terminal.out,
-        jsonText({ policy: reading.name, outcome: 'failed', diagnostics: diagnostics.map(diagnosticJson) }),
-      );
-    else printDiagnostics(terminal, diagnostics);
+    tellPolicyFaults(reading.name, diagnostics, flags.isJson, terminal);
     return EXIT.problem;
   };
   if (reading.bytes === undefined || hasErrors(reading.diagnostics)) return refuse(reading.diagnostics);
@@ -78,17 +73,10 @@ export async function runDecide(
     );
     return fail(`the policy has no class \`${className}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`);
   }
-  const decisions = wanted.map((tclass): ClassDecision => {
+  const decisions = wanted.map((tclass) => {
     const av = server.computeAv(ssid, tsid, tclass.value);
-    const bits = av === 'EINVAL' ? { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff } : av;
-    const select = (vector: number): string[] => permissionNames(policy, tclass, vector);
-    return {
-      class: tclass.name,
-      granted: select(bits.allowed),
-      denied: select(~bits.allowed),
-      auditAllow: select(bits.allowed & bits.auditAllow),
-      dontAudit: select(~bits.allowed & ~bits.auditDeny),
-    };
+    const vectors = av === 'EINVAL' ? { allowed: 0, auditAllow: 0, auditDeny: 0xffffffff } : av;
+    return classDecision(tclass.name, vectors, (vector) => permissionNames(policy, tclass, vector));
   });
   const how = { isOneClass: className !== undefined, isJson: flags.isJson };
   return showDecisions({ policy: reading.name, source, target, decisions }, how, terminal);

@@ -8,6 +8,7 @@ import { type XenReleaseName, xenRelease } from '@dewar/policy/releases';
 import { hasErrors, SourceText } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
 import { refuseToOverwrite, writeWhole } from '../files.ts';
+import { tellPolicyFaults } from '../policy-faults.ts';
 import { readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
 import { print, printDiagnostics, type Terminal } from '../terminal.ts';
@@ -27,9 +28,7 @@ export async function runDecompile(policy: string, flags: DecompileFlags, termin
   const { name, bytes, diagnostics: found, files } = reading;
   if (flags.output !== undefined) refuseToOverwrite(flags.output, files);
   const fail = (diagnostics: typeof found): number => {
-    if (flags.isJson)
-      print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: diagnostics.map(diagnosticJson) }));
-    else printDiagnostics(terminal, diagnostics);
+    tellPolicyFaults(name, diagnostics, flags.isJson, terminal);
     return EXIT.problem;
   };
   const read = await readBinary(reading);

@@ -24,7 +24,8 @@ import { type ExplainChoice, type ExplainInput, readExplainInput } from '../expl
 import { type Described, describeFinding, domainText, type Namer, pairsText } from '../explain-words.ts';
 import { EXIT, NO_ANSWER, UsageError } from '../failures.ts';
 import { writeWhole } from '../files.ts';
-import { diagnosticJson, jsonText } from '../report-json.ts';
+import { tellPolicyFaults } from '../policy-faults.ts';
+import { jsonText } from '../report-json.ts';
 import { type Colours, coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
 
 export interface ExplainFlags extends ExplainChoice {
@@ -399,9 +400,7 @@ export async function runExplain(flags: ExplainFlags, terminal: Terminal): Promi
       throw new UsageError('only one of the log and the policy can come from the standard input');
   }
   const input = await readExplainInput(flags, terminal, (policy, faults) => {
-    if (flags.isJson)
-      print(terminal.out, jsonText({ policy, outcome: 'failed', diagnostics: faults.map(diagnosticJson) }));
-    else printDiagnostics(terminal, faults);
+    tellPolicyFaults(policy, faults, flags.isJson, terminal);
   });
   if (input === undefined) return NO_ANSWER;
   const { explainLog, readLog } = await import('@dewar/policy/explain');

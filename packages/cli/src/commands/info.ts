@@ -7,9 +7,10 @@ import type { CompileOptions } from '@dewar/policy/compiler';
 import type { PolicyInfo } from '@dewar/policy/decompiler';
 import type { XenReleaseName } from '@dewar/policy/releases';
 import { EXIT } from '../failures.ts';
+import { tellPolicyFaults } from '../policy-faults.ts';
 import { readBinary, readPolicy } from '../policy-input.ts';
-import { diagnosticJson, jsonText } from '../report-json.ts';
-import { coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
+import { jsonText } from '../report-json.ts';
+import { coloursFor, print, printLine, safeLine, type Terminal } from '../terminal.ts';
 
 export interface InfoFlags {
   /** Names and statements too, not only how many there are. */
@@ -26,9 +27,7 @@ export async function runInfo(policy: string | undefined, flags: InfoFlags, term
   const read = await readBinary(reading);
   if (binary === undefined || read === undefined || 'diagnostic' in read) {
     const found = read !== undefined && 'diagnostic' in read ? [read.diagnostic] : diagnostics;
-    if (flags.isJson)
-      print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: found.map(diagnosticJson) }));
-    else printDiagnostics(terminal, found);
+    tellPolicyFaults(name, found, flags.isJson, terminal);
     return EXIT.problem;
   }
   const info = policyInfo(read.policy, read.version, flags.release);

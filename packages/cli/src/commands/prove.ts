@@ -12,6 +12,7 @@ import { EXIT } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
 import { gapLines, gapsJson } from '../gap-lines.ts';
 import { placeLine } from '../place-line.ts';
+import { tellPolicyFaults } from '../policy-faults.ts';
 import { displayPath, readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
 import {
@@ -87,9 +88,7 @@ export async function runProve(file: string, flags: ProveFlags, terminal: Termin
 }
 
 function failed(name: string, faults: readonly Diagnostic[], flags: ProveFlags, terminal: Terminal): number {
-  if (flags.isJson)
-    print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: faults.map(diagnosticJson) }));
-  else printDiagnostics(terminal, faults);
+  tellPolicyFaults(name, faults, flags.isJson, terminal);
   return EXIT.usage;
 }
 

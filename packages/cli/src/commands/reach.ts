@@ -11,6 +11,7 @@ import { type Diagnostic, hasErrors, SourceText } from '@dewar/policy/text';
 import { EXIT, NO_FLASK, RequestError, UsageError } from '../failures.ts';
 import { readLatin1 } from '../files.ts';
 import { type HostChoice, meansRealHost, tablesOf, useHost, useRealHost } from '../host-session.ts';
+import { tellPolicyFaults } from '../policy-faults.ts';
 import { displayPath, type PolicyReading, readBinary, readPolicy, writtenPolicy } from '../policy-input.ts';
 import type { ReachResult } from '../reach-result.ts';
 import { diagnosticJson, jsonText } from '../report-json.ts';
@@ -68,9 +69,7 @@ export async function runReach(file: string | undefined, flags: ReachFlags, term
   const { name, compiled } = reading;
   const policy = await policyOf(reading);
   if (!('isMls' in policy)) {
-    if (flags.isJson)
-      print(terminal.out, jsonText({ policy: name, outcome: 'failed', diagnostics: policy.map(diagnosticJson) }));
-    else printDiagnostics(terminal, policy);
+    tellPolicyFaults(name, policy, flags.isJson, terminal);
     return EXIT.problem;
   }
   const release = await releaseFor(policy, flags.compile.release);

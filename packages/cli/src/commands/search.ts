@@ -9,6 +9,7 @@ import type { PolicyDb } from '@dewar/policy/policydb';
 import { type Diagnostic, hasErrors, type Origin } from '@dewar/policy/text';
 import { EXIT } from '../failures.ts';
 import { placeLine } from '../place-line.ts';
+import { tellPolicyFaults } from '../policy-faults.ts';
 import { type PolicyReading, readBinary, readPolicy } from '../policy-input.ts';
 import { diagnosticJson, jsonText, originJson } from '../report-json.ts';
 import { byteText, coloursFor, print, printDiagnostics, printLine, safeLine, type Terminal } from '../terminal.ts';
@@ -107,12 +108,7 @@ export async function runSearch(policy: string | undefined, flags: SearchFlags, 
   const found = await policyOf(reading);
   if (found === undefined || 'severity' in found) {
     const diagnostics = found === undefined ? reading.diagnostics : [found];
-    if (flags.isJson)
-      print(
-        terminal.out,
-        jsonText({ policy: reading.name, outcome: 'failed', diagnostics: diagnostics.map(diagnosticJson) }),
-      );
-    else printDiagnostics(terminal, diagnostics);
+    tellPolicyFaults(reading.name, diagnostics, flags.isJson, terminal);
     return EXIT.problem;
   }
   const { rules, diagnostics } = searchRules(found, queryOf(flags));

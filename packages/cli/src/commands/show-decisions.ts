@@ -18,6 +18,25 @@ export interface ClassDecision {
   readonly dontAudit: readonly string[];
 }
 
+/** The decision of a class from its vectors; `select` names the permissions of a vector. */
+export function classDecision(
+  name: string,
+  {
+    allowed,
+    auditAllow,
+    auditDeny,
+  }: { readonly allowed: number; readonly auditAllow: number; readonly auditDeny: number },
+  select: (vector: number) => string[],
+): ClassDecision {
+  return {
+    class: name,
+    granted: select(allowed),
+    denied: select(~allowed),
+    auditAllow: select(allowed & auditAllow),
+    dontAudit: select(~allowed & ~auditDeny),
+  };
+}
+
 /** Prints what was decided between two labels; `policy` is who decided. */
 export function showDecisions(
   answer: {
